@@ -1,0 +1,1 @@
+"""Benchmarks that print ratios against a bare floor measured in the same run."""

@@ -1,0 +1,1 @@
+"""The command line and, in daemons/, where each daemon is put together."""

@@ -1,0 +1,143 @@
+"""The one tree of errors, each with a stable code, an HTTP status, whether a retry may help, and a remedy.
+
+    CorralError
+    |- BadInput            400  invalid
+    |  |- UnknownAttribute 400  unknown_attribute
+    |  |- MissingAttribute 400  missing_attribute
+    |- Unauthenticated     401  unauthenticated
+    |- Forbidden           403  forbidden
+    |- NotFound            404  not_found
+    |- Conflict            409  conflict
+    |  |- NameTaken        409  name_taken
+    |  |- NotLegal         409  not_legal (the object's status does not allow it)
+    |  |- Busy             409  busy (another operation runs on the object)
+    |  |- NoHostFits       409  no_host_fits (with a reason for every host)
+    |- Unavailable         503  unavailable (the journal or a peer is away; nothing was done)
+    |- HostFailed          500  host_failed (the host tried and could not)
+    |- Internal            500  internal
+
+A refusal is a value that travels in replies (`Refusal`); a crash is a bug. It must not be used for control flow.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import attrs
+
+from protocol.words import Tagged, word
+
+
+@word("refusal")
+@attrs.frozen(kw_only=True)
+class Refusal(Tagged):
+    """Why something was not done: to which object, why, and what to do next. `reasons` lists details, one a line."""
+
+    code: str
+    reason: str
+    remedy: str = ""
+    status: int = 409
+    retryable: bool = False
+    entity: str = ""
+    field: str = ""
+    reasons: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        parts = [self.reason, *self.reasons]
+        return " ".join(parts) + (f" {self.remedy}" if self.remedy else "")
+
+
+class CorralError(Exception):
+    """Root of every error that a caller may see. `refusal` is what travels."""
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self, reason: str, *, remedy: str = "", entity: str = "", field: str = "", reasons: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(reason)
+        self.refusal = Refusal(
+            code=self.code,
+            reason=reason,
+            remedy=remedy,
+            status=self.status,
+            retryable=self.retryable,
+            entity=entity,
+            field=field,
+            reasons=reasons,
+        )
+
+
+class BadInput(CorralError):
+    code = "invalid"
+    status = 400
+
+
+class UnknownAttribute(BadInput):
+    code = "unknown_attribute"
+
+
+class MissingAttribute(BadInput):
+    code = "missing_attribute"
+
+
+class Unauthenticated(CorralError):
+    code = "unauthenticated"
+    status = 401
+
+
+class Forbidden(CorralError):
+    code = "forbidden"
+    status = 403
+
+
+class NotFound(CorralError):
+    code = "not_found"
+    status = 404
+
+
+class Conflict(CorralError):
+    code = "conflict"
+    status = 409
+
+
+class NameTaken(Conflict):
+    code = "name_taken"
+
+
+class NotLegal(Conflict):
+    code = "not_legal"
+
+
+class Busy(Conflict):
+    code = "busy"
+    retryable = True
+
+
+class NoHostFits(Conflict):
+    code = "no_host_fits"
+    retryable = True
+
+
+class Unavailable(CorralError):
+    code = "unavailable"
+    status = 503
+    retryable = True
+
+
+class HostFailed(CorralError):
+    code = "host_failed"
+
+
+class Internal(CorralError):
+    code = "internal"
+
+
+class Refused(CorralError):
+    """Raised by a client that got a `Refusal` in a reply."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        Exception.__init__(self, str(refusal))
+        self.refusal = refusal

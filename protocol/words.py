@@ -1,0 +1,108 @@
+"""Gives each message and document class its stable tag, version, lane and rule for a full mailbox.
+
+It must not know any particular message: the words import it, it imports none of them.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import attrs
+
+
+class Lane(enum.IntEnum):
+    """Which queue of a mailbox a message waits in; lower lanes are served first."""
+
+    CONTROL = 0  # heartbeats, fencing, stop: never behind bulk work
+    DATA = 1  # commands, replies, reports
+    BULK = 2  # statistics, progress
+
+
+class WhenFull(enum.Enum):
+    """What happens to a message whose lane has no room left."""
+
+    REFUSE = "refuse"  # the teller gets `MailboxFull`
+    CONFLATE = "conflate"  # it replaces an unread message of the same tag and key
+    WAIT = "wait"  # the teller waits; only allowed to those that may await
+
+
+class Tagged:
+    """Base of every word. A field annotated `Tagged` travels with its tag, so any word fits it."""
+
+    __slots__ = ()
+
+
+@attrs.frozen
+class Word:
+    """What is known of one word: its class, stable tag, current version, lane and full rule."""
+
+    cls: type[Any]
+    tag: str
+    version: int
+    lane: Lane
+    when_full: WhenFull
+
+
+T = TypeVar("T")
+Fields = Mapping[str, Any]
+Upcast = Callable[[dict[str, Any]], dict[str, Any]]
+
+_by_tag: dict[str, Word] = {}
+_by_class: dict[type[Any], Word] = {}
+_upcasts: dict[tuple[str, int], Upcast] = {}
+
+
+def word(
+    tag: str, *, version: int = 1, lane: Lane = Lane.DATA, when_full: WhenFull = WhenFull.REFUSE
+) -> Callable[[type[T]], type[T]]:
+    """Registers an attrs class under a stable tag: `@word("vm.start") @attrs.frozen(kw_only=True) class StartVm(Tagged)`.
+
+    Raises `ValueError` when the tag is taken: the tag is what is stored and sent, never the class name.
+    """
+
+    def register(cls: type[T]) -> type[T]:
+        if tag in _by_tag:
+            raise ValueError(f"tag {tag!r} is taken by {_by_tag[tag].cls.__qualname__}, wanted by {cls.__qualname__}")
+        entry = Word(cls, tag, version, lane, when_full)
+        _by_tag[tag] = entry
+        _by_class[cls] = entry
+        return cls
+
+    return register
+
+
+def upcast(tag: str, from_version: int) -> Callable[[Upcast], Upcast]:
+    """Registers how fields of `tag` at `from_version` become those of the next version."""
+
+    def register(step: Upcast) -> Upcast:
+        _upcasts[tag, from_version] = step
+        return step
+
+    return register
+
+
+def upcast_of(tag: str, from_version: int) -> Upcast | None:
+    """The step from `from_version` to the next one, or None when fields were only added."""
+    return _upcasts.get((tag, from_version))
+
+
+def word_of(message: object) -> Word:
+    """The registered word of a message. Raises `KeyError` for an object of an unregistered class."""
+    return _by_class[type(message)]
+
+
+def word_of_class(cls: type[Any]) -> Word:
+    """The registered word of a class. Raises `KeyError` when it is none."""
+    return _by_class[cls]
+
+
+def word_by_tag(tag: str) -> Word | None:
+    """The word behind a tag that came in, or None when this version does not know it."""
+    return _by_tag.get(tag)
+
+
+def all_words() -> Mapping[str, Word]:
+    """Every registered word by tag: what the golden-bytes test and the documentation walk over."""
+    return dict(_by_tag)

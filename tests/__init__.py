@@ -1,0 +1,1 @@
+"""Tests, a room per package."""
