@@ -1,0 +1,43 @@
+"""The shapes every command has, so that the gateway can build any of them from the registry.
+
+*Add* has `document` and `parent_id`; *update* adds `id` and reads only the attributes that are set; *remove* has
+`force`; an action has `id` and parameters of its own. It must not know any entity.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from protocol.model.types import Document
+from protocol.words import Tagged
+
+
+@attrs.frozen(kw_only=True)
+class Command(Tagged):
+    """`id` is the object acted upon ("" when one is added), `parent_id` the one it lives in (a NIC's VM)."""
+
+    id: str = ""
+    parent_id: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Add(Command):
+    """Adds the object that `document` describes."""
+
+    document: Tagged
+
+    def describes(self) -> Document:
+        assert isinstance(self.document, Document)
+        return self.document
+
+
+@attrs.frozen(kw_only=True)
+class Update(Command):
+    """Sets the attributes that are set in `document`; the others stay."""
+
+    document: Tagged
+
+
+@attrs.frozen(kw_only=True)
+class Remove(Command):
+    force: bool = False

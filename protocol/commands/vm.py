@@ -1,0 +1,142 @@
+"""What may be asked about a VM, its NICs and its disk attachments."""
+
+from __future__ import annotations
+
+import attrs
+
+from protocol.commands.base import Add, Command, Remove, Update
+from protocol.model.document import Ticket
+from protocol.model.vm import Vm
+from protocol.words import word
+
+
+@word("command.vm.add")
+@attrs.frozen(kw_only=True)
+class AddVm(Add):
+    """Always legal. Disks of the template are made thin, or full copies with `clone`."""
+
+    clone: bool = False
+
+
+@word("command.vm.update")
+@attrs.frozen(kw_only=True)
+class UpdateVm(Update):
+    """Legal unless an operation runs. What cannot change while the VM runs is applied at its next start."""
+
+    next_run: bool = False
+
+
+@word("command.vm.remove")
+@attrs.frozen(kw_only=True)
+class RemoveVm(Remove):
+    """Legal while the VM is down and not delete protected. Its disks go with it unless `detach_only`."""
+
+    detach_only: bool = False
+
+
+@word("command.vm.start")
+@attrs.frozen(kw_only=True)
+class StartVm(Command):
+    """Legal while the VM is down or suspended; while it is paused it resumes. `vm` overrides for this run only."""
+
+    vm: Vm | None = None
+    pause: bool = False
+    volatile: bool = False
+
+
+@word("command.vm.shutdown")
+@attrs.frozen(kw_only=True)
+class ShutdownVm(Command):
+    """Legal while the VM runs: asks the guest to power off. `force` acts also while an operation runs."""
+
+    reason: str = ""
+    force: bool = False
+
+
+@word("command.vm.stop")
+@attrs.frozen(kw_only=True)
+class StopVm(Command):
+    """Legal while the VM is not down: ends QEMU, whatever the guest does."""
+
+    reason: str = ""
+    force: bool = False
+
+
+@word("command.vm.reboot")
+@attrs.frozen(kw_only=True)
+class RebootVm(Command):
+    """Legal while the VM is up."""
+
+    force: bool = False
+
+
+@word("command.vm.reset")
+@attrs.frozen(kw_only=True)
+class ResetVm(Command):
+    """Legal while the VM is up, paused or not responding: the reset button."""
+
+
+@word("command.vm.suspend")
+@attrs.frozen(kw_only=True)
+class SuspendVm(Command):
+    """Legal while the VM is up: memory goes to a file on the storage and QEMU ends."""
+
+
+@word("command.vm.pause")
+@attrs.frozen(kw_only=True)
+class PauseVm(Command):
+    """Legal while the VM is up: its CPUs stop (extension)."""
+
+
+@word("command.vm.resume")
+@attrs.frozen(kw_only=True)
+class ResumeVm(Command):
+    """Legal while the VM is paused (extension; oVirt resumes by `start`)."""
+
+
+@word("command.vm.ticket")
+@attrs.frozen(kw_only=True)
+class SetVmTicket(Command):
+    """Legal while the VM runs: a one-time console password, made when none is given."""
+
+    ticket: Ticket | None = None
+
+
+@word("command.nic.add")
+@attrs.frozen(kw_only=True)
+class AddNic(Add):
+    """Legal while no operation runs on the VM (`parent_id`) and it is down."""
+
+
+@word("command.nic.update")
+@attrs.frozen(kw_only=True)
+class UpdateNic(Update):
+    """Legal while no operation runs on the VM and it is down."""
+
+
+@word("command.nic.remove")
+@attrs.frozen(kw_only=True)
+class RemoveNic(Remove):
+    """Legal while no operation runs on the VM and it is down."""
+
+
+@word("command.disk_attachment.add")
+@attrs.frozen(kw_only=True)
+class AddDiskAttachment(Add):
+    """Legal while the VM is down and no operation runs: attaches a disk by id, or makes it first."""
+
+
+@word("command.disk_attachment.update")
+@attrs.frozen(kw_only=True)
+class UpdateDiskAttachment(Update):
+    """Legal while the VM is down and no operation runs."""
+
+
+@word("command.disk_attachment.remove")
+@attrs.frozen(kw_only=True)
+class RemoveDiskAttachment(Remove):
+    """Legal while the VM is down and no operation runs. The disk stays when `detach_only`."""
+
+    detach_only: bool = False
+
+

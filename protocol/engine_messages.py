@@ -1,0 +1,116 @@
+"""What a gateway and the engine say to each other: submit and reply, snapshot and feed, samples.
+
+The gateway knows the engine by these words only, so it can live inside its process or beside it. It must not name
+actors or tables.
+"""
+
+from __future__ import annotations
+
+import datetime
+
+import attrs
+
+from protocol.words import Lane, Tagged, WhenFull, word
+
+
+@attrs.frozen(kw_only=True)
+class Principal:
+    """Who asks. `permits` is empty for an administrator, who may do everything."""
+
+    user_id: str
+    name: str  # user@domain
+    administrator: bool = False
+
+
+@word("engine.submit")
+@attrs.frozen(kw_only=True)
+class Submit(Tagged):
+    """One command. `command_id` makes a retry harmless: the same id gets the stored reply. `wait`: answer at the end."""
+
+    command_id: str
+    principal: Principal
+    command: Tagged
+    correlation_id: str = ""
+    dry_run: bool = False
+    wait_seconds: float = 0.0
+
+
+@word("engine.accepted")
+@attrs.frozen(kw_only=True)
+class Accepted(Tagged):
+    """The command is durable. `sequence` is the last journal row it wrote: a reader waits for it to see its own write.
+
+    `job_id` names the operation that goes on, "" when all is done. `result` is a word of the action (a ticket, ...).
+    """
+
+    kind: str
+    id: str
+    sequence: int
+    job_id: str = ""
+    document: Tagged | None = None
+    result: Tagged | None = None
+
+
+@word("engine.change")
+@attrs.frozen(kw_only=True)
+class Change(Tagged):
+    """One journal row as a reader gets it: `document` is the object after it, None when it was removed."""
+
+    sequence: int
+    kind: str
+    id: str
+    version: int
+    tag: str  # the domain event's tag: "vm.started"
+    at: datetime.datetime
+    document: Tagged | None = None
+    correlation_id: str = ""
+    parent: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Entity:
+    kind: str
+    id: str
+    version: int
+    document: Tagged
+
+
+@word("engine.snapshot")
+@attrs.frozen(kw_only=True)
+class Snapshot(Tagged):
+    """Everything as of `sequence` of stream `stream_id`; `events` are the latest of the audit trail, oldest first."""
+
+    stream_id: str
+    sequence: int
+    entities: tuple[Entity, ...]
+    events: tuple[Change, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class VmSample:
+    vm_id: str
+    cpu_percent: float  # of the VM's vCPUs: 100 is all of them busy
+    memory_bytes: int
+    memory_used_bytes: int
+    network_rx_bytes_per_second: float
+    network_tx_bytes_per_second: float
+    disk_read_bytes_per_second: float
+    disk_write_bytes_per_second: float
+
+
+@word("engine.host_samples", lane=Lane.BULK, when_full=WhenFull.CONFLATE)
+@attrs.frozen(kw_only=True)
+class HostSamples(Tagged):
+    """The latest figures of one host and its domains; percentages are of one host CPU set / of the VM's vCPUs."""
+
+    host_id: str
+    at: datetime.datetime
+    cpu_percent: float
+    memory_used_bytes: int
+    memory_free_bytes: int
+    load_average: float
+    vms: tuple[VmSample, ...] = ()
+
+    @property
+    def conflation_key(self) -> str:
+        return self.host_id

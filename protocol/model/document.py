@@ -1,0 +1,77 @@
+"""What every document is made of: Action, Fault, Version and the entry point. It must not hold entities."""
+
+from __future__ import annotations
+
+import datetime
+
+import attrs
+
+from protocol.model.types import Ref, attribute
+from protocol.words import Tagged, word
+
+
+@attrs.frozen(kw_only=True)
+class Version:
+    major: int | None = attribute()
+    minor: int | None = attribute()
+    build: int | None = attribute()
+    revision: int | None = attribute()
+    full_version: str | None = attribute()
+
+
+@word("model.fault")
+@attrs.frozen(kw_only=True)
+class Fault(Tagged):
+    reason: str | None = attribute()
+    detail: str | None = attribute()
+
+
+@attrs.frozen(kw_only=True)
+class Ticket:
+    value: str | None = attribute()
+    expiry: int | None = attribute(unit="s")
+
+
+@attrs.frozen(kw_only=True)
+class GracePeriod:
+    expiry: int | None = attribute(unit="s")
+
+
+@attrs.frozen(kw_only=True)
+class ProductInfo:
+    name: str | None = attribute()
+    vendor: str | None = attribute()
+    version: Version | None = attribute()
+    instance_id: str | None = attribute()
+
+
+@attrs.frozen(kw_only=True)
+class ApiSummaryItem:
+    active: int | None = attribute()
+    total: int | None = attribute()
+
+
+@attrs.frozen(kw_only=True)
+class ApiSummary:
+    hosts: ApiSummaryItem | None = attribute()
+    storage_domains: ApiSummaryItem | None = attribute()
+    users: ApiSummaryItem | None = attribute()
+    vms: ApiSummaryItem | None = attribute()
+
+
+@attrs.frozen(kw_only=True)
+class SpecialObjects:
+    blank_template: Ref | None = attribute(refers="Template")
+
+
+@word("model.api")
+@attrs.frozen(kw_only=True)
+class Api(Tagged):
+    """The entry point."""
+
+    product_info: ProductInfo | None = attribute()
+    special_objects: SpecialObjects | None = attribute()
+    summary: ApiSummary | None = attribute()
+    time: datetime.datetime | None = attribute()
+    authenticated_user: Ref | None = attribute(refers="User")
+    effective_user: Ref | None = attribute(refers="User")

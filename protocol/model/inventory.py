@@ -1,0 +1,81 @@
+"""DataCenter, Cluster and User: what the rest is sorted into. It must not hold behaviour."""
+
+from __future__ import annotations
+
+import attrs
+
+from protocol.model.document import Version
+from protocol.model.types import Document, Ref, attribute
+from protocol.words import word
+
+
+@attrs.frozen(kw_only=True)
+class CpuTopology:
+    sockets: int | None = attribute(minimum=1)
+    cores: int | None = attribute(minimum=1)
+    threads: int | None = attribute(minimum=1)
+
+
+@attrs.frozen(kw_only=True)
+class Cpu:
+    architecture: str | None = attribute(
+        choices=("aarch64", "loongarch64", "ppc64", "s390x", "undefined", "x86_64")
+    )
+    topology: CpuTopology | None = attribute()
+    name: str | None = attribute(read_only=True)
+    speed: float | None = attribute(read_only=True, unit="MHz")
+    type: str | None = attribute()
+    mode: str | None = attribute(choices=("custom", "host_model", "host_passthrough"))
+
+
+@word("model.data_center")
+@attrs.frozen(kw_only=True)
+class DataCenter(Document):
+    id: str | None = attribute(as_xml_attribute=True)
+    name: str | None = attribute(required=True, search="name", column=1)
+    description: str | None = attribute(search="description", column=5)
+    comment: str | None = attribute(search="comment")
+    local: bool | None = attribute(required=True, column=2)
+    status: str | None = attribute(
+        read_only=True,
+        choices=("contend", "maintenance", "not_operational", "problematic", "uninitialized", "up"),
+        search="status",
+        column=3,
+    )
+    quota_mode: str | None = attribute(choices=("audit", "disabled", "enabled"))
+    version: Version | None = attribute(column=4)
+    supported_versions: tuple[Version, ...] | None = attribute(read_only=True)
+    storage_format: str | None = attribute(choices=("v1", "v2", "v3", "v4", "v5"))
+
+
+@word("model.cluster")
+@attrs.frozen(kw_only=True)
+class Cluster(Document):
+    id: str | None = attribute(as_xml_attribute=True)
+    name: str | None = attribute(required=True, search="name", column=1)
+    description: str | None = attribute(search="description", column=4)
+    comment: str | None = attribute(search="comment")
+    data_center: Ref | None = attribute(refers="DataCenter", required=True, search="datacenter", column=2)
+    cpu: Cpu | None = attribute(column=3)
+    version: Version | None = attribute()
+    virt_service: bool | None = attribute()
+    gluster_service: bool | None = attribute()
+    ballooning_enabled: bool | None = attribute()
+    threads_as_cores: bool | None = attribute()
+    bios_type: str | None = attribute(
+        choices=("cluster_default", "i440fx_sea_bios", "q35_ovmf", "q35_sea_bios", "q35_secure_boot")
+    )
+
+
+@word("model.user")
+@attrs.frozen(kw_only=True)
+class User(Document):
+    id: str | None = attribute(as_xml_attribute=True)
+    name: str | None = attribute(search="name", column=2)
+    last_name: str | None = attribute(search="lastname")
+    user_name: str | None = attribute(required=True, search="usrname", column=1)
+    principal: str | None = attribute(read_only=True)
+    email: str | None = attribute(search="email")
+    namespace: str | None = attribute()
+    domain_entry_id: str | None = attribute()
+    department: str | None = attribute()

@@ -1,0 +1,207 @@
+"""Vm, Template and what is nested in them. Memory is bytes. It must not hold behaviour."""
+
+from __future__ import annotations
+
+import datetime
+
+import attrs
+
+from protocol import limits
+from protocol.model.document import Version
+from protocol.model.inventory import Cpu
+from protocol.model.network import Nic, ReportedDevice
+from protocol.model.storage import DiskAttachment
+from protocol.model.types import Document, Ref, attribute
+from protocol.words import word
+
+vm_statuses = (
+    "down", "image_locked", "migrating", "not_responding", "paused", "powering_down", "powering_up",
+    "reboot_in_progress", "restoring_state", "saving_state", "suspended", "unassigned", "unknown", "up",
+    "wait_for_launch",
+)  # fmt: skip
+
+
+@attrs.frozen(kw_only=True)
+class Boot:
+    devices: tuple[str, ...] | None = attribute(item="device", choices=("cdrom", "hd", "network"))
+
+
+@attrs.frozen(kw_only=True)
+class OperatingSystem:
+    type: str | None = attribute()
+    version: Version | None = attribute()
+    boot: Boot | None = attribute()
+    kernel: str | None = attribute(doc="Absolute path of a kernel on the host, for direct boot.")
+    initrd: str | None = attribute()
+    cmdline: str | None = attribute()
+    description: str | None = attribute(read_only=True)
+    reported_kernel_cmdline: str | None = attribute(read_only=True)
+
+
+@attrs.frozen(kw_only=True)
+class MemoryPolicy:
+    guaranteed: int | None = attribute(unit="bytes", minimum=0)
+    max: int | None = attribute(unit="bytes", minimum=0)
+    ballooning: bool | None = attribute()
+
+
+@attrs.frozen(kw_only=True)
+class HighAvailability:
+    enabled: bool | None = attribute()
+    priority: int | None = attribute(minimum=0, maximum=100)
+
+
+@attrs.frozen(kw_only=True)
+class VmPlacementPolicy:
+    affinity: str | None = attribute(choices=("migratable", "pinned", "user_migratable"))
+    hosts: tuple[Ref, ...] | None = attribute(refers="Host")
+
+
+@attrs.frozen(kw_only=True)
+class Display:
+    type: str | None = attribute(choices=("spice", "vnc"))
+    address: str | None = attribute(read_only=True)
+    port: int | None = attribute(read_only=True)
+    monitors: int | None = attribute(minimum=1, maximum=4)
+
+
+@attrs.frozen(kw_only=True)
+class Console:
+    enabled: bool | None = attribute()
+
+
+@attrs.frozen(kw_only=True)
+class BootMenu:
+    enabled: bool | None = attribute()
+
+
+@attrs.frozen(kw_only=True)
+class Bios:
+    type: str | None = attribute(
+        choices=("cluster_default", "i440fx_sea_bios", "q35_ovmf", "q35_sea_bios", "q35_secure_boot")
+    )
+    boot_menu: BootMenu | None = attribute()
+
+
+@attrs.frozen(kw_only=True)
+class TimeZone:
+    name: str | None = attribute()
+    utc_offset: str | None = attribute()
+
+
+@attrs.frozen(kw_only=True)
+class Kernel:
+    version: Version | None = attribute()
+
+
+@attrs.frozen(kw_only=True)
+class GuestOperatingSystem:
+    architecture: str | None = attribute()
+    codename: str | None = attribute()
+    distribution: str | None = attribute()
+    family: str | None = attribute()
+    kernel: Kernel | None = attribute()
+    version: Version | None = attribute()
+
+
+@attrs.frozen(kw_only=True)
+class Application:
+    id: str | None = attribute(as_xml_attribute=True)
+    name: str | None = attribute(column=1)
+    vm: Ref | None = attribute(refers="Vm")
+
+
+@attrs.frozen(kw_only=True)
+class Session:
+    id: str | None = attribute(as_xml_attribute=True)
+    user: Ref | None = attribute(refers="User", column=1)
+    console_user: bool | None = attribute(column=2)
+    vm: Ref | None = attribute(refers="Vm")
+
+
+@attrs.frozen(kw_only=True)
+class GraphicsConsole:
+    id: str | None = attribute(as_xml_attribute=True)
+    protocol: str | None = attribute(choices=("spice", "vnc"), column=1)
+    address: str | None = attribute(column=2)
+    port: int | None = attribute(column=3)
+    vm: Ref | None = attribute(refers="Vm")
+
+
+@word("model.vm")
+@attrs.frozen(kw_only=True)
+class Vm(Document):
+    id: str | None = attribute(as_xml_attribute=True)
+    name: str | None = attribute(required=True, search="name", column=1)
+    description: str | None = attribute(search="description")
+    comment: str | None = attribute(search="comment")
+    type: str | None = attribute(choices=("desktop", "high_performance", "server"), search="type")
+    status: str | None = attribute(read_only=True, choices=vm_statuses, search="status", column=2)
+    status_detail: str | None = attribute(read_only=True)
+    stop_reason: str | None = attribute(doc="Why it was stopped, or why it went down.")
+    cluster: Ref | None = attribute(refers="Cluster", required=True, search="cluster", column=4)
+    template: Ref | None = attribute(refers="Template", search="template")
+    original_template: Ref | None = attribute(refers="Template", read_only=True)
+    host: Ref | None = attribute(refers="Host", read_only=True, search="host", column=3)
+    memory: int | None = attribute(
+        unit="bytes", minimum=limits.vm_memory_bytes_min, maximum=limits.vm_memory_bytes_max, search="memory", column=5
+    )
+    memory_policy: MemoryPolicy | None = attribute()
+    cpu: Cpu | None = attribute(column=6)
+    os: OperatingSystem | None = attribute()
+    bios: Bios | None = attribute()
+    display: Display | None = attribute()
+    console: Console | None = attribute()
+    time_zone: TimeZone | None = attribute()
+    high_availability: HighAvailability | None = attribute()
+    placement_policy: VmPlacementPolicy | None = attribute()
+    stateless: bool | None = attribute()
+    delete_protected: bool | None = attribute()
+    start_paused: bool | None = attribute()
+    origin: str | None = attribute(read_only=True)
+    creation_time: datetime.datetime | None = attribute(read_only=True, search="creationtime")
+    start_time: datetime.datetime | None = attribute(read_only=True, column=8)
+    stop_time: datetime.datetime | None = attribute(read_only=True)
+    run_once: bool | None = attribute(read_only=True)
+    next_run_configuration_exists: bool | None = attribute(read_only=True)
+    fqdn: str | None = attribute(read_only=True, search="fqdn", column=7, doc="As the guest's agent says.")
+    guest_operating_system: GuestOperatingSystem | None = attribute(read_only=True)
+    guest_time_zone: TimeZone | None = attribute(read_only=True)
+    nics: tuple[Nic, ...] | None = attribute(link=True)
+    disk_attachments: tuple[DiskAttachment, ...] | None = attribute(link=True)
+    reported_devices: tuple[ReportedDevice, ...] | None = attribute(link=True, read_only=True)
+    applications: tuple[Application, ...] | None = attribute(link=True, read_only=True, search="apps")
+    sessions: tuple[Session, ...] | None = attribute(link=True, read_only=True)
+    graphics_consoles: tuple[GraphicsConsole, ...] | None = attribute(link=True, read_only=True)
+    guest_report_stale_since: datetime.datetime | None = attribute(
+        read_only=True, extension=True, doc="Set when the agent fell silent: what it said is no longer shown."
+    )
+    task: str | None = attribute(read_only=True, extension=True, doc="The operation that runs on the VM now.")
+    job: Ref | None = attribute(refers="Job", read_only=True, extension=True)
+
+
+@word("model.template")
+@attrs.frozen(kw_only=True)
+class Template(Document):
+    id: str | None = attribute(as_xml_attribute=True)
+    name: str | None = attribute(required=True, search="name", column=1)
+    description: str | None = attribute(search="description", column=6)
+    comment: str | None = attribute(search="comment")
+    type: str | None = attribute(choices=("desktop", "high_performance", "server"))
+    status: str | None = attribute(read_only=True, choices=("illegal", "locked", "ok"), search="status", column=2)
+    cluster: Ref | None = attribute(refers="Cluster", search="cluster", column=3)
+    memory: int | None = attribute(unit="bytes", minimum=limits.vm_memory_bytes_min, maximum=limits.vm_memory_bytes_max, column=4)
+    memory_policy: MemoryPolicy | None = attribute()
+    cpu: Cpu | None = attribute(column=5)
+    os: OperatingSystem | None = attribute()
+    bios: Bios | None = attribute()
+    display: Display | None = attribute()
+    console: Console | None = attribute()
+    time_zone: TimeZone | None = attribute()
+    high_availability: HighAvailability | None = attribute()
+    stateless: bool | None = attribute()
+    delete_protected: bool | None = attribute()
+    origin: str | None = attribute(read_only=True)
+    creation_time: datetime.datetime | None = attribute(read_only=True)
+    nics: tuple[Nic, ...] | None = attribute(link=True)
+    disk_attachments: tuple[DiskAttachment, ...] | None = attribute(link=True)

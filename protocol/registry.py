@@ -1,0 +1,280 @@
+"""Every resource, its place in the URL tree, its methods and actions, once. It imports the words; no word imports it.
+
+REST routes, RSDL and OpenAPI, search, the command line and the coverage page are walks over `RESOURCES`.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+from protocol.commands import catalogue as catalogue_commands
+from protocol.commands import host as host_commands
+from protocol.commands import storage as storage_commands
+from protocol.commands import vm as vm_commands
+from protocol.commands.base import Command
+from protocol.model.activity import Event, Job, Step
+from protocol.model.document import GracePeriod, Ticket
+from protocol.model.host import Host
+from protocol.model.inventory import Cluster, DataCenter, User
+from protocol.model.network import Network, Nic, ReportedDevice, VnicProfile
+from protocol.model.statistic import Statistic
+from protocol.model.storage import Disk, DiskAttachment, StorageDomain
+from protocol.model.types import About, about
+from protocol.model.vm import Application, GraphicsConsole, Session, Template, Vm
+
+
+@attrs.frozen(kw_only=True)
+class Parameter:
+    """One parameter of an action or a query: its name in the `<action>` body and the command's field."""
+
+    name: str
+    type: Any
+    doc: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Action:
+    """`POST {object}/{name}`; builds `command(id=..., parent_id=..., **parameters)`."""
+
+    name: str
+    command: type[Command]
+    parameters: tuple[Parameter, ...] = ()
+    doc: str = ""
+    result: str = ""  # element of the action reply that carries `Accepted.result`
+    extension: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class SubCollection:
+    """A collection below one object.
+
+    `source` says where its members come from: `nested` = the attribute of that name in the parent's document;
+    `filter` = members of root collection `rel` whose reference `by` is the parent; `statistics` = latest samples.
+    """
+
+    rel: str
+    tag: str
+    item: type[Any]
+    source: str
+    attribute: str = ""
+    by: str = ""
+    kind: str = ""
+    add: type[Command] | None = None
+    update: type[Command] | None = None
+    remove: type[Command] | None = None
+    sub: tuple[SubCollection, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Resource:
+    """A root collection: `GET /{rel}`, `GET /{rel}/{id}`, and what else its commands allow."""
+
+    kind: str  # in the journal and in subscriptions
+    rel: str
+    cls: type[Any]
+    add: type[Command] | None = None
+    update: type[Command] | None = None
+    remove: type[Command] | None = None
+    actions: tuple[Action, ...] = ()
+    sub: tuple[SubCollection, ...] = ()
+    searchable: bool = True
+    catalogue: bool = False  # served by the shared catalogue actor
+    unique_within: str = ""  # the reference attribute within which names are unique ("" = everywhere), None-able by `named`
+    named: bool = True
+
+    @property
+    def plural_tag(self) -> str:
+        """The element that wraps a list: `<data_centers>`."""
+        return PLURALS[self.cls]
+
+    @property
+    def tag(self) -> str:
+        """The element of one: `<data_center>`."""
+        return TAGS[self.cls]
+
+
+TAGS: dict[type[Any], str] = {
+    Vm: "vm", Template: "template", Host: "host", Cluster: "cluster", DataCenter: "data_center", Network: "network",
+    VnicProfile: "vnic_profile", Nic: "nic", Disk: "disk", DiskAttachment: "disk_attachment",
+    StorageDomain: "storage_domain", Event: "event", Job: "job", Step: "step", Statistic: "statistic", User: "user",
+    ReportedDevice: "reported_device", Application: "application", Session: "session",
+    GraphicsConsole: "graphics_console",
+}  # fmt: skip
+PLURALS: dict[type[Any], str] = {cls: ("statistics" if tag == "statistic" else tag + "s") for cls, tag in TAGS.items()}
+
+_async = Parameter(name="async", type=bool, doc="Answer at once; accepted for compatibility.")
+_reason = Parameter(name="reason", type=str, doc="Shown in the event.")
+_force = Parameter(name="force", type=bool)
+
+
+def _statistics() -> SubCollection:
+    return SubCollection(rel="statistics", tag="statistics", item=Statistic, source="statistics")
+
+
+def _nested(rel: str, attribute: str, item: type[Any], **more: Any) -> SubCollection:
+    return SubCollection(rel=rel, tag=PLURALS[item], item=item, source="nested", attribute=attribute, **more)
+
+
+def _filtered(rel: str, kind: str, item: type[Any], by: str) -> SubCollection:
+    return SubCollection(rel=rel, tag=PLURALS[item], item=item, source="filter", kind=kind, by=by)
+
+
+def _catalogue(kind: str, rel: str, cls: type[Any], **more: Any) -> Resource:
+    return Resource(
+        kind=kind,
+        rel=rel,
+        cls=cls,
+        add=catalogue_commands.AddEntity,
+        update=catalogue_commands.UpdateEntity,
+        remove=catalogue_commands.RemoveEntity,
+        catalogue=True,
+        **more,
+    )
+
+
+RESOURCES: tuple[Resource, ...] = (
+    _catalogue(
+        "data_center", "datacenters", DataCenter,
+        sub=(
+            _filtered("clusters", "cluster", Cluster, "data_center"),
+            _filtered("networks", "network", Network, "data_center"),
+            _filtered("storagedomains", "storage_domain", StorageDomain, "data_center"),
+        ),
+    ),
+    _catalogue("cluster", "clusters", Cluster, sub=(_filtered("networks", "network", Network, "data_center.of_cluster"),)),
+    Resource(
+        kind="host", rel="hosts", cls=Host,
+        add=host_commands.AddHost, update=host_commands.UpdateHost, remove=host_commands.RemoveHost,
+        actions=(
+            Action(name="activate", command=host_commands.ActivateHost, parameters=(_async,)),
+            Action(name="approve", command=host_commands.ApproveHost, parameters=(_async,)),
+            Action(name="deactivate", command=host_commands.DeactivateHost, parameters=(_async, _reason, _force)),
+            Action(
+                name="fence", command=host_commands.FenceHost,
+                parameters=(_async, Parameter(name="fence_type", type=str, doc="manual")),
+            ),
+            Action(name="enroltoken", command=host_commands.IssueEnrolmentToken, result="ticket", extension=True),
+        ),
+        sub=(_statistics(),),
+    ),
+    Resource(
+        kind="vm", rel="vms", cls=Vm,
+        add=vm_commands.AddVm, update=vm_commands.UpdateVm, remove=vm_commands.RemoveVm,
+        actions=(
+            Action(
+                name="start", command=vm_commands.StartVm,
+                parameters=(
+                    _async, Parameter(name="pause", type=bool), Parameter(name="vm", type=Vm, doc="Run once: for this start only."),
+                    Parameter(name="volatile", type=bool),
+                ),
+            ),
+            Action(name="shutdown", command=vm_commands.ShutdownVm, parameters=(_async, _reason, _force)),
+            Action(name="stop", command=vm_commands.StopVm, parameters=(_async, _reason, _force)),
+            Action(name="reboot", command=vm_commands.RebootVm, parameters=(_async, _force)),
+            Action(name="reset", command=vm_commands.ResetVm, parameters=(_async,)),
+            Action(name="suspend", command=vm_commands.SuspendVm, parameters=(_async,)),
+            Action(name="pause", command=vm_commands.PauseVm, extension=True),
+            Action(name="resume", command=vm_commands.ResumeVm, extension=True),
+            Action(
+                name="ticket", command=vm_commands.SetVmTicket,
+                parameters=(_async, Parameter(name="ticket", type=Ticket)), result="ticket",
+            ),
+        ),
+        sub=(
+            _nested("nics", "nics", Nic, add=vm_commands.AddNic, update=vm_commands.UpdateNic, remove=vm_commands.RemoveNic,
+                    sub=(_nested("reporteddevices", "reported_devices", ReportedDevice), _statistics())),
+            _nested("diskattachments", "disk_attachments", DiskAttachment, add=vm_commands.AddDiskAttachment,
+                    update=vm_commands.UpdateDiskAttachment, remove=vm_commands.RemoveDiskAttachment),
+            _nested("reporteddevices", "reported_devices", ReportedDevice),
+            _nested("applications", "applications", Application),
+            _nested("sessions", "sessions", Session),
+            _nested("graphicsconsoles", "graphics_consoles", GraphicsConsole),
+            _statistics(),
+        ),
+        unique_within="cluster",
+    ),
+    Resource(
+        kind="template", rel="templates", cls=Template,
+        update=storage_commands.UpdateTemplate, remove=storage_commands.RemoveTemplate,
+        sub=(_nested("nics", "nics", Nic), _nested("diskattachments", "disk_attachments", DiskAttachment)),
+    ),
+    _catalogue(
+        "network", "networks", Network, unique_within="data_center",
+        sub=(_filtered("vnicprofiles", "vnic_profile", VnicProfile, "network"),),
+    ),
+    _catalogue("vnic_profile", "vnicprofiles", VnicProfile, unique_within="network"),
+    Resource(
+        kind="storage_domain", rel="storagedomains", cls=StorageDomain,
+        add=storage_commands.AddStorageDomain, update=storage_commands.UpdateStorageDomain,
+        remove=storage_commands.RemoveStorageDomain,
+        sub=(_filtered("disks", "disk", Disk, "storage_domains"),),
+    ),
+    Resource(
+        kind="disk", rel="disks", cls=Disk,
+        add=storage_commands.AddDisk, update=storage_commands.UpdateDisk, remove=storage_commands.RemoveDisk,
+        sub=(_statistics(),), named=False,
+    ),
+    Resource(kind="event", rel="events", cls=Event, add=catalogue_commands.AddEvent, named=False),
+    Resource(
+        kind="job", rel="jobs", cls=Job, named=False,
+        sub=(_nested("steps", "steps", Step, sub=(_statistics(),)),),
+    ),
+    Resource(kind="user", rel="users", cls=User, named=False),
+)  # fmt: skip
+
+BY_KIND: dict[str, Resource] = {resource.kind: resource for resource in RESOURCES}
+BY_REL: dict[str, Resource] = {resource.rel: resource for resource in RESOURCES}
+BY_CLASS: dict[type[Any], Resource] = {resource.cls: resource for resource in RESOURCES}
+
+NESTED_TYPES: tuple[type[Any], ...] = (GracePeriod, Ticket)
+
+
+@attrs.frozen(kw_only=True)
+class Attribute:
+    """One attribute of a document class: what the codecs, search and columns walk over."""
+
+    name: str
+    type: Any  # the class of a value or of one item: str, int, bool, float, datetime, an attrs class
+    many: bool
+    about: About
+
+    @property
+    def xml(self) -> str:
+        return self.about.xml or self.name
+
+
+_attributes: dict[type[Any], tuple[Attribute, ...]] = {}
+
+
+def attributes(cls: type[Any]) -> tuple[Attribute, ...]:
+    """The attributes of a document class, in the order of its file."""
+    known = _attributes.get(cls)
+    if known is None:
+        hints = typing.get_type_hints(cls)
+        known = tuple(_attribute(field, hints[field.name]) for field in attrs.fields(cls))
+        _attributes[cls] = known
+    return known
+
+
+def _attribute(field: attrs.Attribute[Any], hint: Any) -> Attribute:
+    inner = [argument for argument in typing.get_args(hint) if argument is not type(None)] or [hint]
+    kind = inner[0]
+    many = typing.get_origin(kind) is tuple
+    if many:
+        kind = typing.get_args(kind)[0]
+    return Attribute(name=field.name, type=kind, many=many, about=about(field))
+
+
+def walk_sub(resource: Resource) -> Iterator[tuple[str, SubCollection]]:
+    """Every sub-collection of a resource with its path below the object: ("nics/{id}/statistics", ...)."""
+
+    def walk(prefix: str, subs: tuple[SubCollection, ...]) -> Iterator[tuple[str, SubCollection]]:
+        for sub in subs:
+            yield prefix + sub.rel, sub
+            yield from walk(f"{prefix}{sub.rel}/{{id}}/", sub.sub)
+
+    return walk("", resource.sub)
