@@ -1,0 +1,179 @@
+"""Says what a hypervisor can do for the node daemon; every implementation passes the same contract suite.
+
+It must not name libvirt: errors are those of `protocol.errors`, data are the words of `protocol.node_messages`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
+
+import attrs
+import trio
+
+from protocol.node_messages import DomainChanged, DomainObserved, DomainRow, DomainSpec, HostFacts, VolumeRef
+
+events_max = 1_000
+"""How many unread events a hypervisor holds; the next one becomes a `Resync`."""
+
+Resolve = Callable[[VolumeRef], str]
+"""The path of a volume on this host: `Storage.path_of`. Raises `NotFound` for a storage domain not connected."""
+
+
+class Operation(enum.Enum):
+    """What a hypervisor may be able to do."""
+
+    LIFECYCLE = "lifecycle"  # start, destroy, list, observe, events of both
+    SHUTDOWN = "shutdown"  # by ACPI, heard by the guest
+    REBOOT = "reboot"
+    RESET = "reset"
+    PAUSE = "pause"
+    SAVE = "save"  # and restore
+    TICKET = "ticket"
+    STATISTICS = "statistics"
+    CONSOLE = "console"
+    GUEST_CHANNEL = "guest_channel"
+    DISPLAY = "display"
+    STORAGE_CHECK = "storage_check"  # a start without its disk fails
+    MEMORY_CHECK = "memory_check"  # a start without enough memory fails
+    RECONNECT = "reconnect"  # domains outlive the connection
+
+
+@attrs.frozen
+class Capabilities:
+    """Which operations work here; the others raise `NotLegal`."""
+
+    operations: frozenset[Operation]
+
+    def supports(self, operation: Operation) -> bool:
+        return operation in self.operations
+
+
+@attrs.frozen
+class Resync:
+    """Events may be missing (overflow, lost connection): ask `list` again."""
+
+    reason: str
+
+
+HypervisorEvent = DomainChanged | Resync
+
+
+class ByteStream(Protocol):
+    """Bytes both ways; `receive_some` gives `b""` at the end, `BrokenResourceError` never at a normal one."""
+
+    async def send_all(self, data: bytes) -> None: ...
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes: ...
+
+    async def aclose(self) -> None: ...
+
+
+class Hypervisor(Protocol):
+    """One host's hypervisor. Every call may raise `HostFailed` (it tried and could not) or `Unavailable` (it does not
+    answer now; nothing is known of the outcome, ask `observe`). Calls are idempotent unless said otherwise."""
+
+    @property
+    def events(self) -> trio.MemoryReceiveChannel[HypervisorEvent]:
+        """Changes of domains in the order in which they happened, while `run` runs. One reader."""
+        ...
+
+    async def connect(self) -> None:
+        """Opens the connection. Raises `Unavailable` with what to do. Legal again after `close`."""
+        ...
+
+    async def run(self) -> None:
+        """Feeds `events` and mends the connection until cancelled: a child of the node's tree. Needs `connect` first."""
+        ...
+
+    async def close(self) -> None:
+        """Gives the connection back. Domains go on running."""
+        ...
+
+    async def capabilities(self) -> Capabilities: ...
+
+    async def facts(self) -> HostFacts: ...
+
+    async def start(self, spec: DomainSpec, step_id: str, resolve: Resolve) -> DomainObserved:
+        """Boots a transient domain (paused when the spec says so).
+
+        Running under the same step id: the same answer, no second QEMU. Running under another one: `Conflict`.
+        A start that fails leaves nothing behind."""
+        ...
+
+    async def shutdown(self, vm_id: str) -> None:
+        """Presses the power button; the guest may ignore it. `NotFound` when absent."""
+        ...
+
+    async def destroy(self, vm_id: str) -> None:
+        """Ends QEMU now and returns when it is gone; absent is fine."""
+        ...
+
+    async def reboot(self, vm_id: str) -> None:
+        """Asks the guest to reboot; the same QEMU goes on. `NotFound` when absent."""
+        ...
+
+    async def reset(self, vm_id: str) -> None:
+        """Presses the reset button. `NotFound` when absent."""
+        ...
+
+    async def pause(self, vm_id: str) -> None: ...
+
+    async def resume(self, vm_id: str) -> None: ...
+
+    async def save(self, vm_id: str, path: str) -> None:
+        """Writes the memory to a new file and ends QEMU (`StopReason.SAVED`). A failed save leaves the domain running
+        and no file."""
+        ...
+
+    async def restore(self, path: str, spec: DomainSpec, step_id: str, resolve: Resolve) -> DomainObserved:
+        """Resumes from the file of `save` under a new step id, idempotent like `start`. The file stays."""
+        ...
+
+    async def set_ticket(self, vm_id: str, value: str, expiry_seconds: int) -> None:
+        """A display password, valid from now for `expiry_seconds`."""
+        ...
+
+    async def list(self) -> tuple[DomainObserved, ...]:
+        """Every domain that carries Corral's metadata, and no other."""
+        ...
+
+    async def observe(self, vm_id: str) -> DomainObserved:
+        """One domain as it is now; status `ABSENT` when it is not here."""
+        ...
+
+    async def statistics(self) -> tuple[DomainRow, ...]:
+        """Counters of all our domains from one call, since each QEMU's start."""
+        ...
+
+    async def open_console(self, vm_id: str) -> ByteStream:
+        """The serial console. `NotFound` when absent. One opener at a time: `Busy` for the second."""
+        ...
+
+    async def guest_channel(self, vm_id: str) -> ByteStream:
+        """The virtio-serial port `protocol.guest_messages.channel_name`; the bytes in it are hostile."""
+        ...
+
+    async def guest_agent_path(self, vm_id: str) -> str:
+        """The unix socket of the QEMU guest agent's port, as this process can open it; empty when there is none."""
+        ...
+
+    async def open_display(self, vm_id: str) -> ByteStream:
+        """The display's RFB stream; it asks for the ticket of `set_ticket`."""
+        ...
+
+
+@contextlib.asynccontextmanager
+async def opened(hypervisor: Hypervisor) -> AsyncIterator[Hypervisor]:
+    """Connects, runs and closes around a block: for tests and small tools; the node's tree does it by supervision."""
+    await hypervisor.connect()
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(hypervisor.run)
+            yield hypervisor
+            nursery.cancel_scope.cancel()
+    finally:
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + 10):
+            await hypervisor.close()
