@@ -99,7 +99,9 @@ def _make_converter() -> cattrs.Converter:
     made.register_structure_hook_func(lambda cls: cls is Tagged, _structure_tagged)
     made.register_unstructure_hook_func(lambda cls: cls is Tagged, _unstructure_tagged)
     made.register_structure_hook_func(lambda cls: cls is Any or cls is object, lambda value, _: value)
-    made.register_unstructure_hook_func(lambda cls: isinstance(cls, type) and issubclass(cls, enum.Enum), lambda v: v.value)
+    made.register_unstructure_hook_func(
+        lambda cls: isinstance(cls, type) and issubclass(cls, enum.Enum), lambda v: v.value
+    )
     return made
 
 

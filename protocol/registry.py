@@ -83,7 +83,9 @@ class Resource:
     sub: tuple[SubCollection, ...] = ()
     searchable: bool = True
     catalogue: bool = False  # served by the shared catalogue actor
-    unique_within: str = ""  # the reference attribute within which names are unique ("" = everywhere), None-able by `named`
+    unique_within: str = (
+        ""  # the reference attribute within which names are unique ("" = everywhere), None-able by `named`
+    )
     named: bool = True
 
     @property
@@ -195,7 +197,6 @@ RESOURCES: tuple[Resource, ...] = (
             _nested("graphicsconsoles", "graphics_consoles", GraphicsConsole),
             _statistics(),
         ),
-        unique_within="cluster",
     ),
     Resource(
         kind="template", rel="templates", cls=Template,

@@ -138,5 +138,3 @@ class RemoveDiskAttachment(Remove):
     """Legal while the VM is down and no operation runs. The disk stays when `detach_only`."""
 
     detach_only: bool = False
-
-

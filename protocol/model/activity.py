@@ -43,7 +43,9 @@ class Step(Document):
     id: str | None = attribute(as_xml_attribute=True)
     number: int | None = attribute(column=1)
     description: str | None = attribute(column=2)
-    type: str | None = attribute(choices=("executing", "finalizing", "rebalancing_volume", "removing_bricks", "unknown", "validating"))
+    type: str | None = attribute(
+        choices=("executing", "finalizing", "rebalancing_volume", "removing_bricks", "unknown", "validating")
+    )
     status: str | None = attribute(choices=job_statuses, column=3)
     progress: int | None = attribute(unit="%", column=4)
     start_time: datetime.datetime | None = attribute()

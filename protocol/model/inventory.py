@@ -18,9 +18,7 @@ class CpuTopology:
 
 @attrs.frozen(kw_only=True)
 class Cpu:
-    architecture: str | None = attribute(
-        choices=("aarch64", "loongarch64", "ppc64", "s390x", "undefined", "x86_64")
-    )
+    architecture: str | None = attribute(choices=("aarch64", "loongarch64", "ppc64", "s390x", "undefined", "x86_64"))
     topology: CpuTopology | None = attribute()
     name: str | None = attribute(read_only=True)
     speed: float | None = attribute(read_only=True, unit="MHz")

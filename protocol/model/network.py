@@ -44,7 +44,9 @@ class Network(Document):
     comment: str | None = attribute()
     data_center: Ref | None = attribute(refers="DataCenter", required=True, search="datacenter", column=2)
     mtu: int | None = attribute(unit="bytes", minimum=0, maximum=65_535)
-    status: str | None = attribute(read_only=True, choices=("operational", "non_operational"), search="status", column=3)
+    status: str | None = attribute(
+        read_only=True, choices=("operational", "non_operational"), search="status", column=3
+    )
     stp: bool | None = attribute()
     usages: tuple[str, ...] | None = attribute(
         item="usage", choices=("default_route", "display", "gluster", "management", "migration", "vm")

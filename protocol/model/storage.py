@@ -31,7 +31,10 @@ class StorageDomain(Document):
     description: str | None = attribute(search="description")
     comment: str | None = attribute()
     type: str | None = attribute(
-        required=True, choices=("data", "export", "image", "iso", "managed_block_storage", "volume"), search="type", column=2
+        required=True,
+        choices=("data", "export", "image", "iso", "managed_block_storage", "volume"),
+        search="type",
+        column=2,
     )
     status: str | None = attribute(
         read_only=True,

@@ -190,7 +190,9 @@ class Template(Document):
     type: str | None = attribute(choices=("desktop", "high_performance", "server"))
     status: str | None = attribute(read_only=True, choices=("illegal", "locked", "ok"), search="status", column=2)
     cluster: Ref | None = attribute(refers="Cluster", search="cluster", column=3)
-    memory: int | None = attribute(unit="bytes", minimum=limits.vm_memory_bytes_min, maximum=limits.vm_memory_bytes_max, column=4)
+    memory: int | None = attribute(
+        unit="bytes", minimum=limits.vm_memory_bytes_min, maximum=limits.vm_memory_bytes_max, column=4
+    )
     memory_policy: MemoryPolicy | None = attribute()
     cpu: Cpu | None = attribute(column=5)
     os: OperatingSystem | None = attribute()
