@@ -129,7 +129,7 @@ def from_plain(value: object) -> Any:
         return _structure_tagged(value, Tagged)
     except CodecError:
         raise
-    except Exception as error:  # noqa: BLE001 - cattrs raises what the class's own checks raise; hostile input ends here
+    except Exception as error:  # cattrs raises what the class's own checks raise; hostile input ends here
         raise CodecError(f"not the fields of this word: {type(error).__name__}: {error}"[:300]) from error
 
 
@@ -139,7 +139,7 @@ def structure(value: object, cls: type[T]) -> T:
         return converter.structure(value, cls)
     except CodecError:
         raise
-    except Exception as error:  # noqa: BLE001 - as above
+    except Exception as error:  # as above
         raise CodecError(f"not a {cls.__name__}: {type(error).__name__}: {error}"[:300]) from error
 
 
@@ -171,7 +171,7 @@ def unpack(data: bytes, *, bytes_max: int = limits.frame_bytes_max, depth_max: i
         )
     except CodecError:
         raise
-    except Exception as error:  # noqa: BLE001 - msgpack raises ten kinds of error on hostile bytes
+    except Exception as error:  # msgpack raises ten kinds of error on hostile bytes
         raise CodecError(f"not msgpack: {type(error).__name__}: {error}"[:300]) from error
     _check_depth(value, depth_max)
     return value
