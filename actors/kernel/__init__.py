@@ -1,0 +1,30 @@
+"""What every actor is made of: mailbox, ref, loop, ports, directory. It must not know any particular actor."""
+
+from actors.kernel.actor import Actor, Context
+from actors.kernel.directory import Directory
+from actors.kernel.envelope import Answer, Envelope
+from actors.kernel.failures import ActorCrashed, ActorGone, AskTimeout, MailboxFull
+from actors.kernel.mailbox import Carrier, Mailbox, codec_carrier, identity_carrier
+from actors.kernel.ports import Clock, Ids, Ports, Random
+from actors.kernel.ref import Ref
+
+__all__ = [
+    "Actor",
+    "ActorCrashed",
+    "ActorGone",
+    "Answer",
+    "AskTimeout",
+    "Carrier",
+    "Clock",
+    "Context",
+    "Directory",
+    "Envelope",
+    "Ids",
+    "Mailbox",
+    "MailboxFull",
+    "Ports",
+    "Random",
+    "Ref",
+    "codec_carrier",
+    "identity_carrier",
+]

@@ -1,0 +1,268 @@
+"""Runs one incarnation of an actor, from its factory to its last cleanup, and says how it ended.
+
+It must not restart anything, and no exception but `Cancelled` from outside leaves it.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol
+
+import attrs
+import trio
+
+from actors.kernel.actor import Actor, Context
+from actors.kernel.directory import Directory
+from actors.kernel.envelope import WAITING, Envelope
+from actors.kernel.failures import ActorCrashed
+from actors.kernel.mailbox import Mailbox
+from actors.kernel.ports import Ports
+from actors.kernel.ref import Ref
+
+# Messages handled in one go before other tasks get their turn: a checkpoint each would double the price of a message.
+messages_per_turn: Final = 64
+
+
+class How(enum.Enum):
+    """How a run ended."""
+
+    FINISHED = "finished"  # by itself or because it was asked to
+    CRASHED = "crashed"
+    KILLED = "killed"  # cancelled: it overran a deadline, or all around it was cancelled
+
+
+@attrs.frozen
+class End:
+    """How a run ended, why, and whether it had come up at all."""
+
+    how: How
+    error: BaseException | None = None
+    was_started: bool = True
+
+
+class Surroundings(Protocol):
+    """What a life needs from the tree around it."""
+
+    @property
+    def ports(self) -> Ports: ...
+
+    @property
+    def directory(self) -> Directory: ...
+
+    def start_soon(self, run: Callable[..., Awaitable[Any]], *args: Any, name: str) -> None:
+        """Runs a task that outlives the caller's scope; the tree waits for it at its very end."""
+        ...
+
+    def cleanup_failed(self, address: str, incarnation: int, error: BaseException | None) -> None:
+        """A cleanup raised, or overran its deadline (None)."""
+        ...
+
+
+class _Background:
+    """One spawned task of an incarnation."""
+
+    __slots__ = ("scope",)
+
+    def __init__(self) -> None:
+        self.scope = trio.CancelScope()
+
+
+class Life:
+    """One incarnation: `run` once, and `request_stop` or `kill` from outside."""
+
+    __slots__ = (
+        "_background",
+        "_background_ended",
+        "_cleanup_scope",
+        "_error",
+        "_is_over",
+        "_owed",
+        "_scope",
+        "_stop_requested",
+        "_stop_seconds",
+        "actor",
+        "incarnation",
+        "is_started",
+        "mailbox",
+        "poison",
+        "ref",
+        "surroundings",
+    )
+
+    def __init__(
+        self, ref: Ref, mailbox: Mailbox, incarnation: int, stop_seconds: float, surroundings: Surroundings
+    ) -> None:
+        self.ref = ref
+        self.mailbox = mailbox
+        self.incarnation = incarnation
+        self.surroundings = surroundings
+        self.actor: Actor | None = None
+        self.is_started = False
+        self.poison: BaseException | None = None
+        self._stop_seconds = stop_seconds
+        self._stop_requested = False
+        self._is_over = False
+        self._error: BaseException | None = None
+        self._scope = trio.CancelScope()
+        self._cleanup_scope: trio.CancelScope | None = None
+        self._owed: dict[Envelope, None] | None = None
+        self._background: list[_Background] | None = None
+        self._background_ended: trio.Event | None = None
+
+    # -- from outside
+
+    def request_stop(self) -> None:
+        """Lets it finish the message in hand; one that has not come up yet is cancelled."""
+        if self.is_started:
+            self.finish()
+        else:
+            self.kill()
+
+    def kill(self) -> None:
+        """Cancels whatever it does, cleanup included."""
+        self._stop_requested = True
+        self._scope.cancel()
+        if self._cleanup_scope is not None:
+            self._cleanup_scope.cancel()
+
+    def finish(self) -> None:
+        """Ends it after the message in hand."""
+        self._stop_requested = True
+        self.mailbox.wake()
+
+    def spawn(self, run: Callable[..., Awaitable[Any]], args: tuple[Any, ...]) -> None:
+        """Starts a background task. Raises `RuntimeError` when the incarnation is over."""
+        if self._is_over:
+            raise RuntimeError(f"{self.ref.address} has ended and cannot spawn")
+        if self._background is None:
+            self._background = []
+        background = _Background()
+        self._background.append(background)
+        name = f"{self.ref.address} {getattr(run, '__name__', 'task')}"
+        self.surroundings.start_soon(self._run_background, background, run, args, name=name)
+
+    # -- the incarnation's own task
+
+    async def run(self, make: Callable[[Context], Actor], on_started: Callable[[], None]) -> End:
+        """Lives. Returns when the actor, its cleanup and its background tasks have ended or overrun their time."""
+        finished = False
+        with self._scope:
+            try:
+                self.actor = make(Context(self, self.surroundings.ports, self.surroundings.directory))
+                await self.actor.started()
+                self.is_started = True
+                on_started()
+                await self._serve(self.actor)
+                finished = True
+            except BaseException as error:  # noqa: BLE001 - what is no crash goes on
+                go_on, failure = _split(error)
+                if failure is not None and self._scope.cancel_called:
+                    self.surroundings.cleanup_failed(self.ref.address, self.incarnation, failure)
+                elif failure is not None:
+                    self._error = failure
+                if go_on is not None:
+                    raise go_on from None
+        how = How.CRASHED if self._error else How.FINISHED if finished else How.KILLED
+        if how is not How.FINISHED:
+            self._fail_owed()
+        if self.is_started and how is not How.KILLED:
+            await self._stop()
+        self._is_over = True
+        if self._background:
+            await self._end_background()
+        self._fail_owed()
+        self.actor = None
+        return End(how, self._error, self.is_started)
+
+    async def _serve(self, actor: Actor) -> None:
+        mailbox = self.mailbox
+        turn = 0
+        while not self._stop_requested:
+            envelope = mailbox.take()
+            if envelope is None:
+                await mailbox.wait()
+                turn = 0
+                continue
+            try:
+                if self.poison is not None:
+                    raise self.poison
+                await actor.receive(envelope)
+            finally:
+                if envelope.standing == WAITING:
+                    if self._owed is None:
+                        self._owed = {}
+                    envelope.enter_into(self._owed)
+            turn += 1
+            if turn == messages_per_turn:
+                turn = 0
+                await trio.lowlevel.checkpoint()
+
+    def _fail_owed(self) -> None:
+        for envelope in list(self._owed or ()):
+            envelope.settle(ActorCrashed(self.ref.address))
+
+    async def _stop(self) -> None:
+        assert self.actor is not None
+        clock = self.surroundings.ports.clock
+        with clock.move_on_after(self._stop_seconds) as self._cleanup_scope:
+            self._cleanup_scope.shield = True
+            try:
+                await self.actor.stopping()
+            except BaseException as error:  # noqa: BLE001 - what is no crash goes on
+                go_on, failure = _split(error)
+                if failure is not None:
+                    self.surroundings.cleanup_failed(self.ref.address, self.incarnation, failure)
+                if go_on is not None:
+                    raise go_on from None
+        if self._cleanup_scope.cancelled_caught:
+            self.surroundings.cleanup_failed(self.ref.address, self.incarnation, None)
+
+    # -- its background tasks
+
+    async def _run_background(
+        self, background: _Background, run: Callable[..., Awaitable[Any]], args: tuple[Any, ...]
+    ) -> None:
+        with background.scope:
+            try:
+                await run(*args)
+            except BaseException as error:  # noqa: BLE001 - what is no crash goes on
+                go_on, failure = _split(error)
+                if failure is not None:
+                    self._background_failed(failure)
+                if go_on is not None:
+                    raise go_on from None
+        assert self._background is not None
+        self._background.remove(background)
+        if not self._background and self._background_ended is not None:
+            self._background_ended.set()
+
+    def _background_failed(self, failure: BaseException) -> None:
+        if self._is_over or self._cleanup_scope is not None or self._error is not None:
+            self.surroundings.cleanup_failed(self.ref.address, self.incarnation, failure)
+            return
+        self._error = failure
+        self._stop_requested = True
+        self._scope.cancel()
+
+    async def _end_background(self) -> None:
+        assert self._background is not None
+        self._background_ended = trio.Event()
+        for background in self._background:
+            background.scope.cancel()
+        with self.surroundings.ports.clock.move_on_after(self._stop_seconds) as self._cleanup_scope:
+            self._cleanup_scope.shield = True
+            await self._background_ended.wait()
+        if self._cleanup_scope.cancelled_caught:
+            self.surroundings.cleanup_failed(self.ref.address, self.incarnation, None)
+
+
+def _split(error: BaseException) -> tuple[BaseException | None, Exception | None]:
+    """The part of an error that must go on (`Cancelled`; what is no `Exception` at all), and the crash in it."""
+    if isinstance(error, Exception):
+        return None, error
+    if isinstance(error, BaseExceptionGroup):
+        cancelled, crash = error.split(trio.Cancelled)
+        if crash is None or isinstance(crash, Exception):
+            return cancelled, crash
+    return error, None
