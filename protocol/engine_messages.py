@@ -45,8 +45,9 @@ class Accepted(Tagged):
 
     kind: str
     id: str
-    sequence: int
+    sequence: int = 0
     job_id: str = ""
+    command_id: str = ""
     document: Tagged | None = None
     result: Tagged | None = None
 

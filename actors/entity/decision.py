@@ -1,0 +1,67 @@
+"""What deciding yields: events to make durable, and effects and a reply that wait until they are.
+
+Pure data, so that a test reads as a transcript. It must not perform anything.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from protocol.model.activity import Event
+from protocol.words import Tagged
+
+
+@attrs.frozen(kw_only=True)
+class Tell:
+    """A message to another actor. With `token` its answer comes back as `Answer(token)`."""
+
+    address: str
+    message: Tagged
+    token: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class ToNode:
+    """A message to a host's node; a `NodeCommand` gets the engine's epoch when it leaves."""
+
+    host_id: str
+    message: Tagged
+
+
+@attrs.frozen(kw_only=True)
+class SetTimer:
+    """Tells the actor `TimerFired(name)` after `seconds`; a timer of the same name is replaced."""
+
+    name: str
+    seconds: float
+
+
+@attrs.frozen(kw_only=True)
+class CancelTimer:
+    name: str
+
+
+Effect = Tell | ToNode | SetTimer | CancelTimer
+
+
+@attrs.frozen(kw_only=True)
+class Decision:
+    """`events` move the state; `audit` are lines of the audit trail, written in the same transaction.
+
+    `reply` answers the message in hand; None leaves it open (`Defer`-like: an `Answer` will decide it).
+    `store_outcome` keeps the reply under the command's id, so that a retried command gets it again.
+    """
+
+    events: tuple[Tagged, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    audit: tuple[Event, ...] = ()
+    reply: Tagged | None = None
+    store_outcome: bool = False
+
+
+NOTHING = Decision()
+
+
+def refuse(refusal: Tagged) -> Decision:
+    """Nothing happens but the reply."""
+    return Decision(reply=refusal)

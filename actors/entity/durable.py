@@ -1,0 +1,261 @@
+"""The shell around a pure entity: hand the message to decide, evolve at once, act when the journal says durable.
+
+It must not hold a rule of any entity. A commit that fails or is unknown makes the actor go back to its durable row.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any, ClassVar
+
+import attrs
+
+from actors.entity.decision import CancelTimer, Decision, SetTimer, Tell, ToNode
+from actors.entity.messages import CommitFailed, Crash, TimerFired
+from actors.entity.services import Services
+from actors.journal.port import CommandOutcome, EntityRemoval, EntityRow, EntityWrite, JournalEntry, Transaction
+from actors.journal.writer import Durable, Failed
+from actors.kernel.actor import Actor, Context
+from actors.kernel.envelope import Answer, Envelope
+from actors.kernel.ref import MailboxFull
+from actors.operations.operation import job_of
+from protocol.codec import decode, encode
+from protocol.engine_messages import Accepted
+from protocol.errors import Refusal
+from protocol.events.operation import Operation, Outcome
+from protocol.node_messages import NodeCommand
+from protocol.words import Tagged, word_of
+
+
+class DurableActor(Actor):
+    """Base of the actors of VMs, hosts, disks, ... A room sets `kind` and gives `decide`, `evolve` and `project`."""
+
+    kind: ClassVar[str]
+
+    def __init__(self, context: Context, services: Services, id: str) -> None:
+        super().__init__(context)
+        self.services = services
+        self.id = id
+        self.state: Any = None
+        self.version = 0
+        self._in_flight = 0
+        self._timers: dict[str, int] = {}
+        self._job_versions: dict[str, int] = {}  # of jobs whose last row may still be in flight
+        self._waiting: dict[str, Envelope] = {}  # by token: who is answered when the Answer has been decided
+
+    # --- what a room gives ---------------------------------------------------------------------------------------
+
+    def decide(self, message: Tagged, envelope: Envelope) -> Decision:
+        """Calls the room's pure decide with the facts it needs."""
+        raise NotImplementedError
+
+    def evolve(self, state: Any, event: Tagged) -> Any:
+        """The room's pure evolve; returns None when the entity is gone."""
+        raise NotImplementedError
+
+    def project(self, state: Any) -> Tagged:
+        """The public document of a state."""
+        raise NotImplementedError
+
+    def name_of(self, state: Any) -> str | None:
+        """The name to keep unique, None for none."""
+        return None
+
+    def parent_of(self, state: Any) -> str | None:
+        """Within which names are unique."""
+        return ""
+
+    def recovered(self) -> Decision:
+        """What to do when an incarnation starts on an existing state."""
+        return Decision()
+
+    # --- the loop ------------------------------------------------------------------------------------------------
+
+    async def started(self) -> None:
+        self.reload()
+        if self.state is not None:
+            self.carry_out(self.recovered(), None)
+
+    def reload(self) -> None:
+        """Back to what the journal holds."""
+        self._job_versions.clear()
+        row = self.services.rows.row(self.kind, self.id)
+        self.state = decode(row.state) if row else None
+        self.version = row.version if row else 0
+
+    @property
+    def now(self) -> datetime.datetime:
+        return self.context.ports.clock.wall()
+
+    async def receive(self, envelope: Envelope) -> None:
+        message = envelope.message
+        if isinstance(message, CommitFailed):
+            self._fall_back(message)
+            return
+        if isinstance(message, TimerFired) and self._timers.get(message.name) != message.generation:
+            return
+        if isinstance(message, Crash):
+            raise RuntimeError(f"{self.context.address}: crashed on request")
+        target: Envelope | None = envelope
+        if isinstance(message, Answer):
+            target = self._waiting.pop(message.token, None)
+        self.carry_out(self.decide(message, envelope), target)
+
+    def carry_out(self, decision: Decision, asked: Envelope | None) -> None:
+        """Evolves and commits; effects and reply follow when durable, or at once when nothing changed."""
+        for effect in decision.effects:
+            if isinstance(effect, Tell) and effect.token and asked is not None and decision.reply is None:
+                self._waiting[effect.token] = asked
+        if not decision.events and not decision.audit:
+            self._act(decision, asked, 0)
+            return
+        transaction = self._transaction(decision)
+        self._in_flight += 1
+
+        def done(result: Durable | Failed) -> None:
+            self._in_flight -= 1
+            if isinstance(result, Failed):
+                self._refused(result, asked)
+                return
+            for write in transaction.writes:
+                if isinstance(write.row, EntityRow):
+                    self.services.rows.put(write.row)
+                else:
+                    self.services.rows.drop(write.row.kind, write.row.id)
+            self._act(decision, asked, result.last_sequence)
+
+        self.services.writer.submit(transaction, done)
+
+    def _refused(self, result: Failed, asked: Envelope | None) -> None:
+        if asked is not None and asked.is_awaited:
+            self.context.reply(asked, result.refusal)
+        try:
+            self.context.ref.tell(CommitFailed(refusal=result.refusal, version=self.version))
+        except MailboxFull:
+            self.context.stop_self()
+
+    def _fall_back(self, message: CommitFailed) -> None:
+        if self._in_flight:
+            return  # the last of those in flight falls back
+        self.context.log.warning("commit failed, going back to the durable state", reason=message.refusal.reason)
+        self.reload()
+        if self.state is not None:
+            self.carry_out(self.recovered(), None)
+        else:
+            self.context.stop_self()
+
+    def _act(self, decision: Decision, asked: Envelope | None, sequence: int) -> None:
+        if decision.reply is not None and asked is not None:
+            reply = decision.reply
+            if isinstance(reply, Accepted) and sequence:
+                reply = attrs.evolve(reply, sequence=sequence)
+            self.context.reply(asked, reply)
+        for effect in decision.effects:
+            match effect:
+                case Tell():
+                    self._tell(effect)
+                case ToNode():
+                    message = effect.message
+                    if isinstance(message, NodeCommand):
+                        message = attrs.evolve(message, epoch=self.services.epoch())
+                    self.services.nodes.send(effect.host_id, message)
+                case SetTimer():
+                    self._set_timer(effect)
+                case CancelTimer():
+                    self._timers.pop(effect.name, None)
+        if self.state is None and self.version:
+            self.context.stop_self()
+
+    def _tell(self, effect: Tell) -> None:
+        kind, _, id = effect.address.partition("/")
+        ref = self.services.ensure(kind, id)
+        if ref is None:
+            if effect.token:
+                gone = Refusal(code="not_found", reason=f"{effect.address} does not exist.", status=404)
+                self.context.ref.owe(Answer(token=effect.token, body=gone), word_of(effect.message).lane, "")
+            return
+        if effect.token:
+            ref.tell(effect.message, reply_to=self.context.ref, token=effect.token)
+        else:
+            ref.tell(effect.message)
+
+    def _set_timer(self, timer: SetTimer) -> None:
+        generation = self._timers.get(timer.name, 0) + 1
+        self._timers[timer.name] = generation
+        self.context.spawn(self._run_timer, timer, generation)
+
+    async def _run_timer(self, timer: SetTimer, generation: int) -> None:
+        await self.context.ports.clock.sleep(timer.seconds)
+        if self._timers.get(timer.name) == generation:
+            self.context.ref.tell(TimerFired(name=timer.name, generation=generation))
+
+    # --- the transaction -----------------------------------------------------------------------------------------
+
+    def _transaction(self, decision: Decision) -> Transaction:
+        before = self.version
+        entries: list[JournalEntry] = []
+        jobs: dict[str, tuple[Operation, Outcome | None]] = {}
+        at, correlation = self.now, ""
+        state = self.state
+        for event in decision.events:
+            previous: Operation | None = getattr(state, "operation", None)
+            state = self.evolve(state, event)
+            self.version += 1
+            operation: Operation | None = getattr(event, "operation", None) or previous
+            if operation is not None:
+                correlation = operation.correlation_id
+                jobs[operation.id] = (operation, getattr(event, "ended", None))
+                if previous is not None and previous.id != operation.id:
+                    jobs.setdefault(previous.id, (previous, Outcome(outcome="failed", reason="Superseded.")))
+            document = encode(self.project(state)) if state is not None else None
+            entries.append(
+                JournalEntry(
+                    self.kind, self.id, self.version, word_of(event).tag, encode(event), document, correlation, at
+                )
+            )
+        self.state = state
+        writes: list[EntityWrite] = []
+        if decision.events:
+            writes.append(EntityWrite(self._row(), before))
+        for operation, ended in jobs.values():
+            self._write_job(operation, ended, at, writes, entries)
+        for line in decision.audit:
+            line = attrs.evolve(line, time=at, correlation_id=line.correlation_id or correlation or None)
+            entries.append(JournalEntry("event", "", 1, "event", b"", encode(line), line.correlation_id or "", at))
+        outcome = None
+        if decision.store_outcome and isinstance(decision.reply, Accepted) and decision.reply.command_id:
+            outcome = CommandOutcome(decision.reply.command_id, encode(decision.reply))
+        return Transaction(tuple(writes), tuple(entries), outcome)
+
+    def _row(self) -> EntityRow | EntityRemoval:
+        if self.state is None:
+            return EntityRemoval(self.kind, self.id, self.version)
+        return EntityRow(
+            self.kind,
+            self.id,
+            self.version,
+            self.name_of(self.state),
+            self.parent_of(self.state),
+            encode(self.state),
+            encode(self.project(self.state)),
+        )
+
+    def _write_job(
+        self,
+        operation: Operation,
+        ended: Outcome | None,
+        at: datetime.datetime,
+        writes: list[EntityWrite],
+        entries: list[JournalEntry],
+    ) -> None:
+        known = self.services.rows.row("job", operation.id)
+        pending = self._job_versions.get(operation.id, known.version if known else 0)
+        document = encode(job_of(operation, self.kind, self.id, ended, at))
+        row = EntityRow("job", operation.id, pending + 1, None, None, b"", document)
+        writes.append(EntityWrite(row, pending))
+        tag = "job.ended" if ended else ("job.progressed" if pending else "job.started")
+        entries.append(JournalEntry("job", operation.id, pending + 1, tag, b"", document, operation.correlation_id, at))
+        if ended:
+            self._job_versions.pop(operation.id, None)
+        else:
+            self._job_versions[operation.id] = pending + 1

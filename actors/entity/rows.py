@@ -1,0 +1,120 @@
+"""The durable rows of every entity as the journal last confirmed them, in memory, with the look-ups that rooms need.
+
+An actor (re)starts from here without asking the database; other rooms read documents, never states. Nobody but the
+journal writer's confirmations may change it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from actors.journal.port import EntityRow
+from protocol.codec import decode
+from protocol.model.types import Ref
+
+REFERENCES: dict[str, tuple[str, ...]] = {
+    "vm": ("host", "cluster", "template"),
+    "host": ("cluster",),
+    "cluster": ("data_center",),
+    "network": ("data_center",),
+    "vnic_profile": ("network",),
+    "storage_domain": ("host", "data_center"),
+    "disk": ("storage_domain", "template", "backing_disk"),
+    "template": ("cluster",),
+}
+"""Attributes by which rows are found: `rows.referring("vm", "host", host_id)`."""
+
+
+class Rows:
+    """Rows by kind and id, documents decoded when first read, names and references indexed."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, dict[str, EntityRow]] = {}
+        self._documents: dict[tuple[str, str], Any] = {}
+        self._names: dict[tuple[str, str], dict[str, None]] = {}
+        self._references: dict[tuple[str, str, str], dict[str, None]] = {}
+        self._observers: list[Callable[[str, str, Any], None]] = []
+
+    def observe(self, observer: Callable[[str, str, Any], None]) -> None:
+        """Calls `observer(kind, id, document or None)` after each confirmed change, and now for all there is."""
+        for kind, rows in self._rows.items():
+            for id in rows:
+                observer(kind, id, self.document(kind, id))
+        self._observers.append(observer)
+
+    def load(self, rows: Iterable[EntityRow]) -> None:
+        for row in rows:
+            self.put(row)
+
+    def row(self, kind: str, id: str) -> EntityRow | None:
+        return self._rows.get(kind, {}).get(id)
+
+    def document(self, kind: str, id: str) -> Any:
+        """The public document, or None when there is no such object."""
+        row = self.row(kind, id)
+        if row is None or row.document is None:
+            return None
+        key = (kind, id)
+        if key not in self._documents:
+            self._documents[key] = decode(row.document)
+        return self._documents[key]
+
+    def documents(self, kind: str) -> Iterator[Any]:
+        for id in list(self._rows.get(kind, ())):
+            document = self.document(kind, id)
+            if document is not None:
+                yield document
+
+    def all_rows(self) -> Iterator[EntityRow]:
+        for rows in self._rows.values():
+            yield from list(rows.values())
+
+    def ids(self, kind: str) -> list[str]:
+        return list(self._rows.get(kind, ()))
+
+    def named(self, kind: str, name: str) -> list[Any]:
+        """Documents of that name; names are unique within a parent only."""
+        return [self.document(kind, id) for id in self._names.get((kind, name), ())]
+
+    def referring(self, kind: str, attribute: str, id: str) -> list[str]:
+        """Ids of objects whose reference `attribute` (one of `REFERENCES`) points to `id`."""
+        return list(self._references.get((kind, attribute, id), ()))
+
+    def put(self, row: EntityRow) -> None:
+        """The journal confirmed this row."""
+        self._unindex(row.kind, row.id)
+        self._rows.setdefault(row.kind, {})[row.id] = row
+        self._documents.pop((row.kind, row.id), None)
+        document = self.document(row.kind, row.id)
+        for key, index in self._index_keys(row.kind, document):
+            index.setdefault(key, {})[row.id] = None
+        for observer in self._observers:
+            observer(row.kind, row.id, document)
+
+    def drop(self, kind: str, id: str) -> None:
+        """The journal confirmed that the object is gone."""
+        self._unindex(kind, id)
+        self._rows.get(kind, {}).pop(id, None)
+        self._documents.pop((kind, id), None)
+        for observer in self._observers:
+            observer(kind, id, None)
+
+    def _unindex(self, kind: str, id: str) -> None:
+        for key, index in self._index_keys(kind, self.document(kind, id)):
+            members = index.get(key)
+            if members is not None:
+                members.pop(id, None)
+                if not members:
+                    del index[key]
+
+    def _index_keys(self, kind: str, document: Any) -> Iterator[tuple[Any, dict[Any, dict[str, None]]]]:
+        if document is None:
+            return
+        name = getattr(document, "name", None)
+        if name:
+            yield (kind, name), self._names
+        for attribute in REFERENCES.get(kind, ()):
+            target = getattr(document, attribute, None)
+            if isinstance(target, Ref) and target.id:
+                yield (kind, attribute, target.id), self._references

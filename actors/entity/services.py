@@ -1,0 +1,46 @@
+"""What the engine's actors are handed beside their mailbox. It must not start anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import attrs
+
+from actors.entity.rows import Rows
+from actors.journal.port import Transaction
+from actors.journal.writer import Durable, Failed
+from actors.kernel.ref import Ref
+from protocol.words import Tagged
+
+
+class Journaling(Protocol):
+    """The part of the journal's writer that an actor needs."""
+
+    @property
+    def available(self) -> bool: ...
+
+    def submit(self, transaction: Transaction, on_done: Callable[[Durable | Failed], None]) -> None: ...
+
+
+class Nodes(Protocol):
+    """The part of the link hub that an actor needs."""
+
+    def send(self, host_id: str, message: Tagged) -> bool: ...
+
+    def linked(self, host_id: str) -> bool: ...
+
+
+@attrs.define(kw_only=True)
+class Services:
+    """Shared by all actors of one engine. `ensure(kind, id)` starts an entity's actor on demand."""
+
+    rows: Rows
+    writer: Journaling
+    nodes: Nodes
+    ensure: Callable[[str, str], Ref | None]
+    epoch: Callable[[], int]
+    publish: Callable[[Tagged], None] = lambda _: None
+    silent_after_seconds: float = 20.0
+    guest_up_timeout_seconds: float = 60.0
+    shutdown_timeout_seconds: float = 300.0

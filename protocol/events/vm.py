@@ -1,0 +1,244 @@
+"""What happened to a VM. Each event bears what `actors/vm/evolve.py` needs, so the journal alone rebuilds the state."""
+
+from __future__ import annotations
+
+import datetime
+
+import attrs
+
+from protocol.events.operation import Operation, Outcome
+from protocol.model.network import Nic
+from protocol.model.storage import DiskAttachment
+from protocol.model.vm import Vm
+from protocol.node_messages import DomainSpec, GuestReport
+from protocol.words import Tagged, word
+
+
+@attrs.frozen(kw_only=True)
+class VmEvent(Tagged):
+    """Base. `operation`: the operation as it is after this event (None: unchanged); `ended`: it ends with this event."""
+
+    at: datetime.datetime
+    operation: Operation | None = None
+    ended: Outcome | None = None
+
+
+@word("vm.added")
+@attrs.frozen(kw_only=True)
+class VmAdded(VmEvent):
+    """The VM is recorded; its disks are being made when an operation goes on, else it is ready."""
+
+    vm: Vm
+
+
+@word("vm.created")
+@attrs.frozen(kw_only=True)
+class VmCreated(VmEvent):
+    """All disks of a new VM are there."""
+
+
+@word("vm.updated")
+@attrs.frozen(kw_only=True)
+class VmUpdated(VmEvent):
+    """The configuration as it is now, and what waits for the next start."""
+
+    vm: Vm
+    next_run: Vm | None = None
+
+
+@word("vm.nics_changed")
+@attrs.frozen(kw_only=True)
+class VmNicsChanged(VmEvent):
+    nics: tuple[Nic, ...]
+
+
+@word("vm.disks_changed")
+@attrs.frozen(kw_only=True)
+class VmDisksChanged(VmEvent):
+    disk_attachments: tuple[DiskAttachment, ...]
+
+
+@word("vm.remove_requested")
+@attrs.frozen(kw_only=True)
+class VmRemoveRequested(VmEvent):
+    pass
+
+
+@word("vm.removed")
+@attrs.frozen(kw_only=True)
+class VmRemoved(VmEvent):
+    """The last event of a VM's life."""
+
+
+@word("vm.operation_progressed")
+@attrs.frozen(kw_only=True)
+class VmOperationProgressed(VmEvent):
+    """A step ended and another began; the VM's status stays."""
+
+
+@word("vm.operation_ended")
+@attrs.frozen(kw_only=True)
+class VmOperationEnded(VmEvent):
+    """An operation ended without a change of the status (attach a disk, a failed reboot)."""
+
+
+@word("vm.start_requested")
+@attrs.frozen(kw_only=True)
+class VmStartRequested(VmEvent):
+    """A host is chosen and the start is on its way. `spec` is what will run, overrides included."""
+
+    host_id: str
+    spec: DomainSpec
+    run_once: bool = False
+
+
+@word("vm.restore_requested")
+@attrs.frozen(kw_only=True)
+class VmRestoreRequested(VmEvent):
+    """A suspended VM is on its way back."""
+
+    host_id: str
+    spec: DomainSpec
+
+
+@word("vm.started")
+@attrs.frozen(kw_only=True)
+class VmStarted(VmEvent):
+    """QEMU runs; the guest boots."""
+
+    paused: bool = False
+
+
+@word("vm.restored")
+@attrs.frozen(kw_only=True)
+class VmRestored(VmEvent):
+    """QEMU runs where the guest left off."""
+
+
+@word("vm.start_failed")
+@attrs.frozen(kw_only=True)
+class VmStartFailed(VmEvent):
+    """No QEMU runs. A VM that could not be restored stays suspended."""
+
+    reason: str
+
+
+@word("vm.guest_up")
+@attrs.frozen(kw_only=True)
+class VmGuestUp(VmEvent):
+    """The guest answered, or had the time to."""
+
+
+@word("vm.shutdown_requested")
+@attrs.frozen(kw_only=True)
+class VmShutdownRequested(VmEvent):
+    reason: str = ""
+
+
+@word("vm.shutdown_ignored")
+@attrs.frozen(kw_only=True)
+class VmShutdownIgnored(VmEvent):
+    """The guest did not power off in time."""
+
+
+@word("vm.stop_requested")
+@attrs.frozen(kw_only=True)
+class VmStopRequested(VmEvent):
+    reason: str = ""
+
+
+@word("vm.went_down")
+@attrs.frozen(kw_only=True)
+class VmWentDown(VmEvent):
+    """QEMU is gone. `cause`: shutdown, destroyed, crashed, failed, unknown."""
+
+    cause: str
+    reason: str = ""
+
+
+@word("vm.reboot_requested")
+@attrs.frozen(kw_only=True)
+class VmRebootRequested(VmEvent):
+    pass
+
+
+@word("vm.reset_requested")
+@attrs.frozen(kw_only=True)
+class VmResetRequested(VmEvent):
+    pass
+
+
+@word("vm.rebooted")
+@attrs.frozen(kw_only=True)
+class VmRebooted(VmEvent):
+    """The guest starts over."""
+
+
+@word("vm.pause_requested")
+@attrs.frozen(kw_only=True)
+class VmPauseRequested(VmEvent):
+    pass
+
+
+@word("vm.paused")
+@attrs.frozen(kw_only=True)
+class VmPaused(VmEvent):
+    """The CPUs stand still. `reason`: user, io_error, ..."""
+
+    reason: str = "user"
+
+
+@word("vm.resume_requested")
+@attrs.frozen(kw_only=True)
+class VmResumeRequested(VmEvent):
+    pass
+
+
+@word("vm.resumed")
+@attrs.frozen(kw_only=True)
+class VmResumed(VmEvent):
+    pass
+
+
+@word("vm.suspend_requested")
+@attrs.frozen(kw_only=True)
+class VmSuspendRequested(VmEvent):
+    storage_domain_id: str
+
+
+@word("vm.suspended")
+@attrs.frozen(kw_only=True)
+class VmSuspended(VmEvent):
+    pass
+
+
+@word("vm.suspend_failed")
+@attrs.frozen(kw_only=True)
+class VmSuspendFailed(VmEvent):
+    reason: str
+
+
+@word("vm.lost")
+@attrs.frozen(kw_only=True)
+class VmLost(VmEvent):
+    """Its host is silent: what the VM does is not known."""
+
+
+@word("vm.found")
+@attrs.frozen(kw_only=True)
+class VmFound(VmEvent):
+    """Its host is back and reports it. `status`: up | paused."""
+
+    status: str
+
+
+@word("vm.guest_reported")
+@attrs.frozen(kw_only=True)
+class VmGuestReported(VmEvent):
+    report: GuestReport
+
+
+@word("vm.guest_silent")
+@attrs.frozen(kw_only=True)
+class VmGuestSilent(VmEvent):
+    since: datetime.datetime
