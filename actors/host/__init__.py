@@ -1,0 +1,1 @@
+"""One machine of the datacenter: its actor, its link and its certificates."""
