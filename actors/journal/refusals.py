@@ -1,0 +1,86 @@
+"""What the writer tells those whose transaction did not become durable. It must not decide whether one did."""
+
+from __future__ import annotations
+
+from actors.journal.port import (
+    AppendResult,
+    CommandRepeated,
+    NameConflict,
+    NotStorable,
+    VersionConflict,
+)
+from protocol.errors import Refusal
+
+
+def away() -> Refusal:
+    """The database is away and nothing was done."""
+    return Refusal(
+        code="unavailable",
+        reason="The database cannot be reached; nothing was changed.",
+        remedy="Try again when it is back.",
+        status=503,
+        retryable=True,
+    )
+
+
+def deposed() -> Refusal:
+    """Another engine leads."""
+    return Refusal(
+        code="unavailable",
+        reason="This engine no longer leads; nothing was changed.",
+        remedy="Try again: the engine that leads will answer.",
+        status=503,
+        retryable=True,
+    )
+
+
+def overloaded() -> Refusal:
+    """More waits to be written than the writer keeps."""
+    return Refusal(
+        code="unavailable",
+        reason="More changes wait to be stored than the engine keeps; nothing was changed.",
+        remedy="Try again later.",
+        status=503,
+        retryable=True,
+    )
+
+
+def built_on_failed() -> Refusal:
+    """The change on which this one was built was refused."""
+    return Refusal(
+        code="conflict",
+        reason="An earlier change of this object, on which this one was built, was not stored; nothing was changed.",
+        remedy="Look at the object and try again.",
+        retryable=True,
+    )
+
+
+def refusal_of(result: AppendResult) -> Refusal:
+    """The refusal for what the store rejected."""
+    match result:
+        case NameConflict(kind, _, name):
+            return Refusal(
+                code="name_taken",
+                reason=f"The name {name!r} is taken by another {kind}.",
+                remedy="Choose another name.",
+                field="name",
+            )
+        case CommandRepeated(command_id):
+            return Refusal(
+                code="conflict",
+                reason=f"The command {command_id} was carried out before.",
+                remedy="Ask for its stored reply.",
+                retryable=True,
+            )
+        case NotStorable(reason):
+            return Refusal(code="invalid", reason=f"The database cannot hold this: {reason}.", status=400)
+        case VersionConflict(kind, id_, expected):
+            return Refusal(
+                code="internal",
+                reason=f"The {kind} {id_} is not at version {expected} in the database; nothing was changed.",
+                remedy="Try again; if it happens again, it is a bug.",
+                status=500,
+                retryable=True,
+                entity=id_,
+            )
+    raise AssertionError(f"not a rejection: {result!r:.80}")
