@@ -85,7 +85,7 @@ class Hypervisor(Protocol):
         ...
 
     async def run(self) -> None:
-        """Feeds `events` and mends the connection until cancelled: a child of the node's tree. Needs `connect` first."""
+        """Feeds `events` and mends the connection until cancelled: a child of the node's tree. `connect` first."""
         ...
 
     async def close(self) -> None:
