@@ -1,0 +1,1 @@
+"""Legal transitions as tables: data, one per entity. It must not hold effects."""
