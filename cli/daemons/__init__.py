@@ -1,0 +1,1 @@
+"""Where each daemon is put together; a client of the gateway never imports this package."""

@@ -1,0 +1,8 @@
+"""The lab: engine, gateway, PostgreSQL, a real host and simulated hosts on one machine, as processes of their own.
+
+It starts, watches and stops daemons; it takes no decision of theirs and speaks no protocol of theirs.
+"""
+
+from cli.daemons.lab.command import command
+
+__all__ = ["command"]

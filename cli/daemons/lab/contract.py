@@ -1,0 +1,135 @@
+"""What the lab and the daemons say to each other: configuration files, ready files, the control socket.
+
+It starts no process; a change of a daemon's configuration or control words is made here.
+"""
+
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import trio
+
+from cli.daemons.lab.errors import LabError
+from cli.daemons.lab.layout import LabFolder
+
+READY = "ready.json"
+CONTROL_SOCKET = "control.sock"
+CONTROL_SECONDS = 30.0
+CONTROL_FRAME_BYTES_MAX = 1 << 20
+
+
+def write_engine_configuration(folder: LabFolder, port: int, node_listen: Sequence[str]) -> Path:
+    """The engine's file: the API on ``port``, the live stream and the nodes on the two ports after it."""
+    return _write(
+        folder.engine,
+        {
+            "state_dir": str(folder.engine),
+            "listen_host": "127.0.0.1",
+            "port": port,
+            "live_port": port + 1,
+            "node_port": port + 2,
+            "node_listen": list(node_listen),
+            "lab": True,
+        },
+    )
+
+
+def write_node_configuration(
+    folder: LabFolder, *, engine: str, ca_file: str, token: str, name: str, address: str
+) -> Path:
+    """The real host's node; libvirt is found where a node always finds it, inside the host's namespaces."""
+    return _write(
+        folder.node,
+        {
+            "state_dir": str(folder.node),
+            "engine_url": engine,
+            "ca_file": ca_file,
+            "token": token,
+            "name": name,
+            "address": address,
+            "hypervisor": "libvirt",
+            "libvirt_uri": "qemu:///system",
+            "storage_dir": str(folder.storage),
+        },
+    )
+
+
+def write_simulated_configuration(folder: LabFolder, *, engine: str, ca_file: str, hosts: int) -> Path:
+    """Simulated hosts draw their enrolment tokens from the engine's control socket themselves."""
+    return _write(
+        folder.simulated,
+        {
+            "state_dir": str(folder.simulated),
+            "engine_url": engine,
+            "ca_file": ca_file,
+            "engine_control_socket": str(folder.engine / CONTROL_SOCKET),
+            "hosts": hosts,
+            "hypervisor": "simulated",
+        },
+    )
+
+
+async def enrolment_token(engine_state_dir: Path, host_name: str) -> str:
+    """A token with which a node of this name may enrol once.
+
+    Raises LabError when the engine refuses or does not answer.
+    """
+    reply = await ask_control(engine_state_dir, {"do": "enrolment_token", "host": host_name})
+    return str(reply["token"])
+
+
+async def register_tiny(engine_state_dir: Path, image: Path) -> None:
+    """Has the engine offer the small guest as a template; asking again for the same image changes nothing."""
+    await ask_control(engine_state_dir, {"do": "register_tiny", "image": str(image)})
+
+
+async def cut_simulated_host(simulated_state_dir: Path, host_name: str) -> None:
+    """Cuts the power of one simulated host."""
+    await ask_control(simulated_state_dir, {"do": "kill_host", "host": host_name})
+
+
+async def ask_control(state_dir: Path, question: Mapping[str, object]) -> dict[str, Any]:
+    """One question on a daemon's control socket: a msgpack map behind its length in four bytes, both ways.
+
+    Raises LabError when nobody answers in CONTROL_SECONDS, or with the reason in ``error``.
+    """
+    path = state_dir / CONTROL_SOCKET
+    body = msgpack.packb(dict(question))
+    try:
+        with trio.fail_after(CONTROL_SECONDS):
+            async with await trio.open_unix_socket(str(path)) as stream:
+                await stream.send_all(struct.pack(">I", len(body)) + body)
+                (size,) = struct.unpack(">I", await _receive(stream, 4))
+                if size > CONTROL_FRAME_BYTES_MAX:
+                    raise LabError(f"{path} answered {size} bytes, more than {CONTROL_FRAME_BYTES_MAX}")
+                reply = msgpack.unpackb(await _receive(stream, size))
+    except (OSError, trio.BrokenResourceError) as failure:
+        raise LabError(f"nobody answers on {path}: {failure}") from failure
+    except trio.TooSlowError:
+        raise LabError(f"{path} did not answer within {CONTROL_SECONDS:.0f} s") from None
+    if not isinstance(reply, dict) or "error" in reply:
+        raise LabError(f"{question['do']} was refused: {reply.get('error') if isinstance(reply, dict) else reply}")
+    return reply
+
+
+async def _receive(stream: trio.SocketStream, count: int) -> bytes:
+    received = b""
+    while len(received) < count:
+        more = await stream.receive_some(count - len(received))
+        if not more:
+            raise LabError("the control socket was closed before the answer")
+        received += bytes(more)
+    return received
+
+
+def _write(state_dir: Path, settings: Mapping[str, str | int | bool | list[str]]) -> Path:
+    """Writes TOML: JSON's strings, numbers, booleans and lists of strings are TOML's too."""
+    state_dir.mkdir(parents=True, exist_ok=True)
+    state_dir.chmod(0o711)
+    path = state_dir / "config.toml"
+    path.touch(mode=0o600)
+    path.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items()))
+    return path
