@@ -1,14 +1,10 @@
 """``corral lab`` and its words on the command line; what a lab is and does lives beside it."""
 
-import fcntl
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -134,9 +130,7 @@ def kill_host(context: click.Context, name: str, directory: Path) -> None:
 
 
 def _run(options: LabOptions) -> None:
-    with _only_lab(options.folder):
-        _refuse_taken_ports(options.port)
-        trio.run(run_until_signalled, Lab(options), _introduce)
+    trio.run(run_until_signalled, Lab(options), _introduce)
 
 
 def _start_detached(options: LabOptions) -> None:
@@ -203,27 +197,3 @@ def _with_real_host(asked: bool | None) -> bool:
     if reason is not None and asked is None:
         click.echo(f"lab: without a real host: {reason}", err=True)
     return reason is None and asked is not False
-
-
-def _refuse_taken_ports(port: int) -> None:
-    for number in range(port, port + 3):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", number))
-            except OSError as failure:
-                raise LabError(f"port {number} is taken ({failure.strerror}); choose another --port") from None
-
-
-@contextmanager
-def _only_lab(folder: LabFolder) -> Iterator[None]:
-    """One lab per folder; the lock goes with the process and leaves no file."""
-    descriptor = os.open(folder.path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LabError(f"a lab runs in {folder.path} already; ./dev lab stop --dir {folder.path} ends it") from None
-        yield
-    finally:
-        os.close(descriptor)

@@ -10,6 +10,7 @@ import attrs
 import trio
 
 from cli.daemons.lab import contract
+from cli.daemons.lab.claims import only_lab, refuse_taken_ports
 from cli.daemons.lab.daemon import Daemon, DaemonSpec, daemon_command, read_ready_file, report, wait_for_ready_file
 from cli.daemons.lab.errors import LabError
 from cli.daemons.lab.layout import REAL_HOST_NAME, LabFolder
@@ -58,17 +59,17 @@ class Lab:
 
         Raises LabError when a part does not start.
         """
-        await end_leftovers(self.folder)
-        try:
-            async with trio.open_nursery() as nursery:
-                await self._start_all(nursery)
-                task_status.started(self._write_summary())
-                await trio.sleep_forever()
-        except* LabError as failures:
-            raise failures.exceptions[0] from None
-        finally:
-            with trio.CancelScope(shield=True):
-                await self._stop_all()
+        with only_lab(self.folder):
+            await end_leftovers(self.folder)
+            refuse_taken_ports(self.options.port)
+            try:
+                async with trio.open_nursery() as nursery:
+                    await self._start_all(nursery)
+                    task_status.started(self._write_summary())
+                    await trio.sleep_forever()
+            finally:
+                with trio.CancelScope(shield=True):
+                    await self._stop_all()
 
     async def _start_all(self, nursery: trio.Nursery) -> None:
         if self.options.real:
@@ -223,13 +224,21 @@ async def run_until_signalled(lab: Lab, serving: Callable[[Summary], None]) -> N
 
     Raises LabError when the lab does not come up.
     """
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
-        async with trio.open_nursery() as nursery:
+    try:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+            async with trio.open_nursery() as nursery:
 
-            async def stop_when_told() -> None:
-                async for number in signals:
-                    report(f"{signal.Signals(number).name}: stopping")
-                    nursery.cancel_scope.cancel()
+                async def stop_when_told() -> None:
+                    async for number in signals:
+                        report(f"{signal.Signals(number).name}: stopping")
+                        nursery.cancel_scope.cancel()
 
-            nursery.start_soon(stop_when_told)
-            serving(await nursery.start(lab.serve))
+                nursery.start_soon(stop_when_told)
+                serving(await nursery.start(lab.serve))
+    except* LabError as failures:
+        raise _first_of(failures) from None
+
+
+def _first_of(group: BaseExceptionGroup[LabError]) -> LabError:
+    first = group.exceptions[0]
+    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first

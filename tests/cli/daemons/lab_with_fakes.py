@@ -9,6 +9,7 @@ import os
 import struct
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import msgpack
@@ -22,9 +23,13 @@ def fake_command(daemon: str, configuration: Path) -> list[str]:
     return [sys.executable, "-m", "tests.cli.daemons.lab_with_fakes", daemon, "--config", str(configuration)]
 
 
-def run_lab(directory: str, port: str, real: str) -> None:
+def broken_command(daemon: str, configuration: Path) -> list[str]:
+    return [sys.executable, "-c", "import sys; print('no disk left'); sys.exit(7)"]
+
+
+def run_lab(command: Callable[[str, Path], list[str]], directory: str, port: str, real: str) -> None:
     options = LabOptions(open_folder(Path(directory)), int(port), 2, real == "real")
-    lab = Lab(options, fake_command, tiny_image=lambda: Path("/nowhere/tiny.qcow2"))
+    lab = Lab(options, command, tiny_image=lambda: Path("/nowhere/tiny.qcow2"))
     trio.run(run_until_signalled, lab, lambda summary: None)
 
 
@@ -65,7 +70,7 @@ async def serve_control(state_dir: Path) -> None:
 
 if __name__ == "__main__":
     word, *arguments = sys.argv[1:]
-    if word == "lab":
-        run_lab(*arguments)
+    if word.endswith("lab"):
+        run_lab(broken_command if word == "broken-lab" else fake_command, *arguments)
     else:
         trio.run(run_daemon, word, tomllib.loads(Path(arguments[1]).read_text()))

@@ -95,10 +95,30 @@ async def test_what_a_killed_lab_left_is_ended_by_stop(tmp_path: Path) -> None:
 
 async def test_a_second_lab_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     async with lab(tmp_path):
-        words = ["--dir", str(tmp_path), "--no-real", "--detach"]
-        result = await trio.to_thread.run_sync(CliRunner().invoke, command, words)
-        assert result.exit_code == 1
-        assert "already" in result.output
+        engine = summary(tmp_path)["engine_pid"]
+        for how in ((), ("--detach",)):
+            words = [sys.executable, "-m", "cli.daemons.lab", "--dir", str(tmp_path), "--no-real", *how]
+            refused = await trio.run_process(words, cwd=CHECKOUT, check=False, capture_stderr=True)
+            assert refused.returncode == 1
+            assert refused.stderr.startswith(b"Error: a lab runs in")
+        assert summary(tmp_path)["engine_pid"] == engine
+
+
+async def test_a_lab_whose_engine_does_not_start_says_why_and_ends(tmp_path: Path) -> None:
+    words = [
+        sys.executable,
+        "-m",
+        "tests.cli.daemons.lab_with_fakes",
+        "broken-lab",
+        str(tmp_path),
+        str(free_port()),
+        "no-real",
+    ]
+    with trio.fail_after(SECONDS_MAX):
+        failed = await trio.run_process(words, cwd=CHECKOUT, check=False, capture_stderr=True)
+    assert failed.returncode == 1
+    assert "engine ended with 7 before it served: no disk left" in failed.stderr.decode()
+    assert living(LabFolder(tmp_path)) == []
 
 
 def test_a_folder_too_deep_for_sockets_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,37 @@
+"""What a lab claims before it starts anything: its folder and its ports; it starts and ends nothing."""
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cli.daemons.lab.errors import LabError
+from cli.daemons.lab.layout import LabFolder
+
+PORTS = 3
+
+
+@contextmanager
+def only_lab(folder: LabFolder) -> Iterator[None]:
+    """One lab per folder; the lock goes with the process and leaves no file."""
+    descriptor = os.open(folder.path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LabError(f"a lab runs in {folder.path} already; ./dev lab stop --dir {folder.path} ends it") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def refuse_taken_ports(port: int) -> None:
+    """Raises LabError when one of the lab's ports cannot be listened on."""
+    for number in range(port, port + PORTS):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", number))
+            except OSError as failure:
+                raise LabError(f"port {number} is taken ({failure.strerror}); choose another --port") from None
