@@ -22,7 +22,7 @@ class Tell:
 
 @attrs.frozen(kw_only=True)
 class ToNode:
-    """A message to a host's node; a `NodeCommand` gets the engine's epoch when it leaves."""
+    """A message to a host's node; `NodeCommand` and `ForgetSteps` get the engine's epoch when they leave."""
 
     host_id: str
     message: Tagged

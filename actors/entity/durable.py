@@ -23,7 +23,7 @@ from protocol.codec import decode, encode
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.events.operation import Operation, Outcome
-from protocol.node_messages import NodeCommand
+from protocol.node_messages import ForgetSteps, NodeCommand
 from protocol.words import Tagged, word_of
 
 
@@ -156,7 +156,7 @@ class DurableActor(Actor):
                     self._tell(effect)
                 case ToNode():
                     message = effect.message
-                    if isinstance(message, NodeCommand):
+                    if isinstance(message, NodeCommand | ForgetSteps):
                         message = attrs.evolve(message, epoch=self.services.epoch())
                     self.services.nodes.send(effect.host_id, message)
                 case SetTimer():
