@@ -32,6 +32,10 @@ class How(enum.Enum):
     KILLED = "killed"  # cancelled: it overran a deadline, or all around it was cancelled
 
 
+class StartOverran(Exception):
+    """`started()` did not return in time."""
+
+
 @attrs.frozen
 class End:
     """How a run ended, why, and whether it had come up at all."""
@@ -79,6 +83,7 @@ class Life:
         "_is_over",
         "_owed",
         "_scope",
+        "_start_seconds",
         "_stop_requested",
         "_stop_seconds",
         "actor",
@@ -91,7 +96,15 @@ class Life:
     )
 
     def __init__(
-        self, ref: Ref, mailbox: Mailbox, incarnation: int, stop_seconds: float, surroundings: Surroundings
+        self,
+        ref: Ref,
+        mailbox: Mailbox,
+        incarnation: int,
+        surroundings: Surroundings,
+        *,
+        start_seconds: float,
+        stop_seconds: float,
+        poison: Exception | None = None,
     ) -> None:
         self.ref = ref
         self.mailbox = mailbox
@@ -99,7 +112,8 @@ class Life:
         self.surroundings = surroundings
         self.actor: Actor | None = None
         self.is_started = False
-        self.poison: BaseException | None = None
+        self.poison = poison  # raised instead of handling the next message: fault injection
+        self._start_seconds = start_seconds
         self._stop_seconds = stop_seconds
         self._stop_requested = False
         self._is_over = False
@@ -146,14 +160,15 @@ class Life:
 
     async def run(self, make: Callable[[Context], Actor], on_started: Callable[[], None]) -> End:
         """Lives. Returns when the actor, its cleanup and its background tasks have ended or overrun their time."""
+        if self._stop_requested:
+            return End(How.KILLED, None, False)
         finished = False
         with self._scope:
             try:
-                self.actor = make(Context(self, self.surroundings.ports, self.surroundings.directory))
-                await self.actor.started()
+                self.actor = actor = await self._start(make)
                 self.is_started = True
                 on_started()
-                await self._serve(self.actor)
+                await self._serve(actor)
                 finished = True
             except BaseException as error:  # noqa: BLE001 - what is no crash goes on
                 go_on, failure = _split(error)
@@ -174,6 +189,14 @@ class Life:
         self._fail_owed()
         self.actor = None
         return End(how, self._error, self.is_started)
+
+    async def _start(self, make: Callable[[Context], Actor]) -> Actor:
+        surroundings = self.surroundings
+        with surroundings.ports.clock.move_on_after(self._start_seconds):
+            actor = make(Context(self, surroundings.ports, surroundings.directory))
+            await actor.started()
+            return actor
+        raise StartOverran(f"{self.ref.address} did not start within {self._start_seconds:g} seconds")
 
     async def _serve(self, actor: Actor) -> None:
         mailbox = self.mailbox
