@@ -1,7 +1,9 @@
 """Copies the guest agent and what it imports into the root tree; it neither starts nor configures it."""
 
+import ast
 import re
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
@@ -12,7 +14,6 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 # The rooms that the agent may import; of supervisors the generic part, not the engine's tree.
 ROOMS = ("guest", "protocol", "actors/__init__.py", "actors/kernel", "supervisors")
 NOT_IN_GUEST = frozenset({"engine_tree.py"})
-REQUIREMENTS = ("trio", "attrs", "cattrs", "msgpack")
 
 
 def room_files() -> Iterator[tuple[Path, Path]]:
@@ -25,10 +26,28 @@ def room_files() -> Iterator[tuple[Path, Path]]:
                 yield path, path.relative_to(CHECKOUT)
 
 
+def requirements() -> list[str]:
+    """The distributions that the rooms import from, read off their import statements."""
+    ours = {Path(room).parts[0] for room in ROOMS}
+    imported: set[str] = set()
+    for path, _ in room_files():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                imported.add(node.module)
+    foreign = {name.partition(".")[0] for name in imported} - ours - sys.stdlib_module_names
+    known = metadata.packages_distributions()
+    missing = sorted(foreign - known.keys())
+    if missing:
+        raise ImageBuildError(f"{', '.join(missing)} is not installed here; run ./dev setup")
+    return sorted({name for module in foreign for name in known[module]})
+
+
 def distributions() -> list[metadata.Distribution]:
     """The installed distributions that the agent needs, dependencies included, by name."""
     found: dict[str, metadata.Distribution] = {}
-    waiting = list(REQUIREMENTS)
+    waiting = requirements()
     while waiting:
         name = waiting.pop()
         if _canonical(name) in found:
@@ -36,8 +55,6 @@ def distributions() -> list[metadata.Distribution]:
         try:
             distribution = metadata.distribution(name)
         except metadata.PackageNotFoundError:
-            if name in REQUIREMENTS:
-                raise ImageBuildError(f"{name} is not installed here; run ./dev setup") from None
             continue  # A dependency of another platform or an older Python.
         found[_canonical(name)] = distribution
         waiting += _unconditional(distribution.requires or ())
