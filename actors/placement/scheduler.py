@@ -1,0 +1,110 @@
+"""The scheduler's actor: places one VM at a time and holds the capacity until the VM's own row says where it runs.
+
+Nothing of it is durable: the columns are kept by the rows, and what was held for an operation is asked for again by
+the operation after a restart of the engine. It must not start VMs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import attrs
+
+from actors.entity.services import Services
+from actors.kernel.actor import Actor, Context
+from actors.kernel.envelope import Envelope
+from actors.placement.columns import HostColumns
+from actors.placement.messages import Place, Placed, ReleasePlacement
+from actors.placement.policy import Choice, Policy, choose, evenly_distributed
+from protocol.errors import NoHostFits, Refusal
+from protocol.node_messages import Done
+from protocol.words import Tagged
+
+hold_seconds: Final = 120.0
+"""A hold that nobody releases ends then: its operation lives in a VM's state and would have asked again."""
+
+explained_hosts_max: Final = 20
+"""Lines of explanation that travel with a placement; the scheduler's log has the total of hosts."""
+
+
+@attrs.frozen
+class Hold:
+    """Capacity of one host held for one operation."""
+
+    vm_id: str
+    host_id: str
+    until: float  # monotonic
+
+
+@attrs.define
+class Ledger:
+    """What outlives an incarnation of the scheduler: the columns and who holds what."""
+
+    hosts: HostColumns = attrs.field(factory=HostColumns)
+    holds: dict[str, Hold] = attrs.field(factory=dict)  # by operation
+
+
+def scheduler(services: Services, policy: Policy = evenly_distributed) -> Callable[[Context], Actor]:
+    """The factory of `scheduler/main`. Its ledger observes the rows from now on, whatever happens to the actor."""
+    ledger = Ledger()
+    services.rows.observe(ledger.hosts.observe)
+    return lambda context: SchedulerActor(context, ledger, policy)
+
+
+class SchedulerActor(Actor):
+    """Answers `Place` with `Placed` or a refusal that names every host, and `ReleasePlacement` with `Done`."""
+
+    def __init__(self, context: Context, ledger: Ledger, policy: Policy) -> None:
+        super().__init__(context)
+        self._ledger = ledger
+        self._policy = policy
+
+    async def receive(self, envelope: Envelope) -> None:
+        match envelope.message:
+            case Place() as request:
+                self.context.reply(envelope, self._place(request))
+            case ReleasePlacement(operation_id=operation_id):
+                self._release(operation_id)
+                self.context.reply(envelope, Done())
+            case other:
+                raise NotImplementedError(f"{self.context.address} got {type(other).__name__}")
+
+    def _place(self, request: Place) -> Tagged:
+        self._expire()
+        hosts, holds = self._ledger.hosts, self._ledger.holds
+        held = holds.get(request.operation_id)
+        if held is not None and hosts.row_of(held.host_id) is not None:
+            return Placed(host_id=held.host_id)
+        choice = choose(self._policy, request, hosts)
+        if choice.row is None:
+            return refusal_of(request, choice)
+        host_id = hosts.ids[choice.row]
+        hosts.hold(request.operation_id, request.vm_id, choice.row, request.memory_bytes, request.vcpus)
+        holds[request.operation_id] = Hold(request.vm_id, host_id, self.context.ports.clock.monotonic() + hold_seconds)
+        return Placed(host_id=host_id, explanation=choice.explanation(explained_hosts_max))
+
+    def _release(self, operation_id: str) -> None:
+        self._ledger.holds.pop(operation_id, None)
+        self._ledger.hosts.let_go(operation_id)
+
+    def _expire(self) -> None:
+        now = self.context.ports.clock.monotonic()
+        # Holds are in the order of their ends, because all last equally long.
+        while self._ledger.holds:
+            operation_id, hold = next(iter(self._ledger.holds.items()))
+            if hold.until > now:
+                return
+            self.context.log.warning("a placement was never released", operation=operation_id, vm=hold.vm_id)
+            self._release(operation_id)
+
+
+def refusal_of(request: Place, choice: Choice) -> Refusal:
+    """No host fits, with the reason of each."""
+    reasons = choice.reasons() or ("There is no host yet.",)
+    return NoHostFits(
+        f"No host can run the VM {request.vm_name!r}.",
+        remedy="Free capacity on a host, activate one, or ask for less.",
+        entity=request.vm_id,
+        reasons=reasons,
+    ).refusal

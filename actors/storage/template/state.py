@@ -1,0 +1,28 @@
+"""What is known of a template. The document is its public face; it must not hold the state of its disks."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from protocol.events.operation import Operation
+from protocol.model.vm import Template
+from protocol.words import Tagged, word
+
+blank_id: Final = "00000000-0000-0000-0000-000000000000"
+
+
+@word("state.template")
+@attrs.frozen(kw_only=True)
+class TemplateState(Tagged):
+    """`disk_ids` are the template's own disks, from the moment they are asked for until they are known to be gone."""
+
+    template: Template
+    operation: Operation | None = None
+    disk_ids: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        assert self.template.id is not None
+        return self.template.id

@@ -1,0 +1,34 @@
+"""What happened to an entity without behaviour. Each event bears the whole document, so the last one is the state."""
+
+from __future__ import annotations
+
+import datetime
+
+import attrs
+
+from protocol.words import Tagged, word
+
+
+@attrs.frozen(kw_only=True)
+class CatalogueEvent(Tagged):
+    at: datetime.datetime
+
+
+@word("catalogue.added")
+@attrs.frozen(kw_only=True)
+class EntityAdded(CatalogueEvent):
+    document: Tagged
+
+
+@word("catalogue.updated")
+@attrs.frozen(kw_only=True)
+class EntityUpdated(CatalogueEvent):
+    """Someone changed it, or its status follows from something else that changed."""
+
+    document: Tagged
+
+
+@word("catalogue.removed")
+@attrs.frozen(kw_only=True)
+class EntityRemoved(CatalogueEvent):
+    pass

@@ -1,0 +1,71 @@
+"""What happened to a template. Each event bears what `actors/storage/template/evolve.py` needs."""
+
+from __future__ import annotations
+
+import datetime
+
+import attrs
+
+from protocol.events.operation import Operation, Outcome
+from protocol.model.storage import DiskAttachment
+from protocol.model.vm import Template
+from protocol.words import Tagged, word
+
+
+@attrs.frozen(kw_only=True)
+class TemplateEvent(Tagged):
+    """Base. `operation`: the operation as it is after this event (None: unchanged); `ended`: it ends with this event."""
+
+    at: datetime.datetime
+    operation: Operation | None = None
+    ended: Outcome | None = None
+
+
+@word("template.added")
+@attrs.frozen(kw_only=True)
+class TemplateAdded(TemplateEvent):
+    """The template is recorded; locked while an operation makes `disk_ids`, else it is ready."""
+
+    template: Template
+    disk_ids: tuple[str, ...] = ()
+
+
+@word("template.ready")
+@attrs.frozen(kw_only=True)
+class TemplateReady(TemplateEvent):
+    """Its disks are there."""
+
+    disk_attachments: tuple[DiskAttachment, ...] = ()
+
+
+@word("template.updated")
+@attrs.frozen(kw_only=True)
+class TemplateUpdated(TemplateEvent):
+    template: Template
+
+
+@word("template.remove_requested")
+@attrs.frozen(kw_only=True)
+class TemplateRemoveRequested(TemplateEvent):
+    """It is locked; its disks are about to be deleted."""
+
+
+@word("template.operation_progressed")
+@attrs.frozen(kw_only=True)
+class TemplateOperationProgressed(TemplateEvent):
+    """A step ended and another began."""
+
+
+@word("template.remove_failed")
+@attrs.frozen(kw_only=True)
+class TemplateRemoveFailed(TemplateEvent):
+    """Some of its disks could not be deleted. `usable`: none was, so it is as before; otherwise it is illegal."""
+
+    reason: str
+    usable: bool
+
+
+@word("template.removed")
+@attrs.frozen(kw_only=True)
+class TemplateRemoved(TemplateEvent):
+    """The last event of a template's life, or of one whose import was rolled back."""
