@@ -13,7 +13,9 @@ from protocol.events import vm as events
 STAY: Final = "="
 
 NEW = ""
-RUNNING: Final = frozenset({"powering_up", "up", "paused", "powering_down", "reboot_in_progress", "saving_state", "unknown"})
+RUNNING: Final = frozenset(
+    {"powering_up", "up", "paused", "powering_down", "reboot_in_progress", "saving_state", "unknown"}
+)
 LIVE: Final = RUNNING | {"wait_for_launch", "restoring_state"}
 ANY: Final = LIVE | {"down", "suspended", "image_locked"}
 
@@ -32,7 +34,7 @@ TABLE: Final[dict[type[Any], tuple[frozenset[str], str]]] = {
     events.VmGuestUp: (frozenset({"powering_up", "reboot_in_progress"}), "up"),
     events.VmShutdownRequested: (frozenset({"up", "powering_up", "paused", "reboot_in_progress"}), "powering_down"),
     events.VmShutdownIgnored: (frozenset({"powering_down", "unknown"}), "up"),
-    events.VmStopRequested: (LIVE, "powering_down"),
+    events.VmStopRequested: (LIVE | {"suspended"}, "powering_down"),
     events.VmWentDown: (LIVE, "down"),
     events.VmRebootRequested: (frozenset({"up", "powering_up", "reboot_in_progress"}), "reboot_in_progress"),
     events.VmResetRequested: (frozenset({"up", "powering_up", "paused", "reboot_in_progress"}), "reboot_in_progress"),

@@ -1,0 +1,72 @@
+"""The VM's shell: facts in, decision out, one command at a time between question and answer. It holds no rule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.entity.decision import Decision, SetTimer
+from actors.entity.durable import DurableActor
+from actors.entity.messages import Commanded
+from actors.kernel.envelope import Answer, Envelope
+from actors.vm import decide as decisions
+from actors.vm.evolve import evolve
+from actors.vm.facts import Facts
+from actors.vm.project import project
+from actors.vm.resend import resend
+from actors.vm.state import VmState
+from protocol.events.vm import VmEvent
+from protocol.words import Tagged
+
+
+class VmActor(DurableActor):
+    """Address `vm/<id>`."""
+
+    kind = "vm"
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._pending: Commanded | None = None
+
+    @property
+    def facts(self) -> Facts:
+        return Facts(
+            now=self.now,
+            rows=self.services.rows,
+            pending=self._pending,
+            guest_up_timeout_seconds=self.services.guest_up_timeout_seconds,
+            shutdown_timeout_seconds=self.services.shutdown_timeout_seconds,
+        )
+
+    def decide(self, message: Tagged, envelope: Envelope) -> Decision:
+        state: VmState | None = self.state
+        decision = decisions.decide(self.id, state, message, self.facts)
+        if isinstance(message, Commanded) and decision.reply is None and not decision.events and decision.effects:
+            self._pending = message
+        elif (
+            isinstance(message, Answer)
+            and self._pending is not None
+            and message.token.endswith(self._pending.command_id)
+        ):
+            self._pending = None
+        return decision
+
+    def evolve(self, state: Any, event: Tagged) -> VmState | None:
+        assert isinstance(event, VmEvent)
+        return evolve(state, event)
+
+    def project(self, state: Any) -> Tagged:
+        return project(state)
+
+    def name_of(self, state: Any) -> str | None:
+        return str(state.vm.name)
+
+    def recovered(self) -> Decision:
+        """Go on with the operation under way, and set the timers of transient statuses anew."""
+        state: VmState = self.state
+        again = resend(state)
+        timers: tuple[SetTimer, ...] = ()
+        if state.status == "powering_up":
+            timers = (SetTimer(name="guest_up", seconds=self.services.guest_up_timeout_seconds),)
+        elif state.status == "powering_down" and state.operation is not None and state.operation.kind == "shutdown":
+            timers = (SetTimer(name="shutdown", seconds=self.services.shutdown_timeout_seconds),)
+        return Decision(effects=(*again.effects, *timers))

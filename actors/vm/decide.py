@@ -1,0 +1,149 @@
+"""Hands each message to the file that decides it: command, answer, outcome, signal, timer. It must not hold a rule."""
+
+from __future__ import annotations
+
+import attrs
+
+from actors.entity.decision import Decision, ToNode, refuse
+from actors.entity.messages import Commanded, TimerFired, Wake
+from actors.host import signals
+from actors.kernel.envelope import Answer
+from actors.operations.operation import current_step
+from actors.placement.messages import Placed
+from actors.reservations.messages import Reserved
+from actors.vm import configure, disks, observe, power, start
+from actors.vm.facts import Facts, bad_input, not_legal
+from actors.vm.resend import resend
+from actors.vm.state import VmState
+from actors.vm.ticket import ticket, ticket_done
+from protocol.commands import vm as commands
+from protocol.engine_messages import Accepted
+from protocol.errors import Refusal
+from protocol.node_messages import ForgetSteps, GuestReport, GuestSilent, StepDone
+from protocol.words import Tagged
+
+COMMANDS = {
+    commands.UpdateVm: configure.update,
+    commands.RemoveVm: disks.remove,
+    commands.ShutdownVm: power.shutdown,
+    commands.StopVm: power.stop,
+    commands.RebootVm: power.reboot,
+    commands.ResetVm: power.reset,
+    commands.SuspendVm: power.suspend,
+    commands.PauseVm: power.pause,
+    commands.ResumeVm: power.resume,
+    commands.SetVmTicket: ticket,
+    commands.AddNic: configure.change_nics,
+    commands.UpdateNic: configure.change_nics,
+    commands.RemoveNic: configure.change_nics,
+    commands.AddDiskAttachment: disks.add_attachment,
+    commands.UpdateDiskAttachment: disks.update_attachment,
+    commands.RemoveDiskAttachment: disks.remove_attachment,
+}
+
+
+def decide(vm_id: str, state: VmState | None, message: Tagged, facts: Facts) -> Decision:
+    """What follows from `message` in `state`."""
+    match message:
+        case Commanded():
+            return dry(command(vm_id, state, message, facts), message)
+        case Answer(token=token, body=body):
+            return answer(vm_id, state, token, body, facts)
+    if state is None:
+        return Decision()
+    match message:
+        case StepDone():
+            return step_done(state, message, facts)
+        case signals.DomainSeen():
+            return observe.domain_seen(state, message, facts)
+        case signals.HostReturned():
+            return observe.host_returned(state, message, facts)
+        case signals.HostLost():
+            return observe.host_lost(state, message, facts)
+        case signals.HostConfirmedDown():
+            return observe.host_confirmed_down(state, message, facts)
+        case GuestReport():
+            return observe.guest_report(state, message, facts)
+        case GuestSilent():
+            return observe.guest_silent(state, message, facts)
+        case TimerFired(name="guest_up"):
+            return start.guest_up(state, facts)
+        case TimerFired(name="shutdown"):
+            return power.shutdown_timed_out(state, facts)
+        case Wake():
+            return resend(state)
+    return Decision()
+
+
+def command(vm_id: str, state: VmState | None, asked: Commanded, facts: Facts) -> Decision:
+    """A user's command."""
+    wanted = asked.command
+    if isinstance(wanted, commands.AddVm):
+        if state is not None:
+            return Decision(reply=Accepted(kind="vm", id=vm_id, command_id=asked.command_id))
+        return configure.add(vm_id, asked, facts)
+    if state is None:
+        return refuse(
+            bad_input(
+                f"There is no VM with id {vm_id!r}.",
+                "id",
+                "List them with `corral vm list`.",
+                status=404,
+                code="not_found",
+            )
+        )
+    if isinstance(wanted, commands.StartVm):
+        if state.status == "paused":
+            return power.resume(state, asked, facts)
+        return start.command(state, asked, facts)
+    decider = COMMANDS.get(type(wanted))
+    if decider is None:
+        return refuse(bad_input(f"A VM does not understand {type(wanted).__name__}.", "command"))
+    return decider(state, asked, facts)
+
+
+def dry(decision: Decision, asked: Commanded) -> Decision:
+    """With `dry_run` nothing happens; the refusal, or that it would be accepted, is the answer."""
+    if not asked.dry_run or isinstance(decision.reply, Refusal):
+        return decision
+    would = decision.reply if isinstance(decision.reply, Accepted) else Accepted(kind="vm", id=asked.command.id)  # type: ignore[attr-defined]
+    return Decision(reply=attrs.evolve(would, job_id=""))
+
+
+def answer(vm_id: str, state: VmState | None, token: str, body: Tagged, facts: Facts) -> Decision:
+    """Another actor answered what this one asked."""
+    what, _, about = token.partition(":")
+    if what == "disk" and state is not None:
+        return disks.answered(state, about, body, facts)
+    asked = facts.pending
+    if asked is None or asked.command_id != about:
+        return Decision()
+    if not isinstance(body, Placed | Reserved | Refusal):
+        return Decision()
+    if isinstance(asked.command, commands.AddVm):
+        assert isinstance(body, Reserved | Refusal)
+        return configure.reserved(vm_id, asked, body, facts)
+    if state is None:
+        return refuse(bad_input(f"VM {vm_id} is gone.", "id", status=404, code="not_found"))
+    if what == "place":
+        assert isinstance(body, Placed | Refusal)
+        return start.placed(state, asked, body, facts)
+    if state.operation is not None:
+        return refuse(not_legal(state, "change", "without a running operation"))
+    if isinstance(asked.command, commands.UpdateVm):
+        return configure.update_reserved(state, asked, body, facts)
+    return configure.nics_reserved(state, asked, body, facts)
+
+
+def step_done(state: VmState, outcome: StepDone, facts: Facts) -> Decision:
+    """A node's outcome; one that nobody waits for any more is only acknowledged."""
+    if ":ticket:" in outcome.step_id:
+        return ticket_done(state, outcome)
+    operation = state.operation
+    step = current_step(operation) if operation is not None else None
+    if operation is None or step is None or step.id != outcome.step_id:
+        forget = ForgetSteps(epoch=0, step_ids=(outcome.step_id,))
+        return Decision(effects=(ToNode(host_id=state.host_id, message=forget),)) if state.host_id else Decision()
+    if operation.kind in ("start", "restore"):
+        return start.done(state, outcome, facts)
+    return power.done(state, outcome, facts)

@@ -1,0 +1,85 @@
+"""What deciding about a VM needs to know beside its state, and the refusals that several operations share.
+
+It must not change anything: look-ups read documents that the journal has confirmed.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import attrs
+
+from actors.entity.messages import Commanded
+from actors.entity.rows import Rows
+from actors.vm.state import VmState
+from protocol.errors import Refusal
+
+
+@attrs.frozen(kw_only=True)
+class Facts:
+    """`pending` is a command that waits for another actor's answer (placement, reservation) before it is decided."""
+
+    now: datetime.datetime
+    rows: Rows
+    pending: Commanded | None = None
+    guest_up_timeout_seconds: float = 60.0
+    shutdown_timeout_seconds: float = 300.0
+
+
+def what(state: VmState) -> str:
+    return f"VM {state.name}"
+
+
+def busy(state: VmState, facts: Facts, asked: str) -> Refusal | None:
+    """Refused while an operation runs: the lock is that operation, and it is named."""
+    if state.operation is not None:
+        return Refusal(
+            code="busy",
+            reason=f"Cannot {asked} {what(state)}: operation '{state.operation.description}' runs on it.",
+            remedy=f"Wait for job {state.operation.id} to end.",
+            retryable=True,
+            entity=state.address,
+        )
+    if facts.pending is not None:
+        return Refusal(
+            code="busy",
+            reason=f"Cannot {asked} {what(state)}: another command on it is being decided.",
+            remedy="Try again in a moment.",
+            retryable=True,
+            entity=state.address,
+        )
+    return None
+
+
+def not_legal(state: VmState, asked: str, legal: str, remedy: str = "") -> Refusal:
+    """Refused for the VM's status."""
+    return Refusal(
+        code="not_legal",
+        reason=f"Cannot {asked} {what(state)}: it is {state.status}; it must be {legal}.",
+        remedy=remedy,
+        entity=state.address,
+        field="status",
+    )
+
+
+def bad_input(reason: str, field: str, remedy: str = "", *, status: int = 400, code: str = "invalid") -> Refusal:
+    return Refusal(code=code, reason=reason, remedy=remedy, status=status, field=field)
+
+
+def not_found(kind: str, id: str, field: str) -> Refusal:
+    return Refusal(
+        code="not_found",
+        reason=f"There is no {kind.replace('_', ' ')} with id {id!r}.",
+        remedy=f"List them with `corral {kind.replace('_', '-')} list`.",
+        status=404 if not field else 400,
+        field=field,
+    )
+
+
+def data_center_of(rows: Rows, cluster_id: str | None) -> Any:
+    """The data center of a cluster, or None."""
+    cluster = rows.document("cluster", cluster_id or "")
+    if cluster is None or cluster.data_center is None:
+        return None
+    return rows.document("data_center", cluster.data_center.id or "")

@@ -1,0 +1,284 @@
+"""Shutdown, stop, reboot, reset, pause, resume, suspend: what each is allowed from and what it becomes. Decides only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from actors.entity.decision import CancelTimer, Decision, Effect, SetTimer, ToNode, refuse
+from actors.entity.messages import Commanded
+from actors.operations.operation import begin, with_step
+from actors.vm.facts import Facts, busy, not_legal, what
+from actors.vm.state import RUNNING_STATUSES, VmState
+from protocol.audit import line
+from protocol.commands import vm as commands
+from protocol.engine_messages import Accepted
+from protocol.errors import Refusal
+from protocol.events import vm as events
+from protocol.events.operation import Operation, Outcome
+from protocol.model.activity import Event
+from protocol.node_messages import (
+    Body,
+    DestroyDomain,
+    ForgetSteps,
+    NodeCommand,
+    PauseDomain,
+    RebootDomain,
+    RemoveSavedState,
+    ResetDomain,
+    ResumeDomain,
+    SaveDomain,
+    ShutdownDomain,
+    StepDone,
+)
+
+
+def body_of(state: VmState) -> Body | None:
+    """What the node is asked in the current step of a power operation: also what is sent again after a crash."""
+    assert state.operation is not None
+    vm_id = state.id
+    match state.operation.kind:
+        case "shutdown":
+            return ShutdownDomain(vm_id=vm_id, reason=state.stop_reason) if len(state.operation.steps) == 1 else None
+        case "stop":
+            if state.saved_on and not state.host_id:
+                return RemoveSavedState(vm_id=vm_id, storage_domain_id=state.saved_on)
+            return DestroyDomain(vm_id=vm_id)
+        case "reboot":
+            return RebootDomain(vm_id=vm_id)
+        case "reset":
+            return ResetDomain(vm_id=vm_id)
+        case "pause":
+            return PauseDomain(vm_id=vm_id)
+        case "resume":
+            return ResumeDomain(vm_id=vm_id)
+        case "suspend":
+            return SaveDomain(vm_id=vm_id, storage_domain_id=state.saved_on)
+    return None
+
+
+def _begin(
+    state: VmState, asked: Commanded, kind: str, description: str, step: str, facts: Facts, host: str = ""
+) -> Operation:
+    operation = begin(
+        id=asked.command_id,
+        kind=kind,
+        description=description,
+        at=facts.now,
+        correlation_id=asked.correlation_id,
+        user_id=asked.principal.user_id,
+        host_id=host or state.host_id,
+    )
+    return with_step(operation, state.address, step, facts.now, host or state.host_id)
+
+
+def _accept(
+    state: VmState, asked: Commanded, event: events.VmEvent, body: Body, audit: tuple[Event, ...] = (), *effects: Effect
+) -> Decision:
+    assert event.operation is not None
+    step = event.operation.steps[-1]
+    send = NodeCommand(epoch=0, step_id=step.id, body=body, correlation_id=asked.correlation_id)
+    return Decision(
+        events=(event,),
+        audit=audit,
+        effects=(ToNode(host_id=step.host_id, message=send), *effects),
+        reply=Accepted(kind="vm", id=state.id, job_id=event.operation.id, command_id=asked.command_id),
+        store_outcome=True,
+    )
+
+
+def shutdown(state: VmState, asked: Commanded, facts: Facts) -> Decision:
+    command = asked.command
+    assert isinstance(command, commands.ShutdownVm)
+    if state.operation is not None and state.operation.kind == "shutdown":
+        return Decision(reply=Accepted(kind="vm", id=state.id, job_id=state.operation.id, command_id=asked.command_id))
+    if not command.force and (refusal := busy(state, facts, "shut down")):
+        return refuse(refusal)
+    if state.status not in ("up", "powering_up", "paused", "reboot_in_progress"):
+        return refuse(not_legal(state, "shut down", "up", "A VM that does not answer can be stopped."))
+    operation = _begin(state, asked, "shutdown", f"Shutting down VM {state.name}", "Ask the guest to power off", facts)
+    event = events.VmShutdownRequested(at=facts.now, operation=operation, reason=command.reason)
+    said = f" Reason: {command.reason}." if command.reason else ""
+    audit = line("vm_shutdown", f"VM {state.name} was asked to shut down.{said}", vm=state.id,
+                 host=state.host_id, user=asked.principal.user_id)  # fmt: skip
+    timer = SetTimer(name="shutdown", seconds=facts.shutdown_timeout_seconds)
+    return _accept(state, asked, event, ShutdownDomain(vm_id=state.id, reason=command.reason), (audit,), timer)
+
+
+def stop(state: VmState, asked: Commanded, facts: Facts) -> Decision:
+    """Legal also while another operation runs: that one ends as failed, superseded."""
+    command = asked.command
+    assert isinstance(command, commands.StopVm)
+    if state.operation is not None and state.operation.kind == "stop":
+        return Decision(reply=Accepted(kind="vm", id=state.id, job_id=state.operation.id, command_id=asked.command_id))
+    if facts.pending is not None or (state.operation is not None and state.status not in RUNNING_STATUSES):
+        refusal = busy(state, facts, "stop")
+        assert refusal is not None
+        return refuse(refusal)
+    description = f"Stopping VM {state.name}"
+    if state.status == "suspended":
+        domain = facts.rows.document("storage_domain", state.saved_on)
+        host = domain.host.id if domain is not None and domain.host is not None else ""
+        operation = _begin(state, asked, "stop", description, "Discard the saved memory", facts, host)
+        event = events.VmStopRequested(at=facts.now, operation=operation, reason=command.reason)
+        return _accept(state, asked, event, RemoveSavedState(vm_id=state.id, storage_domain_id=state.saved_on))
+    if state.status not in RUNNING_STATUSES:
+        return refuse(not_legal(state, "stop", "running or suspended"))
+    operation = _begin(state, asked, "stop", description, "End QEMU", facts)
+    event = events.VmStopRequested(at=facts.now, operation=operation, reason=command.reason)
+    said = f" Reason: {command.reason}." if command.reason else ""
+    audit = line("vm_stopped", f"VM {state.name} is powered off by {asked.principal.name}.{said}", vm=state.id,
+                 host=state.host_id, user=asked.principal.user_id)  # fmt: skip
+    return _accept(state, asked, event, DestroyDomain(vm_id=state.id), (audit,), CancelTimer(name="shutdown"))
+
+
+Maker = Callable[..., events.VmEvent]
+
+
+def _simple(
+    state: VmState,
+    asked: Commanded,
+    facts: Facts,
+    kind: str,
+    legal: tuple[str, ...],
+    made: Maker,
+    body: Body,
+    text: str,
+) -> Decision:
+    refusal = busy(state, facts, kind)
+    if refusal:
+        return refuse(refusal)
+    if state.status not in legal:
+        return refuse(not_legal(state, kind, " or ".join(legal)))
+    operation = _begin(state, asked, kind, text, text, facts)
+    return _accept(state, asked, made(at=facts.now, operation=operation), body)
+
+
+def reboot(state: VmState, asked: Commanded, facts: Facts) -> Decision:
+    legal = ("up", "powering_up", "reboot_in_progress")
+    body = RebootDomain(vm_id=state.id)
+    return _simple(state, asked, facts, "reboot", legal, events.VmRebootRequested, body, f"Rebooting VM {state.name}")
+
+
+def reset(state: VmState, asked: Commanded, facts: Facts) -> Decision:
+    legal = ("up", "powering_up", "paused", "reboot_in_progress")
+    body = ResetDomain(vm_id=state.id)
+    return _simple(state, asked, facts, "reset", legal, events.VmResetRequested, body, f"Resetting VM {state.name}")
+
+
+def pause(state: VmState, asked: Commanded, facts: Facts) -> Decision:
+    body = PauseDomain(vm_id=state.id)
+    legal = ("up", "powering_up")
+    return _simple(state, asked, facts, "pause", legal, events.VmPauseRequested, body, f"Pausing VM {state.name}")
+
+
+def resume(state: VmState, asked: Commanded, facts: Facts) -> Decision:
+    body = ResumeDomain(vm_id=state.id)
+    return _simple(
+        state, asked, facts, "resume", ("paused",), events.VmResumeRequested, body, f"Resuming VM {state.name}"
+    )
+
+
+def suspend(state: VmState, asked: Commanded, facts: Facts) -> Decision:
+    refusal = busy(state, facts, "suspend")
+    if refusal:
+        return refuse(refusal)
+    if state.status != "up":
+        return refuse(not_legal(state, "suspend", "up"))
+    target = _where_to_save(state, facts)
+    if not target:
+        return refuse(
+            Refusal(
+                code="conflict",
+                reason=f"Cannot suspend {what(state)}: its host has no active storage domain to keep the memory on.",
+                remedy="Add a storage domain on that host, or shut the VM down.",
+                entity=state.address,
+            )
+        )
+    operation = _begin(state, asked, "suspend", f"Suspending VM {state.name}", "Save memory to the storage", facts)
+    event = events.VmSuspendRequested(at=facts.now, operation=operation, storage_domain_id=target)
+    return _accept(state, asked, event, SaveDomain(vm_id=state.id, storage_domain_id=target))
+
+
+def _where_to_save(state: VmState, facts: Facts) -> str:
+    for id in facts.rows.referring("storage_domain", "host", state.host_id):
+        domain = facts.rows.document("storage_domain", id)
+        if domain is not None and domain.status == "active":
+            return id
+    return ""
+
+
+def done(state: VmState, outcome: StepDone, facts: Facts) -> Decision:
+    """The node's outcome of a power operation's step."""
+    operation = state.operation
+    assert operation is not None
+    step = operation.steps[-1]
+    forget = ToNode(host_id=step.host_id, message=ForgetSteps(epoch=0, step_ids=(outcome.step_id,)))
+    if outcome.failed is not None:
+        return _failed(state, operation, outcome.failed, forget, facts)
+    ended = Outcome(outcome="done")
+    timer = SetTimer(name="guest_up", seconds=facts.guest_up_timeout_seconds)
+
+    def happened(what_: str, text: str, *made: events.VmEvent, also: tuple[Effect, ...] = ()) -> Decision:
+        audit = (line(what_, text, vm=state.id, host=step.host_id, user=operation.user_id),)
+        return Decision(events=made, audit=audit, effects=(forget, *also))
+
+    match operation.kind:
+        case "shutdown":
+            waiting = with_step(operation, state.address, "Wait for the guest to power off", facts.now, state.host_id)
+            progressed = events.VmOperationProgressed(at=facts.now, operation=waiting)
+            return Decision(events=(progressed,), effects=(forget,))
+        case "stop":
+            gone = events.VmWentDown(at=facts.now, cause="destroyed", reason=state.stop_reason, ended=ended)
+            return happened("vm_down", f"VM {state.name} is down.", gone, also=(CancelTimer(name="guest_up"),))
+        case "reboot":
+            return happened(
+                "vm_rebooted",
+                f"VM {state.name} was rebooted.",
+                events.VmRebooted(at=facts.now, ended=ended),
+                also=(timer,),
+            )
+        case "reset":
+            return happened(
+                "vm_reset", f"VM {state.name} was reset.", events.VmRebooted(at=facts.now, ended=ended), also=(timer,)
+            )
+        case "pause":
+            return happened("vm_paused", f"VM {state.name} is paused.", events.VmPaused(at=facts.now, ended=ended))
+        case "resume":
+            return happened("vm_resumed", f"VM {state.name} goes on.", events.VmResumed(at=facts.now, ended=ended))
+        case "suspend":
+            return happened(
+                "vm_suspended", f"VM {state.name} is suspended.", events.VmSuspended(at=facts.now, ended=ended)
+            )
+    raise AssertionError(f"no power operation: {operation.kind}")
+
+
+def _failed(state: VmState, operation: Operation, refusal: Refusal, forget: Effect, facts: Facts) -> Decision:
+    reason = str(refusal)
+    ended = Outcome(outcome="failed", reason=reason)
+    event: events.VmEvent
+    match operation.kind:
+        case "shutdown" if state.status in ("powering_down", "unknown"):
+            event = events.VmShutdownIgnored(at=facts.now, ended=ended)
+        case "suspend":
+            event = events.VmSuspendFailed(at=facts.now, reason=reason, ended=ended)
+        case "reboot" | "reset" if state.status == "reboot_in_progress":
+            event = events.VmRebooted(at=facts.now, ended=ended)
+        case "stop" if state.status == "powering_down":
+            event = events.VmShutdownIgnored(at=facts.now, ended=ended)
+        case _:
+            event = events.VmOperationEnded(at=facts.now, ended=ended)
+    audit = line("vm_operation_failed", f"{operation.description} failed: {reason}", severity="error", vm=state.id,
+                 host=state.host_id)  # fmt: skip
+    return Decision(events=(event,), audit=(audit,), effects=(forget,))
+
+
+def shutdown_timed_out(state: VmState, facts: Facts) -> Decision:
+    """The guest did not power off in time: the VM is up again as far as we are concerned."""
+    if state.operation is None or state.operation.kind != "shutdown" or state.status != "powering_down":
+        return Decision()
+    reason = f"The guest did not power off within {facts.shutdown_timeout_seconds:g} s."
+    return Decision(
+        events=(events.VmShutdownIgnored(at=facts.now, ended=Outcome(outcome="failed", reason=reason)),),
+        audit=(line("vm_shutdown_ignored", f"VM {state.name} ignored the shutdown request. {reason} It can be stopped.",
+                    severity="warning", vm=state.id, host=state.host_id),),
+    )  # fmt: skip

@@ -1,0 +1,36 @@
+"""Which message the step under way sends: the same one after a crash, with the same step id. Decides only."""
+
+from __future__ import annotations
+
+from actors.entity.decision import Decision, Tell, ToNode
+from actors.operations.operation import current_step
+from actors.vm import disks, power
+from actors.vm.state import VmState
+from protocol.node_messages import Body, NodeCommand, RestoreDomain, StartDomain
+
+
+def resend(state: VmState, host_id: str | None = None) -> Decision:
+    """The current step once more; nothing when there is none, or when it is another host's."""
+    operation = state.operation
+    if operation is None:
+        return Decision()
+    if operation.kind in disks.KINDS:
+        tell = disks.current_message(state) if host_id is None else None
+        return Decision(effects=(tell,)) if isinstance(tell, Tell) else Decision()
+    step = current_step(operation)
+    if step is None or (host_id is not None and step.host_id != host_id):
+        return Decision()
+    body: Body | None
+    match operation.kind:
+        case "start":
+            assert state.run is not None
+            body = StartDomain(spec=state.run)
+        case "restore":
+            assert state.run is not None
+            body = RestoreDomain(spec=state.run, storage_domain_id=state.saved_on)
+        case _:
+            body = power.body_of(state)
+    if body is None:
+        return Decision()
+    command = NodeCommand(epoch=0, step_id=step.id, body=body, correlation_id=operation.correlation_id)
+    return Decision(effects=(ToNode(host_id=step.host_id, message=command),))

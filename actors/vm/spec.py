@@ -1,0 +1,129 @@
+"""What a host is told to run: the VM's configuration with its volumes and bridges looked up. Pure; no XML."""
+
+from __future__ import annotations
+
+import attrs
+
+from actors.entity.rows import Rows
+from actors.storage.volumes import volume_of
+from protocol.errors import Refusal
+from protocol.model.network import Nic
+from protocol.model.vm import Vm
+from protocol.node_messages import DomainDisk, DomainNic, DomainSpec
+
+DEFAULT_MEMORY_BYTES = 1024**3
+
+
+def vcpus_of(vm: Vm) -> int:
+    sockets, cores, threads = topology_of(vm)
+    return sockets * cores * threads
+
+
+def topology_of(vm: Vm) -> tuple[int, int, int]:
+    topology = vm.cpu.topology if vm.cpu else None
+    if topology is None:
+        return 1, 1, 1
+    return topology.sockets or 1, topology.cores or 1, topology.threads or 1
+
+
+def build(vm: Vm, rows: Rows, *, paused: bool, run_once: bool) -> DomainSpec | Refusal:
+    """The domain to start, or why it cannot be: a disk that is not ok, a network that is gone."""
+    assert vm.id is not None
+    boot = tuple((vm.os.boot.devices if vm.os and vm.os.boot else None) or ("hd",))
+    disks = _disks(vm, rows)
+    if isinstance(disks, Refusal):
+        return disks
+    order = 0
+    nics = tuple(_nic(nic, rows) for nic in vm.nics or ())
+    for device in boot:
+        if device == "hd":
+            for index, disk in enumerate(disks):
+                if disk.bootable or (index == 0 and not any(d.bootable for d in disks)):
+                    order += 1
+                    disks[index] = attrs.evolve(disk, boot_order=order)
+        elif device == "network":
+            for index, nic in enumerate(nics):
+                order += 1
+                nics = (*nics[:index], attrs.evolve(nic, boot_order=order), *nics[index + 1 :])
+    sockets, cores, threads = topology_of(vm)
+    system = vm.os
+    memory = vm.memory or DEFAULT_MEMORY_BYTES
+    return DomainSpec(
+        vm_id=vm.id,
+        name=vm.name or vm.id,
+        memory_bytes=memory,
+        memory_max_bytes=max(memory, (vm.memory_policy.max if vm.memory_policy else None) or 0),
+        sockets=sockets,
+        cores=cores,
+        threads=threads,
+        machine="pc" if vm.bios and vm.bios.type == "i440fx_sea_bios" else "q35",
+        firmware="uefi" if vm.bios and vm.bios.type in ("q35_ovmf", "q35_secure_boot") else "bios",
+        disks=tuple(disks),
+        nics=nics,
+        boot_menu=bool(vm.bios and vm.bios.boot_menu and vm.bios.boot_menu.enabled),
+        kernel=(system.kernel if system else None) or "",
+        initrd=(system.initrd if system else None) or "",
+        cmdline=(system.cmdline if system else None) or "",
+        balloon=vm.memory_policy is None or vm.memory_policy.ballooning is not False,
+        time_zone=(vm.time_zone.name if vm.time_zone else None) or "Etc/GMT",
+        paused=paused,
+        run_once=run_once,
+    )
+
+
+def _disks(vm: Vm, rows: Rows) -> list[DomainDisk] | Refusal:
+    made: list[DomainDisk] = []
+    for attachment in vm.disk_attachments or ():
+        if attachment.active is False:
+            continue
+        disk = rows.document("disk", attachment.id or "")
+        if disk is None or disk.status != "ok":
+            status = "gone" if disk is None else disk.status
+            return Refusal(
+                code="not_legal",
+                reason=f"Cannot start VM {vm.name}: its disk {disk.name if disk else attachment.id} is {status}.",
+                remedy="Wait until the disk is ok, or detach it.",
+                entity=f"disk/{attachment.id}",
+                field="disk_attachments",
+                retryable=status == "locked",
+            )
+        made.append(
+            DomainDisk(
+                disk_id=disk.id,
+                volume=volume_of(disk),
+                interface=attachment.interface or "virtio",
+                bootable=bool(attachment.bootable),
+                read_only=bool(attachment.read_only),
+                serial=disk.id[:20],
+                slot=attachment.slot or 0,
+            )
+        )
+    return made
+
+
+def _nic(nic: Nic, rows: Rows) -> DomainNic:
+    profile = rows.document("vnic_profile", nic.vnic_profile.id or "") if nic.vnic_profile else None
+    network = rows.document("network", profile.network.id) if profile is not None and profile.network else None
+    assert nic.id is not None
+    assert nic.mac is not None
+    assert nic.mac.address is not None
+    return DomainNic(
+        nic_id=nic.id,
+        mac=nic.mac.address,
+        bridge=(network.vdsm_name or network.name) if network is not None else "",
+        model=nic.interface or "virtio",
+        linked=nic.linked is not False and nic.plugged is not False,
+        slot=nic.slot or 0,
+    )
+
+
+def storage_hosts(vm: Vm, rows: Rows) -> tuple[str, ...] | None:
+    """Hosts that can reach every disk of the VM; None when any host can."""
+    needed: set[str] | None = None
+    for attachment in vm.disk_attachments or ():
+        disk = rows.document("disk", attachment.id or "")
+        domain = rows.document("storage_domain", disk.storage_domain.id) if disk and disk.storage_domain else None
+        if domain is not None and domain.host is not None:
+            hosts = {domain.host.id}
+            needed = hosts if needed is None else needed & hosts
+    return None if needed is None else tuple(sorted(needed))
