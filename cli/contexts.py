@@ -1,0 +1,149 @@
+"""Keeps who is logged in where, in a file that only its owner can read.
+
+It must not talk to a server.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import tempfile
+import tomllib
+from urllib.parse import urlsplit
+
+from cli.problems import LoggedOut, Problem
+
+_API_PATHS = ("/ovirt-engine/api", "/ovirt-engine", "/api")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)  # attrs would be a third of the start of every command
+class Context:
+    """One gateway and one session. `ws_url` and `live_url` are empty where they follow from `url`."""
+
+    name: str = ""
+    url: str = ""
+    token: str = ""
+    user: str = ""
+    ca_file: str = ""
+    ws_url: str = ""
+    live_url: str = ""
+
+    @property
+    def socket_url(self) -> str:
+        """Where the JSON live socket is, `wss://host:port/ws`."""
+        base = self.ws_url or self.url.replace("http", "ws", 1)
+        return base if urlsplit(base).path.strip("/") else base.rstrip("/") + "/ws"
+
+    @property
+    def login_command(self) -> str:
+        """The exact words that log in here again."""
+        parts = ["corral login", self.url or "URL"]
+        parts += [f"--user {self.user}"] if self.user else []
+        parts += [f"--ca-file {self.ca_file}"] if self.ca_file else []
+        parts += [f"--context {self.name}"] if self.name not in ("", "default") else []
+        return " ".join(parts)
+
+
+@dataclasses.dataclass(frozen=True)
+class Contexts:
+    """All of them by name, and the one in use."""
+
+    current: str
+    by_name: dict[str, Context]
+
+
+def path() -> str:
+    """The file, below `CORRAL_CONFIG_DIR` or the user's own configuration folder."""
+    base = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
+    return os.path.join(os.environ.get("CORRAL_CONFIG_DIR") or os.path.join(base, "corral"), "contexts.toml")
+
+
+def load() -> Contexts:
+    """What is in the file; nothing when there is none. Raises `Problem` when it is not readable."""
+    try:
+        with open(path(), "rb") as file:
+            kept = tomllib.load(file)
+    except FileNotFoundError:
+        return Contexts("", {})
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise Problem(f"{path()} cannot be read: {error}. Mend or remove it, then log in again.") from error
+    known = {field.name for field in dataclasses.fields(Context)} - {"name"}
+    by_name = {
+        name: Context(name=name, **{key: str(value) for key, value in entry.items() if key in known})
+        for name, entry in kept.get("contexts", {}).items()
+    }
+    return Contexts(str(kept.get("current", "")), by_name)
+
+
+def save(contexts: Contexts) -> None:
+    """Writes the file anew, mode 0600, so that a reader sees the old or the new one. Raises `Problem`."""
+    lines = [f"current = {_quoted(contexts.current)}"]
+    for name, context in sorted(contexts.by_name.items()):
+        lines += ["", f"[contexts.{_quoted(name)}]"]
+        fields = dataclasses.asdict(context)
+        lines += [f"{key} = {_quoted(value)}" for key, value in fields.items() if value and key != "name"]
+    folder = os.path.dirname(path())
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        handle, fresh = tempfile.mkstemp(dir=folder, prefix=".contexts-")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+        os.replace(fresh, path())
+    except OSError as error:
+        raise Problem(f"{path()} cannot be written: {error.strerror}. Set CORRAL_CONFIG_DIR.") from error
+
+
+def active(name: str = "") -> Context:
+    """The context to work in: `name`, or the current one, with CORRAL_URL, CORRAL_TOKEN and CORRAL_CA_FILE over it."""
+    environment = {
+        field: value
+        for field, variable in (("url", "CORRAL_URL"), ("token", "CORRAL_TOKEN"), ("ca_file", "CORRAL_CA_FILE"))
+        if (value := os.environ.get(variable))
+    }
+    if "url" in environment and not name:
+        return Context(**{**environment, "url": clean_url(environment["url"])})
+    kept = load()
+    wanted = name or kept.current
+    found = kept.by_name.get(wanted)
+    if found is None:
+        if name:
+            known = ", ".join(sorted(kept.by_name)) or "none"
+            raise Problem(f"context {name} does not exist (there are: {known}). See: corral context list")
+        raise LoggedOut("not logged in. Log in with: corral login https://HOST:PORT --user admin@internal")
+    return dataclasses.replace(found, **environment)
+
+
+def remember(context: Context) -> None:
+    """Adds or replaces a context and makes it the current one."""
+    kept = load()
+    save(Contexts(context.name, {**kept.by_name, context.name: context}))
+
+
+def forget(name: str) -> None:
+    """Removes a context. Raises `Problem` when there is none of that name."""
+    kept = load()
+    if name not in kept.by_name:
+        raise Problem(f"context {name} does not exist. See: corral context list")
+    left = {key: context for key, context in kept.by_name.items() if key != name}
+    save(Contexts("" if kept.current == name else kept.current, left))
+
+
+def clean_url(url: str) -> str:
+    """`https://host:port` of whatever address of the gateway was given. Raises `Problem` for anything else."""
+    with_scheme = url if "://" in url else f"https://{url}"
+    try:
+        parts = urlsplit(with_scheme)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if host is None or parts.scheme not in ("http", "https"):
+        raise Problem(f"{url} is not an address of a gateway. Give one like https://engine.example.com:8443")
+    path_below = parts.path.rstrip("/")
+    for known in _API_PATHS:
+        path_below = path_below.removesuffix(known)
+    return f"{parts.scheme}://{parts.netloc}{path_below}"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

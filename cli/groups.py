@@ -1,0 +1,82 @@
+"""Command groups whose members are built when somebody runs them, so that help and completion stay quick.
+
+They must not import what a command needs to run.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+import click
+from click.shell_completion import CompletionItem
+
+Section = tuple[str, Mapping[str, str]]  # its title; the short help of each member by name
+
+
+class LazyGroup(click.Group):
+    """A group that knows the names and short helps of its members, and how to build one of them."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        sections: Callable[[], list[Section]],
+        build: Callable[[str], click.Command | None],
+        examples: str = "",
+        **more: Any,
+    ) -> None:
+        super().__init__(name, **more)
+        self._sections = sections
+        self._build = build
+        self._built: dict[str, click.Command] = {}
+        self._examples = examples
+
+    def members(self) -> dict[str, str]:
+        """Short help by name."""
+        return {name: said for _, entries in self._sections() for name, said in entries.items()}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.members())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._built:
+            made = self._build(cmd_name)
+            if made is None:
+                return None
+            self._built[cmd_name] = made
+        return self._built[cmd_name]
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing:
+            self._no_such(ctx, args[0])
+        return super().resolve_command(ctx, args)
+
+    def _no_such(self, ctx: click.Context, word: str) -> NoReturn:
+        near = difflib.get_close_matches(word, list(self.members()), n=3)
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"See: {ctx.command_path} --help"
+        ctx.fail(f"there is no {word!r} in {ctx.command_path!r}. {hint}")
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, entries in self._sections():
+            with formatter.section(title):
+                formatter.write_dl(list(entries.items()))
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        write_examples(formatter, self._examples)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        return [CompletionItem(name, help=said) for name, said in self.members().items() if name.startswith(incomplete)]
+
+
+def write_examples(formatter: click.HelpFormatter, examples: str) -> None:
+    """Lines as they would be typed, below a heading of their own; never wrapped."""
+    if examples:
+        with formatter.section("Examples"):
+            for line in examples.strip().splitlines():
+                formatter.write(f"{'':>{formatter.current_indent}}{line}\n")

@@ -1,0 +1,140 @@
+"""Walks the registry once and writes down, as plain data, what the command line needs to know of it.
+
+It must not talk to a server or know any particular resource.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import Any
+
+import attrs
+
+from protocol import registry
+from protocol.commands.base import Command
+from protocol.model.types import Ref
+
+_COMMAND_FIELDS = ("id", "parent_id", "document", "kind")
+_PLAIN_TYPES: dict[Any, str] = {str: "text", int: "int", bool: "bool", float: "float", datetime.datetime: "time"}
+
+
+def build() -> dict[str, Any]:
+    """Every noun by name, each with attributes, parents, what may be done to it and its actions."""
+    nouns: dict[str, Any] = {}
+    for resource in registry.RESOURCES:
+        noun = _noun(nouns, resource.cls)
+        noun.update(
+            rel=resource.rel,
+            kind=resource.kind,
+            named=resource.named,
+            searchable=resource.searchable,
+            actions={action.name: _action(action) for action in resource.actions},
+        )
+        _methods(noun, resource)
+    for resource in registry.RESOURCES:
+        _walk(nouns, resource.sub, [], _name(resource.cls))
+    return {"nouns": nouns}
+
+
+def _noun(nouns: dict[str, Any], cls: type[Any]) -> dict[str, Any]:
+    name = _name(cls)
+    if name not in nouns:
+        nouns[name] = {
+            "name": name,
+            "plural": registry.PLURALS[cls].replace("_", ""),
+            "tag": registry.TAGS[cls],
+            "doc": _doc(cls),
+            "rel": "",
+            "kind": "",
+            "named": True,
+            "searchable": False,
+            "attributes": [_attribute(attribute) for attribute in registry.attributes(cls)],
+            "parents": [],
+            "actions": {},
+            "add": None,
+            "update": None,
+            "remove": None,
+        }
+    found: dict[str, Any] = nouns[name]
+    return found
+
+
+def _walk(nouns: dict[str, Any], subs: tuple[registry.SubCollection, ...], above: list[Any], parent: str) -> None:
+    for sub in subs:
+        noun = _noun(nouns, sub.item)
+        chain = [*above, {"noun": parent, "rel": sub.rel}]
+        writable = bool(sub.add or sub.update or sub.remove)
+        noun["parents"].append({"chain": chain, "writable": writable})
+        _methods(noun, sub)
+        _walk(nouns, sub.sub, chain, noun["name"])
+
+
+def _methods(noun: dict[str, Any], owner: registry.Resource | registry.SubCollection) -> None:
+    for method in ("add", "update", "remove"):
+        command: type[Command] | None = getattr(owner, method)
+        if command is not None and noun[method] is None:
+            noun[method] = {"doc": _doc(command), "parameters": _parameters(command)}
+
+
+def _parameters(command: type[Command]) -> list[dict[str, Any]]:
+    fields = [field for field in attrs.fields(command) if field.name not in _COMMAND_FIELDS]
+    return [_plain(field.name, _PLAIN_TYPES.get(_resolved(command, field.name), "text")) for field in fields]
+
+
+def _resolved(command: type[Command], name: str) -> Any:
+    return next(attribute.type for attribute in registry.attributes(command) if attribute.name == name)
+
+
+def _action(action: registry.Action) -> dict[str, Any]:
+    return {
+        "doc": action.doc or _doc(action.command),
+        "result": action.result,
+        "extension": action.extension,
+        "parameters": [_typed(_plain(one.name, "text", doc=one.doc), one.type) for one in action.parameters],
+    }
+
+
+def _plain(name: str, type_name: str, doc: str = "") -> dict[str, Any]:
+    return {"name": name, "type": type_name, "doc": doc}
+
+
+def _typed(entry: dict[str, Any], kind: Any) -> dict[str, Any]:
+    if kind in _PLAIN_TYPES:
+        entry["type"] = _PLAIN_TYPES[kind]
+    elif kind is Ref:
+        entry["type"] = "ref"
+    elif kind in registry.TAGS:
+        entry.update(type="object", of=_name(kind))
+    else:
+        entry.update(type="object", sub=[_attribute(attribute) for attribute in registry.attributes(kind)])
+    return entry
+
+
+def _attribute(attribute: registry.Attribute) -> dict[str, Any]:
+    about = attribute.about
+    said = {field.name: getattr(about, field.name) for field in attrs.fields(type(about))}
+    entry = {key: value for key, value in said.items() if value not in ("", (), False, None)}
+    if not entry.get("column"):
+        entry.pop("column", None)
+    entry.update(name=attribute.name, many=attribute.many)
+    _typed(entry, attribute.type)
+    if attribute.many and "item" not in entry:
+        entry["item"] = _snake(about.refers or getattr(attribute.type, "__name__", "item"))
+    if "choices" in entry:
+        entry["choices"] = list(entry["choices"])
+    return entry
+
+
+def _name(cls: type[Any]) -> str:
+    return registry.TAGS[cls].replace("_", "")
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def _doc(cls: type[Any]) -> str:
+    own = cls.__dict__.get("__doc__") or ""
+    doc = " ".join(own.split())
+    return "" if doc.startswith("Method generated") else doc

@@ -1,0 +1,60 @@
+"""Runs one command line of the client and answers with its exit code; a problem becomes one line on stderr.
+
+It must not know any command.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from cli import problems
+from cli.session import Session
+
+
+def run(root: click.Command, words: list[str], session: Session | None = None) -> int:
+    """Runs `words` in `root`. Never raises for what a person may do wrong."""
+    own = session is None
+    session = session or Session()
+    try:
+        answer = root.main(words, prog_name="corral", standalone_mode=False, obj=session)
+        sys.stdout.flush()
+        return answer if isinstance(answer, int) else problems.OK
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return problems.SYNTAX_ERROR
+    except click.UsageError as error:
+        return _say(_usage(error), problems.SYNTAX_ERROR)
+    except (click.Abort, KeyboardInterrupt):
+        return _say("interrupted.", problems.INTERRUPTED)
+    except click.ClickException as error:
+        return _say(error.format_message(), problems.COMMAND_ERROR)
+    except problems.Problem as error:
+        return _say(str(error), error.exit_code)
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough. Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return problems.OK
+    except Exception as error:  # the last line of defence: a bug is told as one, in one line
+        if os.environ.get("CORRAL_DEBUG"):
+            raise
+        return _say(
+            f"this is a bug: {type(error).__name__}: {error}. Set CORRAL_DEBUG=1 to see where, and report it.",
+            problems.UNKNOWN_ERROR,
+        )
+    finally:
+        if own:
+            session.close()
+
+
+def _usage(error: click.UsageError) -> str:
+    said = error.format_message()
+    where = error.ctx.command_path if error.ctx else "corral"
+    return said if "See: " in said or "Did you mean" in said else f"{said} See: {where} --help"
+
+
+def _say(text: str, code: int) -> int:
+    click.echo(f"corral: {' '.join(text.split())}", err=True)
+    return code

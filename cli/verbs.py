@@ -1,0 +1,201 @@
+"""Runs a verb or an action on a noun: sends the request, waits for the operation, prints what came of it.
+
+It must not make options; what a resource is comes from the registry.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import click
+
+from cli import cells, locate, render, session
+from cli.client import Client, Document
+from cli.index import Noun
+from cli.names import Naming
+from cli.options import collect, query_of
+from cli.problems import Problem, SyntaxProblem
+
+Given = Mapping[str, Any]
+
+
+def run(ctx: click.Context, noun: Noun, verb: str, given: Given) -> int:
+    """Does it and returns the exit code."""
+    shared = session.of(ctx)
+    shared.filtered = shared.filtered or bool(given.get("filtered"))
+    client = shared.client()
+    client.filtered = shared.filtered
+    runners: dict[str, Callable[[Client, Noun, Given], int]] = {
+        "list": _list,
+        "show": _show,
+        "add": _add,
+        "update": _update,
+        "remove": _remove,
+    }
+    if verb in runners:
+        return runners[verb](client, noun, given)
+    name = given.get("name") or (ctx.parent.params["name"] if ctx.parent else "")
+    return _act(client, noun, verb, name, given)
+
+
+def _list(client: Client, noun: Noun, given: Given) -> int:
+    within = locate.collection(client, noun, given)
+    query = {"search": given["query"], "max": given["max_items"], "follow": given["follow"]}
+    query["case_sensitive"] = given["case_sensitive"]
+    asked = {key: str(value) for key, value in query.items() if value is not None}
+    keep = _matcher(noun, given["kwargs"])
+    form = "wide" if given["show_all"] and given["form"] == "table" else given["form"]
+
+    def fetch() -> list[Document]:
+        return [document for document in client.items(within, asked) if keep(document)]
+
+    if given["watch"]:
+        from cli.watch import watch_list
+
+        return watch_list(client, noun, within, fetch, form, given["columns"] or ())
+    found = fetch()
+    text = render.documents(
+        found,
+        noun,
+        form,
+        names=Naming(client, found, noun),
+        chosen=given["columns"] or (),
+        colour=session.on_terminal(),
+    )
+    if text and (found or form in ("json", "yaml") or session.on_terminal()):
+        click.echo(text)
+    return 0
+
+
+def _show(client: Client, noun: Noun, given: Given) -> int:
+    within = locate.collection(client, noun, given)
+    document = locate.find_document(client, noun, within, given["name"])
+    path = locate.found_path(within, document)
+    if given["watch"]:
+        from cli.watch import watch_one
+
+        return watch_one(client, noun, path, given["form"], given["columns"] or ())
+    _print_one(client, noun, client.get(path, _follow(given)), given["form"], given["columns"] or ())
+    return 0
+
+
+def _add(client: Client, noun: Noun, given: Given) -> int:
+    within = locate.collection(client, noun, given, writing=True)
+    made = client.call("POST", within, query=query_of(given), body=_document(noun, given))
+    said = f"{noun['name']} {made.get('name') or made.get('id', '')} added"
+    return _finish(client, noun, made, f"{within}/{made.get('id', '')}", given, said)
+
+
+def _update(client: Client, noun: Noun, given: Given) -> int:
+    within = locate.collection(client, noun, given, writing=True)
+    path = locate.find(client, noun, within, given["name"])
+    body = _document(noun, given)
+    if not body:
+        raise SyntaxProblem(f"say what to change. See: corral {noun['name']} update --help")
+    changed = client.call("PUT", path, query=query_of(given), body=body)
+    return _finish(client, noun, changed, path, given, f"{noun['name']} {given['name']} updated")
+
+
+def _remove(client: Client, noun: Noun, given: Given) -> int:
+    within = locate.collection(client, noun, given, writing=True)
+    path = locate.find(client, noun, within, given["name"])
+    answer = client.call("DELETE", path, query=query_of(given))
+    return _finish(client, noun, answer, path, given, f"{noun['name']} {given['name']} removed", gone=True)
+
+
+def _act(client: Client, noun: Noun, action: str, name: str, given: Given) -> int:
+    path = locate.find(client, noun, locate.collection(client, noun, {}), name)
+    entry = noun["actions"][action]
+    answer = client.call("POST", f"{path}/{action}", body=collect(given, entry["parameters"]))
+    result = answer.get(entry["result"]) if entry["result"] else None
+    code = _finish(client, noun, answer, path, given, f"{noun['name']} {name}: {action} done")
+    if isinstance(result, dict):
+        for key, value in result.items():
+            click.echo(f"{key}  {cells.printable(str(value))}")
+    return code
+
+
+def _finish(
+    client: Client, noun: Noun, answer: Document, path: str, given: Given, said: str, *, gone: bool = False
+) -> int:
+    """Waits for what goes on, then tells how it ended; the object's own form goes to standard output when asked for."""
+    if given["wait"]:
+        from cli.wait import wait_for
+
+        ended = wait_for(client, noun, answer, path, given["timeout"], gone=gone)
+        said = f"{said}{ended}"
+    elif job := _job(answer):
+        said = f"{said} (job {job} goes on)"
+    if given.get("form", "table") == "table":
+        session.note(f"{said}.")
+        if not gone and "form" in given and sys.stdout.isatty() is False:
+            click.echo(str(answer.get("id", "")))
+    else:
+        _print_one(client, noun, client.get(path), given["form"], ())
+    return 0
+
+
+def _job(answer: Document) -> str:
+    job = answer.get("job")
+    return str(job.get("id", "")) if isinstance(job, dict) else ""
+
+
+def _document(noun: Noun, given: Given) -> Document:
+    """The document of an add or update: what the JSON file says, with the options over it."""
+    base: Document = {}
+    if given.get("json_file"):
+        base = _read_json(given["json_file"])
+    return _merged(base, collect(given, noun["attributes"]))
+
+
+def _read_json(path: str) -> Document:
+    try:
+        with click.open_file(path, encoding="utf-8") as file:
+            read = json.load(file)
+    except (OSError, ValueError) as error:
+        raise Problem(f"{path} cannot be read as JSON: {error}.") from error
+    if not isinstance(read, dict):
+        raise Problem(f"{path} holds no JSON object.")
+    return read
+
+
+def _merged(base: Document, over: Document) -> Document:
+    made = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(made.get(key), dict)
+        made[key] = _merged(made[key], value) if both else value
+    return made
+
+
+def _matcher(noun: Noun, kwargs: str | None) -> Callable[[Document], bool]:
+    """What `--kwargs 'status=up;cpu.architecture=x86_64'` keeps."""
+    if not kwargs:
+        return lambda document: True
+    pairs = [part.partition("=") for part in kwargs.split(";") if part.strip()]
+    if any(not sign for _, sign, _ in pairs):
+        raise SyntaxProblem(f"--kwargs {kwargs!r}: write attribute=value, with ; between several.")
+    render.columns(noun, chosen=[key.strip() for key, _, _ in pairs])
+
+    def keep(document: Document) -> bool:
+        found = [(cells.at(document, key.strip().split(".")), value.strip()) for key, _, value in pairs]
+        return all(_plain(have) == wanted for have, wanted in found)
+
+    return keep
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return str(value.get("name") or value.get("id", ""))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _print_one(client: Client, noun: Noun, document: Document, form: str, chosen: Sequence[str]) -> None:
+    names = Naming(client, [document], noun)
+    click.echo(render.one(document, noun, form, names=names, chosen=chosen, colour=session.on_terminal()))
+
+
+def _follow(given: Given) -> dict[str, str]:
+    return {"follow": given["follow"]} if given["follow"] else {}
