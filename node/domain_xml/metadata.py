@@ -1,0 +1,42 @@
+"""Corral's mark on a domain: whose VM it is and which step started it. It must not hold anything secret."""
+
+from __future__ import annotations
+
+import attrs
+from lxml import etree
+
+from node.domain_xml.element import Element
+
+namespace = "urn:corral:domain:1"
+_tag = f"{{{namespace}}}domain"
+
+
+@attrs.frozen
+class Mark:
+    """What the element in `<metadata>` says."""
+
+    vm_id: str
+    step_id: str
+    run_once: bool = False
+
+
+def add_metadata(domain: Element, mark: Mark) -> None:
+    """Puts the mark on a domain's document, in place of an older one."""
+    metadata = domain.find("metadata")
+    if metadata is None:
+        metadata = etree.SubElement(domain, "metadata")
+    for older in metadata.findall(_tag):
+        metadata.remove(older)
+    made = etree.SubElement(metadata, _tag, nsmap={"corral": namespace})
+    made.set("vm_id", mark.vm_id)
+    made.set("step_id", mark.step_id)
+    if mark.run_once:
+        made.set("run_once", "yes")
+
+
+def mark_of(domain: Element) -> Mark | None:
+    """The mark of a domain's document; None when it is not Corral's."""
+    found = domain.find(f"metadata/{_tag}")
+    if found is None:
+        return None
+    return Mark(found.get("vm_id", ""), found.get("step_id", ""), found.get("run_once") == "yes")

@@ -1,0 +1,130 @@
+"""What this host is and what its guests did, asked of libvirt and the kernel. Runs in a thread; changes nothing."""
+
+from __future__ import annotations
+
+import glob
+import os
+import platform
+import socket
+
+import attrs
+import libvirt
+import psutil
+from lxml import etree
+
+from node.hypervisor import place
+from protocol import limits
+from protocol.node_messages import DomainRow, HostFacts
+
+_flags = (
+    libvirt.VIR_DOMAIN_STATS_STATE
+    | libvirt.VIR_DOMAIN_STATS_CPU_TOTAL
+    | libvirt.VIR_DOMAIN_STATS_BALLOON
+    | libvirt.VIR_DOMAIN_STATS_VCPU
+    | libvirt.VIR_DOMAIN_STATS_INTERFACE
+    | libvirt.VIR_DOMAIN_STATS_BLOCK
+)
+
+
+@attrs.frozen(kw_only=True)
+class Virtualization:
+    """The probe's finding: `kvm` or `tcg`, why, and the CPU model that works."""
+
+    kind: str
+    reason: str = ""
+    cpu_model: str = ""
+
+
+def statistics(connection: libvirt.virConnect, ours: frozenset[str]) -> tuple[DomainRow, ...]:
+    """Counters of our domains by one call for all; a QEMU that is busy answers what is known without it."""
+    found = connection.getAllDomainStats(
+        _flags,
+        libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE | libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT,
+    )
+    return tuple(_row(vm_id, stats) for domain, stats in found if (vm_id := domain.UUIDString()) in ours)
+
+
+def _row(vm_id: str, stats: dict[str, int]) -> DomainRow:
+    vcpus = stats.get("vcpu.current", 0)
+    cpu_ns = stats.get("cpu.time")
+    if cpu_ns is None:  # without cgroups libvirt knows only the virtual CPUs' own time
+        cpu_ns = sum(stats.get(f"vcpu.{n}.time", 0) for n in range(stats.get("vcpu.maximum", vcpus)))
+
+    def total(kind: str, what: str) -> int:
+        return sum(max(stats.get(f"{kind}.{n}.{what}", 0), 0) for n in range(stats.get(f"{kind}.count", 0)))
+
+    return (
+        vm_id,
+        cpu_ns,
+        vcpus,
+        stats.get("balloon.current", 0) * 1024,
+        stats["balloon.unused"] * 1024 if "balloon.unused" in stats else -1,
+        stats.get("balloon.rss", 0) * 1024,
+        total("net", "rx.bytes"),
+        total("net", "tx.bytes"),
+        total("block", "rd.bytes"),
+        total("block", "wr.bytes"),
+    )
+
+
+def host_facts(connection: libvirt.virConnect, libvirtd_pid: int, found: Virtualization) -> HostFacts:
+    """Facts of the host that libvirt runs on, which may be a namespace of this machine."""
+    capabilities = etree.fromstring(connection.getCapabilities().encode())
+    _, _, _, _, _, sockets, cores, threads = connection.getInfo()
+    topology = capabilities.find("host/cpu/topology")
+    if topology is not None:
+        sockets, cores, threads = (int(topology.get(name, "1")) for name in ("sockets", "cores", "threads"))
+    release = _os_release()
+    return HostFacts(
+        hostname=connection.getHostname() or socket.gethostname(),
+        hardware_uuid=capabilities.findtext("host/uuid", ""),
+        os_name=release.get("NAME", "Linux"),
+        os_version=release.get("VERSION_ID", ""),
+        kernel=platform.release(),
+        node_version="",
+        libvirt_version=_version(connection.getLibVersion()),
+        qemu_version=_version(_qemu_version(connection)),
+        hypervisor="libvirt",
+        virtualization=found.kind,
+        virtualization_reason=found.reason,
+        cpu_model=found.cpu_model,
+        cpu_name=_cpu_name(),
+        cpu_sockets=sockets,
+        cpu_cores=cores,
+        cpu_threads=threads,
+        memory_bytes=psutil.virtual_memory().total,
+        bridges=_bridges(libvirtd_pid),
+        boots_at_once=limits.boots_at_once_max,
+    )
+
+
+def _qemu_version(connection: libvirt.virConnect) -> int:
+    try:
+        return int(connection.getVersion())
+    except libvirt.libvirtError:
+        return 0
+
+
+def _version(number: int) -> str:
+    return f"{number // 1_000_000}.{number // 1_000 % 1_000}.{number % 1_000}"
+
+
+def _os_release() -> dict[str, str]:
+    try:
+        return platform.freedesktop_os_release()
+    except OSError:
+        return {}
+
+
+def _cpu_name() -> str:
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), "")
+    except OSError:
+        return ""
+
+
+def _bridges(libvirtd_pid: int) -> tuple[str, ...]:
+    """Bridges of the network namespace in which QEMU will attach its taps."""
+    root = place.seen_by(libvirtd_pid, "/sys/class/net")
+    return tuple(sorted(os.path.basename(os.path.dirname(path)) for path in glob.glob(f"{root}/*/bridge")))
