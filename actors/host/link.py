@@ -15,13 +15,14 @@ from typing import Final
 
 import attrs
 import trio
-from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, wrap_server_stream
+from trio_websocket import WebSocketRequest, wrap_server_stream
 
 from actors.host.link_hub import LinkHub
 from actors.host.link_session import LinkTerms, Renew, serve_link
 from actors.host.pki import PeerVerdict
 from actors.kernel.frames import LinkEnded
 from actors.kernel.ports import Ports
+from actors.kernel.websocket_frames import WebSocketFrames
 from protocol import limits
 from protocol.codec import CodecError, decode, encode, unstructure
 from protocol.errors import Refusal
@@ -29,38 +30,8 @@ from protocol.link import Enrol, Enrolled, LinkRefused
 
 log = logging.getLogger("corral.link")
 
-close_timeout_seconds: Final = 3.0
 strangers_at_once_max: Final = 256
 """How many connections may be in their handshake or enrolment; more are closed at once."""
-
-
-class WebSocketFrames:
-    """A `FrameTransport` over one server-side WebSocket."""
-
-    def __init__(self, connection: WebSocketConnection) -> None:
-        self._connection = connection
-
-    async def send(self, frame: bytes) -> None:
-        try:
-            await self._connection.send_message(frame)
-        except ConnectionClosed as closed:
-            raise LinkEnded(_why(closed)) from closed
-
-    async def receive(self) -> bytes:
-        try:
-            message = await self._connection.get_message()
-        except ConnectionClosed as closed:
-            raise LinkEnded(_why(closed)) from closed
-        if isinstance(message, str):
-            raise LinkEnded("a text message where only bytes are spoken")
-        return message
-
-    async def close(self, reason: str = "") -> None:
-        with trio.move_on_after(close_timeout_seconds):
-            try:
-                await self._connection.aclose(1000, reason[:100] or None)
-            except (ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError, ssl.SSLError):
-                log.debug("the connection was gone before it was closed")
 
 
 @attrs.frozen(kw_only=True)
@@ -191,7 +162,3 @@ class LinkListener:
         await transport.send(encode(LinkRefused(refusal=answer) if isinstance(answer, Refusal) else answer))
         await transport.close()
 
-
-def _why(closed: ConnectionClosed) -> str:
-    reason = closed.reason
-    return f"connection closed ({reason.code} {reason.reason or reason.name})" if reason else "connection closed"

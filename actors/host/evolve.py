@@ -1,0 +1,71 @@
+"""Folds a host's events into its state, and projects the public document. It must not decide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from actors.host.state import HostState
+from actors.lifecycle.host_table import next_status
+from actors.vm.project import version_of
+from protocol.events import host as events
+from protocol.model.host import HardwareInformation, Host, Spm
+from protocol.model.inventory import Cpu, CpuTopology
+from protocol.model.vm import OperatingSystem
+
+RESERVED_BYTES = 512 * 1024 * 1024
+"""Memory of the host that VMs never get."""
+
+
+def evolve(state: HostState | None, event: Any) -> HostState | None:
+    """The state after `event`; None after the last one."""
+    if isinstance(event, events.HostRemoved):
+        return None
+    if state is None:
+        assert isinstance(event, events.HostAdded), f"first event is {type(event).__name__}"
+        return HostState(host=event.host, status=next_status("", event))
+    changed: dict[str, Any] = {"status": next_status(state.status, event)}
+    match event:
+        case events.HostUpdated():
+            changed["host"] = event.host
+        case events.HostFactsChanged():
+            changed["facts"] = event.facts
+        case events.HostLinkLost():
+            changed["detail"] = event.reason
+        case events.HostCameUp() | events.HostLinked():
+            changed["detail"] = ""
+    return attrs.evolve(state, **changed)
+
+
+def project(state: HostState) -> Host:
+    """The document that readers get."""
+    host = attrs.evolve(
+        state.host,
+        status=state.status,
+        status_detail=state.detail or None,
+        port=54321,
+        type="rhel",
+        spm=Spm(priority=(state.host.spm.priority if state.host.spm else None) or 5, status="none"),
+    )
+    facts = state.facts
+    if facts is None:
+        return host
+    return attrs.evolve(
+        host,
+        version=version_of(facts.node_version),
+        libvirt_version=version_of(facts.libvirt_version) if facts.libvirt_version else None,
+        os=OperatingSystem(type=facts.os_name, version=version_of(facts.os_version), description=facts.kernel),
+        cpu=Cpu(
+            architecture="x86_64",
+            name=facts.cpu_name,
+            type=facts.cpu_model or None,
+            topology=CpuTopology(sockets=facts.cpu_sockets, cores=facts.cpu_cores, threads=facts.cpu_threads),
+        ),
+        memory=facts.memory_bytes,
+        max_scheduling_memory=max(0, facts.memory_bytes - RESERVED_BYTES),
+        hardware_information=HardwareInformation(uuid=facts.hardware_uuid),
+        virtualization=facts.virtualization,
+        virtualization_reason=facts.virtualization_reason or None,
+        simulated=facts.hypervisor == "simulated",
+    )

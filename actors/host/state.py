@@ -1,0 +1,33 @@
+"""A host's frozen state: what was configured and what its node said of it. No behaviour."""
+
+from __future__ import annotations
+
+import attrs
+
+from protocol.events.operation import Operation
+from protocol.model.host import Host
+from protocol.node_messages import HostFacts
+from protocol.words import Tagged, word
+
+
+@word("state.host")
+@attrs.frozen(kw_only=True)
+class HostState(Tagged):
+    host: Host
+    status: str
+    operation: Operation | None = None
+    facts: HostFacts | None = None
+    detail: str = ""
+
+    @property
+    def id(self) -> str:
+        assert self.host.id is not None
+        return self.host.id
+
+    @property
+    def name(self) -> str:
+        return self.host.name or self.id
+
+    @property
+    def address(self) -> str:
+        return f"host/{self.host.id}"

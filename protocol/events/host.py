@@ -1,0 +1,99 @@
+"""What happened to a host. Each event bears what `actors/host/evolve.py` needs."""
+
+from __future__ import annotations
+
+import datetime
+
+import attrs
+
+from protocol.events.operation import Operation, Outcome
+from protocol.model.host import Host
+from protocol.node_messages import HostFacts
+from protocol.words import Tagged, word
+
+
+@attrs.frozen(kw_only=True)
+class HostEvent(Tagged):
+    """Base. `operation` and `ended` as in `VmEvent`."""
+
+    at: datetime.datetime
+    operation: Operation | None = None
+    ended: Outcome | None = None
+
+
+@word("host.added")
+@attrs.frozen(kw_only=True)
+class HostAdded(HostEvent):
+    """Announced; its node has not enrolled yet."""
+
+    host: Host
+
+
+@word("host.updated")
+@attrs.frozen(kw_only=True)
+class HostUpdated(HostEvent):
+    host: Host
+
+
+@word("host.linked")
+@attrs.frozen(kw_only=True)
+class HostLinked(HostEvent):
+    """Its node is connected and reports what it has."""
+
+
+@word("host.facts_changed")
+@attrs.frozen(kw_only=True)
+class HostFactsChanged(HostEvent):
+    facts: HostFacts
+
+
+@word("host.came_up")
+@attrs.frozen(kw_only=True)
+class HostCameUp(HostEvent):
+    """Facts and domains are known: it takes VMs."""
+
+
+@word("host.link_lost")
+@attrs.frozen(kw_only=True)
+class HostLinkLost(HostEvent):
+    """The link ended; it may come back within the silent period."""
+
+    reason: str
+
+
+@word("host.fell_silent")
+@attrs.frozen(kw_only=True)
+class HostFellSilent(HostEvent):
+    """No link for the silent period."""
+
+
+@word("host.maintenance_requested")
+@attrs.frozen(kw_only=True)
+class HostMaintenanceRequested(HostEvent):
+    """It takes no new VM; it is in maintenance once it has none."""
+
+    reason: str = ""
+
+
+@word("host.entered_maintenance")
+@attrs.frozen(kw_only=True)
+class HostEnteredMaintenance(HostEvent):
+    pass
+
+
+@word("host.activated")
+@attrs.frozen(kw_only=True)
+class HostActivated(HostEvent):
+    """It may take VMs again once it is linked and reports."""
+
+
+@word("host.confirmed_rebooted")
+@attrs.frozen(kw_only=True)
+class HostConfirmedRebooted(HostEvent):
+    """An operator vouches that nothing runs on it."""
+
+
+@word("host.removed")
+@attrs.frozen(kw_only=True)
+class HostRemoved(HostEvent):
+    pass
