@@ -241,7 +241,7 @@ class Journal(Protocol):
         """What became of the last group of an epoch: its results, or None when it never landed and never will."""
 
     def load(self, kind: str | None = None) -> AsyncIterator[Sequence[EntityRow]]:
-        """Entities (of a kind) by kind and id, in chunks, each consistent in itself; for all at one moment: `snapshot`."""
+        """Entities (of a kind) by kind and id, in chunks, each consistent; for all at one moment: `snapshot`."""
 
     async def snapshot(self, kinds: Sequence[str] | None = None) -> Snapshot:
         """Entities and head at one moment."""

@@ -1,0 +1,274 @@
+"""A PostgreSQL of our own: made, started, adopted, watched and stopped, reachable by a unix socket alone.
+
+It must not need anything installed, nor give anybody but its account and the engine's user a way in.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import IO, Any, Final
+from urllib.parse import quote
+
+import trio
+
+from actors.journal import embedded_process as process
+from actors.journal.embedded_place import (
+    Account,
+    EmbeddedPostgresError,
+    Place,
+    default_elsewhere,
+    find_binaries,
+    find_place,
+    make_private,
+    server_account,
+)
+from actors.kernel.ports import Clock, Ids, SystemIds, TrioClock
+
+log = logging.getLogger(__name__)
+
+start_timeout_seconds: Final = 120.0  # recovery after a crash included
+backends_patience_seconds: Final = 10.0
+stop_timeouts_seconds: Final = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0))
+log_bytes_max: Final = 10 * 1024 * 1024
+
+role: Final = "corral"
+database: Final = "corral"
+
+_settings: Final = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "40",
+    "shared_buffers": "128MB",
+    "max_wal_size": "1GB",
+    "wal_compression": "on",
+    "log_checkpoints": "off",
+    "log_min_messages": "log",  # errors go to the client, which tells them
+    "log_min_error_statement": "panic",  # statements hold what they write
+    "max_parallel_workers_per_gather": "0",
+    "log_line_prefix": "%m [%p] ",
+    "log_timezone": "UTC",
+    "timezone": "UTC",
+}
+
+
+class EmbeddedPostgres:
+    """The server of one state directory. It outlives the engine; only `stop` ends it."""
+
+    def __init__(
+        self,
+        state_dir: Path,
+        *,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        elsewhere: Path | None = None,
+    ) -> None:
+        self._state_dir = state_dir
+        self._clock = clock or TrioClock()
+        self._ids = ids or SystemIds()
+        self._elsewhere = elsewhere or default_elsewhere()
+        self._child: trio.Process | None = None
+        self._pid: int | None = None
+        self._place: Place | None = None
+
+    @property
+    def postgres_pid(self) -> int | None:
+        """The postmaster's process id, once started or adopted."""
+        return self._pid
+
+    @property
+    def place(self) -> Place:
+        """Where data, socket and log are. Known once started."""
+        assert self._place is not None, "not started"
+        return self._place
+
+    @property
+    def dsn(self) -> str:
+        """What a client connects to; it must run as this user or as the server's."""
+        return f"postgresql://{role}@/{database}?host={quote(str(self.place.sockets), safe='/')}"
+
+    async def start(self) -> str:
+        """Makes the data directory if there is none, starts the server or adopts the running one; returns the DSN.
+
+        Raises `EmbeddedPostgresError`.
+        """
+        account, place, binaries = await trio.to_thread.run_sync(self._prepare)
+        self._place = place
+        async with self._start_lock(place):
+            pid = process.postmaster_of(place.data)
+            if pid is not None and await self._becomes_ready(place, pid):
+                log.info("adopted the running PostgreSQL, process %d", pid)
+            else:
+                pid = await self._launch(account, place, binaries)
+        self._pid = pid
+        return self.dsn
+
+    async def watch(self, on_restart: Callable[[int], None] | None = None) -> None:
+        """Starts the server again whenever it ends, until cancelled. Raises `EmbeddedPostgresError` if it cannot."""
+        while True:
+            assert self._pid is not None, "not started"
+            await process.wait_for_end(self._pid)
+            await self._collect()
+            log.error("PostgreSQL ended; starting it again")
+            await self.start()
+            if on_restart is not None:
+                on_restart(self._pid)
+
+    async def stop(self) -> None:
+        """Ends the server: its clients are cut, what they committed is on disk. Harmless when it does not run."""
+        pid = process.postmaster_of(self._place.data) if self._place else None
+        if pid is not None:
+            for number, seconds in stop_timeouts_seconds:
+                process.send(pid, number)
+                with self._clock.move_on_after(seconds) as scope:
+                    await process.wait_for_end(pid)
+                if not scope.cancelled_caught:
+                    break
+                log.error("PostgreSQL did not end within %s s of %s", seconds, number.name)
+        await self._collect()
+        self._pid = None
+
+    def _prepare(self) -> tuple[Account, Place, Path]:
+        account = server_account()
+        place = find_place(self._state_dir, account, self._elsewhere, self._ids.uuid()[:8])
+        if place.base.parent != self._state_dir.resolve():
+            log.warning("PostgreSQL keeps its data in %s: %s cannot pass %s", place.base, account.name, self._state_dir)
+        return account, place, find_binaries(account, self._elsewhere, place.data)
+
+    @asynccontextmanager
+    async def _start_lock(self, place: Place) -> AsyncIterator[None]:
+        """One start at a time on a place, between processes."""
+        with _open_lock(place.lock) as file:
+            with self._clock.move_on_after(2 * start_timeout_seconds) as scope:
+                while not _try_lock(file):
+                    await self._clock.sleep(process.poll_seconds)
+            if scope.cancelled_caught:
+                raise EmbeddedPostgresError(f"another process holds {place.lock}")
+            yield
+
+    async def _make_data(self, account: Account, place: Place, binaries: Path) -> None:
+        """A new cluster, made beside and moved into place, so that a half-made one is never found."""
+        if place.data.exists():
+            return
+        new = place.base / "data.new"
+        await trio.to_thread.run_sync(lambda: shutil.rmtree(new, ignore_errors=True))
+        make_private(new, account)
+        options = ["--username", role, "--auth-local=peer", "--auth-host=reject", "--encoding=UTF8", "--no-locale"]
+        await self._run(account, place, [str(binaries / "initdb"), "-D", str(new), *options, "--no-instructions"])
+        create = f"CREATE DATABASE {database}".encode()
+        await self._run(account, place, [str(binaries / "postgres"), "--single", "-D", str(new), "template1"], create)
+        new.rename(place.data)
+
+    async def _run(self, account: Account, place: Place, command: list[str], stdin: bytes = b"") -> None:
+        done = await trio.run_process(
+            command,
+            stdin=stdin,
+            capture_stdout=True,
+            stderr=subprocess.STDOUT,
+            check=False,
+            **_options(account, place),
+        )
+        if done.returncode != 0:
+            text = done.stdout.decode(errors="replace").strip()
+            raise EmbeddedPostgresError(f"{Path(command[0]).name} failed: {text[-1000:]}")
+
+    async def _launch(self, account: Account, place: Place, binaries: Path) -> int:
+        await process.clear_backends(self._clock, place.data, backends_patience_seconds)
+        await self._make_data(account, place, binaries)
+        make_private(place.sockets, account)
+        process.remove_leftovers(place.data, place.sockets)
+        _write_access(place, account)
+        settings = _settings | {
+            "hba_file": str(place.access),
+            "ident_file": str(place.users),
+            "unix_socket_directories": f'"{place.sockets}"',
+        }
+        arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        with _open_log(place) as output:
+            self._child = child = await trio.lowlevel.open_process(
+                [str(binaries / "postgres"), "-D", str(place.data), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                **_options(account, place),
+            )
+        if not await self._becomes_ready(place, child.pid):
+            await self._collect()
+            raise EmbeddedPostgresError(f"PostgreSQL ended while starting: {_tail(place.log)}")
+        return child.pid
+
+    async def _becomes_ready(self, place: Place, pid: int) -> bool:
+        """True when the postmaster takes connections, False when it ends instead."""
+        with self._clock.move_on_after(start_timeout_seconds):
+            async with trio.open_nursery() as nursery:
+                ended = trio.Event()
+
+                async def end() -> None:
+                    await process.wait_for_end(pid)
+                    ended.set()
+
+                nursery.start_soon(end)
+                while not ended.is_set():
+                    if process.is_ready(place.data) and process.postmaster_of(place.data) == pid:
+                        nursery.cancel_scope.cancel()
+                        return True
+                    await self._clock.sleep(process.poll_seconds)
+            return False
+        raise EmbeddedPostgresError(f"PostgreSQL is not ready after {start_timeout_seconds} s: {_tail(place.log)}")
+
+    async def _collect(self) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            await child.wait()
+
+
+def _options(account: Account, place: Place) -> dict[str, Any]:
+    """Of every process that runs for the server: its account, its directory, nothing of our environment."""
+    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+    return {"cwd": str(place.base), "env": environment, "umask": 0o077, **account.switch}
+
+
+def _write_access(place: Place, account: Account) -> None:
+    """Who may come in: by the socket, as the user that he is, and no other way. Written anew before each start."""
+    users = sorted({account.name, "root"} if os.geteuid() == 0 else {account.name})
+    for path, text in (
+        (place.access, "local all all peer map=corral\n"),
+        (place.users, "".join(f'corral "{user}" {role}\n' for user in users)),
+    ):
+        path.write_text(text, encoding="utf-8")
+        os.chown(path, -1, account.gid)
+        path.chmod(0o640)
+
+
+def _open_log(place: Place) -> IO[bytes]:
+    if place.log.exists() and place.log.stat().st_size > log_bytes_max:
+        place.log.replace(place.log.with_suffix(".log.1"))
+    output = place.log.open("ab")
+    os.fchmod(output.fileno(), 0o600)
+    return output
+
+
+def _tail(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")[-1000:].strip()
+
+
+@contextmanager
+def _open_lock(path: Path) -> Iterator[IO[bytes]]:
+    with path.open("ab") as file:
+        yield file
+
+
+def _try_lock(file: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
