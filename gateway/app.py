@@ -1,0 +1,132 @@
+"""Puts the gateway together: REST, sign-on, WebSockets, health, metrics behind one ASGI application.
+
+It must not open sockets: `server.py` does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+import attrs
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from gateway.auth.failures import Failures
+from gateway.auth.gate import Gate
+from gateway.auth.passwords import Passwords
+from gateway.auth.sso import sso_routes
+from gateway.auth.tokens import Tokens
+from gateway.config import GatewayConfig, Outside
+from gateway.engine_client import EnginePort
+from gateway.feed import Feed
+from gateway.live.asgi_socket import websocket_routes
+from gateway.live.hub import Hub
+from gateway.metrics import Metrics
+from gateway.read_model import ReadModel
+from gateway.rest.asgi import Receive, RestApp, Scope, Send
+from gateway.rest.collections import Collections
+from gateway.rest.commands import Commands
+from gateway.rest.entry import EntryPoint
+from gateway.rest.exchange import split_base
+from gateway.rest.members import Members
+from gateway.rest.mutations import Mutations
+from gateway.rest.resources import Resources
+from gateway.rest.write import Writer
+from gateway.search.evaluate import Search
+
+
+@attrs.frozen
+class Gateway:
+    """One gateway, put together but not yet serving."""
+
+    app: GatewayApp
+    feed: Feed
+    hub: Hub
+    gate: Gate
+    model: ReadModel
+    log: Callable[[str], None]
+
+
+class GatewayApp:
+    """The ASGI application: REST on the short way, all else through Starlette."""
+
+    def __init__(self, rest: RestApp, others: Starlette) -> None:
+        self._rest = rest
+        self._others = others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            found = split_base(_path(scope))
+            if found is not None:
+                await self._rest.serve(found[0], found[1], scope, receive, send)
+                return
+        await self._others(scope, receive, send)
+
+
+def _path(scope: Scope) -> str:
+    """The path as sent: a segment is decoded after it was split off."""
+    raw = scope.get("raw_path")
+    return raw.decode("latin-1") if raw else str(scope["path"])
+
+
+def build(config: GatewayConfig, engine: EnginePort, outside: Outside) -> Gateway:
+    """Reads the state directory (blocking, at the start) and wires everything."""
+    log = structlog.get_logger("gateway").info
+    model = ReadModel(events_kept_max=config.events_kept_max)
+    writer = Writer(model)
+    hub = Hub(engine, model, lambda record: writer.record(record, bare=True), config.changes_kept_max)
+    metrics = Metrics(model, lambda: engine.ready, lambda: hub.subscribers)
+    process_key = hashlib.sha256(outside.token().encode()).digest()
+    gate = Gate(
+        Passwords.open(config, outside.token(), process_key),
+        Tokens(
+            config.state_dir / "tokens.json", lambda: outside.wall().timestamp(), outside.token, config.token_seconds
+        ),
+        Failures(config.failures_per_minute_max),
+        model,
+        config.allowed_origins,
+    )
+    collections = Collections(model, writer, Search(model))
+    commands = Commands(engine, model, outside, config.wait_seconds_max)
+    resources = Resources(
+        EntryPoint(model, writer, config.version, outside.wall),
+        collections,
+        Mutations(commands, collections, writer),
+        Members(model, writer, collections, commands),
+        {},
+    )
+    others = Starlette(
+        routes=[
+            *sso_routes(gate),
+            *websocket_routes(gate, hub, engine, log),
+            *_plain_routes(engine, model, metrics),
+        ]
+    )
+    app = GatewayApp(RestApp(gate, resources, model, metrics, log), others)
+    return Gateway(app, Feed(engine, model, hub, log), hub, gate, model, log)
+
+
+def _plain_routes(engine: EnginePort, model: ReadModel, metrics: Metrics) -> list[Route]:
+    async def live(_: Request) -> Response:
+        return PlainTextResponse("live\n")
+
+    async def ready(_: Request) -> Response:
+        state = {"engine": engine.ready, "inventory": model.loaded, "sequence": model.sequence}
+        return JSONResponse(state, status_code=200 if engine.ready and model.loaded else 503)
+
+    async def figures(_: Request) -> Response:
+        return Response(metrics.text(), media_type="text/plain; version=0.0.4")
+
+    async def health(_: Request) -> Response:
+        return PlainTextResponse("DB Up!Welcome to Health Status!\n" if model.loaded else "not ready\n")
+
+    return [
+        Route("/health/live", live),
+        Route("/health/ready", ready),
+        Route("/metrics", figures),
+        Route("/ovirt-engine/services/health", health),
+    ]

@@ -1,0 +1,122 @@
+"""Tells who sent a request: bearer token, basic auth or session cookie. It must not decide what they may do."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+import attrs
+
+from gateway.auth.failures import Failures
+from gateway.auth.passwords import ADMINISTRATOR, Passwords
+from gateway.auth.tokens import Session, Tokens
+from gateway.read_model import ReadModel
+from protocol.engine_messages import Principal
+from protocol.errors import Forbidden, Unauthenticated
+
+COOKIE: Final = "JSESSIONID"
+_unsafe: Final = frozenset({"POST", "PUT", "DELETE"})
+
+
+@attrs.frozen
+class Caller:
+    """Who asks and by which token, "" for basic auth. `new_token`: a session was asked for and made."""
+
+    principal: Principal
+    token: str = ""
+    new_token: str = ""
+
+
+class Gate:
+    """Every request and every WebSocket passes here before anything else."""
+
+    def __init__(
+        self,
+        passwords: Passwords,
+        tokens: Tokens,
+        failures: Failures,
+        model: ReadModel,
+        allowed_origins: tuple[str, ...] = (),
+    ) -> None:
+        self._passwords = passwords
+        self._tokens = tokens
+        self._failures = failures
+        self._model = model
+        self._allowed_origins = allowed_origins
+
+    async def login(self, user: str, password: str, address: str) -> tuple[str, Session]:
+        """A new token. Raises `Unauthenticated` or `TooManyFailures`."""
+        await self._check_password(user, password, address)
+        return await self._tokens.issue(user)
+
+    async def logout(self, token: str) -> None:
+        await self._tokens.revoke(token)
+
+    def by_token(self, token: str) -> Caller:
+        """Raises `Unauthenticated` for a token that is unknown, expired or revoked."""
+        session = self._tokens.check(token)
+        if session is None:
+            raise Unauthenticated("The token is unknown, expired or revoked.", remedy="Log in again.")
+        return Caller(self._principal(session.user), token)
+
+    async def by_headers(self, method: str, headers: Mapping[str, str], address: str) -> Caller:
+        """Raises `Unauthenticated`, `Forbidden` or `TooManyFailures`."""
+        scheme, _, value = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            return self.by_token(value.strip())
+        if scheme.lower() == "basic":
+            user, password = _basic(value)
+            await self._check_password(user, password, address)
+            caller = Caller(self._principal(user))
+            if "persistent-auth" in headers.get("prefer", ""):
+                token, _ = await self._tokens.issue(user)
+                caller = attrs.evolve(caller, new_token=token)
+            return caller
+        if token := cookie(headers):
+            if method in _unsafe and not self.origin_allowed(headers):
+                raise Forbidden("The request comes from another site.", remedy="Send the token as a header.")
+            return self.by_token(token)
+        raise Unauthenticated("Nobody is logged in.", remedy="Send a bearer token or basic authentication.")
+
+    def origin_allowed(self, headers: Mapping[str, str]) -> bool:
+        """No `Origin` (not a browser), our own, or one that the operator allowed."""
+        origin = headers.get("origin")
+        if origin is None:
+            return True
+        return origin in self._allowed_origins or urlsplit(origin).netloc == headers.get("host", "\0")
+
+    async def _check_password(self, user: str, password: str, address: str) -> None:
+        keys = (f"address {address}", f"user {user}")
+        self._failures.check(*keys)
+        if not await self._passwords.check(user, password):
+            self._failures.failed(*keys)
+            raise Unauthenticated("The user name or password is wrong.", remedy="Names look like admin@internal.")
+
+    def _principal(self, user: str) -> Principal:
+        found = [record for record in self._model.all("user") if record.document.user_name == user]
+        administrator = hmac.compare_digest(user.encode(), ADMINISTRATOR.encode())
+        return Principal(user_id=found[0].id if found else user, name=user, administrator=administrator)
+
+
+def _basic(value: str) -> tuple[str, str]:
+    try:
+        text = base64.b64decode(value.strip(), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError) as error:
+        raise Unauthenticated(
+            "The basic authentication cannot be read.", remedy="Send user@domain:password."
+        ) from error
+    user, _, password = text.partition(":")
+    return user, password
+
+
+def cookie(headers: Mapping[str, str]) -> str:
+    """The session token of the cookie, "" when there is none."""
+    for part in headers.get("cookie", "").split(";"):
+        name, _, value = part.strip().partition("=")
+        if name == COOKIE:
+            return value.strip('"')
+    return ""

@@ -1,0 +1,176 @@
+"""Subscriptions and serial consoles on the HTTPS port, in JSON, for browsers. It must not know the hub's inside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+import trio
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from gateway.auth.gate import Caller, Gate
+from gateway.engine_client import EnginePort
+from gateway.live.console import bridge, open_console
+from gateway.live.hub import Hub
+from gateway.rest.render import json_bytes
+from protocol import limits
+from protocol.errors import BadInput, CorralError, Forbidden, Refusal, Unauthenticated
+from protocol.live_messages import LiveError, Subscribe
+
+_fields: Final = {"op", "kinds", "ids", "cursor", "samples", "token"}
+
+
+def websocket_routes(gate: Gate, hub: Hub, engine: EnginePort, log: Callable[[str], None]) -> list[WebSocketRoute]:
+    """`/ws` and `/ws/console/{vm_id}`."""
+
+    async def live(websocket: WebSocket) -> None:
+        await websocket.accept()
+        try:
+            caller, asked = await _begin(gate, websocket)
+            subscriber = hub.subscriber(asked, "json", lambda: _still_allowed(gate, caller))
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_drain, websocket, nursery.cancel_scope)
+                await subscriber.run(lambda data: websocket.send({"type": "websocket.send", "text": data.decode()}))
+                nursery.cancel_scope.cancel()
+            await websocket.close(1001)
+        except* WebSocketDisconnect:
+            pass
+        except* CorralError as group:
+            refusal = _first(group)
+            await _refuse(websocket, hub.encoder.word(LiveError(refusal=refusal), "json"), refusal)
+
+    async def console(websocket: WebSocket) -> None:
+        await websocket.accept()
+        try:
+            caller = await _caller(gate, websocket)
+            if caller is None:
+                caller = gate.by_token(str((await _first_message(websocket)).get("token", "")))
+            stream = await open_console(engine, websocket.path_params["vm_id"], caller.principal)
+            await bridge(
+                stream,
+                lambda: _receive_bytes(websocket),
+                lambda data: websocket.send({"type": "websocket.send", "bytes": data}),
+                lambda: _still_allowed(gate, caller),
+            )
+            await websocket.close(1000)
+        except* WebSocketDisconnect:
+            pass
+        except* CorralError as group:
+            refusal = _first(group)
+            body = json_bytes({"op": "error", "reason": refusal.reason, "remedy": refusal.remedy, "code": refusal.code})
+            await _refuse(websocket, body, refusal)
+
+    return [WebSocketRoute("/ws", live), WebSocketRoute("/ws/console/{vm_id}", console)]
+
+
+def _first(group: BaseException) -> Refusal:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, CorralError)
+    return error.refusal
+
+
+async def _refuse(websocket: WebSocket, body: bytes, refusal: Refusal) -> None:
+    try:
+        await websocket.send({"type": "websocket.send", "text": body.decode()})
+        await websocket.close(4000 + refusal.status)
+    except (WebSocketDisconnect, RuntimeError):
+        pass
+
+
+def _still_allowed(gate: Gate, caller: Caller) -> bool:
+    if not caller.token:
+        return True
+    try:
+        gate.by_token(caller.token)
+    except CorralError:
+        return False
+    return True
+
+
+async def _caller(gate: Gate, websocket: WebSocket) -> Caller | None:
+    """Who connects, by header or cookie; None when the first message must tell. The Origin counts for all."""
+    headers = {name.lower(): value for name, value in websocket.headers.items()}
+    if not gate.origin_allowed(headers):
+        raise Forbidden("The page that connects is not of this site.", remedy="Allow its origin in the configuration.")
+    address = websocket.client.host if websocket.client else ""
+    if "authorization" in headers:
+        return await gate.by_headers("GET", headers, address)
+    if "cookie" in headers:
+        try:
+            return await gate.by_headers("GET", headers, address)
+        except Unauthenticated:
+            return None
+    return None
+
+
+async def _first_message(websocket: WebSocket) -> dict[str, Any]:
+    with trio.move_on_after(limits.handshake_timeout_seconds):
+        text = await _receive_text(websocket)
+        try:
+            message = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise BadInput("The first message is not JSON.", remedy='Send {"op": "subscribe", ...}.') from error
+        if not isinstance(message, dict):
+            raise BadInput("The first message is no object.", remedy='Send {"op": "subscribe", ...}.')
+        return message
+    raise Unauthenticated("No first message came in time.", remedy='Send {"op": "subscribe", ...} at once.')
+
+
+async def _begin(gate: Gate, websocket: WebSocket) -> tuple[Caller, Subscribe]:
+    caller = await _caller(gate, websocket)
+    message = await _first_message(websocket)
+    if caller is None:
+        token = message.get("token")
+        if not isinstance(token, str) or not token:
+            raise Unauthenticated("Nobody is logged in.", remedy="Send a token with the subscription.")
+        caller = gate.by_token(token)
+    return caller, read_subscribe(message)
+
+
+def read_subscribe(message: dict[str, Any]) -> Subscribe:
+    """Raises `BadInput` that names the field."""
+    if message.get("op") != "subscribe":
+        raise BadInput("The first message is no subscription.", remedy='Send {"op": "subscribe"}.', field="op")
+    if unknown := sorted(set(message) - _fields):
+        raise BadInput(
+            f"A subscription has no {unknown[0]!r:.80}.", remedy="Known are: " + ", ".join(sorted(_fields)) + ".",
+            field=unknown[0][:80],
+        )  # fmt: skip
+    for name in ("kinds", "ids"):
+        value = message.get(name) or []
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise BadInput(f"{name!r} is no list of texts.", remedy="Leave it out for all.", field=name)
+    cursor = message.get("cursor") or ""
+    samples = message.get("samples") or False
+    if not isinstance(cursor, str) or not isinstance(samples, bool):
+        raise BadInput("`cursor` is a text and `samples` a boolean.", remedy="Leave them out if in doubt.")
+    return Subscribe(
+        kinds=tuple(message.get("kinds") or ()), ids=tuple(message.get("ids") or ()), cursor=cursor, samples=samples
+    )
+
+
+async def _receive_text(websocket: WebSocket) -> str:
+    message = await websocket.receive()
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message.get("code", 1006))
+    text = message.get("text")
+    return text if text is not None else (message.get("bytes") or b"").decode("utf-8", "replace")
+
+
+async def _receive_bytes(websocket: WebSocket) -> bytes:
+    """b"" at the end only: an empty message is skipped."""
+    while (message := await websocket.receive())["type"] != "websocket.disconnect":
+        if data := message.get("bytes") or (message.get("text") or "").encode():
+            return bytes(data)
+    return b""
+
+
+async def _drain(websocket: WebSocket, scope: trio.CancelScope) -> None:
+    """Reads on, so that a client that leaves is noticed; it has nothing more to say."""
+    while (await websocket.receive())["type"] != "websocket.disconnect":
+        pass
+    scope.cancel()

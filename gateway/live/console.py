@@ -1,0 +1,60 @@
+"""Carries the bytes of a serial console between a WebSocket and the engine. It must not look into them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from gateway.engine_client import ConsoleStream, EnginePort
+from protocol.engine_messages import Principal
+from protocol.errors import Refusal, Refused, Unauthenticated
+
+_check_seconds = 5.0
+
+
+async def open_console(engine: EnginePort, vm_id: str, principal: Principal) -> ConsoleStream:
+    """Raises `Refused`."""
+    stream = await engine.open_console(vm_id, principal)
+    if isinstance(stream, Refusal):
+        raise Refused(stream)
+    return stream
+
+
+async def bridge(
+    stream: ConsoleStream,
+    receive: Callable[[], Awaitable[bytes]],
+    send: Callable[[bytes], Awaitable[None]],
+    still_allowed: Callable[[], bool],
+) -> None:
+    """Both ways until one side ends; `receive` gives b"" at the end. Raises `Unauthenticated` when the token ends."""
+
+    async def inwards() -> None:
+        try:
+            while data := await receive():
+                await stream.send_all(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
+        nursery.cancel_scope.cancel()
+
+    async def outwards() -> None:
+        try:
+            while data := await stream.receive_some():
+                await send(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # the VM's end is gone: the same as the end of its bytes
+        nursery.cancel_scope.cancel()
+
+    async def watch() -> None:
+        while still_allowed():
+            await trio.sleep(_check_seconds)
+        raise Unauthenticated("The session has ended.", remedy="Log in again.")
+
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(inwards)
+            nursery.start_soon(outwards)
+            nursery.start_soon(watch)
+    finally:
+        with trio.move_on_after(2, shield=True):
+            await stream.aclose()

@@ -1,0 +1,130 @@
+"""Encodes live frames, each once for all who get it: JSON text for browsers, msgpack words for daemons.
+
+It must not know subscribers.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal, cast
+
+import attrs
+import msgpack
+
+from gateway.read_model import Record
+from gateway.rest.render import json_bytes
+from protocol import codec
+from protocol.engine_messages import Change, Entity, HostSamples
+from protocol.errors import BadInput
+from protocol.live_messages import LiveChange, LiveError, LiveSamples, Resync, SnapshotPart, Subscribed
+from protocol.words import Tagged, word_of_class
+
+Format = Literal["json", "msgpack"]
+Plainly = Callable[[Record], dict[str, Any]]
+
+_ops: Final[dict[type[Any], str]] = {
+    Subscribed: "subscribed", Resync: "resync", LiveError: "error", LiveSamples: "samples",
+}  # fmt: skip
+
+
+def make_cursor(stream_id: str, sequence: int) -> str:
+    """Opaque to clients: stream id and sequence."""
+    return base64.urlsafe_b64encode(codec.pack([stream_id, sequence])).decode().rstrip("=")
+
+
+def read_cursor(cursor: str) -> tuple[str, int]:
+    """Raises `BadInput` for what `make_cursor` never made."""
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        stream_id, sequence = codec.unpack(raw, bytes_max=1_000)
+        if type(stream_id) is str and type(sequence) is int:
+            return stream_id, sequence
+    except (codec.CodecError, binascii.Error, ValueError, TypeError):
+        pass
+    raise BadInput("The cursor cannot be read.", remedy="Use one that a frame brought, or none for a snapshot.")
+
+
+class Encoder:
+    """Both forms of every frame. `plainly` gives a record's document as the REST API's JSON."""
+
+    def __init__(self, plainly: Plainly) -> None:
+        self._plainly = plainly
+        self._packer = msgpack.Packer(use_bin_type=True)
+
+    def word(self, frame: Tagged, form: Format) -> bytes:
+        """A frame without documents."""
+        if form == "msgpack":
+            return codec.encode(frame)
+        fields = attrs.asdict(cast(attrs.AttrsInstance, frame))
+        return json_bytes({"op": _ops[type(frame)], **fields})
+
+    def samples(self, samples: HostSamples, form: Format) -> bytes:
+        if form == "msgpack":
+            return codec.encode(LiveSamples(samples=samples))
+        plain = attrs.asdict(samples)
+        plain["at"] = samples.at.isoformat(timespec="milliseconds")
+        return json_bytes({"op": "samples", **plain})
+
+    def change(self, change: Change, record: Record | None, previous: int, cursor: str, form: Format) -> bytes:
+        """One change; `record` is the object after it, None when it was removed."""
+        if form == "msgpack":
+            return codec.encode(
+                LiveChange(
+                    sequence=change.sequence, previous=previous, cursor=cursor, kind=change.kind, id=change.id,
+                    version=change.version, tag=change.tag, at=change.at, correlation_id=change.correlation_id,
+                    parent=change.parent, document=None if record is None else record.document,
+                )
+            )  # fmt: skip
+        head = {
+            "op": "change", "sequence": change.sequence, "previous": previous, "cursor": cursor, "kind": change.kind,
+            "id": record.id if record is not None else change.id, "version": change.version, "tag": change.tag,
+            "at": change.at.isoformat(timespec="milliseconds"),
+            "correlation_id": change.correlation_id, "parent": change.parent,
+        }  # fmt: skip
+        document = b"null" if record is None else self._document(record)
+        return json_bytes(head)[:-1] + b',"document":' + document + b"}"
+
+    def snapshot_part(
+        self,
+        sequence: int,
+        records: Sequence[Record],
+        form: Format,
+        *,
+        last: bool,
+        cursor: str = "",
+        removed: Sequence[tuple[str, str]] = (),
+    ) -> bytes:
+        """A join of what is kept encoded with each record."""
+        fields = {"sequence": sequence, "last": last, "cursor": cursor, "removed": [list(item) for item in removed]}
+        if form == "json":
+            head = json_bytes({"op": "snapshot", **fields})
+            entities = b",".join([self._entity_json(record) for record in records])
+            return head[:-1] + b',"entities":[' + entities + b"]}"
+        entry = word_of_class(SnapshotPart)
+        pack = self._packer
+        return b"".join(
+            (
+                pack.pack_array_header(3), pack.pack(entry.tag), pack.pack(entry.version),
+                pack.pack_map_header(len(fields) + 1), *(pack.pack(k) + pack.pack(v) for k, v in fields.items()),
+                pack.pack("entities"), pack.pack_array_header(len(records)),
+                *(self._entity_msgpack(record) for record in records),
+            )
+        )  # fmt: skip
+
+    def _document(self, record: Record) -> bytes:
+        if record.live_json is None:
+            record.live_json = json_bytes(self._plainly(record))
+        return record.live_json
+
+    def _entity_json(self, record: Record) -> bytes:
+        head = json.dumps({"kind": record.kind, "id": record.id, "version": record.version})
+        return head[:-1].encode() + b',"document":' + self._document(record) + b"}"
+
+    def _entity_msgpack(self, record: Record) -> bytes:
+        if record.live_msgpack is None:
+            entity = Entity(kind=record.kind, id=record.id, version=record.version, document=record.document)
+            record.live_msgpack = codec.pack(codec.unstructure(entity))
+        return record.live_msgpack

@@ -1,0 +1,196 @@
+"""Gives every subscriber a snapshot and every change after it, each encoded once for all who get it.
+
+It must not wait for a slow subscriber nor drop a change silently: what is too much is conflated and said.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import attrs
+
+from gateway.engine_client import EnginePort
+from gateway.live.frames import Encoder, Format, make_cursor
+from gateway.live.subscriber import Subscriber
+from gateway.read_model import ReadModel, Record, id_of
+from protocol.engine_messages import Change, HostSamples
+from protocol.errors import BadInput, Unavailable
+from protocol.live_messages import Subscribe
+from protocol.registry import BY_KIND
+
+_subscribers_max: Final = 20_000
+_history_page_changes_max: Final = 1_000
+
+
+@attrs.frozen
+class Filter:
+    """Which changes a subscriber wants; empty means all."""
+
+    kinds: frozenset[str] = frozenset()
+    ids: frozenset[str] = frozenset()
+
+    def fits(self, kind: str, id: str) -> bool:
+        return (not self.kinds or kind in self.kinds) and (not self.ids or id in self.ids)
+
+
+class SharedFrame:
+    """One change for all subscribers of a filter; encoded when the first of them gets it."""
+
+    __slots__ = ("_encoded", "_encoder", "_previous", "_stream_id", "change", "record")
+
+    def __init__(self, encoder: Encoder, stream_id: str, change: Change, record: Record | None, previous: int) -> None:
+        self.change = change
+        self.record = record
+        self._encoder = encoder
+        self._stream_id = stream_id
+        self._previous = previous
+        self._encoded: dict[Format, bytes] = {}
+
+    def bytes(self, form: Format) -> bytes:
+        data = self._encoded.get(form)
+        if data is None:
+            cursor = make_cursor(self._stream_id, self.change.sequence)
+            data = self._encoder.change(self.change, self.record, self._previous, cursor, form)
+            self._encoded[form] = data
+        return data
+
+
+class SampleFrame:
+    """The latest figures of one host for all subscribers of a filter."""
+
+    __slots__ = ("_encoded", "_encoder", "samples")
+
+    def __init__(self, encoder: Encoder, samples: HostSamples) -> None:
+        self.samples = samples
+        self._encoder = encoder
+        self._encoded: dict[Format, bytes] = {}
+
+    def bytes(self, form: Format) -> bytes:
+        data = self._encoded.get(form)
+        if data is None:
+            data = self._encoded[form] = self._encoder.samples(self.samples, form)
+        return data
+
+
+class Group:
+    """All subscribers with the same filter: they share frames and the chain of `previous`."""
+
+    def __init__(self, wanted: Filter, sequence: int) -> None:
+        self.filter = wanted
+        self.previous = sequence
+        self.subscribers: dict[Subscriber, None] = {}
+
+
+class Hub:
+    """Listens to the feed. Everything but a resume from far back is synchronous."""
+
+    def __init__(
+        self, engine: EnginePort, model: ReadModel, plainly: Callable[[Record], dict[str, Any]], changes_kept_max: int
+    ) -> None:
+        self.engine = engine
+        self.model = model
+        self.encoder = Encoder(plainly)
+        self._groups: dict[Filter, Group] = {}
+        self._recent: deque[Change] = deque(maxlen=changes_kept_max)
+        self._recent_after = 0  # `_recent` holds every change after this sequence
+        self.closed = False
+
+    @property
+    def subscribers(self) -> int:
+        return sum(len(group.subscribers) for group in self._groups.values())
+
+    # What the feed tells
+
+    def changed(self, change: Change) -> None:
+        if len(self._recent) == self._recent.maxlen:
+            self._recent_after = self._recent[0].sequence
+        self._recent.append(change)
+        record = None
+        if change.document is not None:
+            record = self.model.latest_event if change.kind == "event" else self.model.get(change.kind, change.id)
+        id = id_of(change)
+        for group in self._groups.values():
+            if group.filter.fits(change.kind, id):
+                frame = SharedFrame(self.encoder, self.model.stream_id, change, record, group.previous)
+                group.previous = change.sequence
+                for subscriber in group.subscribers:
+                    subscriber.push(frame)
+
+    def sampled(self, samples: HostSamples) -> None:
+        for group in self._groups.values():
+            wanted = self._trim(samples, group.filter)
+            if wanted is not None:
+                frame = SampleFrame(self.encoder, wanted)
+                for subscriber in group.subscribers:
+                    subscriber.push_samples(frame)
+
+    def reset(self) -> None:
+        """The model was loaded anew: nobody can know what happened in between."""
+        self._recent.clear()
+        self._recent_after = self.model.sequence
+        for group in self._groups.values():
+            group.previous = self.model.sequence
+            for subscriber in group.subscribers:
+                subscriber.lose("the journal's changes in between are no longer kept")
+
+    def close(self) -> None:
+        """Every subscription ends."""
+        self.closed = True
+        for group in self._groups.values():
+            for subscriber in group.subscribers:
+                subscriber.wake()
+
+    # What subscribers ask
+
+    def subscriber(self, asked: Subscribe, form: Format, still_allowed: Callable[[], bool]) -> Subscriber:
+        """A subscriber that is not joined yet. Raises `BadInput` or `Unavailable`."""
+        unknown = set(asked.kinds) - set(BY_KIND)
+        if unknown:
+            raise BadInput(
+                f"There is no kind {sorted(unknown)[0]!r:.80}.", remedy="Known are: " + ", ".join(sorted(BY_KIND)) + ".",
+                field="kinds",
+            )  # fmt: skip
+        if not self.model.loaded:
+            raise Unavailable("The gateway has not read the inventory yet.", remedy="Try again in a second.")
+        if self.closed or self.subscribers >= _subscribers_max:
+            raise Unavailable("The gateway takes no more subscriptions.", remedy="Use another gateway.")
+        wanted = Filter(frozenset(asked.kinds), frozenset(asked.ids))
+        return Subscriber(self, wanted, form, asked.cursor, asked.samples, still_allowed)
+
+    def join(self, subscriber: Subscriber, wanted: Filter) -> int:
+        """From here on the subscriber gets every change; returns the sequence after which."""
+        group = self._groups.get(wanted)
+        if group is None:
+            group = self._groups[wanted] = Group(wanted, self.model.sequence)
+        group.subscribers[subscriber] = None
+        return self.model.sequence
+
+    def leave(self, subscriber: Subscriber, wanted: Filter) -> None:
+        group = self._groups.get(wanted)
+        if group is not None:
+            group.subscribers.pop(subscriber, None)
+            if not group.subscribers:
+                del self._groups[wanted]
+
+    def records(self, wanted: Filter) -> list[Record]:
+        """The state of now. Events are history, not state: they come as changes only."""
+        kinds = [kind for kind in self.model.kinds() if kind != "event" and (not wanted.kinds or kind in wanted.kinds)]
+        if wanted.ids:
+            found = (self.model.get(kind, id) for kind in kinds for id in wanted.ids)
+            return [record for record in found if record is not None]
+        return [record for kind in kinds for record in self.model.all(kind)]
+
+    async def history(self, after: int) -> Sequence[Change] | None:
+        """A page of changes after a sequence, from memory or from the journal; None when they are no longer kept."""
+        if after >= self._recent_after:
+            found = [change for change in self._recent if change.sequence > after]
+            return found[:_history_page_changes_max]
+        return await self.engine.changes_after(after, _history_page_changes_max)
+
+    def _trim(self, samples: HostSamples, wanted: Filter) -> HostSamples | None:
+        if not wanted.ids or samples.host_id in wanted.ids:
+            return samples
+        vms = tuple(vm for vm in samples.vms if vm.vm_id in wanted.ids)
+        return attrs.evolve(samples, vms=vms) if vms else None

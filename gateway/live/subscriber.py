@@ -1,0 +1,190 @@
+"""One subscription: what it was sent, what waits for it, and what is done when it is too slow.
+
+It must not block the hub: pushing never waits.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from gateway.live.frames import Format, make_cursor, read_cursor
+from gateway.read_model import Record, id_of, record_of
+from protocol import limits
+from protocol.errors import Unauthenticated
+from protocol.live_messages import Resync, Subscribed
+
+if TYPE_CHECKING:
+    from gateway.live.hub import Filter, Hub, SampleFrame, SharedFrame
+
+Send = Callable[[bytes], Awaitable[None]]
+_conflated_max: Final = 50_000
+_part_entities_max: Final = 200
+_check_seconds: Final = 5.0
+_ahead_seconds: Final = 5.0
+
+
+class Subscriber:
+    """`run` sends until the client leaves, its token ends or the hub closes."""
+
+    def __init__(
+        self, hub: Hub, wanted: Filter, form: Format, cursor: str, samples: bool, still_allowed: Callable[[], bool]
+    ) -> None:
+        self._hub = hub
+        self._filter = wanted
+        self._form: Format = form
+        self._cursor = cursor
+        self._wants_samples = samples
+        self._still_allowed = still_allowed
+        self._queue: deque[SharedFrame] = deque()
+        self._samples: dict[str, SampleFrame] = {}
+        self._conflated: dict[tuple[str, str], Record | None] | None = None
+        self._lost = ""
+        self._waiting: trio.Event | None = None
+
+    # The hub's side: never waits
+
+    def push(self, frame: SharedFrame) -> None:
+        if self._lost:
+            return
+        if self._conflated is None:
+            if len(self._queue) < limits.subscriber_queue_changes_max:
+                self._queue.append(frame)
+                if self._waiting is not None:
+                    self.wake()
+                return
+            self._conflated = {}
+            for waiting in self._queue:
+                self._conflate(waiting)
+            self._queue.clear()
+        self._conflate(frame)
+        if len(self._conflated) > _conflated_max:
+            self.lose("too much changed since the last frame was read")
+
+    def _conflate(self, frame: SharedFrame) -> None:
+        assert self._conflated is not None
+        id = frame.record.id if frame.record is not None else frame.change.id
+        self._conflated[frame.change.kind, id] = frame.record
+
+    def push_samples(self, frame: SampleFrame) -> None:
+        if self._wants_samples:
+            self._samples[frame.samples.host_id] = frame
+            self.wake()
+
+    def lose(self, reason: str) -> None:
+        """Only a whole snapshot helps now."""
+        self._lost = reason
+        self._queue.clear()
+        self._conflated = None
+        self.wake()
+
+    def wake(self) -> None:
+        if self._waiting is not None:
+            self._waiting.set()
+            self._waiting = None
+
+    # The client's side
+
+    async def run(self, send: Send) -> None:
+        """Raises `Unauthenticated` when the token has ended."""
+        try:
+            await self._begin(send)
+            next_check = trio.current_time() + _check_seconds
+            while not self._hub.closed:
+                if trio.current_time() >= next_check:
+                    next_check = trio.current_time() + _check_seconds
+                    if not self._still_allowed():
+                        raise Unauthenticated("The session has ended.", remedy="Log in again.")
+                if self._lost or self._conflated is not None:
+                    await self._resync(send)
+                elif self._queue:
+                    await send(self._queue.popleft().bytes(self._form))
+                elif self._samples:
+                    await send(self._samples.pop(next(iter(self._samples))).bytes(self._form))
+                else:
+                    self._waiting = waiting = trio.Event()
+                    with trio.move_on_at(next_check):
+                        await waiting.wait()
+        finally:
+            self._hub.leave(self, self._filter)
+
+    async def _begin(self, send: Send) -> None:
+        if not self._cursor:
+            sequence = self._hub.join(self, self._filter)
+            await self._subscribed(send, sequence, resumed=False)
+            await self._snapshot(send, sequence)
+        elif not await self._resume(send):
+            self._lost = self._lost or "the changes after the cursor are no longer kept"
+            self._hub.join(self, self._filter)
+            await self._subscribed(send, self._hub.model.sequence, resumed=False)
+
+    async def _subscribed(self, send: Send, sequence: int, *, resumed: bool) -> None:
+        stream_id = self._hub.model.stream_id
+        frame = Subscribed(
+            stream_id=stream_id, sequence=sequence, cursor=make_cursor(stream_id, sequence), resumed=resumed
+        )
+        await send(self._hub.encoder.word(frame, self._form))
+
+    async def _resume(self, send: Send) -> bool:
+        """Sends what came after the cursor; False when that cannot be known."""
+        model, hub = self._hub.model, self._hub
+        stream_id, after = read_cursor(self._cursor)
+        if stream_id != model.stream_id or not await model.wait_for(after, _ahead_seconds):
+            return False
+        if (page := await hub.history(after)) is None:
+            return False
+        joined_at = hub.join(self, self._filter)
+        await self._subscribed(send, after, resumed=True)
+        previous = after
+        while not self._lost:
+            for change in page:
+                if change.sequence > joined_at:
+                    return True
+                if self._filter.fits(change.kind, id_of(change)):
+                    record = record_of(change)
+                    cursor = make_cursor(stream_id, change.sequence)
+                    await send(hub.encoder.change(change, record, previous, cursor, self._form))
+                    previous = change.sequence
+                after = change.sequence
+            if after >= joined_at or not page:
+                return True
+            following = await hub.history(after)
+            if following is None:
+                self.lose("the changes after the cursor are no longer kept")
+                return True
+            page = following
+        return True
+
+    async def _resync(self, send: Send) -> None:
+        """Says that changes were left out, then sends the state: all of it, or what changed since."""
+        conflated, self._conflated = self._conflated, None
+        reason, self._lost = self._lost, ""
+        sequence = self._hub.model.sequence
+        if reason or conflated is None:
+            self._queue.clear()
+            await send(self._hub.encoder.word(Resync(reason=reason, keep=False), self._form))
+            await self._snapshot(send, sequence)
+            return
+        records = [record for record in conflated.values() if record is not None]
+        removed = [key for key, record in conflated.items() if record is None]
+        frame = Resync(reason="frames were read too slowly: only the latest state follows", keep=True)
+        await send(self._hub.encoder.word(frame, self._form))
+        await self._parts(send, sequence, records, removed)
+
+    async def _snapshot(self, send: Send, sequence: int) -> None:
+        await self._parts(send, sequence, self._hub.records(self._filter), [])
+
+    async def _parts(self, send: Send, sequence: int, records: list[Record], removed: list[tuple[str, str]]) -> None:
+        encoder = self._hub.encoder
+        cursor = make_cursor(self._hub.model.stream_id, sequence)
+        for start in range(0, max(1, len(records)), _part_entities_max):
+            last = start + _part_entities_max >= len(records)
+            part = records[start : start + _part_entities_max]
+            data = encoder.snapshot_part(
+                sequence, part, self._form, last=last, cursor=cursor if last else "", removed=removed if last else ()
+            )
+            await send(data)
+            await trio.lowlevel.checkpoint()

@@ -1,0 +1,68 @@
+"""The entry point: product, summary, special objects, a link to every collection. It must not list anything itself."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from typing import Final
+
+from gateway.read_model import ReadModel
+from gateway.rest.addresses import BASE
+from gateway.rest.exchange import Exchange, Reply
+from gateway.rest.write import Place, Writer
+from protocol.model.document import Api, ApiSummary, ApiSummaryItem, ProductInfo, SpecialObjects, Version
+from protocol.model.types import Ref
+from protocol.registry import RESOURCES
+
+BLANK_TEMPLATE_ID: Final = "00000000-0000-0000-0000-000000000000"
+
+
+class EntryPoint:
+    """`GET /ovirt-engine/api`."""
+
+    def __init__(self, model: ReadModel, writer: Writer, version: str, wall: Callable[[], datetime.datetime]) -> None:
+        self._model = model
+        self._writer = writer
+        self._version = version
+        self._wall = wall
+
+    async def get(self, exchange: Exchange) -> Reply:
+        user = Ref(id=exchange.caller.principal.user_id)
+        document = Api(
+            product_info=ProductInfo(
+                name="Corral", vendor="Corral", version=_version(self._version), instance_id=self._model.stream_id
+            ),
+            special_objects=SpecialObjects(blank_template=Ref(id=self._blank())),
+            summary=ApiSummary(
+                hosts=self._summary("host", ("up",)),
+                storage_domains=self._summary("storage_domain", ("active",)),
+                users=self._summary("user", ()),
+                vms=self._summary("vm", ("up", "powering_up", "reboot_in_progress", "migrating", "paused")),
+            ),
+            time=self._wall(),
+            authenticated_user=user,
+            effective_user=user,
+        )
+        plain = self._writer.document(document, Place())
+        links = []
+        for resource in RESOURCES:
+            links.append({"href": f"{BASE}/{resource.rel}", "rel": resource.rel})
+            if resource.searchable:
+                links.append({"href": f"{BASE}/{resource.rel}?search={{query}}", "rel": f"{resource.rel}/search"})
+        links.append({"href": f"{BASE}/?rsdl", "rel": "rsdl"})
+        return exchange.reply(200, "api", plain | {"link": links})
+
+    def _summary(self, kind: str, active: tuple[str, ...]) -> ApiSummaryItem:
+        records = self._model.all(kind)
+        if not active:
+            return ApiSummaryItem(active=len(records), total=len(records))
+        return ApiSummaryItem(active=sum(r.document.status in active for r in records), total=len(records))
+
+    def _blank(self) -> str:
+        found = self._model.named("template", "Blank")
+        return found[0].id if found else BLANK_TEMPLATE_ID
+
+
+def _version(text: str) -> Version:
+    major, minor, build, revision = (int(part) for part in text.split("."))
+    return Version(major=major, minor=minor, build=build, revision=revision, full_version=text)

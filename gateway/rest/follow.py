@@ -1,0 +1,62 @@
+"""The tree of links to follow: `follow=nics,disk_attachments.disk`. It must not know which links exist."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from protocol.errors import BadInput
+
+_paths_max: Final = 50
+_depth_max: Final = 6
+
+
+class Follow:
+    """Names of links, each with the links to follow behind it. Names fit with and without underscores."""
+
+    __slots__ = ("_below",)
+
+    def __init__(self) -> None:
+        self._below: dict[str, Follow] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._below)
+
+    def into(self, name: str) -> Follow | None:
+        """What to follow behind a link; None when the link itself is not followed."""
+        return self._below.get(name.replace("_", ""))
+
+    def add(self, path: str) -> None:
+        at = self
+        names = [name.strip().replace("_", "").lower() for name in path.split(".")]
+        if len(names) > _depth_max or not all(names):
+            raise BadInput(
+                f"The path {path!r} cannot be followed.", remedy=f"Give at most {_depth_max} names with dots between."
+            )
+        for name in names:
+            at = at._below.setdefault(name, Follow())
+
+
+class _Everything(Follow):
+    """Embeds all that is nested in a document itself; references stay references."""
+
+    __slots__ = ()
+
+    def into(self, name: str) -> Follow | None:
+        return self
+
+    def __bool__(self) -> bool:
+        return True
+
+
+EVERYTHING: Final = _Everything()
+
+
+def parse_follow(text: str) -> Follow:
+    """Raises `BadInput` for a path that is too long or has an empty name."""
+    follow = Follow()
+    paths = [path.strip() for path in text.split(",") if path.strip()]
+    if len(paths) > _paths_max:
+        raise BadInput("Too many links to follow.", remedy=f"Give at most {_paths_max}.")
+    for path in paths:
+        follow.add(path)
+    return follow

@@ -1,0 +1,142 @@
+"""Answers sub-collections: nested objects, members by reference, statistics. It must not build commands itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from gateway.read_model import ReadModel
+from gateway.rest.addresses import plural_of, tag_of
+from gateway.rest.collections import Collections
+from gateway.rest.commands import Commands
+from gateway.rest.exchange import Exchange, Reply
+from gateway.rest.mutations import done, not_served
+from gateway.rest.render import Plain
+from gateway.rest.statistics import statistics_of
+from gateway.rest.write import Place, Writer, nested_items
+from protocol.errors import NotFound
+from protocol.registry import BY_KIND, SubCollection
+
+
+@attrs.frozen
+class At:
+    """Where a walk down the path has come: a document, its place, and the root object's kind and id."""
+
+    document: Any
+    place: Place
+    root_kind: str
+    root_id: str
+
+
+class Members:
+    """What lies below one object."""
+
+    def __init__(self, model: ReadModel, writer: Writer, collections: Collections, commands: Commands) -> None:
+        self._model = model
+        self._writer = writer
+        self._collections = collections
+        self._commands = commands
+
+    async def answer(self, exchange: Exchange, at: At, rest: tuple[str, ...]) -> Reply:
+        """`rest` is the path below the object: ("nics",), ("nics", "{id}"), ("nics", "{id}", "statistics")."""
+        sub = next((sub for sub in at.place.sub if sub.rel == rest[0]), None)
+        if sub is None:
+            raise not_served(exchange)
+        if len(rest) == 1:
+            if exchange.method == "GET":
+                return await self._list(exchange, at, sub)
+            if exchange.method == "POST" and sub.add is not None:
+                return await self._add(exchange, at, sub, sub.add)
+            raise not_served(exchange)
+        if sub.source == "filter":
+            return await self._filtered_one(exchange, at, sub, rest)
+        if sub.source == "statistics":
+            return self._statistic(exchange, at, sub, rest)
+        item = self._member(at, sub, rest[1])
+        if len(rest) > 2:
+            document, place = self._writer.member(sub, item, at.place)
+            return await self.answer(exchange, At(document, place, at.root_kind, at.root_id), rest[2:])
+        return await self._one(exchange, at, sub, item)
+
+    async def _list(self, exchange: Exchange, at: At, sub: SubCollection) -> Reply:
+        tag, most = tag_of(sub.item), exchange.number("max")
+        if sub.source == "filter":
+            records = self._writer.filtered(sub, at.root_kind, at.root_id)[:most]
+            return await self._collections.many(exchange, sub.tag, tag, records)
+        follow = exchange.follow()
+        if sub.source == "statistics":
+            items = [
+                self._writer.document(item, Place(f"{at.place.href}/statistics/{item.id}"), follow)
+                for item in self._statistics(at)[:most]
+            ]
+        else:
+            members = nested_items(at.document, sub)[:most]
+            items = [self._writer.document(*self._writer.member(sub, item, at.place), follow) for item in members]
+        return exchange.reply(200, sub.tag, {tag: items})
+
+    async def _one(self, exchange: Exchange, at: At, sub: SubCollection, item: Any) -> Reply:
+        tag = tag_of(sub.item)
+        if exchange.method == "GET":
+            plain = self._writer.document(*self._writer.member(sub, item, at.place), exchange.follow())
+            return exchange.reply(200, tag, plain)
+        if exchange.method == "PUT" and sub.update is not None:
+            await self._commands.update(exchange, sub.update, sub.item, item.id, parent_id=at.root_id)
+            return exchange.reply(200, tag, self._after(at, sub, item.id, item))
+        if exchange.method == "DELETE" and sub.remove is not None:
+            accepted = await self._commands.remove(exchange, sub.remove, item.id, parent_id=at.root_id)
+            return exchange.reply(200, "action", done(accepted))
+        raise not_served(exchange)
+
+    async def _add(self, exchange: Exchange, at: At, sub: SubCollection, command: Any) -> Reply:
+        accepted = await self._commands.add(exchange, command, sub.item, parent_id=at.root_id)
+        # The reply names the member, or the VM it went into; then it is the youngest.
+        id = accepted.id
+        before = {item.id for item in nested_items(at.document, sub)}
+        record = self._model.get(at.root_kind, at.root_id)
+        members = nested_items(record.document, sub) if record is not None else ()
+        if all(item.id != id for item in members):
+            id = next((item.id for item in members if item.id not in before), id)
+        fallback = accepted.document if isinstance(accepted.document, sub.item) else attrs.evolve(sub.item(), id=id)
+        status = 202 if accepted.job_id else 201
+        location = ("Location", f"{at.place.href}/{sub.rel}/{id}")
+        return exchange.reply(status, tag_of(sub.item), self._after(at, sub, id, fallback), location)
+
+    def _after(self, at: At, sub: SubCollection, id: str, fallback: Any) -> Plain:
+        record = self._model.get(at.root_kind, at.root_id)
+        members = nested_items(record.document, sub) if record is not None else ()
+        item = next((item for item in members if item.id == id), fallback)
+        return self._writer.document(*self._writer.member(sub, item, at.place))
+
+    async def _filtered_one(self, exchange: Exchange, at: At, sub: SubCollection, rest: tuple[str, ...]) -> Reply:
+        resource = BY_KIND[sub.kind]
+        records = self._writer.filtered(sub, at.root_kind, at.root_id)
+        record = next((record for record in records if record.id == rest[1]), None)
+        if record is None or len(rest) > 2 or exchange.method != "GET":
+            if record is None:
+                raise _missing(sub, rest[1])
+            raise not_served(exchange)
+        return await self._collections.get(exchange, resource, record.id)
+
+    def _statistic(self, exchange: Exchange, at: At, sub: SubCollection, rest: tuple[str, ...]) -> Reply:
+        found = next((item for item in self._statistics(at) if item.id == rest[1]), None)
+        if found is None or len(rest) > 2:
+            raise _missing(sub, rest[1])
+        plain = self._writer.document(found, Place(f"{at.place.href}/statistics/{found.id}"))
+        return exchange.reply(200, tag_of(sub.item), plain)
+
+    def _statistics(self, at: At) -> list[Any]:
+        return statistics_of(self._model, at.place.parent_kind, at.place.parent_id, at.root_id)
+
+    def _member(self, at: At, sub: SubCollection, id: str) -> Any:
+        found = next((item for item in nested_items(at.document, sub) if item.id == id), None)
+        if found is None:
+            raise _missing(sub, id)
+        return found
+
+
+def _missing(sub: SubCollection, id: str) -> NotFound:
+    return NotFound(
+        f"There is no {tag_of(sub.item)} with the id {id!r:.80} here.", remedy=f"List its {plural_of(sub.item)}.",
+        entity=id[:80],
+    )  # fmt: skip

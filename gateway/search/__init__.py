@@ -1,0 +1,1 @@
+"""The search language: parsed by a grammar, evaluated on the read model. It must not know HTTP."""
