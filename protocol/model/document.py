@@ -26,8 +26,9 @@ class Fault(Tagged):
     detail: str | None = attribute()
 
 
+@word("model.ticket")
 @attrs.frozen(kw_only=True)
-class Ticket:
+class Ticket(Tagged):
     value: str | None = attribute()
     expiry: int | None = attribute(unit="s")
 
