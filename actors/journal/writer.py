@@ -6,20 +6,18 @@ It must not guess: a group whose outcome is unknown is kept until the database h
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-import attrs
 import trio
 
+from actors.journal.pending import Done, Durable, Failed, Made, Pending, PendingQueue
 from actors.journal.port import (
     Appended,
     AppendResult,
     Journal,
     JournalRow,
     JournalUnavailable,
-    Key,
     OutcomeUnknown,
     StaleEpoch,
     Transaction,
@@ -31,6 +29,8 @@ from protocol.errors import Refusal
 if TYPE_CHECKING:
     from actors.kernel.ports import Clock, Random
 
+__all__ = ["Done", "Durable", "Failed", "JournalWriter"]
+
 log = logging.getLogger(__name__)
 
 queue_transactions_max: Final = 50_000
@@ -38,35 +38,7 @@ reconnect_seconds_min: Final = 0.1
 reconnect_seconds_max: Final = 5.0
 
 
-@attrs.frozen
-class Durable:
-    """The transaction is on disk, as these rows."""
-
-    first_sequence: int
-    last_sequence: int
-    rows: tuple[JournalRow, ...]
-
-
-@attrs.frozen
-class Failed:
-    """Nothing of the transaction is in the database; its actor reloads. `result` tells the store's own reason."""
-
-    refusal: Refusal
-    result: AppendResult | None = None
-
-
-Done = Callable[[Durable | Failed], None]
 RowsListener = Callable[[Sequence[JournalRow]], None]
-
-
-@attrs.frozen(eq=False)
-class Pending:
-    """A submitted transaction, its size, and who wants to hear of it."""
-
-    transaction: Transaction
-    on_done: Done
-    rows: int
-    bytes: int
 
 
 class JournalWriter:
@@ -95,8 +67,8 @@ class JournalWriter:
         self._on_deposed = on_deposed
         self._rows_max = rows_max
         self._bytes_max = bytes_max
-        self._queue: deque[Pending] = deque()
-        self._refused: deque[tuple[Pending, Refusal]] = deque()
+        self._queue = PendingQueue()
+        self._refused: list[tuple[Pending, Refusal]] = []
         self._in_flight: list[Pending] = []
         self._group = 0
         self._outage: Refusal | None = None
@@ -123,8 +95,8 @@ class JournalWriter:
 
         What is built on a transaction still undecided waits for that one's answer, so that answers keep their order.
         """
-        pending = _pending(transaction, on_done)
-        if self._outage is not None and not self._touches_undecided(transaction):
+        pending = Pending.of(transaction, on_done)
+        if self._outage is not None and not self._touches_undecided(pending):
             self._refused.append((pending, self._outage))
         elif len(self._queue) >= queue_transactions_max:
             self._refused.append((pending, overloaded()))
@@ -136,6 +108,8 @@ class JournalWriter:
         """Writes until cancelled; deposed, it goes on to refuse."""
         if self._in_flight:
             await self._settle()
+        elif not self.available and not self._deposed:
+            await self._wait_for_database()
         while True:
             self._answer_refused()
             if self._queue:
@@ -144,7 +118,7 @@ class JournalWriter:
                 await self._bell.receive()
 
     async def _commit(self) -> None:
-        self._in_flight = self._take(self._group_size())
+        self._in_flight = self._queue.take_group(self._rows_max, self._bytes_max)
         self._group += 1
         transactions = [pending.transaction for pending in self._in_flight]
         try:
@@ -199,26 +173,10 @@ class JournalWriter:
                 self._answer_refused()
                 await self._bell.receive()
 
-    # Groups
-
-    def _group_size(self) -> int:
-        """How many of the queue go together: at least one, and no more than rows and bytes allow."""
-        rows = size = count = 0
-        for pending in self._queue:
-            rows += pending.rows
-            size += pending.bytes
-            if count and (rows > self._rows_max or size > self._bytes_max):
-                break
-            count += 1
-        return count
-
-    def _take(self, count: int) -> list[Pending]:
-        return [self._queue.popleft() for _ in range(count)]
-
-    def _touches_undecided(self, transaction: Transaction) -> bool:
-        keys = _keys(transaction)
-        undecided = (*self._in_flight, *self._queue)
-        return any(not keys.isdisjoint(_keys(pending.transaction)) for pending in undecided)
+    def _touches_undecided(self, pending: Pending) -> bool:
+        wanted = pending.entities()
+        undecided = self._queue.entities().union(*(one.entities() for one in self._in_flight))
+        return not wanted.isdisjoint(undecided)
 
     # Answers
 
@@ -228,57 +186,35 @@ class JournalWriter:
         if rows:
             for listener in self._row_listeners:
                 listener(rows)
-        never: set[tuple[Key, int]] = set()
+        never: set[Made] = set()
+        answers: list[Durable | Failed] = []
         for pending, result in zip(group, results, strict=True):
             if isinstance(result, Appended):
-                never -= _made_by(pending.transaction)
-                _call(pending, Durable(result.first_sequence, result.last_sequence, result.rows))
-                continue
-            refusal = built_on_failed() if _builds_on(pending.transaction, never) else refusal_of(result)
-            never |= _made_by(pending.transaction)
-            _call(pending, Failed(refusal, result))
-        self._drop_dependents(never)
-
-    def _drop_dependents(self, never: set[tuple[Key, int]]) -> None:
-        """Fails what is queued on top of versions that never came to be."""
-        if not never:
-            return
-        kept: deque[Pending] = deque()
-        dropped: list[Pending] = []
-        for pending in self._queue:
-            if _builds_on(pending.transaction, never):
-                never |= _made_by(pending.transaction)
-                dropped.append(pending)
+                never -= pending.makes()
+                answers.append(Durable(result.first_sequence, result.last_sequence, result.rows))
             else:
-                kept.append(pending)
-        self._queue = kept
-        self._fail(dropped, built_on_failed())
+                refusal = built_on_failed() if pending.builds_on(never) else refusal_of(result)
+                never |= pending.makes()
+                answers.append(Failed(refusal, result))
+        # Taken before anybody is answered: what an answer makes somebody submit is not built on the past.
+        orphans = self._queue.take_built_on(never) if never else []
+        for pending, answer in zip(group, answers, strict=True):
+            pending.answer(answer)
+        _fail(orphans, built_on_failed())
 
     def _refuse_independent(self) -> None:
         """Fails what is queued and does not wait for the answer of the group in flight."""
-        held = {key for pending in self._in_flight for key in _keys(pending.transaction)}
-        queue, self._queue = self._queue, deque()
-        independent: list[Pending] = []
-        for pending in queue:
-            if held.isdisjoint(_keys(pending.transaction)):
-                independent.append(pending)
-            else:
-                held |= _keys(pending.transaction)
-                self._queue.append(pending)
-        self._fail(independent, away())
+        held = {key for pending in self._in_flight for key in pending.entities()}
+        _fail(self._queue.take_independent(held), away())
 
     def _fail_everything(self, refusal: Refusal) -> None:
         group, self._in_flight = self._in_flight, []
-        self._fail((*group, *self._take(len(self._queue))), refusal)
+        _fail((*group, *self._queue.take_all()), refusal)
 
     def _answer_refused(self) -> None:
-        refused, self._refused = self._refused, deque()
+        refused, self._refused = self._refused, []
         for pending, refusal in refused:
-            _call(pending, Failed(refusal))
-
-    def _fail(self, group: Iterable[Pending], refusal: Refusal) -> None:
-        for pending in group:
-            _call(pending, Failed(refusal))
+            pending.answer(Failed(refusal))
 
     # Availability
 
@@ -314,27 +250,6 @@ class JournalWriter:
             pass  # the bell rings already
 
 
-def _pending(transaction: Transaction, on_done: Done) -> Pending:
-    size = sum(len(entry.event) + len(entry.document or b"") for entry in transaction.entries)
-    for write in transaction.writes:
-        size += len(getattr(write.row, "state", b"")) + len(getattr(write.row, "document", None) or b"")
-    return Pending(transaction, on_done, len(transaction.writes) + len(transaction.entries), size)
-
-
-def _keys(transaction: Transaction) -> set[Key]:
-    return {write.row.key for write in transaction.writes}
-
-
-def _made_by(transaction: Transaction) -> set[tuple[Key, int]]:
-    return {(write.row.key, write.row.version) for write in transaction.writes}
-
-
-def _builds_on(transaction: Transaction, never: set[tuple[Key, int]]) -> bool:
-    return any((write.row.key, write.expected_version) in never for write in transaction.writes)
-
-
-def _call(pending: Pending, answer: Durable | Failed) -> None:
-    try:
-        pending.on_done(answer)
-    except Exception:  # one actor's broken callback must not take the answers of the others along
-        log.exception("the callback of a transaction raised")
+def _fail(group: Iterable[Pending], refusal: Refusal) -> None:
+    for pending in group:
+        pending.answer(Failed(refusal))
