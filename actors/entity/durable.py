@@ -5,19 +5,20 @@ It must not hold a rule of any entity. A commit that fails or is unknown makes t
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from typing import Any, ClassVar
 
 import attrs
 
 from actors.entity.decision import CancelTimer, Decision, SetTimer, Tell, ToNode
-from actors.entity.messages import CommitFailed, Crash, TimerFired
+from actors.entity.messages import CommitFailed, Crash, TimerFired, Wake
 from actors.entity.services import Services
 from actors.journal.port import CommandOutcome, EntityRemoval, EntityRow, EntityWrite, JournalEntry, Transaction
 from actors.journal.writer import Durable, Failed
 from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Answer, Envelope
-from actors.kernel.ref import MailboxFull
+from actors.kernel.ref import ActorGone, MailboxFull
 from actors.operations.operation import job_of
 from protocol.codec import decode, encode
 from protocol.engine_messages import Accepted
@@ -39,6 +40,7 @@ class DurableActor(Actor):
         self.state: Any = None
         self.version = 0
         self._in_flight = 0
+        self._ended = False
         self._timers: dict[str, int] = {}
         self._job_versions: dict[str, int] = {}  # of jobs whose last row may still be in flight
         self._waiting: dict[str, Envelope] = {}  # by token: who is answered when the Answer has been decided
@@ -76,6 +78,15 @@ class DurableActor(Actor):
         if self.state is not None:
             self.carry_out(self.recovered(), None)
 
+    async def stopping(self) -> None:
+        self._ended = True
+
+    def _hand_over(self, decision: Decision, asked: Envelope | None, sequence: int) -> None:
+        """It became durable after this incarnation had ended: the reply is owed, the rest is the next one's."""
+        self._reply(decision, asked, sequence)
+        with contextlib.suppress(ActorGone, MailboxFull):
+            self.context.ref.tell(Wake())
+
     def reload(self) -> None:
         """Back to what the journal holds."""
         self._job_versions.clear()
@@ -91,6 +102,9 @@ class DurableActor(Actor):
         message = envelope.message
         if isinstance(message, CommitFailed):
             self._fall_back(message)
+            return
+        if isinstance(message, Wake):
+            self._wake()
             return
         if isinstance(message, TimerFired) and self._timers.get(message.name) != message.generation:
             return
@@ -122,17 +136,18 @@ class DurableActor(Actor):
                     self.services.rows.put(write.row)
                 else:
                     self.services.rows.drop(write.row.kind, write.row.id)
-            self._act(decision, asked, result.last_sequence)
+            if self._ended:
+                self._hand_over(decision, asked, result.last_sequence)
+            else:
+                self._act(decision, asked, result.last_sequence)
 
         self.services.writer.submit(transaction, done)
 
     def _refused(self, result: Failed, asked: Envelope | None) -> None:
         if asked is not None and asked.is_awaited:
             self.context.reply(asked, result.refusal)
-        try:
+        with contextlib.suppress(ActorGone):
             self.context.ref.tell(CommitFailed(refusal=result.refusal, version=self.version))
-        except MailboxFull:
-            self.context.stop_self()
 
     def _fall_back(self, message: CommitFailed) -> None:
         if self._in_flight:
@@ -144,12 +159,22 @@ class DurableActor(Actor):
         else:
             self.context.stop_self()
 
-    def _act(self, decision: Decision, asked: Envelope | None, sequence: int) -> None:
+    def _wake(self) -> None:
+        """Goes on from the durable row, unless something newer of this incarnation is in flight."""
+        if not self._in_flight:
+            self.reload()
+            if self.state is not None:
+                self.carry_out(self.recovered(), None)
+
+    def _reply(self, decision: Decision, asked: Envelope | None, sequence: int) -> None:
         if decision.reply is not None and asked is not None:
             reply = decision.reply
             if isinstance(reply, Accepted) and sequence:
                 reply = attrs.evolve(reply, sequence=sequence)
             self.context.reply(asked, reply)
+
+    def _act(self, decision: Decision, asked: Envelope | None, sequence: int) -> None:
+        self._reply(decision, asked, sequence)
         for effect in decision.effects:
             match effect:
                 case Tell():

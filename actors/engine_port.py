@@ -1,0 +1,124 @@
+"""The engine as a gateway in its own process sees it: commands, snapshot, changes, samples, consoles.
+
+It must not show states or tables: what leaves is `protocol.engine_messages`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import attrs
+import trio
+
+from actors.front_door import FrontDoor
+from actors.host.consoles import Console, ConsoleBroker
+from actors.journal.port import Journal, JournalRow
+from protocol.codec import decode
+from protocol.engine_messages import Accepted, Change, Entity, HostSamples, Principal, Snapshot, Submit
+from protocol.errors import Refusal
+from protocol.model.activity import Event
+from protocol.words import Tagged
+
+events_in_snapshot_max = 1_000
+subscriber_changes_max = 100_000
+
+
+class EnginePortInProcess:
+    """Implements `gateway.engine_client.EnginePort` on the engine's own parts."""
+
+    def __init__(
+        self, journal: Journal, front_door: FrontDoor, consoles: ConsoleBroker, ready: Callable[[], bool]
+    ) -> None:
+        self._journal = journal
+        self._front_door = front_door
+        self._consoles = consoles
+        self._ready = ready
+        self._subscribers: list[trio.MemorySendChannel[Change | HostSamples]] = []
+
+    @property
+    def ready(self) -> bool:
+        return self._ready()
+
+    async def submit(self, submit: Submit) -> Accepted | Refusal:
+        return await self._front_door.submit(submit)
+
+    def published(self, rows: Sequence[JournalRow]) -> None:
+        """The writer's rows listener: every durable row, in order, to every reader."""
+        if self._subscribers:
+            for row in rows:
+                self._spread(change_of(row))
+
+    def sampled(self, message: Tagged) -> None:
+        """Samples beside the journal."""
+        if isinstance(message, HostSamples):
+            self._spread(message)
+
+    def _spread(self, message: Change | HostSamples) -> None:
+        for channel in list(self._subscribers):
+            try:
+                channel.send_nowait(message)
+            except trio.WouldBlock:
+                if isinstance(message, Change):
+                    self._subscribers.remove(channel)
+                    channel.close()
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                self._subscribers.remove(channel)
+
+    @asynccontextmanager
+    async def subscribe(self) -> AsyncIterator[trio.MemoryReceiveChannel[Change | HostSamples]]:
+        send, receive = trio.open_memory_channel[Change | HostSamples](subscriber_changes_max)
+        self._subscribers.append(send)
+        try:
+            yield receive
+        finally:
+            if send in self._subscribers:
+                self._subscribers.remove(send)
+            send.close()
+            receive.close()
+
+    async def changes_after(self, sequence: int, limit: int) -> Sequence[Change] | None:
+        head = await self._journal.head()
+        if sequence + 1 < head.oldest_sequence or sequence > head.sequence:
+            return None
+        return [change_of(row) for row in await self._journal.read(sequence, limit)]
+
+    async def snapshot(self) -> Snapshot:
+        taken = await self._journal.snapshot()
+        rows = await self._journal.last_events("event", events_in_snapshot_max)
+        return Snapshot(
+            stream_id=taken.head.stream_id,
+            sequence=taken.head.sequence,
+            entities=tuple(
+                Entity(kind=row.kind, id=row.id, version=row.version, document=decode(row.document))
+                for row in taken.rows
+                if row.document is not None
+            ),
+            events=tuple(change_of(row) for row in reversed(rows) if row.sequence <= taken.head.sequence),
+        )
+
+    async def open_console(self, vm_id: str, principal: Principal) -> Console | Refusal:
+        await trio.lowlevel.checkpoint()
+        if not principal.administrator:
+            return Refusal(code="forbidden", status=403, reason=f"{principal.name} may not open consoles.")
+        return self._consoles.open(vm_id)
+
+
+def change_of(row: JournalRow) -> Change:
+    """A journal row as readers get it; an audit line gets the sequence as its id and index."""
+    document: Any = decode(row.document) if row.document is not None else None
+    id = row.id
+    if isinstance(document, Event):
+        id = str(row.sequence)
+        document = attrs.evolve(document, id=id, index=row.sequence)
+    return Change(
+        sequence=row.sequence,
+        kind=row.kind,
+        id=id,
+        version=row.version,
+        tag=row.tag,
+        at=row.at,
+        document=None if row.removed else document,
+        correlation_id=row.correlation_id,
+    )

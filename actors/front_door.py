@@ -1,0 +1,129 @@
+"""Where every command of a user comes in: stored outcome, authorization, the right actor, the reply.
+
+It must not decide: refusals come from `authorize` and from the entity's actor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from actors.access.authorize import authorize
+from actors.entity.messages import Commanded
+from actors.entity.rows import Rows
+from actors.journal.port import Journal, JournalError
+from actors.kernel.ref import Ref
+from protocol import limits
+from protocol.codec import decode
+from protocol.commands import catalogue, host, storage, vm
+from protocol.commands.base import Add, Command
+from protocol.engine_messages import Accepted, Submit
+from protocol.errors import CorralError, Refusal
+
+Route = tuple[str, Callable[[Command], str]]
+
+
+def _own(command: Command) -> str:
+    return command.id
+
+
+def _parent(command: Command) -> str:
+    return command.parent_id
+
+
+def _main(_: Command) -> str:
+    return "main"
+
+
+ROUTES: dict[type[Any], Route] = {
+    **dict.fromkeys((catalogue.AddEntity, catalogue.UpdateEntity, catalogue.RemoveEntity, catalogue.AddEvent), ("catalogue", _main)),
+    **dict.fromkeys(
+        (host.AddHost, host.UpdateHost, host.RemoveHost, host.ActivateHost, host.DeactivateHost, host.ApproveHost,
+         host.FenceHost, host.IssueEnrolmentToken),
+        ("host", _own),
+    ),
+    **dict.fromkeys(
+        (vm.AddVm, vm.UpdateVm, vm.RemoveVm, vm.StartVm, vm.ShutdownVm, vm.StopVm, vm.RebootVm, vm.ResetVm, vm.SuspendVm,
+         vm.PauseVm, vm.ResumeVm, vm.SetVmTicket),
+        ("vm", _own),
+    ),
+    **dict.fromkeys(
+        (vm.AddNic, vm.UpdateNic, vm.RemoveNic, vm.AddDiskAttachment, vm.UpdateDiskAttachment, vm.RemoveDiskAttachment),
+        ("vm", _parent),
+    ),
+    **dict.fromkeys((storage.AddDisk, storage.UpdateDisk, storage.RemoveDisk), ("disk", _own)),
+    **dict.fromkeys(
+        (storage.AddStorageDomain, storage.UpdateStorageDomain, storage.RemoveStorageDomain), ("storage_domain", _own)
+    ),
+    **dict.fromkeys((storage.ImportTemplate, storage.UpdateTemplate, storage.RemoveTemplate), ("template", _own)),
+}  # fmt: skip
+"""Which actor a command goes to: the kind, and what of the command is its id."""
+
+
+class FrontDoor:
+    """One per engine. `submit` never raises: what goes wrong is a refusal."""
+
+    def __init__(
+        self, rows: Rows, journal: Journal, ensure: Callable[[str, str], Ref | None], available: Callable[[], bool]
+    ) -> None:
+        self._rows = rows
+        self._journal = journal
+        self._ensure = ensure
+        self._available = available
+
+    async def submit(self, submit: Submit) -> Accepted | Refusal:
+        """Carries one command to its actor and the answer back."""
+        try:
+            return await self._submit(submit)
+        except CorralError as error:
+            return error.refusal
+        except JournalError as error:
+            return Refusal(
+                code="unavailable", status=503, retryable=True, reason=f"The journal is away: {error}",
+                remedy="Nothing was done. Try again in a moment.",
+            )  # fmt: skip
+
+    async def _submit(self, submit: Submit) -> Accepted | Refusal:
+        command = submit.command
+        route = ROUTES.get(type(command))
+        if route is None or not isinstance(command, Command):
+            return Refusal(code="invalid", status=400, reason=f"No such command: {type(command).__name__}.")
+        kind, id_of = route
+        if isinstance(command, Add) and not command.id and id_of is _own:
+            command = attrs.evolve(command, id=submit.command_id)
+        refusal = authorize(submit.principal, command, self._rows.document(kind, id_of(command)))
+        if refusal is not None:
+            return refusal
+        if not self._available():
+            return Refusal(
+                code="unavailable", status=503, retryable=True, reason="The database is away: changes cannot be kept.",
+                remedy="Nothing was done. Try again in a moment.",
+            )  # fmt: skip
+        stored = await self._journal.command_outcome(submit.command_id)
+        if stored is not None:
+            known = decode(stored)
+            assert isinstance(known, Accepted | Refusal)
+            return known
+        id = id_of(command)
+        if not isinstance(command, Add) and kind != "catalogue" and self._rows.row(kind, id) is None:
+            return Refusal(
+                code="not_found",
+                status=404,
+                reason=f"There is no {kind.replace('_', ' ')} with id {id!r}.",
+                entity=f"{kind}/{id}",
+            )
+        if isinstance(command, Add) and id_of is _parent and self._rows.row(kind, id) is None:
+            return Refusal(
+                code="not_found", status=404, reason=f"There is no {kind} with id {id!r}.", entity=f"{kind}/{id}"
+            )
+        ref = self._ensure(kind, id)
+        assert ref is not None, f"no actor for {kind}"
+        asked = Commanded(
+            command_id=submit.command_id, principal=submit.principal, command=command,
+            correlation_id=submit.correlation_id, dry_run=submit.dry_run,
+        )  # fmt: skip
+        answer = await ref.ask(asked, timeout_seconds=limits.ask_timeout_seconds, correlation_id=submit.correlation_id)
+        assert isinstance(answer, Accepted | Refusal), f"{ref.address} answered {type(answer).__name__}"
+        return answer

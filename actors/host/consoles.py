@@ -1,0 +1,90 @@
+"""Streams of serial consoles between the gateway and nodes. It must not understand what passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import trio
+
+from actors.entity.services import Services
+from protocol.errors import Refusal
+from protocol.node_messages import ConsoleData, ConsoleOpen
+from protocol.words import Tagged
+
+chunks_max = 256
+
+
+class Console:
+    """One open console. `receive_some` gives b"" when it has ended."""
+
+    def __init__(self, broker: ConsoleBroker, stream_id: str, host_id: str) -> None:
+        self._broker = broker
+        self._stream_id = stream_id
+        self._host_id = host_id
+        self.into, self._out = trio.open_memory_channel[ConsoleData](chunks_max)
+
+    async def send_all(self, data: bytes) -> None:
+        if not self._broker.send(self._host_id, ConsoleData(stream_id=self._stream_id, data=data)):
+            raise trio.BrokenResourceError("the host has no link")
+        await trio.lowlevel.checkpoint()
+
+    async def receive_some(self) -> bytes:
+        try:
+            chunk = await self._out.receive()
+        except trio.EndOfChannel:
+            return b""
+        if chunk.closed:
+            self.into.close()
+            return chunk.data
+        return chunk.data
+
+    async def aclose(self) -> None:
+        self._broker.forget(self._stream_id)
+        self._broker.send(self._host_id, ConsoleData(stream_id=self._stream_id, closed=True))
+        await trio.lowlevel.checkpoint()
+
+
+class ConsoleBroker:
+    """All open consoles of one engine."""
+
+    def __init__(self, services: Services, make_id: Callable[[], str]) -> None:
+        self._services = services
+        self._make_id = make_id
+        self._open: dict[str, Console] = {}
+
+    def open(self, vm_id: str) -> Console | Refusal:
+        """Connects to the console of a VM that runs."""
+        vm = self._services.rows.document("vm", vm_id)
+        if vm is None:
+            return Refusal(code="not_found", status=404, reason=f"There is no VM with id {vm_id!r}.")
+        host_id = vm.host.id if vm.host is not None else ""
+        if not host_id or not self._services.nodes.linked(host_id):
+            return Refusal(
+                code="not_legal", reason=f"VM {vm.name} is {vm.status}: it has no console now.", remedy="Start it first.",
+                entity=f"vm/{vm_id}",
+            )  # fmt: skip
+        stream_id = self._make_id()
+        console = Console(self, stream_id, host_id)
+        self._open[stream_id] = console
+        self.send(host_id, ConsoleOpen(epoch=self._services.epoch(), stream_id=stream_id, vm_id=vm_id))
+        return console
+
+    def send(self, host_id: str, message: Tagged) -> bool:
+        return self._services.nodes.send(host_id, message)
+
+    def received(self, data: ConsoleData) -> None:
+        """A node's chunk; a reader that does not keep up loses the connection, never the engine."""
+        console = self._open.get(data.stream_id)
+        if console is None:
+            return
+        try:
+            console.into.send_nowait(data)
+        except (trio.WouldBlock, trio.ClosedResourceError, trio.BrokenResourceError):
+            self.forget(data.stream_id)
+        if data.closed:
+            self.forget(data.stream_id)
+
+    def forget(self, stream_id: str) -> None:
+        console = self._open.pop(stream_id, None)
+        if console is not None:
+            console.into.close()
