@@ -169,7 +169,7 @@ class Life:
                 self.is_started = True
                 on_started()
                 await self._serve(actor)
-                finished = True
+                finished = not self._scope.cancel_called  # one that was killed may have been deaf to it
             except BaseException as error:  # noqa: BLE001 - what is no crash goes on
                 go_on, failure = _split(error)
                 if failure is not None and self._scope.cancel_called:

@@ -1,0 +1,1 @@
+"""Tests of the actors, a folder per room."""

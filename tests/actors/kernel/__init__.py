@@ -1,0 +1,1 @@
+"""Tests of mailbox, ref, actor loop, ports and directory."""

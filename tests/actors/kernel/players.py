@@ -1,0 +1,114 @@
+"""Words and actors that the tests of kernel and supervision play with. They must not hold logic of their own."""
+
+from __future__ import annotations
+
+import attrs
+import trio
+
+from actors.kernel import Actor, Answer, Context, Envelope
+from protocol.words import Lane, Tagged, WhenFull, word
+
+
+@word("test.say")
+@attrs.frozen(kw_only=True)
+class Say(Tagged):
+    text: str = ""
+
+
+@word("test.alarm", lane=Lane.CONTROL)
+@attrs.frozen(kw_only=True)
+class Alarm(Tagged):
+    text: str = ""
+
+
+@word("test.sample", lane=Lane.BULK, when_full=WhenFull.CONFLATE)
+@attrs.frozen(kw_only=True)
+class Sample(Tagged):
+    source: str = ""
+    value: int = 0
+
+    @property
+    def conflation_key(self) -> str:
+        return self.source
+
+
+@word("test.parcel", when_full=WhenFull.WAIT)
+@attrs.frozen(kw_only=True)
+class Parcel(Tagged):
+    number: int = 0
+
+
+@word("test.crash")
+@attrs.frozen(kw_only=True)
+class Crash(Tagged):
+    reason: str = "told to"
+
+
+@word("test.leave")
+@attrs.frozen(kw_only=True)
+class Leave(Tagged):
+    """End normally."""
+
+
+@word("test.work")
+@attrs.frozen(kw_only=True)
+class Work(Tagged):
+    """Take that long, then reply."""
+
+    seconds: float = 0.0
+
+
+@word("test.keep")
+@attrs.frozen(kw_only=True)
+class Keep(Tagged):
+    """Do not reply yet."""
+
+
+class Boom(Exception):
+    """What the tests raise."""
+
+
+class Player(Actor):
+    """Does as it is told, and writes down what happens to it as `name: what`."""
+
+    def __init__(self, context: Context, script: list[str], name: str = "", *, stop_seconds: float = 0.0) -> None:
+        super().__init__(context)
+        self.script = script
+        self.name = name or context.address.rpartition("/")[2]
+        self.kept: list[Envelope] = []
+        self._stop_seconds = stop_seconds
+
+    def note(self, what: str) -> None:
+        self.script.append(f"{self.name}: {what}")
+
+    async def started(self) -> None:
+        self.note(f"up {self.context.incarnation}")
+
+    async def stopping(self) -> None:
+        await trio.sleep(self._stop_seconds)
+        self.note("down")
+
+    async def receive(self, envelope: Envelope) -> None:
+        match envelope.message:
+            case Say(text=text):
+                self.note(text)
+                self.context.reply(envelope, Say(text=f"{text}, heard"))
+            case Alarm(text=text):
+                self.note(f"alarm {text}")
+            case Sample(source=source, value=value):
+                self.note(f"{source}={value}")
+            case Parcel(number=number):
+                self.note(f"parcel {number}")
+                self.context.reply(envelope, Parcel(number=number))
+            case Work(seconds=seconds):
+                await self.context.ports.clock.sleep(seconds)
+                self.note(f"worked {seconds:g} s")
+                self.context.reply(envelope, Say(text="done"))
+            case Keep():
+                self.kept.append(envelope)
+            case Answer(token=token, body=body):
+                self.note(f"answer {token}: {body}")
+            case Leave():
+                self.context.stop_self()
+            case Crash(reason=reason):
+                raise Boom(reason)

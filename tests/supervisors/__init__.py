@@ -1,0 +1,1 @@
+"""Tests of supervision: strategies, budgets, branches, crowds, trees."""
