@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import secrets
 import ssl
 import time
 from collections.abc import Mapping
@@ -35,6 +36,8 @@ class Client:
         self._timeout_seconds = timeout_seconds
         self._connection: http.client.HTTPConnection | None = None
         self._used_at = 0.0
+        self.accepted_only = False  # the last change was answered 202: an operation goes on
+        self.correlation_id = ""  # of the last change
         self._prefix = urlsplit(context.url).path.rstrip("/")
 
     def __enter__(self) -> Client:
@@ -61,6 +64,8 @@ class Client:
             headers["Authorization"] = f"Bearer {self.context.token}"
         if self.filtered:
             headers["Filter"] = "true"
+        if method != "GET":
+            self.correlation_id = headers["Correlation-Id"] = f"corral-{secrets.token_hex(8)}"
         data = b""
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -70,6 +75,8 @@ class Client:
             raise LoggedOut(f"{self._session_fault()} Log in again with: {self.context.login_command}", status)
         if status >= 400:
             raise Remote(fault_text(_parsed(answer), status), status)
+        if method != "GET":
+            self.accepted_only = status == 202
         document = _parsed(answer)
         return document if isinstance(document, dict) else {}
 

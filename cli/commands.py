@@ -136,14 +136,16 @@ def _command(
 
 
 def _name(noun: Noun) -> click.Argument:
-    return click.Argument(["name"], metavar="NAME", shell_complete=_names_of(noun))
+    return click.Argument(["name"], metavar="NAME", shell_complete=names_of(noun["name"]))
 
 
-def _names_of(noun: Noun) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+def names_of(word: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Completes names of a noun's objects, asked from the gateway."""
+
     def complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
         from cli.completion import names
 
-        return [CompletionItem(name) for name in names(ctx, noun) if name.startswith(incomplete)]
+        return [CompletionItem(name) for name in names(ctx, index.nouns()[word]) if name.startswith(incomplete)]
 
     return complete
 
@@ -164,9 +166,7 @@ def _parents(noun: Noun, taken: Parameters | tuple[()], *, writing: bool = False
         spellings += [f"--{dashed}-{ending}" for ending in ("name", "id")]
         free = [one for one in dict.fromkeys(spellings) if one not in used]
         said = f"The {name} it is in, by name or id."
-        made.append(
-            _ParentOption([*free, parent_key(name)], metavar="NAME", help=said, shell_complete=_names_of(above))
-        )
+        made.append(_ParentOption([*free, parent_key(name)], metavar="NAME", help=said, shell_complete=names_of(name)))
     return made
 
 

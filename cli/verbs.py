@@ -17,7 +17,7 @@ from cli.client import Client, Document
 from cli.index import Noun
 from cli.names import Naming
 from cli.options import collect, query_of
-from cli.problems import Problem, SyntaxProblem
+from cli.problems import Absent, LoggedOut, Problem, Remote, SyntaxProblem
 
 Given = Mapping[str, Any]
 
@@ -35,10 +35,17 @@ def run(ctx: click.Context, noun: Noun, verb: str, given: Given) -> int:
         "update": _update,
         "remove": _remove,
     }
-    if verb in runners:
-        return runners[verb](client, noun, given)
-    name = given.get("name") or (ctx.parent.params["name"] if ctx.parent else "")
-    return _act(client, noun, verb, name, given)
+    name = given.get("name") or (ctx.parent.params.get("name", "") if ctx.parent else "")
+    try:
+        return runners[verb](client, noun, given) if verb in runners else _act(client, noun, verb, name, given)
+    except LoggedOut:
+        raise
+    except Remote as error:
+        if not error.status or verb == "list":
+            raise
+        what = " ".join(part for part in (noun["name"], name or given.get("set__name") or "") if part)
+        problem = Absent if error.status == 404 else Remote
+        raise problem(f"{what}: {verb}: {error}") from error
 
 
 def _list(client: Client, noun: Noun, given: Given) -> int:
@@ -55,7 +62,8 @@ def _list(client: Client, noun: Noun, given: Given) -> int:
     if given["watch"]:
         from cli.watch import watch_list
 
-        return watch_list(client, noun, within, fetch, form, given["columns"] or ())
+        simple = not asked and not given["kwargs"] and within == f"/{noun['rel']}" and noun["kind"] != "event"
+        return watch_list(client, noun, within, None if simple else fetch, form, given["columns"] or ())
     found = fetch()
     text = render.documents(
         found,

@@ -1,0 +1,202 @@
+"""Opens the gateway's WebSockets: live frames in JSON or msgpack as plain dictionaries, and the bytes of a console.
+
+It must not fold, print or decide what a frame means.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import trio
+import trio_websocket
+
+from cli.client import tls_context
+from cli.contexts import Context
+from cli.problems import LoggedOut, Problem, Remote
+from protocol import limits
+
+Frame = dict[str, Any]
+T = TypeVar("T")
+
+_queue_messages_max = 1_000  # pings are answered behind what is not read yet
+_goodbye_seconds = 2.0
+_LOST = (trio_websocket.ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError)
+
+
+class Lost(Remote):
+    """The connection ended; a cursor resumes where it stopped."""
+
+
+class Socket:
+    """One open WebSocket."""
+
+    def __init__(self, connection: Any, context: Context) -> None:
+        self._connection = connection
+        self._context = context
+
+    async def send(self, message: str | bytes) -> None:
+        """Raises `Lost`."""
+        try:
+            await self._connection.send_message(message)
+        except _LOST as error:
+            raise self._ended(error) from error
+
+    async def receive(self) -> str | bytes:
+        """The next message. Raises `Lost`, or `LoggedOut` when the gateway says so by its closing code."""
+        try:
+            message: str | bytes = await self._connection.get_message()
+        except _LOST as error:
+            raise self._ended(error) from error
+        return message
+
+    def _ended(self, error: BaseException) -> Remote:
+        reason = getattr(error, "reason", None)
+        code = getattr(reason, "code", None)
+        if code == 4401:
+            return LoggedOut(f"the session is over. Log in again with: {self._context.login_command}", 401)
+        return Lost(f"the live connection with {self._context.url} ended (code {code}).")
+
+
+class Subscription:
+    """A socket that speaks live frames."""
+
+    def __init__(self, socket: Socket, *, packed: bool) -> None:
+        self._socket = socket
+        self._packed = packed
+
+    async def subscribe(
+        self, kinds: Sequence[str] = (), ids: Sequence[str] = (), cursor: str = "", *, samples: bool = False
+    ) -> None:
+        """Says what is wanted; the first frame that comes is `subscribed`."""
+        if self._packed:
+            from protocol import codec
+            from protocol.live_messages import Subscribe
+
+            token = self._socket._context.token
+            word = Subscribe(kinds=tuple(kinds), ids=tuple(ids), cursor=cursor, samples=samples, token=token)
+            await self._socket.send(codec.encode(word))
+        else:
+            wanted = {"op": "subscribe", "kinds": list(kinds), "ids": list(ids), "cursor": cursor, "samples": samples}
+            await self._socket.send(json.dumps(wanted))
+
+    async def frame(self) -> Frame:
+        """The next frame with its `op`. Raises `Remote` for an `error` frame."""
+        message = await self._socket.receive()
+        frame = _unpacked(message) if isinstance(message, bytes) else json.loads(message)
+        if frame.get("op") == "error":
+            raise refused(frame, self._socket._context)
+        return dict(frame)
+
+
+@asynccontextmanager
+async def open_subscription(context: Context, *, packed: bool = False) -> AsyncIterator[Subscription]:
+    """The live socket: JSON on the gateway's port, msgpack (`packed`) on its live port."""
+    if packed and not context.live_url:
+        raise Problem(
+            "this login does not know the live port. Log in with: corral login --lab DIR, or leave --live out."
+        )
+    url = context.live_url if packed else context.socket_url
+    async with open_socket(context, url) as socket:
+        yield Subscription(socket, packed=packed)
+
+
+@asynccontextmanager
+async def open_socket(context: Context, url: str) -> AsyncIterator[Socket]:
+    """Any WebSocket of the gateway, with the session's token. Raises `Remote` when it does not open."""
+    opened = False
+    raised: BaseException | None = None
+    try:
+        async with trio_websocket.open_websocket_url(
+            url,
+            tls_context(context) if url.startswith("wss:") else None,
+            extra_headers=[(b"Authorization", f"Bearer {context.token}".encode())],
+            message_queue_size=_queue_messages_max,
+            max_message_size=limits.frame_bytes_max,
+            receive_buffer_size=64 * 1024,
+            connect_timeout=limits.handshake_timeout_seconds,
+            disconnect_timeout=_goodbye_seconds,
+        ) as connection:
+            opened = True
+            try:
+                yield Socket(connection, context)
+            except BaseException as error:
+                raised = error
+                raise
+    except trio_websocket.HandshakeError as error:
+        if raised is not None:  # a peer that does not say goodbye must not hide what happened before
+            raise raised from error
+        if not opened:
+            raise _not_opened(error, context, url) from error
+
+
+def run(main: Callable[[], Awaitable[T]]) -> T:
+    """Runs an async function to its end; of a group of exceptions the first problem comes out alone."""
+    try:
+        return trio.run(main)
+    except BaseExceptionGroup as group:
+        raise _first(group) from group
+
+
+def refused(frame: Frame, context: Context) -> Remote:
+    """The problem that an `error` frame tells, of a subscription or of a console."""
+    refusal = frame.get("refusal") or frame
+    if refusal.get("code") == "unauthenticated":
+        return LoggedOut(f"{refusal.get('reason', '')} Log in again with: {context.login_command}", 401)
+    parts = [str(refusal.get("reason", "")), *map(str, refusal.get("reasons", ())), str(refusal.get("remedy", ""))]
+    return Remote(" ".join(part for part in parts if part), int(refusal.get("status") or 0))
+
+
+def _not_opened(error: Exception, context: Context, url: str) -> Remote:
+    status = getattr(error, "status_code", None)
+    if status == 401:
+        return LoggedOut(f"there is no session. Log in again with: {context.login_command}", 401)
+    if status is not None:
+        return Remote(f"{url} does not open a live connection: the gateway answered {status}.", status)
+    why = str(error.__cause__ or "") or type(error).__name__
+    return Lost(f"{url} does not answer: {why}. Is the gateway running?")
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        members = found.exceptions
+        found = next((one for one in members if isinstance(one, Problem | BaseExceptionGroup)), members[0])
+    return found
+
+
+def _unpacked(message: bytes) -> Frame:
+    """A msgpack word as the JSON port would send it, documents left as words."""
+    from protocol import codec, live_messages
+
+    ops = {
+        live_messages.Subscribed: "subscribed", live_messages.SnapshotPart: "snapshot",
+        live_messages.LiveChange: "change", live_messages.LiveSamples: "samples",
+        live_messages.Resync: "resync", live_messages.LiveError: "error",
+    }  # fmt: skip
+    word = codec.decode(message)
+    frame: Frame = {name: getattr(word, name) for name in word.__slots__ if not name.startswith("_")}
+    frame["op"] = ops[type(word)]
+    if "entities" in frame:
+        frame["entities"] = [
+            {"kind": one.kind, "id": one.id, "version": one.version, "document": plain(one.document)}
+            for one in frame["entities"]
+        ]
+    if "document" in frame:
+        frame["document"] = plain(frame["document"])
+    if "refusal" in frame:
+        frame["refusal"] = {
+            name: getattr(word.refusal, name) for name in ("code", "reason", "remedy", "reasons", "status")
+        }
+    return frame
+
+
+def plain(document: Any) -> Any:
+    """A word of the model as dictionaries without what is not set."""
+    import attrs
+
+    if document is None:
+        return None
+    return attrs.asdict(document, filter=lambda _, value: value is not None)
