@@ -14,7 +14,7 @@ from protocol.words import Tagged, word
 
 @attrs.frozen(kw_only=True)
 class TemplateEvent(Tagged):
-    """Base. `operation`: the operation as it is after this event (None: unchanged); `ended`: it ends with this event."""
+    """Base. `operation` is the operation after this event (None: unchanged); with `ended` it is over."""
 
     at: datetime.datetime
     operation: Operation | None = None

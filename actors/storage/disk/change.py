@@ -1,0 +1,130 @@
+"""Changes a disk: its names and flags at once, a larger size by the operation *resize*. Decides; never performs."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import attrs
+
+from actors.entity import checks
+from actors.entity.checks import invalid
+from actors.entity.decision import Decision
+from actors.entity.messages import Commanded
+from actors.operations.operation import begin
+from actors.storage.disk.state import DiskState
+from actors.storage.disk.steps import begun, effects_of
+from actors.storage.facts import Facts, accepted, busy, not_found, refusal
+from actors.storage.volumes import storage_domain_of
+from actors.storage.waiting import StorageDecision
+from protocol.audit import line
+from protocol.commands.storage import UpdateDisk
+from protocol.errors import Refusal
+from protocol.events import disk as events
+from protocol.events.disk import DiskWork
+from protocol.model.storage import Disk
+from protocol.model.types import about
+
+changeable: Final = frozenset(
+    {"name", "alias", "description", "comment", "wipe_after_delete", "propagate_errors", "shareable"}
+)
+_taken_apart: Final = frozenset({"id", "provisioned_size", "storage_domain", "storage_domains", "bootable"})
+
+
+def update(state: DiskState | None, asked: Commanded, command: UpdateDisk, facts: Facts) -> Decision:
+    """Legal while the disk is ok. What is set and read-only is passed over, as clients send back what they got."""
+    if state is None:
+        return Decision(reply=not_found("disk", command.id))
+    assert isinstance(command.document, Disk)
+    wanted = _wanted(state.disk, command.document)
+    size = command.document.provisioned_size or state.disk.provisioned_size or 0
+    problem = _problem(state, command.document, wanted, size, facts)
+    if problem is not None:
+        return Decision(reply=problem)
+    disk = attrs.evolve(state.disk, **wanted)
+    grows = size > (state.disk.provisioned_size or 0)
+    if asked.dry_run or not (grows or wanted):
+        return Decision(reply=accepted("disk", asked, disk))
+    decision = StorageDecision(reply=accepted("disk", asked, disk), store_outcome=True)
+    if wanted:
+        audit = line("disk_updated", f"{state.title} was changed.", user=asked.principal.user_id)
+        decision = attrs.evolve(decision, events=(events.DiskUpdated(at=facts.now, disk=disk),), audit=(audit,))
+    return _resize(attrs.evolve(state, disk=disk), decision, asked, size, facts) if grows else decision
+
+
+def _resize(state: DiskState, decision: StorageDecision, asked: Commanded, size: int, facts: Facts) -> StorageDecision:
+    domain = facts.rows.document("storage_domain", storage_domain_of(state.disk))
+    operation = begin(
+        id=asked.command_id,
+        kind="resize",
+        description=f"Extending disk {state.disk.name}",
+        at=facts.now,
+        correlation_id=asked.correlation_id,
+        user_id=asked.principal.user_id,
+        host_id=(domain.host.id if domain is not None and domain.host is not None else None) or "",
+    )
+    operation = begun(operation, state.id, DiskWork(phase="grow", size_bytes=size), facts)
+    event = events.DiskResizeRequested(at=facts.now, operation=operation, size_bytes=size)
+    return attrs.evolve(
+        decision,
+        events=(*decision.events, event),
+        effects=effects_of(attrs.evolve(state, operation=operation)),
+        reply=accepted("disk", asked, attrs.evolve(state.disk, status="locked"), job_id=operation.id),
+    )
+
+
+def _wanted(now: Disk, document: Disk) -> dict[str, Any]:
+    """What of the document differs and may be changed; name and alias are one thing."""
+    given = checks.given(document)
+    wanted = {name: value for name, value in given.items() if name in changeable and value != getattr(now, name)}
+    name = wanted.get("name") or wanted.get("alias")
+    if name is not None:
+        wanted["name"] = wanted["alias"] = name
+    return wanted
+
+
+def _problem(state: DiskState, document: Disk, wanted: dict[str, Any], size: int, facts: Facts) -> Refusal | None:
+    if state.operation is not None:
+        return busy(state.id, state.title, state.operation)
+    if state.status != "ok":
+        reason = f"{state.title} is {state.status}: {state.problem}"
+        return refusal("not_legal", reason, "Remove it.", entity=state.id, field="status")
+    if problem := checks.values(document) or _fixed(state, document):
+        return problem
+    if "name" in wanted and (problem := checks.name("disk", str(wanted["name"]))):
+        return problem
+    if wanted.get("shareable") and state.disk.format == "cow":
+        return invalid("shareable", "A shareable disk cannot be cow: two writers would spoil its tables.")
+    now = state.disk.provisioned_size or 0
+    if size < now:
+        return invalid("provisioned_size", f"{state.title} cannot shrink from {now} to {size} bytes.", "Give more.")
+    return _not_growable(state, facts) if size > now else None
+
+
+def _fixed(state: DiskState, document: Disk) -> Refusal | None:
+    """What is set otherwise than it is and cannot be changed."""
+    for field in attrs.fields(Disk):
+        value = getattr(document, field.name)
+        if value is None or field.name in changeable | _taken_apart or about(field).read_only:
+            continue
+        if value != getattr(state.disk, field.name):
+            return invalid(field.name, f"The {field.name} of a disk cannot be changed.", "Leave it out.")
+    domain = storage_domain_of(document)
+    if domain and domain != storage_domain_of(state.disk):
+        return invalid("storage_domains", "Moving a disk is not served yet.", "Leave it out.")
+    return None
+
+
+def _not_growable(state: DiskState, facts: Facts) -> Refusal | None:
+    if state.children:
+        return refusal("conflict", f"{state.title} backs other disks and cannot change.", entity=state.id)
+    for id in state.vm_ids:
+        vm = facts.rows.document("vm", id)
+        if vm is not None and vm.status != "down":
+            return refusal(
+                "not_legal",
+                f"{state.title} is attached to the VM {vm.name}, which is {vm.status}.",
+                "Shut the VM down first: extending a disk in use is not served yet.",
+                entity=state.id,
+                field="provisioned_size",
+            )
+    return None

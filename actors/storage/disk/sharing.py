@@ -1,0 +1,75 @@
+"""Who has a disk and who rests on it: attach, detach, back, unback; each may be repeated. Decides; never performs.
+
+A disk that backs others is never written again, so it is attached to nothing; that keeps every chain whole.
+"""
+
+from __future__ import annotations
+
+from actors.entity.decision import Decision
+from actors.storage.disk.endings import provided
+from actors.storage.disk.state import DiskState
+from actors.storage.facts import Facts, busy, not_found, refusal
+from actors.storage.messages import AttachDisk, BackDisk, DetachDisk, UnbackDisk
+from protocol.errors import Refusal
+from protocol.events import disk as events
+from protocol.node_messages import Done
+
+
+def attach(state: DiskState | None, disk_id: str, message: AttachDisk, facts: Facts) -> Decision:
+    """Refused when another VM has it and it is not shareable."""
+    if state is None:
+        return Decision(reply=not_found("disk", disk_id))
+    if message.vm_id in state.vm_ids and state.status == "ok":
+        return Decision(reply=provided(state))
+    if problem := _not_usable(state):
+        return Decision(reply=problem)
+    if state.vm_ids and not state.disk.shareable:
+        vm = facts.rows.document("vm", state.vm_ids[0])
+        return Decision(
+            reply=refusal(
+                "conflict",
+                f"{state.title} is attached to the VM {vm.name if vm is not None else state.vm_ids[0]}.",
+                "Detach it there first; only a shareable disk can be attached twice.",
+                entity=state.id,
+            )
+        )
+    if state.disk.template is not None or state.children:
+        reason = f"{state.title} is what other disks rest on: nobody may write it."
+        return Decision(reply=refusal("conflict", reason, "Make a disk on top of it.", entity=state.id))
+    return Decision(events=(events.DiskAttached(at=facts.now, vm_id=message.vm_id),), reply=provided(state))
+
+
+def detach(state: DiskState | None, message: DetachDisk, facts: Facts) -> Decision:
+    """Fine when the VM never had it, or the disk is gone."""
+    if state is None or message.vm_id not in state.vm_ids:
+        return Decision(reply=Done())
+    return Decision(events=(events.DiskDetached(at=facts.now, vm_id=message.vm_id),), reply=Done())
+
+
+def back(state: DiskState | None, disk_id: str, message: BackDisk, facts: Facts) -> Decision:
+    """Refused while a VM writes it."""
+    if state is None:
+        return Decision(reply=not_found("disk", disk_id))
+    if problem := _not_usable(state):
+        return Decision(reply=problem)
+    if message.child_id in state.children:
+        return Decision(reply=provided(state))
+    if state.vm_ids:
+        reason = f"{state.title} is attached to a VM: nothing can rest on what is written."
+        return Decision(reply=refusal("conflict", reason, "Make a template of it.", entity=state.id))
+    return Decision(events=(events.DiskBacked(at=facts.now, child_id=message.child_id),), reply=provided(state))
+
+
+def unback(state: DiskState | None, message: UnbackDisk, facts: Facts) -> Decision:
+    """Fine when it never rested here, or this disk is gone."""
+    if state is None or message.child_id not in state.children:
+        return Decision(reply=Done())
+    return Decision(events=(events.DiskUnbacked(at=facts.now, child_id=message.child_id),), reply=Done())
+
+
+def _not_usable(state: DiskState) -> Refusal | None:
+    if state.operation is not None:
+        return busy(state.id, state.title, state.operation)
+    if state.status != "ok":
+        return refusal("not_legal", f"{state.title} is {state.status}: {state.problem}", "Remove it.", entity=state.id)
+    return None

@@ -1,0 +1,51 @@
+"""What is known of a disk. The document is its public face; it must not hold paths or what a node could tell."""
+
+from __future__ import annotations
+
+import attrs
+
+from protocol.events.disk import DiskWork
+from protocol.events.operation import Operation
+from protocol.model.storage import Disk
+from protocol.words import Tagged, word
+
+
+@word("state.disk")
+@attrs.frozen(kw_only=True)
+class DiskState(Tagged):
+    """`children` are disks that rest on this one; `problem` says why it is illegal."""
+
+    disk: Disk
+    operation: Operation | None = None
+    children: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def id(self) -> str:
+        assert self.disk.id is not None
+        return self.disk.id
+
+    @property
+    def address(self) -> str:
+        return f"disk/{self.id}"
+
+    @property
+    def title(self) -> str:
+        """For sentences."""
+        return f"The disk {self.disk.name or self.id}"
+
+    @property
+    def status(self) -> str:
+        assert self.disk.status is not None
+        return self.disk.status
+
+    @property
+    def vm_ids(self) -> tuple[str, ...]:
+        return tuple(vm.id for vm in self.disk.vms or () if vm.id)
+
+    @property
+    def work(self) -> DiskWork:
+        """What the operation under way works on. Asserts that there is one."""
+        assert self.operation is not None
+        assert isinstance(self.operation.data, DiskWork)
+        return self.operation.data

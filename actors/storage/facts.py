@@ -1,0 +1,65 @@
+"""What deciding in this room needs beside the state, and the refusals and acceptances that its entities share.
+
+It must not change anything: look-ups read documents that the journal has confirmed.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import attrs
+
+from actors.entity.decision import Decision
+from actors.entity.messages import Commanded
+from actors.entity.rows import Rows
+from protocol.engine_messages import Accepted
+from protocol.errors import Refusal
+from protocol.events.operation import Operation
+from protocol.model.types import Document
+
+
+@attrs.frozen(kw_only=True)
+class Facts:
+    now: datetime.datetime
+    rows: Rows
+    fresh_id: str = ""  # an id that nobody used yet
+
+
+def accepted(kind: str, asked: Commanded, document: Any, *, job_id: str = "") -> Accepted:
+    """The reply to a command on `document`."""
+    return Accepted(kind=kind, id=document.id, job_id=job_id, command_id=asked.command_id, document=document)
+
+
+def again_or_taken(kind: str, asked: Commanded, document: Document, operation: Operation | None) -> Decision:
+    """An *add* for an id that exists: the same command gets the same answer, any other is refused."""
+    id: str = getattr(document, "id", "")
+    if id != asked.command_id:
+        return Decision(reply=refusal("conflict", f"The {kind.replace('_', ' ')} {id} exists already.", entity=id))
+    return Decision(reply=accepted(kind, asked, document, job_id=operation.id if operation else ""))
+
+
+def refusal(
+    code: str, reason: str, remedy: str = "", *, entity: str = "", field: str = "", status: int = 409
+) -> Refusal:
+    return Refusal(
+        code=code, reason=reason, remedy=remedy, entity=entity, field=field, status=status, retryable=code == "busy"
+    )
+
+
+def not_found(what: str, id: str) -> Refusal:
+    return refusal("not_found", f"There is no {what} {id}.", "Look at the list of them.", entity=id, status=404)
+
+
+def busy(entity: str, what: str, operation: Operation) -> Refusal:
+    """Refused while an operation runs: the lock is that operation, and it is named."""
+    return refusal(
+        "busy",
+        f"{what} is locked: '{operation.description}' goes on.",
+        f"Wait for job {operation.id} to end.",
+        entity=entity,
+    )
+
+
+def name_taken(what: str, name: str) -> Refusal:
+    return refusal("name_taken", f"The name {name!r} is taken by another {what}.", "Choose another name.", field="name")
