@@ -1,0 +1,30 @@
+"""Settings of an engine. It must not read anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class EngineConfig:
+    """One engine process. Ports of 0 take a free one; `ready.json` says which. Durations are seconds."""
+
+    state_dir: Path
+    listen_host: str = "127.0.0.1"
+    port: int = 8443
+    live_port: int = 0
+    node_port: int = 54321
+    node_listen: tuple[str, ...] = ("127.0.0.1",)
+    names: tuple[str, ...] = ("localhost", "127.0.0.1")  # what the server's certificate stands for
+    database_url: str = ""  # empty: a PostgreSQL of our own; CORRAL_DATABASE_URL overrides
+    holder: str = ""  # who holds the lease; empty: the state directory's own id
+    lab: bool = False  # opens the control socket with its crash hooks
+    silent_after_seconds: float = 20.0
+    guest_up_timeout_seconds: float = 60.0
+    shutdown_timeout_seconds: float = 300.0
+    lease_seconds: float = 10.0
+    node_certificate_seconds: float = 90 * 86_400.0
+    vm_restarts_max: int = 3
+    vm_restart_window_seconds: float = 60.0

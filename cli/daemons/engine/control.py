@@ -1,0 +1,189 @@
+"""The lab's control socket (0600): tokens, the tiny template, crash hooks. Only labs open it.
+
+A frame is its length in four big-endian bytes and a msgpack map `{"do": ...}`; the reply is a map, with `error` when
+refused. It must not do what a user could do by the API without going through the front door.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from actors.entity.messages import Crash
+from protocol.codec import CodecError, pack, unpack
+from protocol.commands.base import Command
+from protocol.commands.host import AddHost, IssueEnrolmentToken
+from protocol.commands.storage import AddStorageDomain, ImportTemplate
+from protocol.engine_messages import Accepted, Principal, Submit
+from protocol.errors import Refusal
+from protocol.model.host import Host
+from protocol.model.inventory import Cpu, CpuTopology
+from protocol.model.storage import HostStorage, StorageDomain
+from protocol.model.types import Ref
+from protocol.model.vm import Boot, OperatingSystem, Template
+from supervisors.engine_tree import Engine
+
+frame_bytes_max = 1 << 20
+wait_seconds_max = 60.0
+tiny_memory_bytes = 256 * 1024**2
+
+LAB = Principal(user_id="lab", name="lab@internal", administrator=True)
+
+
+class ControlRefused(Exception):
+    """What was asked cannot be done; the text goes back."""
+
+
+class Control:
+    """Answers on `state_dir/control.sock`."""
+
+    def __init__(self, engine: Engine, state_dir: Path) -> None:
+        self._engine = engine
+        self._path = state_dir / "control.sock"
+        self._doers: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
+            "enrolment_token": self._enrolment_token,
+            "register_tiny": self._register_tiny,
+            "crash_actor": self._crash_actor,
+        }
+
+    async def run(self) -> None:
+        """Serves until cancelled."""
+        self._path.unlink(missing_ok=True)
+        sock = trio.socket.socket(trio.socket.AF_UNIX)
+        before = os.umask(0o177)
+        try:
+            await sock.bind(str(self._path))
+        finally:
+            os.umask(before)
+        sock.listen(16)
+        try:
+            await trio.serve_listeners(self._serve, [trio.SocketListener(sock)])
+        finally:
+            self._path.unlink(missing_ok=True)
+
+    async def _serve(self, stream: trio.SocketStream) -> None:
+        async with stream:
+            with trio.move_on_after(wait_seconds_max):
+                try:
+                    reply = await self._answer(await _frame(stream))
+                except ControlRefused as refused:
+                    reply = {"error": str(refused)}
+                except (CodecError, KeyError, trio.BrokenResourceError) as error:
+                    reply = {"error": f"not understood: {error!r}"}
+                body = pack(reply)
+                try:
+                    await stream.send_all(struct.pack(">I", len(body)) + body)
+                except trio.BrokenResourceError:
+                    return
+
+    async def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
+        doer = self._doers.get(question["do"])
+        if doer is None:
+            raise ControlRefused(f"there is no {question['do']!r}; there are {', '.join(self._doers)}")
+        return await doer(question)
+
+    async def _submit(self, command: Command) -> Accepted:
+        submit = Submit(command_id=self._engine.ports.ids.uuid(), principal=LAB, command=command, correlation_id="lab")
+        answer = await self._engine.front_door.submit(submit)
+        if isinstance(answer, Refusal):
+            raise ControlRefused(str(answer))
+        return answer
+
+    async def _enrolment_token(self, question: dict[str, Any]) -> dict[str, Any]:
+        name = str(question["host"])
+        rows = self._engine.rows
+        known = rows.named("host", name)
+        if known:
+            host_id = known[0].id
+        else:
+            address = str(question.get("address") or name)
+            host_id = (await self._submit(AddHost(document=Host(name=name, address=address)))).id
+        accepted = await self._submit(IssueEnrolmentToken(id=host_id))
+        ticket: Any = accepted.result
+        return {"token": ticket.ticket.value, "host_id": host_id}
+
+    async def _register_tiny(self, question: dict[str, Any]) -> dict[str, Any]:
+        """A storage domain on the real host and the template `tiny` on it; what is there already stays."""
+        rows = self._engine.rows
+        host = await self._found("host", str(question["host"]), "up")
+        domains = rows.named("storage_domain", "local")
+        if not domains:
+            document = StorageDomain(
+                name="local",
+                description="A directory of the lab's real host",
+                type="data",
+                host=Ref(id=host.id),
+                storage=HostStorage(type="localfs", path=str(question["storage"])),
+            )
+            await self._submit(AddStorageDomain(document=document))
+        domain = await self._found("storage_domain", "local", "active")
+        if not rows.named("template", "tiny"):
+            cluster = rows.named("cluster", "Default")[0]
+            template = Template(
+                name="tiny",
+                description="A small Linux with the guest agent; root without a password on the serial console",
+                cluster=Ref(id=cluster.id),
+                memory=tiny_memory_bytes,
+                cpu=Cpu(architecture="x86_64", topology=CpuTopology(sockets=1, cores=1, threads=1)),
+                os=OperatingSystem(type="other_linux", boot=Boot(devices=("hd",))),
+                type="server",
+            )
+            await self._submit(
+                ImportTemplate(
+                    document=template,
+                    storage_domain_id=domain.id,
+                    image_path=str(question["image"]),
+                    image_format="qcow2",
+                    image_bytes=int(question["size_bytes"]),
+                )
+            )
+        await self._found("template", "tiny", "ok")
+        return {"template": "tiny"}
+
+    async def _found(self, kind: str, name: str, status: str) -> Any:
+        """The object of that name once it has the status. Refused when it does not come to it."""
+        found: Any = None
+        with trio.move_on_after(wait_seconds_max - 5):
+            while True:
+                found = next(iter(self._engine.rows.named(kind, name)), None)
+                if found is not None and found.status == status:
+                    return found
+                await trio.sleep(0.1)
+        if found is None:
+            raise ControlRefused(f"there is no {kind} named {name}")
+        raise ControlRefused(f"{kind} {name} is {found.status}, not {status}")
+
+    async def _crash_actor(self, question: dict[str, Any]) -> dict[str, Any]:
+        """The actor at `address` raises in its next message."""
+        kind, _, id = str(question["address"]).partition("/")
+        if self._engine.rows.row(kind, id) is None:
+            raise ControlRefused(f"there is no {kind}/{id}")
+        ref = self._engine.ensure(kind, id)
+        assert ref is not None
+        ref.tell(Crash())
+        return {"crashed": ref.address}
+
+
+async def _frame(stream: trio.SocketStream) -> dict[str, Any]:
+    (size,) = struct.unpack(">I", await _exactly(stream, 4))
+    if size > frame_bytes_max:
+        raise ControlRefused(f"{size} bytes are more than {frame_bytes_max}")
+    question = unpack(await _exactly(stream, size))
+    if not isinstance(question, dict):
+        raise ControlRefused("a question is a map")
+    return question
+
+
+async def _exactly(stream: trio.SocketStream, count: int) -> bytes:
+    received = b""
+    while len(received) < count:
+        more = await stream.receive_some(count - len(received))
+        if not more:
+            raise trio.BrokenResourceError("closed before the end of the frame")
+        received += bytes(more)
+    return received

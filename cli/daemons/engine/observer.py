@@ -1,0 +1,42 @@
+"""What the engine's tree tells about itself, into the log and the audit trail. It must not act on it."""
+
+from __future__ import annotations
+
+import attrs
+
+from actors.journal.port import JournalEntry, Transaction
+from protocol.audit import line
+from protocol.codec import encode
+from supervisors.engine_tree import Engine
+from supervisors.observe import Kind, Observed, Observer, log_observed
+
+TOLD = {
+    Kind.RESTARTED: ("actor_restarted", "normal", "was restarted after a crash"),
+    Kind.GAVE_UP: (
+        "actor_escalated",
+        "error",
+        "crashed too often and was given up; it starts again when it is asked something",
+    ),
+    Kind.ESCALATED: ("actor_escalated", "error", "failed to its supervisor"),
+}
+
+
+def observer(engine: Engine) -> Observer:
+    """Logs everything; restarts and escalations become lines of the audit trail as well."""
+
+    def observe(observed: Observed) -> None:
+        log_observed(observed)
+        told = TOLD.get(observed.kind)
+        if told is None:
+            return
+        code, severity, text = told
+        kind, _, id = observed.address.partition("/")
+        refers = {kind: id} if kind in ("vm", "host", "template", "storage_domain") else {}
+        at = engine.ports.clock.wall()
+        event = line(
+            code, f"Actor {observed.address} {text} (incarnation {observed.incarnation}).", severity=severity, **refers
+        )
+        entry = JournalEntry("event", "", 1, "event", b"", encode(attrs.evolve(event, time=at)), "", at)
+        engine.writer.submit(Transaction(entries=(entry,)), lambda _: None)
+
+    return observe
