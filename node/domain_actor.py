@@ -1,0 +1,137 @@
+"""One VM on this host: carries out its commands one after another and reports its changes between them.
+
+It must not decide what the VM should be: the engine does. A restart of this actor never touches the VM.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import attrs
+import trio
+
+from actors.kernel.actor import Actor, Context
+from actors.kernel.envelope import Envelope
+from node.boots import Boots
+from node.guest_book import GuestBook
+from node.hypervisor.port import Hypervisor
+from node.inventory import Inventory
+from node.ledger import stopped_record
+from node.notebook import Notebook
+from node.steps import Steps
+from node.storage.port import Storage
+from node.uplink import Uplink
+from protocol import guest_messages
+from protocol.errors import BadInput, NotFound
+from protocol.node_messages import (
+    DestroyDomain,
+    DomainChanged,
+    DomainObserved,
+    DomainStarted,
+    Done,
+    NodeCommand,
+    PauseDomain,
+    RebootDomain,
+    RemoveSavedState,
+    ResetDomain,
+    RestoreDomain,
+    ResumeDomain,
+    SaveDomain,
+    SetTicket,
+    ShutdownDomain,
+    StartDomain,
+)
+from protocol.words import Tagged, word_of
+
+
+@attrs.frozen(kw_only=True)
+class DomainParts:
+    """What every domain actor of a node shares."""
+
+    hypervisor: Hypervisor
+    storage: Storage
+    steps: Steps
+    inventory: Inventory
+    notebook: Notebook
+    uplink: Uplink
+    boots: Boots
+    guests: GuestBook
+
+
+class DomainActor(Actor):
+    """Commands and changes share the mailbox, so that *started* is never reported after *stopped*."""
+
+    def __init__(self, context: Context, vm_id: str, parts: DomainParts) -> None:
+        super().__init__(context)
+        self._vm_id = vm_id
+        self._parts = parts
+
+    async def receive(self, envelope: Envelope) -> None:
+        match envelope.message:
+            case NodeCommand() as command:
+                await self._parts.steps.run(command, partial(self._act, command))
+            case DomainChanged() as change:
+                await self._report(change)
+            case other:
+                raise NotImplementedError(f"a domain got {type(other).__name__}")
+
+    async def _report(self, change: DomainChanged) -> None:
+        if change.stopped is not None:
+            await self._parts.notebook.write(stopped_record(change))
+        self._parts.inventory.touch(self._vm_id)
+        self._parts.uplink.send(change)
+
+    async def _act(self, command: NodeCommand, repeated: bool) -> Tagged:
+        hypervisor, storage = self._parts.hypervisor, self._parts.storage
+        match command.body:
+            case StartDomain(spec=spec):
+                async with self._parts.boots.slot(self._vm_id):
+                    return self._started(await hypervisor.start(spec, command.step_id, storage.path_of))
+            case RestoreDomain(spec=spec, storage_domain_id=storage_domain_id):
+                return await self._restore(command.step_id, spec.vm_id, storage_domain_id, command.body)
+            case SaveDomain(vm_id=vm_id, storage_domain_id=storage_domain_id):
+                return await self._save(vm_id, storage_domain_id, repeated)
+            case ShutdownDomain(vm_id=vm_id, reason=reason):
+                if not await self._parts.guests.asked(vm_id, guest_messages.SHUTDOWN, reason):
+                    await hypervisor.shutdown(vm_id)
+            case RebootDomain(vm_id=vm_id):
+                if not await self._parts.guests.asked(vm_id, guest_messages.REBOOT, ""):
+                    await hypervisor.reboot(vm_id)
+            case DestroyDomain(vm_id=vm_id):
+                await hypervisor.destroy(vm_id)
+            case ResetDomain(vm_id=vm_id):
+                await hypervisor.reset(vm_id)
+            case PauseDomain(vm_id=vm_id):
+                await hypervisor.pause(vm_id)
+            case ResumeDomain(vm_id=vm_id):
+                await hypervisor.resume(vm_id)
+            case RemoveSavedState(vm_id=vm_id, storage_domain_id=storage_domain_id):
+                await storage.remove_saved_state(storage_domain_id, vm_id)
+            case SetTicket(vm_id=vm_id, value=value, expiry_seconds=expiry_seconds):
+                await hypervisor.set_ticket(vm_id, value, expiry_seconds)
+            case other:
+                raise BadInput(f"This node cannot do {word_of(other).tag}.", remedy="Upgrade the node.")
+        return Done()
+
+    def _started(self, domain: DomainObserved) -> DomainStarted:
+        self._parts.inventory.touch(self._vm_id)
+        return DomainStarted(domain=domain)
+
+    async def _restore(self, step_id: str, vm_id: str, storage_domain_id: str, body: RestoreDomain) -> DomainStarted:
+        hypervisor, storage = self._parts.hypervisor, self._parts.storage
+        path = storage.saved_state_path(storage_domain_id, vm_id)
+        domain = await hypervisor.restore(path, body.spec, step_id, storage.path_of)
+        # The file goes only when the VM runs: a crash before this leaves it, and the repeated step comes here again.
+        with trio.CancelScope(shield=True):
+            await storage.remove_saved_state(storage_domain_id, vm_id)
+        return self._started(domain)
+
+    async def _save(self, vm_id: str, storage_domain_id: str, repeated: bool) -> Done:
+        path = self._parts.storage.saved_state_path(storage_domain_id, vm_id)
+        try:
+            await self._parts.hypervisor.save(vm_id, path)
+        except NotFound:
+            # A failed save leaves the domain running: begun before a crash and gone now, it was saved then.
+            if not repeated:
+                raise
+        return Done()

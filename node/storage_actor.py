@@ -1,0 +1,150 @@
+"""The storage domains of this host: carries out what the engine asks about volumes, several long jobs side by side.
+
+It must not know paths: the storage behind the port does.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+import attrs
+import trio
+
+from actors.kernel.actor import Actor, Context
+from actors.kernel.envelope import Envelope
+from node.ledger import storage_record
+from node.notebook import Notebook
+from node.steps import Steps
+from node.storage.port import Storage
+from node.uplink import Uplink
+from protocol.errors import BadInput, CorralError, Unavailable
+from protocol.node_messages import (
+    ConnectStorageDomain,
+    CopyVolume,
+    CreateVolume,
+    Done,
+    ImportVolume,
+    NodeCommand,
+    RemoveImage,
+    ReportNow,
+    ResizeVolume,
+    StepDone,
+    StepProgress,
+    StorageFacts,
+)
+from protocol.words import Tagged, word_of
+
+jobs_at_once_max: Final = 4
+jobs_waiting_max: Final = 1_000
+facts_period_seconds: Final = 30.0
+connect_timeout_seconds: Final = 60.0
+
+storage_bodies: Final = (
+    ConnectStorageDomain,
+    CreateVolume,
+    CopyVolume,
+    ImportVolume,
+    ResizeVolume,
+    RemoveImage,
+)
+
+
+@attrs.frozen(kw_only=True)
+class StorageParts:
+    """What the storage actor needs besides its ports."""
+
+    storage: Storage
+    steps: Steps
+    notebook: Notebook
+    uplink: Uplink
+
+
+class StorageActor(Actor):
+    """Jobs on different volumes run beside each other; the engine never asks for two on one."""
+
+    def __init__(self, context: Context, parts: StorageParts) -> None:
+        super().__init__(context)
+        self._parts = parts
+        self._limiter = trio.CapacityLimiter(jobs_at_once_max)
+        self._waiting = 0
+        self._last_facts: dict[str, StorageFacts] = {}
+
+    async def started(self) -> None:
+        """Connects again what an earlier life had connected, so that its steps count as done for good reason."""
+        for storage_domain_id, path in self._parts.notebook.ledger.storage_domains.items():
+            with self.context.ports.clock.move_on_after(connect_timeout_seconds):
+                try:
+                    await self._parts.storage.connect_domain(storage_domain_id, path)
+                except CorralError as error:
+                    self.context.log.warning("storage.not_connected", id=storage_domain_id, reason=str(error))
+        self.context.spawn(self._report_for_ever)
+
+    async def receive(self, envelope: Envelope) -> None:
+        match envelope.message:
+            case NodeCommand() as command:
+                if self._waiting >= jobs_waiting_max:
+                    refusal = Unavailable("This host has too many storage jobs waiting.").refusal
+                    self._parts.uplink.send(StepDone(step_id=command.step_id, result=refusal))
+                    return
+                self._waiting += 1
+                self.context.spawn(self._job, command)
+            case ReportNow():
+                self.context.spawn(self._report, True)
+            case other:
+                raise NotImplementedError(f"the storage got {type(other).__name__}")
+
+    async def _job(self, command: NodeCommand) -> None:
+        try:
+            async with self._limiter:
+                await self._parts.steps.run(command, partial(self._act, command))
+        finally:
+            self._waiting -= 1
+
+    async def _act(self, command: NodeCommand, repeated: bool) -> Tagged:
+        storage = self._parts.storage
+        progress = partial(self._progress, command.step_id)
+        match command.body:
+            case ConnectStorageDomain(storage_domain_id=storage_domain_id, path=path, create=create):
+                facts = await storage.connect_domain(storage_domain_id, path, create=create)
+                await self._parts.notebook.write(storage_record(storage_domain_id, path))
+                return facts
+            case CreateVolume() as body:
+                return await storage.create_volume(
+                    body.volume, body.size_bytes, preallocate=body.preallocate, backing=body.backing
+                )
+            case CopyVolume(source=source, target=target):
+                return await storage.copy_volume(source, target, progress=progress)
+            case ImportVolume(source_path=path, source_format=source_format, target=target):
+                return await storage.import_volume(path, source_format, target, progress=progress)
+            case ResizeVolume(volume=volume, size_bytes=size_bytes):
+                return await storage.resize_volume(volume, size_bytes)
+            case RemoveImage(storage_domain_id=storage_domain_id, image_id=image_id):
+                await storage.remove_image(storage_domain_id, image_id)
+                return Done()
+            case other:
+                raise BadInput(f"This node cannot do {word_of(other).tag}.", remedy="Upgrade the node.")
+
+    def _progress(self, step_id: str, percent: int) -> None:
+        self._parts.uplink.send(StepProgress(step_id=step_id, percent=percent))
+
+    async def _report_for_ever(self) -> None:
+        while True:
+            await self.context.ports.clock.sleep(facts_period_seconds)
+            await self._report(False)
+
+    async def _report(self, everything: bool) -> None:
+        for storage_domain_id in list(self._parts.notebook.ledger.storage_domains):
+            try:
+                facts = await self._parts.storage.facts(storage_domain_id)
+            except CorralError as error:
+                facts = StorageFacts(
+                    storage_domain_id=storage_domain_id,
+                    available_bytes=0,
+                    used_bytes=0,
+                    writable=False,
+                    problem=str(error),
+                )
+            if everything or facts != self._last_facts.get(storage_domain_id):
+                self._last_facts[storage_domain_id] = facts
+                self._parts.uplink.send(facts)

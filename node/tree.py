@@ -1,0 +1,162 @@
+"""The node, drawn top to bottom. It must not decide anything: it says who is there and who goes down with whom.
+
+node (rest for one)
+|- hypervisor      the connection and its events
+|- domains         a crowd: one actor for each VM
+|- guests          a crowd: one channel for each running VM
+|- storage         volumes and their jobs
+|- consoles        serial streams
+|- certificate     renewal
+|- commands        the dispatcher
+|- statistics      a batch per period
+|- link            last: it brings work, so all the others stand
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import attrs
+
+from actors.kernel.ports import Clock
+from node.boots import Boots
+from node.certificate import CertificateActor, CertificateParts
+from node.commands import CommandParts, Commands
+from node.consoles import ConsoleParts, Consoles
+from node.domain_actor import DomainActor, DomainParts
+from node.guest_book import GuestBook
+from node.guest_channel import GuestChannel, GuestParts
+from node.hypervisor.port import Hypervisor
+from node.hypervisor_actor import HypervisorActor, HypervisorParts
+from node.identity import Identity
+from node.inventory import Inventory
+from node.link import Dial
+from node.notebook import Notebook
+from node.reporter import HostMeter, Reporter, ReporterParts
+from node.steps import Steps
+from node.storage.port import Storage
+from node.storage_actor import StorageActor, StorageParts
+from node.uplink import LinkActor, LinkParts, Uplink
+from protocol import limits
+from supervisors.handle import CrowdHandle
+from supervisors.spec import Backoff, ChildSpec, CrowdSpec, Strategy, SupervisorSpec
+
+root: Final = "node"
+
+
+@attrs.frozen(kw_only=True)
+class NodeSettings:
+    """What is configured of one node. Times in seconds."""
+
+    host_id: str
+    name: str
+    boots_at_once: int = limits.boots_at_once_max
+    boot_settle_seconds: float = 0.0
+    statistics_period_seconds: float = limits.statistics_period_seconds
+    guest_stale_after_seconds: float = limits.guest_stale_after_seconds
+    silent_after_seconds: float = limits.host_silent_after_seconds
+
+
+@attrs.frozen(kw_only=True)
+class NodePorts:
+    """Everything outside that a node touches, real or simulated. `identity` is None without certificates."""
+
+    clock: Clock
+    hypervisor: Hypervisor
+    storage: Storage
+    notebook: Notebook
+    meter: HostMeter
+    dial: Dial
+    identity: Identity | None = None
+    on_linked: Callable[[], Awaitable[None]] | None = None
+
+
+def node_tree(settings: NodeSettings, ports: NodePorts) -> SupervisorSpec:
+    """The tree of one node daemon, to be run with the same clock in its `Ports`."""
+    uplink = Uplink()
+    steps = Steps(ports.notebook, uplink)
+    book = GuestBook(ports.clock)
+    inventory = Inventory(ports.hypervisor)
+    boots = Boots(
+        at_once=settings.boots_at_once,
+        settle_seconds=settings.boot_settle_seconds,
+        clock=ports.clock,
+        is_up=book.is_alive,
+    )
+    domains, guests = CrowdHandle(), CrowdHandle()
+    commands = f"{root}/commands"
+    hypervisor_parts = HypervisorParts(
+        hypervisor=ports.hypervisor, domains=domains, guests=guests, commands_address=commands
+    )
+    domain_parts = DomainParts(
+        hypervisor=ports.hypervisor,
+        storage=ports.storage,
+        steps=steps,
+        inventory=inventory,
+        notebook=ports.notebook,
+        uplink=uplink,
+        boots=boots,
+        guests=book,
+    )
+    guest_parts = GuestParts(
+        hypervisor=ports.hypervisor,
+        guests=book,
+        uplink=uplink,
+        stale_after_seconds=settings.guest_stale_after_seconds,
+    )
+    storage_parts = StorageParts(storage=ports.storage, steps=steps, notebook=ports.notebook, uplink=uplink)
+    console_parts = ConsoleParts(hypervisor=ports.hypervisor, steps=steps, uplink=uplink)
+    certificate_parts = CertificateParts(identity=ports.identity, uplink=uplink, name=settings.name)
+    command_parts = CommandParts(
+        hypervisor=ports.hypervisor,
+        notebook=ports.notebook,
+        steps=steps,
+        uplink=uplink,
+        inventory=inventory,
+        guests=book,
+        domains=domains,
+        storage_address=f"{root}/storage",
+        consoles_address=f"{root}/consoles",
+        certificate_address=f"{root}/certificate",
+        boots_at_once=settings.boots_at_once,
+    )
+    reporter_parts = ReporterParts(
+        hypervisor=ports.hypervisor,
+        meter=ports.meter,
+        uplink=uplink,
+        period_seconds=settings.statistics_period_seconds,
+    )
+    link_parts = LinkParts(
+        dial=ports.dial,
+        uplink=uplink,
+        notebook=ports.notebook,
+        host_id=settings.host_id,
+        listener=commands,
+        silent_after_seconds=settings.silent_after_seconds,
+        on_linked=ports.on_linked,
+    )
+    return SupervisorSpec(
+        root,
+        Strategy.REST_FOR_ONE,
+        (
+            ChildSpec("hypervisor", lambda context: HypervisorActor(context, hypervisor_parts)),
+            ChildSpec(
+                "domains",
+                CrowdSpec("domains", lambda context, vm_id: DomainActor(context, vm_id, domain_parts), handle=domains),
+            ),
+            ChildSpec(
+                "guests",
+                CrowdSpec("guests", lambda context, vm_id: GuestChannel(context, vm_id, guest_parts), handle=guests),
+            ),
+            ChildSpec("storage", lambda context: StorageActor(context, storage_parts)),
+            ChildSpec("consoles", lambda context: Consoles(context, console_parts)),
+            ChildSpec("certificate", lambda context: CertificateActor(context, certificate_parts)),
+            ChildSpec("commands", lambda context: Commands(context, command_parts)),
+            ChildSpec("statistics", lambda context: Reporter(context, reporter_parts)),
+            ChildSpec("link", lambda context: LinkActor(context, link_parts)),
+        ),
+        restarts_max=10,
+        window_seconds=60.0,
+        backoff=Backoff(first_seconds=0.2, max_seconds=5.0),
+    )

@@ -1,0 +1,180 @@
+"""Keeps one link to the engine, for ever: dials, says hello, runs the session, backs off, dials again.
+
+It must not act on commands: what it hears it hands to the node's dispatcher.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import attrs
+
+from actors.kernel.actor import Actor, Context
+from actors.kernel.envelope import Envelope
+from actors.kernel.failures import ActorGone, MailboxFull
+from actors.kernel.frames import FrameQueue, FrameTransport, LinkEnded, SessionTerms, run_session
+from node.link import Dial
+from node.notebook import Notebook
+from node.version import node_version
+from node.words import LinkDown, LinkUp
+from protocol import limits
+from protocol.codec import CodecError, decode, encode
+from protocol.errors import CorralError, Refusal, Refused
+from protocol.link import EngineHello, LinkRefused, NodeHello, version_max, version_min
+from protocol.node_messages import NodeHeartbeat
+from protocol.words import Tagged
+
+backoff_first_seconds: Final = 0.5
+backoff_max_seconds: Final = 15.0
+calm_seconds: Final = 30.0
+"""A link that stood this long was good: the next attempt comes quickly."""
+
+
+class Uplink:
+    """Where the node's actors send: to the link that stands now, or nowhere. Nothing is kept here for later, because
+    outcomes wait in the notebook and the rest is said again when a link stands."""
+
+    def __init__(self) -> None:
+        self._queue: FrameQueue | None = None
+        self.renewal_only = False
+
+    @property
+    def is_up(self) -> bool:
+        return self._queue is not None and not self._queue.ended
+
+    def send(self, message: Tagged) -> bool:
+        """Queues a word for the engine; False when no link stands or the word was dropped."""
+        return self._queue is not None and self._queue.put(message)
+
+    def open(self, queue: FrameQueue, *, renewal_only: bool) -> None:
+        self._queue, self.renewal_only = queue, renewal_only
+
+    def close(self, reason: str) -> None:
+        """Ends the link that stands, if one does."""
+        if self._queue is not None:
+            self._queue.end(reason)
+            self._queue = None
+
+
+@attrs.frozen(kw_only=True)
+class LinkParts:
+    """What the link actor needs besides its ports. `listener` is the address of the node's dispatcher."""
+
+    dial: Dial
+    uplink: Uplink
+    notebook: Notebook
+    host_id: str
+    listener: str
+    silent_after_seconds: float = limits.host_silent_after_seconds
+    on_linked: Callable[[], Awaitable[None]] | None = None
+
+
+class LinkActor(Actor):
+    """The node's end of the link; its background task dials as long as the node lives."""
+
+    def __init__(self, context: Context, parts: LinkParts) -> None:
+        super().__init__(context)
+        self._parts = parts
+        self._incarnation = context.ports.ids.uuid()
+
+    async def started(self) -> None:
+        self.context.spawn(self._dial_for_ever)
+
+    async def receive(self, envelope: Envelope) -> None:
+        raise NotImplementedError(f"the link got {type(envelope.message).__name__}")
+
+    async def stopping(self) -> None:
+        self._parts.uplink.close("the node daemon stops")
+
+    async def _dial_for_ever(self) -> None:
+        clock, random = self.context.ports.clock, self.context.ports.random
+        backoff = backoff_first_seconds
+        last_reason = ""
+        while True:
+            began = clock.monotonic()
+            try:
+                reason = await self._parts.dial(self._session)
+            except Refused as refused:
+                reason = str(refused)
+            except CorralError as error:
+                reason = f"{error} {error.refusal.remedy}"
+            except LinkEnded as ended:
+                reason = str(ended)
+            if reason != last_reason:
+                self.context.log.warning("link.ended", reason=reason)
+            last_reason = reason
+            backoff = backoff_first_seconds if clock.monotonic() - began > calm_seconds else backoff
+            await clock.sleep(backoff * random.uniform(0.5, 1.0))
+            backoff = min(backoff * 2, backoff_max_seconds)
+
+    async def _session(self, transport: FrameTransport) -> str:
+        """One link from our hello to its end."""
+        parts, clock = self._parts, self.context.ports.clock
+        hello = await self._exchange_hellos(transport)
+        await self._obey(hello.epoch)
+        queue = FrameQueue()
+        parts.uplink.open(queue, renewal_only=hello.renewal_only)
+        self._tell(LinkUp(hello=hello))
+        self.context.log.info("link.up", epoch=hello.epoch, renewal_only=hello.renewal_only)
+        if parts.on_linked is not None:
+            await parts.on_linked()
+        terms = SessionTerms(
+            heartbeat=lambda: NodeHeartbeat(epoch=parts.notebook.ledger.highest_epoch),
+            heartbeat_period_seconds=hello.heartbeat_period_seconds,
+            silent_after_seconds=parts.silent_after_seconds,
+        )
+        reason = "cancelled"
+        try:
+            reason = await run_session(transport, queue, self._heard, terms, clock)
+        finally:
+            parts.uplink.close(reason)
+            self._tell(LinkDown(reason=reason))
+        return reason
+
+    async def _exchange_hellos(self, transport: FrameTransport) -> EngineHello:
+        hello = NodeHello(
+            host_id=self._parts.host_id,
+            version_min=version_min,
+            version_max=version_max,
+            node_version=node_version,
+            highest_epoch=self._parts.notebook.ledger.highest_epoch,
+            incarnation=self._incarnation,
+        )
+        with self.context.ports.clock.move_on_after(limits.handshake_timeout_seconds):
+            await transport.send(encode(hello))
+            try:
+                answer = decode(await transport.receive())
+            except CodecError as error:
+                raise LinkEnded(f"the engine's hello is broken: {error}") from error
+            if isinstance(answer, LinkRefused):
+                raise Refused(answer.refusal)
+            if not isinstance(answer, EngineHello) or not version_min <= answer.version <= version_max:
+                raise LinkEnded("the engine's first frame is no hello that we understand")
+            return answer
+        raise LinkEnded("no hello from the engine in time")
+
+    async def _obey(self, epoch: int) -> None:
+        """Stores a higher epoch before anything of it is acted on; leaves an engine that no longer leads."""
+        ledger = self._parts.notebook.ledger
+        if epoch < ledger.highest_epoch:
+            reason = f"The engine is at epoch {epoch}, this host obeys {ledger.highest_epoch}."
+            raise Refused(Refusal(code="stale_epoch", reason=reason))
+        if epoch > ledger.highest_epoch:
+            await self._parts.notebook.write(["epoch", epoch])
+
+    def _heard(self, message: Tagged) -> None:
+        if isinstance(message, LinkRefused):
+            self.context.log.warning("link.refused", reason=str(message.refusal))
+            return
+        self._tell(message)
+
+    def _tell(self, message: Tagged) -> None:
+        listener = self.context.directory.find(self._parts.listener)
+        try:
+            if listener is None:
+                raise ActorGone(self._parts.listener)
+            listener.tell(message)
+        except (MailboxFull, ActorGone) as error:
+            if not isinstance(message, LinkDown):
+                raise LinkEnded(f"the node cannot take more: {error}") from error

@@ -1,0 +1,72 @@
+"""A stand-in for the engine in tests of the node: the true hub and session, with an actor that only listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import trio
+
+from actors.host.link_hub import LinkHub
+from actors.host.link_session import LinkTerms, serve_link
+from actors.host.messages import FromNode, NodeLinked, NodeUnlinked
+from actors.kernel.frames import FrameTransport
+from actors.kernel.ports import Ports
+from protocol.errors import Refusal
+from protocol.node_messages import CertificateIssued, NodeCommand, StepDone
+from protocol.words import Tagged
+
+
+@attrs.define
+class Ear:
+    """A ref that keeps what it is told."""
+
+    heard: list[Tagged] = attrs.field(factory=list)
+
+    def tell(self, message: Tagged, **_: Any) -> None:
+        self.heard.append(message)
+
+    @property
+    def words(self) -> list[Tagged]:
+        return [message.message for message in self.heard if isinstance(message, FromNode)]
+
+    def of(self, cls: type[Any]) -> list[Any]:
+        return [word for word in self.words if isinstance(word, cls)]
+
+    @property
+    def links(self) -> list[NodeLinked | NodeUnlinked]:
+        return [message for message in self.heard if isinstance(message, NodeLinked | NodeUnlinked)]
+
+    def outcomes(self, step_id: str) -> list[Tagged]:
+        return [done.result for done in self.of(StepDone) if done.step_id == step_id]
+
+
+async def no_renewal(host_id: str, csr_pem: str) -> CertificateIssued | Refusal:
+    return Refusal(code="no", reason="no renewals in this test")
+
+
+@attrs.define
+class EngineSide:
+    """One host's engine side over memory wires."""
+
+    nursery: trio.Nursery
+    ports: Ports
+    epoch: int = 1
+    ear: Ear = attrs.field(factory=Ear)
+    hub: LinkHub = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.hub = LinkHub(lambda address: self.ear)  # type: ignore[arg-type, return-value]
+
+    def accept(self, transport: FrameTransport) -> None:
+        terms = LinkTerms(hub=self.hub, ports=self.ports, epoch=lambda: self.epoch, renew=no_renewal)
+        self.nursery.start_soon(lambda: serve_link(transport, terms, host_id=None))
+
+    def command(self, host_id: str, step_id: str, body: Tagged, *, epoch: int | None = None) -> bool:
+        return self.hub.send(host_id, NodeCommand(epoch=epoch or self.epoch, step_id=step_id, body=body))
+
+    async def until(self, condition: Callable[[], object], *, seconds: float = 120.0) -> None:
+        with trio.fail_after(seconds):
+            while not condition():
+                await trio.sleep(0.05)

@@ -1,0 +1,311 @@
+"""The node's whole tree on the simulated world and a memory wire: commands in, outcomes out, daemons restarted."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import attrs
+import pytest
+import trio
+import trio.testing
+
+from actors.kernel.directory import Directory
+from actors.kernel.mailbox import codec_carrier
+from actors.kernel.ports import Ports, SeededRandom
+from node.hypervisor.simulated import SimulatedHypervisor
+from node.ledger import Ledger
+from node.memory_link import MemoryDial
+from node.notebook import MemoryNotebook
+from node.reporter import HostFigures
+from node.storage.simulated import SimulatedStorage
+from node.tree import NodePorts, NodeSettings, node_tree
+from node.world import World, WorldHost
+from protocol.errors import Refusal
+from protocol.node_messages import (
+    ConnectStorageDomain,
+    ConsoleData,
+    ConsoleOpen,
+    CreateVolume,
+    DestroyDomain,
+    DomainChanged,
+    DomainsSnapshot,
+    DomainStarted,
+    DomainStatus,
+    Done,
+    ForgetSteps,
+    GuestReport,
+    GuestSilent,
+    HostFacts,
+    NodeHeartbeat,
+    RebootDomain,
+    RestoreDomain,
+    SaveDomain,
+    ShutdownDomain,
+    StartDomain,
+    StatisticsBatch,
+    StopReason,
+    StorageFacts,
+    VolumeFacts,
+)
+from supervisors.supervisor import running
+from tests.node.engine_side import EngineSide
+from tests.node.words import domain_spec, storage_domain_id, vm_id, volume
+
+host_id = "00000000-0000-4000-8000-0000000000aa"
+
+
+class FlatMeter:
+    async def read(self) -> HostFigures:
+        return HostFigures(cpu_percent=1.0, memory_free_bytes=1, memory_used_bytes=1, load_average=0.0)
+
+
+@attrs.define
+class Lab:
+    """One host in a world, its engine's side, and the wire between them."""
+
+    nursery: trio.Nursery
+    ports: Ports
+    world: World
+    host: WorldHost
+    engine: EngineSide
+    dial: MemoryDial
+    ledger: Ledger = attrs.field(factory=Ledger)
+
+    @contextlib.asynccontextmanager
+    async def node(self, **settings: Any) -> AsyncIterator[Any]:
+        hypervisor = SimulatedHypervisor(self.world, self.host)
+        storage = SimulatedStorage(self.world, self.host)
+        tree = node_tree(
+            NodeSettings(host_id=host_id, name="host-a", **settings),
+            NodePorts(
+                clock=self.ports.clock,
+                hypervisor=hypervisor,
+                storage=storage,
+                notebook=MemoryNotebook(self.ledger),
+                meter=FlatMeter(),
+                dial=self.dial,
+            ),
+        )
+        async with running(tree, self.ports, Directory(), carrier=codec_carrier) as alive:
+            await self.engine.until(lambda: self.engine.hub.linked(host_id))
+            yield alive
+        await self.engine.until(lambda: not self.engine.hub.linked(host_id))
+
+    async def step(self, step_id: str, body: Any) -> Any:
+        """Commands and waits for the outcome."""
+        before = len(self.engine.ear.outcomes(step_id))
+        assert self.engine.command(host_id, step_id, body)
+        await self.engine.until(lambda: len(self.engine.ear.outcomes(step_id)) > before)
+        return self.engine.ear.outcomes(step_id)[-1]
+
+    async def start(self, step_id: str = "start-1") -> Any:
+        await self.step("connect", ConnectStorageDomain(storage_domain_id=storage_domain_id, path="/data", create=True))
+        await self.step("volume", CreateVolume(volume=volume, size_bytes=1 << 30))
+        return await self.step(step_id, StartDomain(spec=domain_spec()))
+
+
+@pytest.fixture
+async def lab(autojump_clock: trio.testing.MockClock, nursery: trio.Nursery) -> Lab:
+    ports = Ports.seeded(1)
+    world = World(ports.clock, ports.random)
+    host = world.add_host("host-a", "00000000-0000-4000-8000-0000000000bb")
+    world.add_storage("/data")
+    nursery.start_soon(world.run)
+    engine = EngineSide(nursery, ports)
+    return Lab(nursery, ports, world, host, engine, MemoryDial(engine.accept, ports.clock, SeededRandom(2)))
+
+
+async def test_a_new_link_hears_facts_domains_and_statistics(lab: Lab) -> None:
+    async with lab.node():
+        ear = lab.engine.ear
+        await lab.engine.until(lambda: ear.of(HostFacts) and ear.of(DomainsSnapshot) and ear.of(StatisticsBatch))
+        assert ear.of(DomainsSnapshot)[0].domains == ()
+        await lab.engine.until(lambda: ear.of(NodeHeartbeat))
+
+
+async def test_a_vm_starts_speaks_and_is_destroyed(lab: Lab) -> None:
+    async with lab.node():
+        started = await lab.start()
+        assert isinstance(started, DomainStarted)
+        assert started.domain.status is DomainStatus.RUNNING
+        await lab.engine.until(lambda: lab.engine.ear.of(GuestReport))
+        assert lab.engine.ear.of(GuestReport)[0].vm_id == vm_id
+        assert await lab.step("destroy-1", DestroyDomain(vm_id=vm_id)) == Done()
+        await lab.engine.until(lambda: any(c.stopped for c in lab.engine.ear.of(DomainChanged)))
+        assert lab.engine.ear.of(DomainChanged)[-1].stopped is StopReason.DESTROYED
+    assert not lab.world.running_of(vm_id)
+
+
+async def test_a_repeated_step_gets_the_stored_outcome_and_has_no_second_effect(lab: Lab) -> None:
+    async with lab.node():
+        first = await lab.start()
+        assert await lab.step("start-1", StartDomain(spec=domain_spec())) == first
+        await lab.step("destroy-1", DestroyDomain(vm_id=vm_id))
+        assert await lab.step("start-1", StartDomain(spec=domain_spec())) == first
+        assert len(lab.world.starts) == 1
+
+
+async def test_a_step_that_the_engine_let_go_of_stays_without_effect(lab: Lab) -> None:
+    async with lab.node():
+        await lab.start()
+        await lab.step("destroy-1", DestroyDomain(vm_id=vm_id))
+        lab.engine.hub.send(host_id, ForgetSteps(epoch=1, step_ids=("start-1", "destroy-1")))
+        lab.engine.command(host_id, "start-1", StartDomain(spec=domain_spec()))
+        await trio.sleep(10)
+        assert len(lab.world.starts) == 1
+
+
+async def test_a_lower_epoch_is_refused_and_a_higher_one_stored(lab: Lab) -> None:
+    async with lab.node():
+        lab.engine.epoch = 7
+        await lab.step("pause", DestroyDomain(vm_id=vm_id))
+        assert lab.ledger.highest_epoch == 7
+        lab.engine.command(host_id, "late", DestroyDomain(vm_id=vm_id), epoch=6)
+        await lab.engine.until(lambda: lab.engine.ear.outcomes("late"))
+        refusal = lab.engine.ear.outcomes("late")[0]
+        assert isinstance(refusal, Refusal)
+        assert refusal.code == "stale_epoch"
+        # The same step of the engine that leads is carried out: a refusal is no outcome.
+        assert await lab.step("late", DestroyDomain(vm_id=vm_id)) == Done()
+
+
+async def test_an_engine_that_no_longer_leads_gets_no_link(lab: Lab) -> None:
+    lab.ledger.highest_epoch = 9
+    lab.engine.epoch = 8
+    hypervisor = SimulatedHypervisor(lab.world, lab.host)
+    tree = node_tree(
+        NodeSettings(host_id=host_id, name="a"),
+        NodePorts(
+            clock=lab.ports.clock,
+            hypervisor=hypervisor,
+            storage=SimulatedStorage(lab.world, lab.host),
+            notebook=MemoryNotebook(lab.ledger),
+            meter=FlatMeter(),
+            dial=lab.dial,
+        ),
+    )
+    async with running(tree, lab.ports, Directory()):
+        await trio.sleep(30)
+        assert lab.engine.ear.links == []
+        lab.engine.epoch = 9
+        await lab.engine.until(lambda: lab.engine.hub.linked(host_id))
+
+
+async def test_vms_survive_the_daemon_and_are_found_again(lab: Lab) -> None:
+    async with lab.node():
+        await lab.start()
+    assert lab.world.running_of(vm_id)
+    lab.engine.ear.heard.clear()
+    async with lab.node():
+        await lab.engine.until(lambda: lab.engine.ear.of(DomainsSnapshot))
+        (domain,) = lab.engine.ear.of(DomainsSnapshot)[0].domains
+        assert (domain.vm_id, domain.started_step_id) == (vm_id, "start-1")
+        assert lab.engine.ear.outcomes("start-1"), "the outcome is said again until the engine lets go of it"
+        await lab.engine.until(lambda: lab.engine.ear.of(GuestReport))
+        await lab.engine.until(lambda: lab.engine.ear.of(StorageFacts))
+        assert await lab.step("destroy-1", DestroyDomain(vm_id=vm_id)) == Done()
+
+
+async def test_the_end_of_a_vm_is_repeated_on_the_next_link(lab: Lab) -> None:
+    async with lab.node():
+        await lab.start()
+        lab.dial.faults.refuses = True
+        lab.dial.cut_all("router restarts")
+        await lab.engine.until(lambda: not lab.engine.hub.linked(host_id))
+        lab.host.kill_qemu(vm_id)
+        await trio.sleep(5)
+        lab.dial.faults.refuses = False
+        await lab.engine.until(lambda: any(c.stopped is StopReason.CRASHED for c in lab.engine.ear.of(DomainChanged)))
+
+
+async def test_a_half_open_link_is_noticed_by_both_and_replaced(lab: Lab) -> None:
+    async with lab.node():
+        lab.dial.faults.up_is_cut = lab.dial.faults.down_is_cut = lab.dial.faults.is_half_open = True
+        await trio.sleep(25)
+        assert not lab.engine.hub.linked(host_id)
+        lab.dial.faults.up_is_cut = lab.dial.faults.down_is_cut = lab.dial.faults.is_half_open = False
+        await lab.engine.until(lambda: lab.engine.hub.linked(host_id))
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_a_bad_wire_changes_nothing_in_the_end(lab: Lab, seed: int) -> None:
+    lab.dial.random = SeededRandom(seed)
+    async with lab.node():
+        await lab.start()
+        faults = lab.dial.faults
+        faults.drop, faults.duplicate, faults.reorder, faults.delay_seconds_max = 0.2, 0.3, 0.3, 2.0
+        for number in range(5):
+            for _ in range(200):
+                lab.engine.command(host_id, f"down-{number}", DestroyDomain(vm_id=vm_id))
+                await trio.sleep(3)
+                if lab.engine.ear.outcomes(f"down-{number}"):
+                    break
+            for _ in range(200):
+                lab.engine.command(host_id, f"up-{number}", StartDomain(spec=domain_spec()))
+                await trio.sleep(3)
+                if lab.engine.ear.outcomes(f"up-{number}"):
+                    break
+            assert lab.engine.ear.outcomes(f"up-{number}")
+        steps = [start.step_id for start in lab.world.starts]
+        assert len(steps) == len(set(steps)), f"seed={seed}"
+
+
+async def test_shutdown_and_reboot_go_through_the_agent(lab: Lab) -> None:
+    async with lab.node():
+        await lab.start()
+        await lab.engine.until(lambda: lab.engine.ear.of(GuestReport))
+        assert await lab.step("reboot-1", RebootDomain(vm_id=vm_id)) == Done()
+        await trio.sleep(10)
+        assert lab.world.running_of(vm_id)
+        assert await lab.step("shutdown-1", ShutdownDomain(vm_id=vm_id)) == Done()
+        await lab.engine.until(lambda: any(c.stopped is StopReason.SHUTDOWN for c in lab.engine.ear.of(DomainChanged)))
+
+
+async def test_a_dead_agent_is_reported_within_thirty_seconds(lab: Lab) -> None:
+    async with lab.node():
+        await lab.start()
+        await lab.engine.until(lambda: lab.engine.ear.of(GuestReport))
+        lab.world.running_of(vm_id)[0].agent = False
+        before = trio.current_time()
+        await lab.engine.until(lambda: lab.engine.ear.of(GuestSilent))
+        assert trio.current_time() - before < 30
+        lab.engine.ear.heard.clear()
+        lab.world.running_of(vm_id)[0].agent = True
+        await lab.engine.until(lambda: lab.engine.ear.of(GuestReport))
+
+
+async def test_suspend_and_resume(lab: Lab) -> None:
+    async with lab.node():
+        await lab.start()
+        assert await lab.step("save", SaveDomain(vm_id=vm_id, storage_domain_id=storage_domain_id)) == Done()
+        assert not lab.world.running_of(vm_id)
+        body = RestoreDomain(spec=domain_spec(), storage_domain_id=storage_domain_id)
+        assert isinstance(await lab.step("restore", body), DomainStarted)
+        assert lab.world.running_of(vm_id)
+
+
+async def test_a_console_goes_both_ways_and_ends_with_the_vm(lab: Lab) -> None:
+    async with lab.node():
+        await lab.start()
+        await lab.engine.until(lambda: lab.engine.ear.of(GuestReport))
+        lab.engine.hub.send(host_id, ConsoleOpen(epoch=1, stream_id="s", vm_id=vm_id))
+        await lab.engine.until(lambda: lab.engine.ear.of(ConsoleData))
+        lab.engine.hub.send(host_id, ConsoleData(stream_id="s", data=b"echo hello\r"))
+        await lab.engine.until(lambda: b"hello" in b"".join(w.data for w in lab.engine.ear.of(ConsoleData)))
+        await lab.step("destroy-1", DestroyDomain(vm_id=vm_id))
+        await lab.engine.until(lambda: lab.engine.ear.of(ConsoleData)[-1].closed)
+
+
+async def test_a_failed_start_is_a_refusal(lab: Lab) -> None:
+    async with lab.node():
+        refusal = await lab.step("start-1", StartDomain(spec=domain_spec()))
+        assert isinstance(refusal, Refusal)
+        assert refusal.code == "not_found"
+
+
+async def test_volumes(lab: Lab) -> None:
+    async with lab.node():
+        await lab.step("connect", ConnectStorageDomain(storage_domain_id=storage_domain_id, path="/data", create=True))
+        assert isinstance(await lab.step("volume", CreateVolume(volume=volume, size_bytes=1 << 30)), VolumeFacts)
