@@ -25,13 +25,13 @@ class LiveDomain:
     console_terminal: str = ""
     guest_channel: str = ""
     guest_agent: str = ""
-    agent_connected: bool = False  # the guest has Corral's port open
+    agent_connected: bool = False  # the guest has one of the two ports open
 
 
 def live_domain(text: str) -> LiveDomain:
     """The facts of a live document."""
     domain = parsed(text)
-    ours = _channel(domain, guest_messages.channel_name)
+    ours, theirs = _channel(domain, guest_messages.channel_name), _channel(domain, qemu_guest_agent)
     return LiveDomain(
         name=domain.findtext("name", ""),
         vm_id=domain.findtext("uuid", ""),
@@ -39,8 +39,8 @@ def live_domain(text: str) -> LiveDomain:
         vnc_socket=_attribute(domain, "devices/graphics[@type='vnc']/listen[@type='socket']", "socket"),
         console_terminal=_attribute(domain, "devices/serial[@type='pty']/source", "path"),
         guest_channel=_attribute(ours, "source", "path"),
-        guest_agent=_attribute(_channel(domain, qemu_guest_agent), "source", "path"),
-        agent_connected=_attribute(ours, "target", "state") == "connected",
+        guest_agent=_attribute(theirs, "source", "path"),
+        agent_connected="connected" in (_attribute(ours, "target", "state"), _attribute(theirs, "target", "state")),
     )
 
 

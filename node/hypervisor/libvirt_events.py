@@ -35,6 +35,10 @@ _suspends = {
 }
 
 
+def _is_end(event: RawEvent) -> bool:
+    return event.kind == "lifecycle" and event.event == libvirt.VIR_DOMAIN_EVENT_STOPPED
+
+
 @attrs.define
 class _Known:
     observed: DomainObserved
@@ -82,19 +86,23 @@ class DomainMemory:
         known = self._known.get(vm_id) or self._expected.get(vm_id)
         return known.name if known else ""
 
+    def agent_of(self, vm_id: str) -> bool:
+        """Whether an agent was in the guest when it was last looked at."""
+        known = self._known.get(vm_id)
+        return known is not None and known.observed.guest_agent
+
     def ids(self) -> frozenset[str]:
         return frozenset(self._known)
 
     def change(self, event: RawEvent, detail: str = "") -> DomainChanged | None:
         """What an event means; None when it says nothing new. `detail` quotes QEMU's last words."""
-        known = self._known.get(event.vm_id) or self._expected.get(event.vm_id)
+        known = self._known.get(event.vm_id)
+        if known is None and _is_end(event):
+            known = self._expected.get(event.vm_id)
         if known is None:
-            return None
+            return None  # not ours, or not started yet: libvirt tells of a start after its first steps
         if event.kind == "reboot":
             return DomainChanged(domain=known.observed, detail="The guest started anew.")
-        if event.kind == "agent":
-            connected = event.event == libvirt.VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED
-            return self._tell(known, attrs.evolve(known.observed, guest_agent=connected))
         if event.kind == "io_error":
             known.io_error = event.text
             return None

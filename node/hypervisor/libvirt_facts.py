@@ -7,12 +7,12 @@ import os
 import platform
 import socket
 
-import attrs
 import libvirt
 import psutil
 from lxml import etree
 
 from node.hypervisor import place
+from node.hypervisor.probe import Virtualization
 from protocol import limits
 from protocol.node_messages import DomainRow, HostFacts
 
@@ -24,15 +24,6 @@ _flags = (
     | libvirt.VIR_DOMAIN_STATS_INTERFACE
     | libvirt.VIR_DOMAIN_STATS_BLOCK
 )
-
-
-@attrs.frozen(kw_only=True)
-class Virtualization:
-    """The probe's finding: `kvm` or `tcg`, why, and the CPU model that works."""
-
-    kind: str
-    reason: str = ""
-    cpu_model: str = ""
 
 
 def statistics(connection: libvirt.virConnect, ours: frozenset[str]) -> tuple[DomainRow, ...]:

@@ -24,13 +24,22 @@ from node.hypervisor.changes import Changes
 from node.hypervisor.libvirt_calls import Lane, LibvirtCalls
 from node.hypervisor.libvirt_domains import Seen, seen_all, seen_one
 from node.hypervisor.libvirt_events import DomainMemory
-from node.hypervisor.libvirt_facts import Virtualization, host_facts, statistics
+from node.hypervisor.libvirt_facts import host_facts, statistics
 from node.hypervisor.libvirt_loop import RawEvent
 from node.hypervisor.libvirt_start import StartLocks, started_once
 from node.hypervisor.port import ByteStream, Capabilities, HypervisorEvent, Operation, Resolve, Resync
+from node.hypervisor.probe import Virtualization
 from node.hypervisor.streams import open_socket, open_terminal
 from protocol.errors import BadInput, Busy, Conflict, HostFailed, NotFound, NotLegal, Unavailable
-from protocol.node_messages import DomainObserved, DomainRow, DomainSpec, DomainStatus, HostFacts, VolumeRef
+from protocol.node_messages import (
+    DomainChanged,
+    DomainObserved,
+    DomainRow,
+    DomainSpec,
+    DomainStatus,
+    HostFacts,
+    VolumeRef,
+)
 
 T = TypeVar("T")
 
@@ -111,6 +120,9 @@ class LibvirtHypervisor:
 
     async def _tell(self, event: RawEvent) -> None:
         detail = ""
+        if event.kind == "agent":
+            await self._tell_agent(event.vm_id)
+            return
         if event.kind == "lifecycle" and event.event == libvirt.VIR_DOMAIN_EVENT_STARTED:
             await self._learn(event.vm_id)
         elif event.kind == "lifecycle" and event.event == libvirt.VIR_DOMAIN_EVENT_STOPPED:
@@ -122,6 +134,12 @@ class LibvirtHypervisor:
         if change is not None:
             self._changes.put(change)
 
+    async def _tell_agent(self, vm_id: str) -> None:
+        before = self._memory.agent_of(vm_id)
+        found = await self._learn(vm_id)
+        if found is not None and found.observed.guest_agent != before:
+            self._changes.put(DomainChanged(domain=found.observed))
+
     async def _runs_still(self, vm_id: str) -> bool:
         """Whether the QEMU that an end would be told of is there, so that nobody is told a lie."""
         try:
@@ -130,13 +148,14 @@ class LibvirtHypervisor:
             return False
         return found is not None and found.observed.started_step_id == self._memory.step_of(vm_id)
 
-    async def _learn(self, vm_id: str) -> None:
+    async def _learn(self, vm_id: str) -> Seen | None:
         try:
             found = await self._see(vm_id)
         except (Unavailable, HostFailed):
-            return
+            return None
         if found is not None:
             self._memory.learn(found)
+        return found
 
     # --- what there is --------------------------------------------------------------------------------------------
 
