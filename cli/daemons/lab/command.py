@@ -130,7 +130,7 @@ def kill_host(context: click.Context, name: str, directory: Path) -> None:
 
 
 def _run(options: LabOptions) -> None:
-    trio.run(run_until_signalled, Lab(options), _introduce)
+    trio.run(run_until_signalled, Lab(options), partial(_introduce, options.folder))
 
 
 def _start_detached(options: LabOptions) -> None:
@@ -160,20 +160,19 @@ def _start_detached(options: LabOptions) -> None:
             last_words = log.read_bytes()[started_at:].decode(errors="replace").strip().splitlines()[-3:]
             raise LabError(f"the lab ended with {code}: {' | '.join(last_words)}")
     fields = read_summary(folder)
-    _introduce(Summary(**fields))
+    _introduce(folder, Summary(**fields))
 
 
-def _introduce(summary: Summary) -> None:
-    client = f"corral --url {summary.url} --ca-file {summary.ca_file}"
+def _introduce(folder: LabFolder, summary: Summary) -> None:
     lines = [
         f"url       {summary.url}",
         f"user      {summary.user}",
         f"password  {summary.password}",
         "",
         "Try:",
-        f"  {client} login --username {summary.user}",
-        "  corral host list",
-        "  corral vm list",
+        f"  ./dev run corral login --lab {folder.path}",
+        "  ./dev run corral host list",
+        "  ./dev run corral vm add --name first --cluster-name Default --template-name tiny",
     ]
     if summary.libvirt_uri is not None:
         lines.append(f"  virsh -c '{summary.libvirt_uri}' list")

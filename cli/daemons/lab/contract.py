@@ -17,7 +17,7 @@ from cli.daemons.lab.layout import LabFolder
 
 READY = "ready.json"
 CONTROL_SOCKET = "control.sock"
-CONTROL_SECONDS = 30.0
+CONTROL_SECONDS = 60.0
 CONTROL_FRAME_BYTES_MAX = 1 << 20
 
 
@@ -81,9 +81,25 @@ async def enrolment_token(engine_state_dir: Path, host_name: str) -> str:
     return str(reply["token"])
 
 
-async def register_tiny(engine_state_dir: Path, image: Path) -> None:
-    """Has the engine offer the small guest as a template; asking again for the same image changes nothing."""
-    await ask_control(engine_state_dir, {"do": "register_tiny", "image": str(image)})
+async def register_tiny(engine_state_dir: Path, image: Path, *, host: str, storage: Path) -> None:
+    """Has the engine offer the small guest as a template on the host's storage; asking again changes nothing."""
+    question = {
+        "do": "register_tiny",
+        "image": str(image),
+        "size_bytes": qcow2_virtual_bytes(image),
+        "host": host,
+        "storage": str(storage),
+    }
+    await ask_control(engine_state_dir, question)
+
+
+def qcow2_virtual_bytes(image: Path) -> int:
+    """The virtual size in an image's qcow2 header: bytes 24 to 31, big-endian (QEMU's docs/interop/qcow2.txt)."""
+    with image.open("rb") as file:
+        header = file.read(32)
+    if header[:4] != b"QFI\xfb":
+        raise LabError(f"{image} is no qcow2 image")
+    return int.from_bytes(header[24:32], "big")
 
 
 async def cut_simulated_host(simulated_state_dir: Path, host_name: str) -> None:

@@ -22,6 +22,7 @@ from cli.daemons.tiny_image.commands import ImageBuildError
 
 ENGINE, NODE, SIMULATED, POSTGRES = "engine", "node", "simulated-nodes", "postgres"
 POSTGRES_STOP_SECONDS = 6.0
+FOLLOW_SECONDS = 0.5
 
 
 @attrs.frozen
@@ -65,6 +66,7 @@ class Lab:
             try:
                 async with trio.open_nursery() as nursery:
                     await self._start_all(nursery)
+                    nursery.start_soon(self._follow_engine)
                     task_status.started(self._write_summary())
                     await trio.sleep_forever()
             finally:
@@ -159,12 +161,23 @@ class Lab:
         """Without its guest image a lab still serves, so a failure is told and passed over."""
         try:
             image = await trio.to_thread.run_sync(self._tiny_image)
-            await contract.register_tiny(self.folder.engine, image)
+            await contract.register_tiny(self.folder.engine, image, host=REAL_HOST_NAME, storage=self.folder.storage)
         except (ImageBuildError, LabError) as failure:
             report(f"there is no tiny guest: {failure}")
 
     def _engine_says(self, field: str) -> str:
         return str(read_ready_file(self.folder.engine / contract.READY).get(field, ""))
+
+    async def _follow_engine(self) -> None:
+        """The engine starts its PostgreSQL again by itself, and writes the new process id into its ready file."""
+        known = self._engine_says("postgres_pid")
+        while True:
+            await trio.sleep(FOLLOW_SECONDS)
+            told = self._engine_says("postgres_pid")
+            if told and told != known:
+                known = told
+                self._note_postgres()
+                self._write_summary()
 
     def _note_postgres(self) -> None:
         """The embedded PostgreSQL outlives a killed engine, so the lab has to know it by itself."""
