@@ -10,7 +10,7 @@ import trio.testing
 
 from actors.kernel import Actor, Context, Directory, Ports, Ref, codec_carrier
 from supervisors.observe import Observed
-from supervisors.spec import Backoff, ChildSpec, Restart, Strategy, SupervisorSpec
+from supervisors.spec import Backoff, ChildSpec, CrowdSpec, Restart, Strategy, SupervisorSpec
 from supervisors.supervisor import Tree, running
 from tests.actors.kernel.players import Player
 
@@ -70,7 +70,7 @@ async def playing(stage: Stage, spec: SupervisorSpec, *, seed: int = 1) -> Async
 
 def troupe(
     stage: Stage,
-    *children: ChildSpec,
+    *children: ChildSpec | SupervisorSpec | CrowdSpec,
     strategy: Strategy = Strategy.ONE_FOR_ONE,
     restarts_max: int = 3,
     window_seconds: float = 5.0,

@@ -150,6 +150,7 @@ async def test_a_branch_fails_to_its_parent_which_restarts_it_with_refs_and_queu
         b.tell(Say(text="unread"))
         answer = await b.ask(Say(text="hello"), timeout_seconds=5)
         assert answer == Say(text="hello, heard")
+        await settle()
         assert here.take() == ["a: down", "b: worked 1 s", "b: down", "a: up 2", "b: up 2", "b: unread", "b: hello"]
         assert here.take_told()[5:] == [
             *("started root 1", "crashed root/branch/a 1", "escalated root/branch 1", "stopped root/branch/b 1"),

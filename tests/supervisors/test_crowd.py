@@ -95,6 +95,7 @@ async def test_or_the_whole_crowd_fails_and_comes_back_with_refs_and_queues_inta
         good.tell(Say(text="unread"))
         assert await good.ask(Say(text="hello"), timeout_seconds=5) == Say(text="hello, heard")
         assert await bad.ask(Say(text="hello"), timeout_seconds=5) == Say(text="hello, heard")
+        await settle()
         told = here.take_told()
         assert told[2:6] == [
             *("crashed root/vms/bad 1", "gave_up root/vms/bad 1", "escalated root/vms 1", "stopped root/vms/good 1"),

@@ -12,11 +12,11 @@ import structlog
 import trio
 from trio.testing import MockClock
 
-from actors.kernel import Directory, Ports, codec_carrier
+from actors.kernel import ActorCrashed, ActorGone, Directory, Ports, Ref, codec_carrier
 from supervisors.observe import Kind, Observed, log_observed
-from supervisors.spec import ChildSpec, CrowdSpec, Strategy, SupervisorSpec
+from supervisors.spec import Backoff, ChildSpec, CrowdSpec, Strategy, SupervisorSpec
 from supervisors.supervisor import run, running
-from tests.actors.kernel.players import Boom, Crash, Player, Say, Work
+from tests.actors.kernel.players import Boom, Crash, Leave, Player, Say, Work
 from tests.supervisors.playbook import Stage, playing, settle, stage, troupe
 
 
@@ -156,6 +156,39 @@ def test_the_same_seed_plays_the_same_piece_in_any_process() -> None:
     assert int(first.split()[0]) > 400
     assert play(8841, "2") == first
     assert play(8842, "1") != first
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_question_is_answered_or_its_asker_told_whatever_crashes(seed: int) -> None:
+    here = stage()
+    quick = Backoff(max_seconds=0.5)  # or a queue full of crashes takes longer than any deadline
+    vms = CrowdSpec("vms", lambda context, key: Player(context, here.script, key), restarts_max=2, window_seconds=1)
+    branch = SupervisorSpec("branch", Strategy.ONE_FOR_ALL, tuple(here.child(name) for name in "abc"), 2, 1, quick)
+    spec = SupervisorSpec("root", Strategy.REST_FOR_ONE, (here.child("first"), branch, vms), 10_000, 5, quick)
+    ports = Ports.seeded(seed)
+    outcomes: list[str] = []
+
+    async def ask(ref: Ref) -> None:
+        message = ports.random.choice((Crash(), Say(text="hi"), Say(text="hi"), Work(seconds=0.2), Leave()))
+        try:
+            await ref.ask(message, timeout_seconds=500)
+            outcomes.append("answered")
+        except (ActorCrashed, ActorGone) as told:
+            outcomes.append(type(told).__name__)
+
+    async def play() -> None:
+        async with running(spec, ports, here.directory, carrier=codec_carrier, observer=here.observe):
+            async with trio.open_nursery() as nursery:
+                for _ in range(300):
+                    key = str(ports.random.randrange(5))
+                    address = ports.random.choice(("root/first", "root/branch/a", "root/branch/c", ""))
+                    nursery.start_soon(ask, here.ref(address) if address else vms.handle.ensure(key))
+                    await trio.sleep(ports.random.uniform(0, 0.1))
+
+    trio.run(play, clock=MockClock(autojump_threshold=0))
+    assert len(outcomes) == 300
+    assert len(here.directory) == 0
+    assert {"answered", "ActorCrashed"} <= set(outcomes)
 
 
 async def test_a_directory_is_empty_when_its_tree_has_ended(autojump_clock: MockClock) -> None:
