@@ -31,10 +31,13 @@ from gateway.rest.asgi import Receive, RestApp, Scope, Send
 from gateway.rest.collections import Collections
 from gateway.rest.commands import Commands
 from gateway.rest.entry import EntryPoint
-from gateway.rest.exchange import split_base
+from gateway.rest.exchange import Exchange, Reply, split_base
 from gateway.rest.members import Members
 from gateway.rest.mutations import Mutations
-from gateway.rest.resources import Resources
+from gateway.rest.openapi import openapi
+from gateway.rest.render import JSON_TYPE, json_bytes
+from gateway.rest.resources import Describe, Resources
+from gateway.rest.rsdl import rsdl, schema
 from gateway.rest.write import Writer
 from gateway.search.evaluate import Search
 
@@ -97,20 +100,27 @@ def build(config: GatewayConfig, engine: EnginePort, outside: Outside) -> Gatewa
         collections,
         Mutations(commands, collections, writer),
         Members(model, writer, collections, commands),
-        {},
+        {"rsdl": rsdl, "schema": schema, "openapi.json": _describe_openapi(config.version)},
     )
     others = Starlette(
         routes=[
             *sso_routes(gate),
             *websocket_routes(gate, hub, engine, log),
-            *_plain_routes(engine, model, metrics),
+            *_plain_routes(config.version, engine, model, metrics),
         ]
     )
     app = GatewayApp(RestApp(gate, resources, model, metrics, log), others)
     return Gateway(app, Feed(engine, model, hub, log), hub, gate, model, log)
 
 
-def _plain_routes(engine: EnginePort, model: ReadModel, metrics: Metrics) -> list[Route]:
+def _describe_openapi(version: str) -> Describe:
+    async def describe(_: Exchange) -> Reply:
+        return Reply(200, json_bytes(openapi(version)), JSON_TYPE)
+
+    return describe
+
+
+def _plain_routes(version: str, engine: EnginePort, model: ReadModel, metrics: Metrics) -> list[Route]:
     async def live(_: Request) -> Response:
         return PlainTextResponse("live\n")
 
@@ -124,7 +134,11 @@ def _plain_routes(engine: EnginePort, model: ReadModel, metrics: Metrics) -> lis
     async def health(_: Request) -> Response:
         return PlainTextResponse("DB Up!Welcome to Health Status!\n" if model.loaded else "not ready\n")
 
+    async def description(_: Request) -> Response:
+        return JSONResponse(openapi(version))
+
     return [
+        Route("/openapi.json", description),
         Route("/health/live", live),
         Route("/health/ready", ready),
         Route("/metrics", figures),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import operator
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -29,6 +30,7 @@ class Record:
     version: int
     document: Any
     sequence: int = 0
+    ordinal: int = 0  # stays with the id: lists keep their order
     xml: bytes | None = None
     json: bytes | None = None
     live_json: bytes | None = None
@@ -48,6 +50,7 @@ class ReadModel:
         self._events: deque[Record] = deque(maxlen=events_kept_max)
         self._waiting: list[tuple[int, int, trio.Event]] = []
         self._tickets = itertools.count()
+        self._ordinals = itertools.count()
         self.host_samples: dict[str, HostSamples] = {}
         self.vm_samples: dict[str, VmSample] = {}
 
@@ -80,12 +83,12 @@ class ReadModel:
 
     def named_any_case(self, kind: str, name: str) -> list[Record]:
         ids = self._names[kind].get(name.casefold(), ())
-        return [self._kinds[kind][id] for id in ids]
+        return sorted((self._kinds[kind][id] for id in ids), key=_ordinal)
 
     def referring(self, kind: str, attribute: str, target_id: str) -> list[Record]:
         """Records of `kind` whose reference `attribute` holds `target_id`."""
         ids = self._references[kind, attribute].get(target_id, ())
-        return [self._kinds[kind][id] for id in ids]
+        return sorted((self._kinds[kind][id] for id in ids), key=_ordinal)
 
     # Feeding
 
@@ -144,7 +147,8 @@ class ReadModel:
     def _put(self, entity: Entity, sequence: int) -> None:
         records = self._kinds.setdefault(entity.kind, {})
         old = records.get(entity.id)
-        new = Record(entity.kind, entity.id, entity.version, entity.document, sequence)
+        ordinal = old.ordinal if old is not None else next(self._ordinals)
+        new = Record(entity.kind, entity.id, entity.version, entity.document, sequence, ordinal)
         if old is not None:
             self._unindex(old)
         records[entity.id] = new
@@ -177,6 +181,9 @@ class ReadModel:
             _discard(self._names[record.kind], name.casefold(), record.id)
         for attribute, target in _references_of(record.document):
             _discard(self._references[record.kind, attribute], target, record.id)
+
+
+_ordinal = operator.attrgetter("ordinal")
 
 
 def id_of(change: Change) -> str:

@@ -20,6 +20,7 @@ from hypercorn.utils import wrap_app
 from gateway.app import Gateway, build
 from gateway.config import GatewayConfig, Outside, Serving
 from gateway.engine_client import EnginePort
+from gateway.live.trio_socket import LivePort
 from protocol import limits
 
 _backlog: Final = 1_024
@@ -67,7 +68,7 @@ async def serve(
         async with trio.open_nursery() as nursery:
             for sock in sockets:
                 await nursery.start(_serve_http, gateway, config, sock, context)
-            live_port = None
+            live_port = await _start_live_port(nursery, gateway, config, engine)
             task_status.started(Serving(port=sockets[0].getsockname()[1], live_port=live_port))
             await trio.sleep_forever()
         feeding.cancel_scope.cancel()
@@ -146,6 +147,34 @@ async def _serve_http(
     )
 
 
+async def _start_live_port(
+    nursery: trio.Nursery, gateway: Gateway, config: GatewayConfig, engine: EnginePort
+) -> int | None:
+    """The port it listens on, None when there is none."""
+    if config.live_port is None:
+        return None
+    sock = listen(config.hosts[0], config.live_port, config.send_timeout_seconds)
+    context = tls_context(config, ("http/1.1",))
+    port = LivePort(gateway.gate, gateway.hub, engine, context, config.tls_handshake_timeout_seconds)
+    connections = Connections()
+
+    async def connection(stream: trio.SocketStream) -> None:
+        connections.add(stream)
+        try:
+            await port.connection(stream)
+        finally:
+            connections.remove(stream)
+
+    async def terminate() -> None:
+        gateway.hub.close()
+
+    listener = trio.SocketListener(trio.socket.from_stdlib_socket(sock))
+    await nursery.start(
+        accept_until_cancelled, listener, connection, connections, terminate, config.shutdown_timeout_seconds
+    )
+    return int(sock.getsockname()[1])
+
+
 async def accept_until_cancelled(
     listener: trio.SocketListener,
     connection: Callable[[trio.SocketStream], Awaitable[None]],
@@ -181,7 +210,7 @@ async def _hold_connections(
             task_status.started(handlers)
             await stop.wait()
             deadline = trio.current_time() + timeout_seconds
-            while connections and trio.current_time() < deadline:
+            while connections and trio.current_time() < deadline:  # noqa: ASYNC110 - both may end it
                 await trio.sleep(_poll_seconds)
             handlers.cancel_scope.cancel()
             with trio.CancelScope(shield=True):

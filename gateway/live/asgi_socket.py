@@ -29,7 +29,7 @@ def websocket_routes(gate: Gate, hub: Hub, engine: EnginePort, log: Callable[[st
         await websocket.accept()
         try:
             caller, asked = await _begin(gate, websocket)
-            subscriber = hub.subscriber(asked, "json", lambda: _still_allowed(gate, caller))
+            subscriber = hub.subscriber(asked, "json", lambda: still_allowed(gate, caller))
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_drain, websocket, nursery.cancel_scope)
                 await subscriber.run(lambda data: websocket.send({"type": "websocket.send", "text": data.decode()}))
@@ -38,7 +38,7 @@ def websocket_routes(gate: Gate, hub: Hub, engine: EnginePort, log: Callable[[st
         except* WebSocketDisconnect:
             pass
         except* CorralError as group:
-            refusal = _first(group)
+            refusal = first_refusal(group)
             await _refuse(websocket, hub.encoder.word(LiveError(refusal=refusal), "json"), refusal)
 
     async def console(websocket: WebSocket) -> None:
@@ -52,20 +52,21 @@ def websocket_routes(gate: Gate, hub: Hub, engine: EnginePort, log: Callable[[st
                 stream,
                 lambda: _receive_bytes(websocket),
                 lambda data: websocket.send({"type": "websocket.send", "bytes": data}),
-                lambda: _still_allowed(gate, caller),
+                lambda: still_allowed(gate, caller),
             )
             await websocket.close(1000)
         except* WebSocketDisconnect:
             pass
         except* CorralError as group:
-            refusal = _first(group)
+            refusal = first_refusal(group)
             body = json_bytes({"op": "error", "reason": refusal.reason, "remedy": refusal.remedy, "code": refusal.code})
             await _refuse(websocket, body, refusal)
 
     return [WebSocketRoute("/ws", live), WebSocketRoute("/ws/console/{vm_id}", console)]
 
 
-def _first(group: BaseException) -> Refusal:
+def first_refusal(group: BaseException) -> Refusal:
+    """The refusal inside an exception group."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
@@ -81,7 +82,8 @@ async def _refuse(websocket: WebSocket, body: bytes, refusal: Refusal) -> None:
         pass
 
 
-def _still_allowed(gate: Gate, caller: Caller) -> bool:
+def still_allowed(gate: Gate, caller: Caller) -> bool:
+    """Whether the session that opened a connection still stands."""
     if not caller.token:
         return True
     try:

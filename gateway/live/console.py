@@ -46,7 +46,7 @@ async def bridge(
         nursery.cancel_scope.cancel()
 
     async def watch() -> None:
-        while still_allowed():
+        while still_allowed():  # noqa: ASYNC110 - a session ends by the clock, nobody tells
             await trio.sleep(_check_seconds)
         raise Unauthenticated("The session has ended.", remedy="Log in again.")
 

@@ -60,7 +60,8 @@ class Mutations:
         accepted = await self._commands.act(exchange, action, id)
         plain = done(accepted)
         if action.result and accepted.result is not None:
-            plain[action.result] = self._writer.document(accepted.result, Place())
+            result = getattr(accepted.result, action.result, accepted.result)
+            plain[action.result] = self._writer.document(result, Place())
         return exchange.reply(200, "action", plain)
 
     def _after(self, resource: Resource, id: str, accepted: Accepted) -> Plain:

@@ -142,9 +142,7 @@ class FakeEngine:
     def _journal(self, kind: str, id: str, version: int, tag: str, document: Any) -> None:
         self.sequence += 1
         at = START + datetime.timedelta(seconds=self.sequence)
-        change = Change(
-            sequence=self.sequence, kind=kind, id=id, version=version, tag=tag, at=at, document=document
-        )
+        change = Change(sequence=self.sequence, kind=kind, id=id, version=version, tag=tag, at=at, document=document)
         self.changes.append(change)
         self._publish(change)
 
@@ -192,7 +190,11 @@ class FakeEngine:
         name = getattr(document, "name", None)
         if any(k == kind and e.document.name == name for (k, _), e in self.entities.items() if name and kind != "disk"):
             return Refusal(
-                code="name_taken", status=409, reason=f"The name {name!r} is taken.", remedy="Choose another.", field="name"
+                code="name_taken",
+                status=409,
+                reason=f"The name {name!r} is taken.",
+                remedy="Choose another.",
+                field="name",
             )
         document = attrs.evolve(document, id=self.new_id())
         job_id = ""
@@ -258,9 +260,7 @@ class FakeEngine:
         match command:
             case vm.StartVm():
                 if target.status == "up":
-                    return Refusal(
-                        code="not_legal", reason="The VM is up.", remedy="Nothing to do.", entity=command.id
-                    )
+                    return Refusal(code="not_legal", reason="The VM is up.", remedy="Nothing to do.", entity=command.id)
                 target = attrs.evolve(target, status="up", host=Ref(id=named_id("host-0")), start_time=START)
             case vm.StopVm() | vm.ShutdownVm():
                 target = attrs.evolve(target, status="down", host=None, stop_reason=command.reason or None)
@@ -318,7 +318,18 @@ def small_engine(*, vms: int = 3, hosts: int = 2) -> FakeEngine:
     engine.put("storage_domain", storage_domain)
     disk_id = named_id("tiny-disk")
     domains = (Ref(id=storage_domain.id),)
-    engine.put("disk", Disk(id=disk_id, name="tiny", alias="tiny", status="ok", format="cow", provisioned_size=10**8, storage_domains=domains))
+    engine.put(
+        "disk",
+        Disk(
+            id=disk_id,
+            name="tiny",
+            alias="tiny",
+            status="ok",
+            format="cow",
+            provisioned_size=10**8,
+            storage_domains=domains,
+        ),
+    )
     attachment = DiskAttachment(id=disk_id, disk=Disk(id=disk_id), bootable=True, interface="virtio", active=True)
     blank = "00000000-0000-0000-0000-000000000000"
     engine.put("template", Template(id=blank, name="Blank", memory=1024**3, status="ok"))
@@ -367,5 +378,3 @@ def samples_of(engine: FakeEngine, host_number: int = 0, vm_numbers: Sequence[in
         host_id=named_id(f"host-{host_number}"), at=START, cpu_percent=30.0, memory_used_bytes=16 * 1024**3,
         memory_free_bytes=48 * 1024**3, load_average=0.5, vms=vms,
     )  # fmt: skip
-
-
