@@ -1,0 +1,86 @@
+"""Runs benchmarks by name and prints their table: `python -m bench [NAME ...] [--full]`.
+
+It must not know any benchmark: they are found by their file names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import pkgutil
+import re
+import sys
+from collections.abc import Iterator
+
+import bench
+from bench import Row
+
+_file_name = re.compile(r"p(\d+)_(\w+)")
+
+
+def found() -> list[str]:
+    """The modules that hold benchmarks, by number."""
+    return sorted(module.name for module in pkgutil.iter_modules(bench.__path__) if _file_name.fullmatch(module.name))
+
+
+def chosen(names: list[str]) -> list[str]:
+    """The modules meant by `names`: `p1`, `1`, `ask` or `p01_ask`. All for none; raises `SystemExit` for a stranger."""
+    modules: list[str] = []
+    for name in names:
+        matching = [module for module in found() if _means(name, module)]
+        if not matching:
+            raise SystemExit(f"no benchmark {name!r}; there are {', '.join(found())}")
+        modules += [module for module in matching if module not in modules]
+    return modules or found()
+
+
+def _means(name: str, module: str) -> bool:
+    split = _file_name.fullmatch(module)
+    assert split is not None
+    number = re.fullmatch(r"p?0*(\d+)", name.lower())
+    if number is not None:
+        return int(number[1]) == int(split[1])
+    return name.lower() in (module, split[2])
+
+
+def figure(value: float | None) -> str:
+    """A number in at most five characters or so."""
+    if value is None:
+        return "-"
+    if abs(value) >= 10_000:
+        return f"{value / 1000:,.0f}k"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def lines(row: Row) -> Iterator[str]:
+    """A row as text, its growth below it."""
+    ratio = "-" if row.ratio is None else f"{row.ratio:.2f}x"
+    met = "met" if row.is_met else "MISSED"
+    yield (
+        f"{row.id:<5} {row.what:<58} {figure(row.floor):>8} {figure(row.ours):>8} {row.unit:<8} {ratio:>7}  "
+        f"{row.goal:<22} {met}"
+    )
+    if row.growth:
+        parts = [f"{g.times}x {figure(g.floor)} -> {figure(g.ours)}" for g in row.growth]
+        yield f"      growth, floor -> ours: {',  '.join(parts)}"
+
+
+def main() -> int:
+    """Returns 0 whatever the figures say: a slow machine is no failure; what a reader makes of them is."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Ratios against a bare floor, measured here.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="p1, ask or p01_ask; all when none is given")
+    parser.add_argument("--full", action="store_true", help="more rounds and larger sizes")
+    arguments = parser.parse_args()
+    modules = chosen(arguments.names)
+    head = f"{'id':<5} {'what':<58} {'floor':>8} {'ours':>8} {'unit':<8} {'ratio':>7}  {'goal':<22} verdict"
+    print(f"{head}\n{'-' * len(head)}")
+    for name in modules:
+        result = importlib.import_module(f"bench.{name}").run(arguments.full)
+        for row in result if isinstance(result, list) else [result]:
+            for line in lines(row):
+                print(line, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
