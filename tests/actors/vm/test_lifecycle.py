@@ -1,0 +1,230 @@
+"""A VM's life as transcripts: start, power, crash, silence, reconciliation."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors.entity.messages import TimerFired
+from actors.host.signals import DomainSeen, HostConfirmedDown, HostLost, HostReturned
+from actors.placement.messages import Placed
+from actors.vm.resend import resend
+from protocol.commands import vm as commands
+from protocol.engine_messages import Accepted
+from protocol.errors import Refusal
+from protocol.model.vm import Boot, OperatingSystem, Vm
+from protocol.node_messages import (
+    DestroyDomain,
+    DomainStatus,
+    Done,
+    GuestReport,
+    GuestSilent,
+    RestoreDomain,
+    SaveDomain,
+    ShutdownDomain,
+    StartDomain,
+    StopReason,
+)
+from tests.actors.vm.lives import added, booting, launching, up
+from tests.actors.vm.playbook import HOST, NOW, VM, domain, started
+
+
+def test_start_places_first_then_is_durable_then_reaches_the_node() -> None:
+    play = added().command(commands.StartVm(id=VM))
+    assert play.happened == []
+    assert play.said.reply is None, "nobody is told yes before a host is found"
+    play.answer(Placed(host_id=HOST))
+    assert play.happened == ["VmStartRequested"]
+    assert play.status == "wait_for_launch"
+    assert isinstance(play.said.reply, Accepted)
+    assert isinstance(play.sent[0], StartDomain)
+    assert play.sent[0].spec.nics[0].bridge == "ovirtmgmt"
+
+
+def test_no_host_fits_is_the_answer_and_changes_nothing() -> None:
+    refusal = Refusal(code="no_host_fits", reason="No host fits.", reasons=("one: too little memory",))
+    play = added().command(commands.StartVm(id=VM)).answer(refusal)
+    assert play.said.reply == refusal
+    assert play.happened == []
+    assert play.status == "down"
+
+
+def test_up_when_the_guest_answers() -> None:
+    play = booting()
+    assert play.status == "powering_up"
+    play.when(GuestReport(vm_id=VM, fqdn="web.lab"))
+    assert play.happened == ["VmGuestReported", "VmGuestUp"]
+    assert play.status == "up"
+
+
+def test_up_when_a_guest_without_agent_had_its_time() -> None:
+    assert booting().when(TimerFired(name="guest_up", generation=1)).status == "up"
+
+
+def test_start_that_fails_says_why() -> None:
+    play = launching().node_done(Refusal(code="host_failed", reason="QEMU died."))
+    assert play.happened == ["VmStartFailed"]
+    assert play.status == "down"
+    assert play.state is not None
+    assert play.state.stop_reason == "QEMU died."
+    assert play.state.operation is None
+
+
+def test_qemu_that_dies_before_the_outcome_came() -> None:
+    play = launching()
+    assert play.state is not None
+    gone = domain(DomainStatus.ABSENT, play.state.start_step_id)
+    play.when(DomainSeen(host_id=HOST, domain=gone, stopped=StopReason.CRASHED, detail="bad disk"))
+    assert play.happened == ["VmStartFailed"]
+    step = "vm/x:late:0"
+    play.node_done(started(), step)
+    assert play.happened == [], "the late outcome changes nothing"
+
+
+def test_a_second_start_is_refused_while_the_first_is_under_way() -> None:
+    play = launching().command(commands.StartVm(id=VM))
+    assert isinstance(play.said.reply, Refusal)
+    assert play.said.reply.code == "busy"
+
+
+def test_run_once_overrides_for_this_run_only() -> None:
+    wanted = commands.StartVm(id=VM, vm=Vm(os=OperatingSystem(boot=Boot(devices=("network", "hd")))))
+    play = added().command(wanted).answer(Placed(host_id=HOST))
+    assert play.sent[0].spec.nics[0].boot_order == 1
+    assert play.sent[0].spec.run_once
+    assert play.state is not None
+    assert play.state.run_once
+    assert play.state.vm.os is not None
+    assert play.state.vm.os.boot == Boot(devices=("hd",))
+
+
+def test_shutdown_waits_for_the_guest_and_ends_when_qemu_is_gone() -> None:
+    play = up().command(commands.ShutdownVm(id=VM, reason="night"))
+    assert play.status == "powering_down"
+    assert isinstance(play.sent[0], ShutdownDomain)
+    play.node_done(Done())
+    assert play.status == "powering_down"
+    play.when(DomainSeen(host_id=HOST, domain=domain(DomainStatus.ABSENT), stopped=StopReason.SHUTDOWN))
+    assert play.status == "down"
+    assert play.state is not None
+    assert play.state.operation is None
+    assert play.state.stop_reason == "night"
+
+
+def test_shutdown_that_the_guest_ignores_leaves_it_up() -> None:
+    play = up().command(commands.ShutdownVm(id=VM)).node_done(Done()).when(TimerFired(name="shutdown", generation=1))
+    assert play.happened == ["VmShutdownIgnored"]
+    assert play.status == "up"
+
+
+def test_stop_supersedes_a_running_shutdown() -> None:
+    play = up().command(commands.ShutdownVm(id=VM)).command(commands.StopVm(id=VM))
+    assert isinstance(play.sent[0], DestroyDomain)
+    play.node_done(Done())
+    assert play.status == "down"
+
+
+def test_stop_during_launch_ends_whatever_started() -> None:
+    play = launching().command(commands.StopVm(id=VM))
+    assert play.status == "powering_down"
+    play.node_done(Done())
+    assert play.status == "down"
+
+
+def test_suspend_and_start_again_restores() -> None:
+    play = up().command(commands.SuspendVm(id=VM))
+    assert play.status == "saving_state"
+    assert isinstance(play.sent[0], SaveDomain)
+    play.node_done(Done())
+    assert play.status == "suspended"
+    play.command(commands.StartVm(id=VM)).answer(Placed(host_id=HOST))
+    assert play.status == "restoring_state"
+    assert isinstance(play.sent[0], RestoreDomain)
+    play.node_done(started())
+    assert play.status == "up"
+
+
+def test_failed_restore_stays_suspended() -> None:
+    play = up().command(commands.SuspendVm(id=VM)).node_done(Done())
+    play.command(commands.StartVm(id=VM)).answer(Placed(host_id=HOST)).node_done(Refusal(code="host_failed", reason="x"))
+    assert play.status == "suspended"
+
+
+def test_stop_of_a_suspended_vm_discards_its_memory() -> None:
+    play = up().command(commands.SuspendVm(id=VM)).node_done(Done()).command(commands.StopVm(id=VM)).node_done(Done())
+    assert play.status == "down"
+
+
+@pytest.mark.parametrize("command", [commands.RebootVm, commands.ResetVm])
+def test_reboot_and_reset_boot_again(command: type) -> None:
+    play = up().command(command(id=VM))
+    assert play.status == "reboot_in_progress"
+    play.node_done(Done())
+    assert play.status == "powering_up"
+
+
+def test_pause_and_start_resumes() -> None:
+    play = up().command(commands.PauseVm(id=VM)).node_done(Done())
+    assert play.status == "paused"
+    play.command(commands.StartVm(id=VM)).node_done(Done())
+    assert play.status == "up"
+
+
+def test_qemu_killed_is_down_with_the_reason() -> None:
+    play = up().when(
+        DomainSeen(host_id=HOST, domain=domain(DomainStatus.ABSENT), stopped=StopReason.CRASHED, detail="signal 9")
+    )
+    assert play.status == "down"
+    assert play.state is not None
+    assert "signal 9" in play.state.stop_reason
+    assert play.state.desired == "down"
+
+
+def test_silence_is_unknown_never_down_and_found_again() -> None:
+    play = up().when(HostLost(host_id=HOST))
+    assert play.status == "unknown"
+    play.when(HostReturned(host_id=HOST, domain=domain()))
+    assert play.happened == ["VmFound"]
+    assert play.status == "up"
+
+
+def test_found_gone_after_silence() -> None:
+    assert up().when(HostLost(host_id=HOST)).when(HostReturned(host_id=HOST)).status == "down"
+
+
+def test_confirmed_reboot_of_the_host_ends_the_vm() -> None:
+    assert up().when(HostLost(host_id=HOST)).when(HostConfirmedDown(host_id=HOST)).status == "down"
+
+
+def test_the_same_step_is_sent_again_when_the_host_returns() -> None:
+    play = launching()
+    first = play.steps_sent
+    play.when(HostReturned(host_id=HOST))
+    assert play.steps_sent == first
+    assert play.happened == []
+    assert play.state is not None
+    assert [e.message.step_id for e in resend(play.state).effects] == first  # type: ignore[union-attr]
+
+
+def test_a_stray_qemu_of_a_vm_that_is_down_is_ended() -> None:
+    play = added().when(DomainSeen(host_id="elsewhere", domain=domain(step="vm/x:old:0")))
+    assert isinstance(play.sent[0], DestroyDomain)
+    assert play.status == "down"
+
+
+def test_an_io_error_pauses_and_is_said() -> None:
+    play = up().when(DomainSeen(host_id=HOST, domain=domain(DomainStatus.PAUSED, reason="io_error")))
+    assert play.status == "paused"
+    assert play.said.audit[0].severity == "warning"
+
+
+def test_silent_agent_takes_back_what_it_said() -> None:
+    play = up().when(GuestSilent(vm_id=VM, since=NOW))
+    assert play.state is not None
+    assert play.state.guest is None
+    assert play.state.guest_silent_since == NOW
+    play.when(GuestReport(vm_id=VM, fqdn="web.lab"))
+    assert play.state.guest_silent_since is None
+
+
+def test_the_same_report_is_not_journaled_twice() -> None:
+    assert up().when(GuestReport(vm_id=VM, fqdn="web.lab", memory_available_bytes=7)).happened == []
