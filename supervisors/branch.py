@@ -11,62 +11,21 @@ from collections.abc import Callable, Iterator
 import attrs
 import trio
 
-from actors.kernel.actor import Actor, Context
 from actors.kernel.life import End, How
-from supervisors.budget import Budget, Streak
+from supervisors.budget import Budget
 from supervisors.crowd import Crowd
 from supervisors.failures import Escalated, StartFailed
 from supervisors.grounds import Grounds
 from supervisors.observe import Kind
+from supervisors.seat import PlainSlot, Seat
 from supervisors.slot import ActorSlot, Child, kill_child, report_end, report_start, stop_child
-from supervisors.spec import ActorFactory, AsyncTask, ChildSpec, CrowdSpec, SupervisorSpec
+from supervisors.spec import ChildSpec, CrowdSpec, SupervisorSpec
 from supervisors.strategy import Restart, affected, wants_restart
-
-
-class _PlainSlot(ActorSlot):
-    """The place of a child that has a spec of its own."""
-
-    __slots__ = ("_factory",)
-
-    def __init__(self, spec: ChildSpec, factory: ActorFactory | AsyncTask, address: str, grounds: Grounds) -> None:
-        super().__init__(
-            address,
-            grounds,
-            messages_max=spec.mailbox_messages_max,
-            start_seconds=spec.start_seconds,
-            stop_seconds=spec.stop_seconds,
-        )
-        self._factory = factory
-
-    def make(self, context: Context) -> Actor:
-        return self._factory(context)
-
-
-class _Seat:
-    """A child and what its supervisor remembers of it."""
-
-    def __init__(self, spec: ChildSpec, child: Child, calm_seconds: float) -> None:
-        self.spec = spec
-        self.child = child
-        is_branch = isinstance(child, Supervisor | Crowd)
-        # A branch ends when its children have, each within its own deadline.
-        self.stop_seconds = math.inf if is_branch else spec.stop_seconds
-        self.start_seconds = math.inf if is_branch else spec.start_seconds
-        self.streak = Streak(calm_seconds)
-        self.run_number = 0
-        self.started_at = 0.0
-        self.is_running = False
-        self.is_stopping = False
-        self.came_up = False
-        self.error: BaseException | None = None
-        self.decided = trio.Event()  # came up, or ended before
-        self.ended = trio.Event()
-        self.due = 0  # the ticket of the restart that it waits for
 
 
 @attrs.frozen
 class _Ended:
-    seat: _Seat
+    seat: Seat
     run_number: int
     end: End
 
@@ -84,12 +43,12 @@ class Supervisor:
         self.address = address
         self.incarnation = 0
         self._grounds = grounds
-        self._seats = [_Seat(child, self._child(child), spec.window_seconds) for child in spec.children]
+        self._seats = [Seat(child, self._child(child), spec.window_seconds) for child in spec.children]
         self._budget = Budget(spec.restarts_max, spec.window_seconds)
         self._send, self._news = trio.open_memory_channel[_Ended | _Due | None](math.inf)
         self._scope = trio.CancelScope()
         self._naps: list[trio.CancelScope] = []
-        self._starting: _Seat | None = None
+        self._starting: Seat | None = None
         self._stop_requested = False
         self._tickets = 0
 
@@ -100,7 +59,7 @@ class Supervisor:
             return Supervisor(factory, spec.address or path, self._grounds)
         if isinstance(factory, CrowdSpec):
             return Crowd(factory, spec.address or factory.address or path, self._grounds)
-        return _PlainSlot(spec, factory, spec.address or path, self._grounds)
+        return PlainSlot(spec, factory, spec.address or path, self._grounds)
 
     def slots(self) -> Iterator[ActorSlot]:
         """The actors of this branch, in start order."""
@@ -169,7 +128,7 @@ class Supervisor:
         async for news in self._news:
             if self._stop_requested:
                 return None
-            failed: _Seat | None = None
+            failed: Seat | None = None
             if isinstance(news, _Due):
                 failed = await self._start_due(news.ticket)
             elif isinstance(news, _Ended):
@@ -183,7 +142,7 @@ class Supervisor:
                 failed = await self._restart_with(failed)
         return None
 
-    def _look_after(self, news: _Ended) -> _Seat | None:
+    def _look_after(self, news: _Ended) -> Seat | None:
         """The seat to restart, if this end asks for it. One that waits for a restart already is not counted twice."""
         seat = news.seat
         if news.run_number != seat.run_number or seat.due:
@@ -193,7 +152,7 @@ class Supervisor:
         seat.child.close()
         return None
 
-    async def _restart_with(self, failed: _Seat) -> _Seat | None:
+    async def _restart_with(self, failed: Seat) -> Seat | None:
         """Takes down who goes down with it and lets them come back, now or later. Returns who failed to."""
         positions = affected(self.spec.strategy, self._seats.index(failed), len(self._seats))
         self._tickets += 1
@@ -218,7 +177,7 @@ class Supervisor:
             self._send.send_nowait(_Due(ticket))
         self._naps.remove(nap)
 
-    async def _start_due(self, ticket: int) -> _Seat | None:
+    async def _start_due(self, ticket: int) -> Seat | None:
         """Starts who holds the ticket, in order. A later crash of an elder sibling has taken the ticket away."""
         for seat in self._seats:
             if self._stop_requested:
@@ -229,7 +188,7 @@ class Supervisor:
 
     # -- one child
 
-    async def _start(self, seat: _Seat) -> bool:
+    async def _start(self, seat: Seat) -> bool:
         """Starts a child and waits until it has come up; False when it has not."""
         seat.due = 0
         seat.run_number += 1
@@ -252,7 +211,7 @@ class Supervisor:
                 self._leave_behind(seat)
         return seat.came_up
 
-    async def _sit(self, seat: _Seat, run_number: int) -> None:
+    async def _sit(self, seat: Seat, run_number: int) -> None:
         """The task of one run of a child."""
 
         def came_up() -> None:
@@ -275,7 +234,7 @@ class Supervisor:
         if seat.came_up and not seat.is_stopping:
             self._send.send_nowait(_Ended(seat, run_number, end))
 
-    async def _stop(self, seat: _Seat) -> None:
+    async def _stop(self, seat: Seat) -> None:
         seat.due = 0
         if not seat.is_running:
             return
@@ -283,7 +242,7 @@ class Supervisor:
         if not await stop_child(self._grounds, seat.child, seat.ended, seat.stop_seconds):
             self._leave_behind(seat)
 
-    def _leave_behind(self, seat: _Seat) -> None:
+    def _leave_behind(self, seat: Seat) -> None:
         """Forgets a run that does not end; it is fenced by its number, and its task stays until the tree ends."""
         seat.run_number += 1
         seat.is_running = False

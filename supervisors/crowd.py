@@ -9,68 +9,19 @@ from collections.abc import Callable, Iterator
 
 import trio
 
-from actors.kernel.actor import Actor, Context
 from actors.kernel.life import End, How
 from actors.kernel.ref import Ref
-from supervisors.budget import Budget, Streak
+from supervisors.budget import Budget
 from supervisors.failures import Escalated
 from supervisors.grounds import Grounds, kill_grace_seconds
 from supervisors.handle import CrowdHandle
+from supervisors.member import Member
 from supervisors.observe import Kind
-from supervisors.slot import ActorSlot, report_end, report_start, stop_child
+from supervisors.slot import ActorSlot, report_end, stop_child
 from supervisors.spec import CrowdSpec
 from supervisors.strategy import wants_restart
 
 __all__ = ["Crowd", "CrowdHandle"]
-
-
-class _Member(ActorSlot):
-    """The place of one child of a crowd. What only a crashed or stopping child needs is made then."""
-
-    __slots__ = (
-        "budget",
-        "crowd",
-        "ended",
-        "is_running",
-        "is_stopping",
-        "is_wanted",
-        "key",
-        "nap",
-        "run_number",
-        "streak",
-    )
-
-    def __init__(self, crowd: Crowd, key: str, grounds: Grounds) -> None:
-        spec = crowd.spec
-        super().__init__(
-            f"{crowd.address}/{key}",
-            grounds,
-            messages_max=spec.mailbox_messages_max,
-            start_seconds=spec.start_seconds,
-            stop_seconds=spec.stop_seconds,
-        )
-        self.crowd = crowd
-        self.key = key
-        self.run_number = 0
-        self.is_running = False
-        self.is_stopping = False
-        self.is_wanted = False  # asked for while it stops
-        self.budget: Budget | None = None
-        self.streak: Streak | None = None
-        self.nap: trio.CancelScope | None = None
-        self.ended: trio.Event | None = None
-
-    def make(self, context: Context) -> Actor:
-        return self.crowd.spec.factory(context, self.key)
-
-    def came_up(self) -> None:
-        report_start(self._grounds, self)
-
-    def request_stop(self) -> None:
-        self.is_stopping = True
-        if self.nap is not None:
-            self.nap.cancel()
-        super().request_stop()
 
 
 class Crowd:
@@ -81,7 +32,7 @@ class Crowd:
         self.address = address
         self.incarnation = 0
         self._grounds = grounds
-        self._members: dict[str, _Member] = {}
+        self._members: dict[str, Member] = {}
         self._budget = Budget(spec.crowd_restarts_max, spec.crowd_window_seconds)
         self._running = 0
         self._is_up = False
@@ -95,7 +46,7 @@ class Crowd:
     def ensure(self, key: str) -> Ref:
         member = self._members.get(key)
         if member is None:
-            member = self._members[key] = _Member(self, key, self._grounds)
+            member = self._members[key] = Member(self.spec, self.address, key, self._grounds)
             if self._is_up:
                 self._begin(member)
         elif member.is_stopping:
@@ -186,14 +137,14 @@ class Crowd:
 
     # -- one child
 
-    def _begin(self, member: _Member) -> None:
+    def _begin(self, member: Member) -> None:
         member.run_number += 1
         member.is_running = True
         member.is_stopping = member.is_wanted = False
         self._running += 1
         self._grounds.start_soon(self._live, member, member.run_number, name=member.address)
 
-    async def _live(self, member: _Member, run_number: int) -> None:
+    async def _live(self, member: Member, run_number: int) -> None:
         """The one task of a child: its incarnations, one after the other."""
         clock = self._grounds.ports.clock
         while not member.is_stopping:
@@ -209,13 +160,10 @@ class Crowd:
                 break
         self._ended(member)
 
-    async def _may_restart(self, member: _Member, end: End, lived_seconds: float) -> bool:
+    async def _may_restart(self, member: Member, end: End, lived_seconds: float) -> bool:
         """Spends from both budgets and sits out the backoff."""
         now = self._grounds.ports.clock.monotonic()
-        if member.budget is None or member.streak is None:
-            member.budget = Budget(self.spec.restarts_max, self.spec.window_seconds)
-            member.streak = Streak(self.spec.window_seconds)
-        if not member.budget.spend(now):
+        if not member.spend(now):
             self._grounds.observe(Kind.GAVE_UP, member.address, member.incarnation, end.error)
             if self.spec.fails_with_child:
                 self._fail(f"{member.address} restarts too often", end.error)
@@ -223,7 +171,7 @@ class Crowd:
         if not self._budget.spend(now):
             self._fail("too many restarts in all", end.error)
             return False
-        delay = self.spec.backoff.delay_seconds(member.streak.next(lived_seconds), self._grounds.ports.random)
+        delay = member.delay_seconds(lived_seconds, self._grounds.ports.random)
         with trio.CancelScope() as member.nap:
             await self._grounds.ports.clock.sleep(delay)
         member.nap = None
@@ -235,7 +183,7 @@ class Crowd:
             self._grounds.observe(Kind.ESCALATED, self.address, self.incarnation, self._error)
         self._over.set()
 
-    def _ended(self, member: _Member) -> None:
+    def _ended(self, member: Member) -> None:
         member.is_running = False
         self._running -= 1
         ended, member.ended = member.ended, None
@@ -250,13 +198,13 @@ class Crowd:
         if self._running == 0:
             self._empty.set()
 
-    def _leave_behind(self, member: _Member, run_number: int) -> None:
+    def _leave_behind(self, member: Member, run_number: int) -> None:
         """Forgets a run that does not end; its task stays until the tree ends."""
         if member.is_running and member.run_number == run_number:
             member.run_number += 1
             self._ended(member)
 
-    def _remove(self, member: _Member) -> None:
+    def _remove(self, member: Member) -> None:
         if self._members.get(member.key) is member:
             del self._members[member.key]
         member.close()

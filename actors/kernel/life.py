@@ -13,6 +13,7 @@ import attrs
 import trio
 
 from actors.kernel.actor import Actor, Context
+from actors.kernel.background import Background, split_crash
 from actors.kernel.directory import Directory
 from actors.kernel.envelope import WAITING, Envelope
 from actors.kernel.failures import ActorCrashed
@@ -63,21 +64,11 @@ class Surroundings(Protocol):
         ...
 
 
-class _Background:
-    """One spawned task of an incarnation."""
-
-    __slots__ = ("scope",)
-
-    def __init__(self) -> None:
-        self.scope = trio.CancelScope()
-
-
 class Life:
     """One incarnation: `run` once, and `request_stop` or `kill` from outside."""
 
     __slots__ = (
         "_background",
-        "_background_ended",
         "_cleanup_scope",
         "_error",
         "_is_over",
@@ -121,8 +112,7 @@ class Life:
         self._scope = trio.CancelScope()
         self._cleanup_scope: trio.CancelScope | None = None
         self._owed: dict[Envelope, None] | None = None
-        self._background: list[_Background] | None = None
-        self._background_ended: trio.Event | None = None
+        self._background: Background | None = None
 
     # -- from outside
 
@@ -150,11 +140,17 @@ class Life:
         if self._is_over:
             raise RuntimeError(f"{self.ref.address} has ended and cannot spawn")
         if self._background is None:
-            self._background = []
-        background = _Background()
-        self._background.append(background)
+            self._background = Background(self._background_failed)
         name = f"{self.ref.address} {getattr(run, '__name__', 'task')}"
-        self.surroundings.start_soon(self._run_background, background, run, args, name=name)
+        self.surroundings.start_soon(self._background.run, self._background.add(), run, args, name=name)
+
+    def _background_failed(self, failure: Exception) -> None:
+        if self._is_over or self._cleanup_scope is not None or self._error is not None:
+            self.surroundings.cleanup_failed(self.ref.address, self.incarnation, failure)
+            return
+        self._error = failure
+        self._stop_requested = True
+        self._scope.cancel()
 
     # -- the incarnation's own task
 
@@ -171,7 +167,7 @@ class Life:
                 await self._serve(actor)
                 finished = not self._scope.cancel_called  # one that was killed may have been deaf to it
             except BaseException as error:  # noqa: BLE001 - what is no crash goes on
-                go_on, failure = _split(error)
+                go_on, failure = split_crash(error)
                 if failure is not None and self._scope.cancel_called:
                     self.surroundings.cleanup_failed(self.ref.address, self.incarnation, failure)
                 elif failure is not None:
@@ -184,8 +180,8 @@ class Life:
         if self.is_started and how is not How.KILLED:
             await self._stop()
         self._is_over = True
-        if self._background:
-            await self._end_background()
+        if self._background is not None:
+            await self._end(self._background)
         self._fail_owed()
         self.actor = None
         return End(how, self._error, self.is_started)
@@ -233,7 +229,7 @@ class Life:
             try:
                 await self.actor.stopping()
             except BaseException as error:  # noqa: BLE001 - what is no crash goes on
-                go_on, failure = _split(error)
+                go_on, failure = split_crash(error)
                 if failure is not None:
                     self.surroundings.cleanup_failed(self.ref.address, self.incarnation, failure)
                 if go_on is not None:
@@ -241,51 +237,9 @@ class Life:
         if self._cleanup_scope.cancelled_caught:
             self.surroundings.cleanup_failed(self.ref.address, self.incarnation, None)
 
-    # -- its background tasks
-
-    async def _run_background(
-        self, background: _Background, run: Callable[..., Awaitable[Any]], args: tuple[Any, ...]
-    ) -> None:
-        with background.scope:
-            try:
-                await run(*args)
-            except BaseException as error:  # noqa: BLE001 - what is no crash goes on
-                go_on, failure = _split(error)
-                if failure is not None:
-                    self._background_failed(failure)
-                if go_on is not None:
-                    raise go_on from None
-        assert self._background is not None
-        self._background.remove(background)
-        if not self._background and self._background_ended is not None:
-            self._background_ended.set()
-
-    def _background_failed(self, failure: BaseException) -> None:
-        if self._is_over or self._cleanup_scope is not None or self._error is not None:
-            self.surroundings.cleanup_failed(self.ref.address, self.incarnation, failure)
-            return
-        self._error = failure
-        self._stop_requested = True
-        self._scope.cancel()
-
-    async def _end_background(self) -> None:
-        assert self._background is not None
-        self._background_ended = trio.Event()
-        for background in self._background:
-            background.scope.cancel()
+    async def _end(self, background: Background) -> None:
         with self.surroundings.ports.clock.move_on_after(self._stop_seconds) as self._cleanup_scope:
             self._cleanup_scope.shield = True
-            await self._background_ended.wait()
+            await background.end()
         if self._cleanup_scope.cancelled_caught:
             self.surroundings.cleanup_failed(self.ref.address, self.incarnation, None)
-
-
-def _split(error: BaseException) -> tuple[BaseException | None, Exception | None]:
-    """The part of an error that must go on (`Cancelled`; what is no `Exception` at all), and the crash in it."""
-    if isinstance(error, Exception):
-        return None, error
-    if isinstance(error, BaseExceptionGroup):
-        cancelled, crash = error.split(trio.Cancelled)
-        if crash is None or isinstance(crash, Exception):
-            return cancelled, crash
-    return error, None
