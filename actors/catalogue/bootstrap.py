@@ -9,28 +9,20 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 
+import attrs
+
 from actors.catalogue.rows import added, transaction_of
 from actors.journal.port import EntityRow, EntityWrite, JournalEntry, Transaction
 from actors.kernel.ports import Ids
+from actors.storage.template.defaults import defaulted
 from actors.storage.template.state import TemplateState, blank_id
 from protocol.codec import encode
 from protocol.events.template import TemplateAdded
 from protocol.model.document import Version
-from protocol.model.inventory import Cluster, Cpu, CpuTopology, DataCenter, User
+from protocol.model.inventory import Cluster, Cpu, DataCenter, User
 from protocol.model.network import Network, VnicProfile
 from protocol.model.types import Document, Ref
-from protocol.model.vm import (
-    Bios,
-    Boot,
-    BootMenu,
-    Console,
-    Display,
-    HighAvailability,
-    MemoryPolicy,
-    OperatingSystem,
-    Template,
-    TimeZone,
-)
+from protocol.model.vm import Template
 from protocol.words import word_of
 
 compatibility = Version(major=4, minor=7)
@@ -99,29 +91,8 @@ def first_documents(ids: Ids) -> Iterator[Document]:
 
 def blank(at: datetime.datetime) -> Template:
     """The template without disks that a VM is made from when none is named."""
-    return Template(
-        id=blank_id,
-        name="Blank",
-        description="Blank template",
-        comment="",
-        type="server",
-        status="ok",
-        memory=1024**3,
-        memory_policy=MemoryPolicy(guaranteed=1024**3, max=4 * 1024**3, ballooning=True),
-        cpu=Cpu(architecture="x86_64", topology=CpuTopology(sockets=1, cores=1, threads=1)),
-        os=OperatingSystem(type="other", boot=Boot(devices=("hd",))),
-        bios=Bios(type="cluster_default", boot_menu=BootMenu(enabled=False)),
-        display=Display(type="vnc", monitors=1),
-        console=Console(enabled=True),
-        time_zone=TimeZone(name="Etc/GMT"),
-        high_availability=HighAvailability(enabled=False, priority=0),
-        stateless=False,
-        delete_protected=True,
-        origin="ovirt",
-        creation_time=at,
-        nics=(),
-        disk_attachments=(),
-    )
+    template = Template(id=blank_id, name="Blank", description="Blank template", status="ok", creation_time=at)
+    return defaulted(attrs.evolve(template, delete_protected=True))
 
 
 def _blank(at: datetime.datetime) -> tuple[EntityWrite, JournalEntry]:

@@ -1,0 +1,44 @@
+"""The storage domain's shell: facts in, decision out. It must not hold a rule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.entity.decision import Decision
+from actors.kernel.envelope import Envelope
+from actors.storage.domain import decide as decisions
+from actors.storage.domain.evolve import evolve
+from actors.storage.domain.state import StorageDomainState
+from actors.storage.facts import Facts
+from actors.storage.waiting import WaitingActor
+from protocol.events.storage_domain import StorageDomainEvent
+from protocol.words import Tagged
+
+
+class StorageDomainActor(WaitingActor):
+    """Address `storage_domain/<id>`."""
+
+    kind = "storage_domain"
+
+    @property
+    def facts(self) -> Facts:
+        return Facts(now=self.now, rows=self.services.rows, fresh_id=self.context.ports.ids.uuid())
+
+    def decide(self, message: Tagged, envelope: Envelope) -> Decision:
+        return decisions.decide(self.id, self.state, message, self.facts)
+
+    def evolve(self, state: Any, event: Tagged) -> StorageDomainState | None:
+        assert isinstance(event, StorageDomainEvent)
+        return evolve(state, event)
+
+    def project(self, state: Any) -> Tagged:
+        assert isinstance(state, StorageDomainState)
+        return state.domain
+
+    def name_of(self, state: Any) -> str | None:
+        assert isinstance(state, StorageDomainState)
+        return state.domain.name
+
+    def recovered(self) -> Decision:
+        """The step under way may never have left: it is sent again."""
+        return decisions.again(self.state, self.facts)

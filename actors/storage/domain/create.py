@@ -1,0 +1,156 @@
+"""Operation *add*: a directory of a host becomes a storage domain of the host's data center. Decides; never performs."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Final
+
+import attrs
+
+from actors.entity import checks
+from actors.entity.checks import invalid, missing
+from actors.entity.decision import Decision
+from actors.entity.messages import Commanded
+from actors.operations.operation import begin, current_step, with_step
+from actors.storage.domain.connect import activated, connect_effect, forget
+from actors.storage.domain.state import StorageDomainState
+from actors.storage.facts import Facts, accepted, again_or_taken, name_taken, not_found, refusal
+from protocol.audit import line
+from protocol.commands.storage import AddStorageDomain
+from protocol.errors import Refusal
+from protocol.events import storage_domain as events
+from protocol.events.operation import Outcome
+from protocol.model.host import Host
+from protocol.model.storage import HostStorage, StorageDomain
+from protocol.model.types import Ref
+from protocol.node_messages import StepDone, StorageFacts
+
+path_characters_max: Final = 1024
+
+
+def add(state: StorageDomainState | None, asked: Commanded, command: AddStorageDomain, facts: Facts) -> Decision:
+    """Legal while the host is up."""
+    if state is not None:
+        return again_or_taken("storage_domain", asked, state.domain, state.operation)
+    document = command.document
+    assert isinstance(document, StorageDomain)
+    host = _checked(document, facts)
+    if isinstance(host, Refusal):
+        return Decision(reply=host)
+    domain = _completed(attrs.evolve(document, id=asked.command_id), host, facts)
+    if asked.dry_run:
+        return Decision(reply=accepted("storage_domain", asked, domain))
+    operation = begin(
+        id=asked.command_id,
+        kind="add",
+        description=f"Adding storage domain {domain.name}",
+        at=facts.now,
+        correlation_id=asked.correlation_id,
+        user_id=asked.principal.user_id,
+        host_id=host.id or "",
+    )
+    address = f"storage_domain/{domain.id}"
+    operation = with_step(operation, address, "Connecting the directory", facts.now, host.id or "")
+    after = StorageDomainState(domain=domain, operation=operation)
+    step = current_step(operation)
+    assert step is not None
+    return Decision(
+        events=(events.StorageDomainAdded(at=facts.now, domain=domain, operation=operation),),
+        effects=(connect_effect(after, step.id, create=True),),
+        reply=accepted("storage_domain", asked, domain, job_id=operation.id),
+        store_outcome=True,
+    )
+
+
+def connected(state: StorageDomainState, done: StepDone, facts: Facts) -> Decision:
+    """The host's outcome: active, or the record goes again. The directory's content stays either way."""
+    assert state.operation is not None
+    result = done.result
+    problem = str(result) if isinstance(result, Refusal) else ""
+    if isinstance(result, StorageFacts):
+        problem = result.problem or ("" if result.writable else "It cannot be written.")
+        if not problem:
+            decision = activated(state, result, facts, ended=Outcome(outcome="done"))
+            return attrs.evolve(decision, effects=forget(state, done.step_id))
+    audit = line(
+        "storage_domain_removed",
+        f"{state.title} was not added: {problem}",
+        severity="error",
+        user=state.operation.user_id,
+        host=state.host_id,
+    )
+    ended = Outcome(outcome="rolled_back", reason=problem)
+    event = events.StorageDomainRemoved(at=facts.now, ended=ended)
+    return Decision(events=(event,), audit=(audit,), effects=forget(state, done.step_id))
+
+
+def _completed(domain: StorageDomain, host: Host, facts: Facts) -> StorageDomain:
+    assert domain.storage is not None
+    cluster = facts.rows.document("cluster", (host.cluster.id if host.cluster else None) or "")
+    data_center = cluster.data_center if cluster is not None else None
+    siblings = facts.rows.referring("storage_domain", "data_center", data_center.id or "") if data_center else []
+    return attrs.evolve(
+        domain,
+        description=domain.description or "",
+        comment=domain.comment or "",
+        status="locked",
+        storage=HostStorage(type="localfs", path=posixpath.normpath(domain.storage.path or "")),
+        host=Ref(id=host.id),
+        data_center=Ref(id=data_center.id) if data_center else None,
+        data_centers=(Ref(id=data_center.id),) if data_center else (),
+        master=not siblings,
+        available=0,
+        used=0,
+        committed=0,
+        storage_format="v5",
+        wipe_after_delete=bool(domain.wipe_after_delete),
+    )
+
+
+def _checked(domain: StorageDomain, facts: Facts) -> Host | Refusal:
+    """The host that is up and will hold the directory, or what is wrong."""
+    if problem := checks.required(domain, "storage domain") or checks.values(domain):
+        return problem
+    if problem := checks.name("storage domain", domain.name or ""):
+        return problem
+    if facts.rows.named("storage_domain", domain.name or ""):
+        return name_taken("storage domain", domain.name or "")
+    if domain.type != "data":
+        return invalid("type", f"Storage domains of type {domain.type} are not served yet.", "Use data.")
+    assert domain.storage is not None
+    if domain.storage.type != "localfs":
+        reason = f"Storage of type {domain.storage.type} is not served yet."
+        return invalid("storage.type", reason, "Use localfs: a directory of a host.")
+    if problem := _path_problem(domain.storage.path or ""):
+        return problem
+    host_id = (domain.host.id if domain.host else None) or ""
+    host = facts.rows.document("host", host_id)
+    if not isinstance(host, Host):
+        return not_found("host", host_id)
+    if host.status != "up":
+        return refusal(
+            "not_legal", f"The host {host.name} is {host.status}.", "Activate it first.", entity=host_id, field="host"
+        )
+    return _path_taken(domain.storage.path or "", host, facts) or host
+
+
+def _path_problem(path: str) -> Refusal | None:
+    if not path:
+        return missing("storage.path", "storage domain", "Give an absolute path of the host.")
+    if not path.startswith("/") or posixpath.normpath(path) == "/" or ".." in path.split("/"):
+        return invalid("storage.path", f"{path[:80]!r} is no absolute path of a directory.", "Give one without '..'.")
+    if not path.isprintable() or len(path) > path_characters_max:
+        return invalid("storage.path", "The path has characters that cannot be shown, or too many of them.")
+    return None
+
+
+def _path_taken(path: str, host: Host, facts: Facts) -> Refusal | None:
+    """One directory is one storage domain, and none lies within another."""
+    path = posixpath.normpath(path)
+    for id in facts.rows.referring("storage_domain", "host", host.id or ""):
+        other = facts.rows.document("storage_domain", id)
+        theirs = posixpath.normpath((other.storage.path if other.storage else None) or "/")
+        if posixpath.commonpath((path, theirs)) in (path, theirs):
+            reason = f"{path} overlaps {theirs}, which is the storage domain {other.name}."
+            return refusal("conflict", reason, "Choose another directory.", entity=id, field="storage.path")
+    return None

@@ -1,0 +1,32 @@
+"""The state of a storage domain after an event, by the transition table. It must not decide."""
+
+from __future__ import annotations
+
+import attrs
+
+from actors.lifecycle.storage_domain_table import absent, status_after
+from actors.storage.domain.state import StorageDomainState
+from protocol.events import storage_domain as events
+
+
+def evolve(state: StorageDomainState | None, event: events.StorageDomainEvent) -> StorageDomainState | None:
+    """None: the storage domain is gone. Raises `IllegalTransition`."""
+    after = status_after(state.status if state else absent, event)
+    if after == absent:
+        return None
+    if state is None:
+        assert isinstance(event, events.StorageDomainAdded)
+        return StorageDomainState(domain=attrs.evolve(event.domain, status=after), operation=event.operation)
+    domain, problem = state.domain, state.problem
+    match event:
+        case events.StorageDomainActivated() | events.StorageDomainSpaceChanged():
+            problem = ""
+            domain = attrs.evolve(
+                domain, available=event.available_bytes, used=event.used_bytes, committed=event.committed_bytes
+            )
+        case events.StorageDomainDeactivated(reason=reason) | events.StorageDomainRemoveAbandoned(reason=reason):
+            problem = reason
+        case events.StorageDomainUpdated(domain=domain):
+            pass
+    operation = None if event.ended else event.operation or state.operation
+    return StorageDomainState(domain=attrs.evolve(domain, status=after), operation=operation, problem=problem)

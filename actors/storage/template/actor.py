@@ -1,0 +1,40 @@
+"""The template's shell: facts in, decision out. It must not hold a rule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.entity.decision import Decision
+from actors.kernel.envelope import Envelope
+from actors.storage.facts import Facts
+from actors.storage.template import decide as decisions
+from actors.storage.template.evolve import evolve
+from actors.storage.template.state import TemplateState
+from actors.storage.waiting import WaitingActor
+from protocol.events.template import TemplateEvent
+from protocol.words import Tagged
+
+
+class TemplateActor(WaitingActor):
+    """Address `template/<id>`."""
+
+    kind = "template"
+
+    def decide(self, message: Tagged, envelope: Envelope) -> Decision:
+        return decisions.decide(self.id, self.state, message, Facts(now=self.now, rows=self.services.rows))
+
+    def evolve(self, state: Any, event: Tagged) -> TemplateState | None:
+        assert isinstance(event, TemplateEvent)
+        return evolve(state, event)
+
+    def project(self, state: Any) -> Tagged:
+        assert isinstance(state, TemplateState)
+        return state.template
+
+    def name_of(self, state: Any) -> str | None:
+        assert isinstance(state, TemplateState)
+        return state.template.name
+
+    def recovered(self) -> Decision:
+        """The step under way may never have left: it is sent again."""
+        return decisions.again(self.state)

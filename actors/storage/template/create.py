@@ -1,0 +1,189 @@
+"""Operation *import*: a template whose one disk is filled from an image file of a host. Decides; never performs.
+
+provide -> ready
+provide -> discard -> gone, rolled back
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from actors.entity import checks
+from actors.entity.checks import invalid
+from actors.entity.decision import Decision, Effect, SetTimer, Tell
+from actors.entity.messages import Commanded
+from actors.operations.operation import begin, current_step, with_step
+from actors.storage.facts import Facts, accepted, again_or_taken, name_taken, not_found, refusal
+from actors.storage.messages import DiscardDisk, DiskProvided, ProvideDisk
+from actors.storage.template.defaults import defaulted
+from actors.storage.template.state import TemplateState, retry_seconds, retry_timer
+from actors.storage.volumes import derived_id
+from protocol.audit import line
+from protocol.commands.storage import ImportTemplate
+from protocol.errors import Refusal
+from protocol.events import template as events
+from protocol.events.operation import Outcome
+from protocol.model.storage import Disk, DiskAttachment
+from protocol.model.types import Ref
+from protocol.model.vm import Template
+from protocol.words import Tagged, word
+
+
+@word("template.import_data")
+@attrs.frozen(kw_only=True)
+class ImportData(Tagged):
+    """What the disk's actor is asked, word for word, however often."""
+
+    provide: ProvideDisk
+
+
+def add(state: TemplateState | None, asked: Commanded, command: ImportTemplate, facts: Facts) -> Decision:
+    """Always legal when the storage domain is there and the name is free."""
+    if state is not None:
+        return again_or_taken("template", asked, state.template, state.operation)
+    document = command.document
+    assert isinstance(document, Template)
+    if problem := _checked(document, command, facts):
+        return Decision(reply=problem)
+    template = defaulted(
+        attrs.evolve(
+            document,
+            id=asked.command_id,
+            status="locked",
+            creation_time=facts.now,
+            nics=(),
+            disk_attachments=(),
+        )
+    )
+    if asked.dry_run:
+        return Decision(reply=accepted("template", asked, template))
+    provide = _provide(template, asked, command)
+    operation = begin(
+        id=asked.command_id,
+        kind="import",
+        description=f"Importing template {template.name}",
+        at=facts.now,
+        correlation_id=asked.correlation_id,
+        user_id=asked.principal.user_id,
+    )
+    operation = with_step(operation, f"template/{template.id}", "Filling its disk", facts.now)
+    operation = attrs.evolve(operation, data=ImportData(provide=provide))
+    after = TemplateState(template=template, operation=operation)
+    return Decision(
+        events=(
+            events.TemplateAdded(
+                at=facts.now, template=template, operation=operation, disk_ids=(provide.disk.id or "",)
+            ),
+        ),
+        effects=effects_of(after),
+        reply=accepted("template", asked, template, job_id=operation.id),
+        store_outcome=True,
+    )
+
+
+def effects_of(state: TemplateState) -> tuple[Effect, ...]:
+    """What the step under way of an import asks."""
+    assert state.operation is not None
+    assert isinstance(state.operation.data, ImportData)
+    provide = state.operation.data.provide
+    step = current_step(state.operation)
+    assert step is not None
+    message: Tagged = provide
+    if state.operation.rolling_back:
+        message = DiscardDisk(
+            operation_id=state.operation.id, template_id=state.id, correlation_id=state.operation.correlation_id
+        )
+    return (Tell(address=f"disk/{provide.disk.id}", message=message, token=step.id),)
+
+
+def answered(state: TemplateState, body: Tagged, facts: Facts) -> Decision:
+    """The disk's actor made it, could not, or has undone it."""
+    operation = state.operation
+    assert operation is not None
+    refused = body if isinstance(body, Refusal) else None
+    if refused is not None and refused.code in ("unavailable", "internal", "busy"):
+        return Decision(effects=(SetTimer(name=retry_timer, seconds=retry_seconds),))
+    if operation.rolling_back:
+        return _gone(state, operation.rolling_back + (f" Undoing it failed too: {refused}" if refused else ""), facts)
+    if refused is not None:
+        back = attrs.evolve(operation, rolling_back=str(refused))
+        back = with_step(back, f"template/{state.id}", "Removing its disk", facts.now)
+        event = events.TemplateOperationProgressed(at=facts.now, operation=back)
+        return Decision(events=(event,), effects=effects_of(attrs.evolve(state, operation=back)))
+    assert isinstance(body, DiskProvided), body
+    ready = events.TemplateReady(
+        at=facts.now, disk_attachments=(_attachment(state, body.disk),), ended=Outcome(outcome="done")
+    )
+    text = f"The template {state.template.name} was imported."
+    audit = line("template_added", text, template=state.id, user=operation.user_id)
+    return Decision(events=(ready,), audit=(audit,))
+
+
+def _gone(state: TemplateState, reason: str, facts: Facts) -> Decision:
+    assert state.operation is not None
+    text = f"The template {state.template.name} was not imported: {reason}"
+    return Decision(
+        events=(events.TemplateRemoved(at=facts.now, ended=Outcome(outcome="rolled_back", reason=reason)),),
+        audit=(line("template_failed", text, severity="error", user=state.operation.user_id),),
+    )
+
+
+def _attachment(state: TemplateState, disk: Disk) -> DiskAttachment:
+    return DiskAttachment(
+        id=disk.id,
+        active=True,
+        bootable=True,
+        interface="virtio",
+        read_only=False,
+        disk=Disk(id=disk.id),
+        template=Ref(id=state.id),
+        slot=0,
+    )
+
+
+def _provide(template: Template, asked: Commanded, command: ImportTemplate) -> ProvideDisk:
+    assert template.id is not None
+    domain = Ref(id=command.storage_domain_id)
+    name = f"{template.name}_Disk1"
+    disk = Disk(
+        id=derived_id(template.id, "first disk"),
+        name=name,
+        alias=name,
+        format="cow",
+        sparse=True,
+        provisioned_size=command.image_bytes or None,
+        storage_domain=domain,
+        storage_domains=(domain,),
+    )
+    return ProvideDisk(
+        disk=disk,
+        operation_id=asked.command_id,
+        correlation_id=asked.correlation_id,
+        user_id=asked.principal.user_id,
+        template_id=template.id,
+        import_path=command.image_path,
+        import_format=command.image_format,
+    )
+
+
+def _checked(template: Template, command: ImportTemplate, facts: Facts) -> Refusal | None:
+    if problem := checks.required(template, "template") or checks.values(template):
+        return problem
+    if problem := checks.name("template", template.name or ""):
+        return problem
+    if facts.rows.named("template", template.name or ""):
+        return name_taken("template", template.name or "")
+    if command.image_format not in ("qcow2", "raw"):
+        return invalid("image_format", f"{command.image_format[:40]!r} is no image format.", "Use qcow2 or raw.")
+    path = command.image_path
+    if not path.startswith("/") or ".." in path.split("/") or not path.isprintable():
+        return invalid("image_path", f"{path[:80]!r} is no absolute path.", "Give one of the host, without '..'.")
+    if template.cluster and facts.rows.document("cluster", template.cluster.id or "") is None:
+        return not_found("cluster", template.cluster.id or "")
+    domain = facts.rows.document("storage_domain", command.storage_domain_id)
+    if domain is None:
+        return not_found("storage domain", command.storage_domain_id)
+    if domain.status != "active":
+        reason = f"The storage domain {domain.name} is {domain.status}."
+        return refusal("not_legal", reason, "Wait until its host is up.", entity=domain.id, field="storage_domain_id")
+    return None

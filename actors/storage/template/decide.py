@@ -1,0 +1,110 @@
+"""What a template does next: finds who decides on each message. Decides; never performs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from actors.entity import checks
+from actors.entity.checks import invalid
+from actors.entity.decision import NOTHING, Decision, Effect
+from actors.entity.messages import Commanded, TimerFired, Wake
+from actors.kernel.envelope import Answer
+from actors.operations.operation import current_step
+from actors.storage.facts import Facts, accepted, busy, name_taken, not_found, refusal
+from actors.storage.template import create, remove
+from actors.storage.template.defaults import merged_over
+from actors.storage.template.state import TemplateState, blank_id
+from protocol.audit import line
+from protocol.commands.storage import ImportTemplate, RemoveTemplate, UpdateTemplate
+from protocol.errors import Refusal
+from protocol.events import template as events
+from protocol.model.types import about
+from protocol.model.vm import Template
+from protocol.words import Tagged
+
+not_changeable: Final = frozenset({"id", "nics", "disk_attachments"})
+
+
+def decide(id: str, state: TemplateState | None, message: Tagged, facts: Facts) -> Decision:
+    """`state` is None while there is none. Raises `NotImplementedError` for a word that is not a template's."""
+    match message:
+        case Commanded():
+            return _commanded(state, message, facts)
+        case Answer(token=token, body=body):
+            return _answered(state, token, body, facts)
+        case TimerFired() | Wake():
+            return again(state)
+    raise NotImplementedError(f"template/{id} got {type(message).__name__}")
+
+
+def again(state: TemplateState | None) -> Decision:
+    """The step under way once more."""
+    return Decision(effects=_effects_of(state)) if state is not None else NOTHING
+
+
+def _effects_of(state: TemplateState) -> tuple[Effect, ...]:
+    if state.operation is None or current_step(state.operation) is None:
+        return ()
+    return remove.effects_of(state) if state.operation.kind == "remove" else create.effects_of(state)
+
+
+def _answered(state: TemplateState | None, token: str, body: Tagged, facts: Facts) -> Decision:
+    step = current_step(state.operation) if state is not None and state.operation is not None else None
+    if state is None or state.operation is None or step is None or step.id != token:
+        return NOTHING
+    answered = remove.answered if state.operation.kind == "remove" else create.answered
+    return answered(state, body, facts)
+
+
+def _commanded(state: TemplateState | None, asked: Commanded, facts: Facts) -> Decision:
+    match asked.command:
+        case ImportTemplate() as command:
+            return create.add(state, asked, command, facts)
+        case UpdateTemplate() as command:
+            return update(state, asked, command, facts)
+        case RemoveTemplate() as command:
+            return remove.remove(state, asked, command, facts)
+    return Decision(reply=refusal("invalid", f"A template knows no {type(asked.command).__name__}.", status=400))
+
+
+def update(state: TemplateState | None, asked: Commanded, command: UpdateTemplate, facts: Facts) -> Decision:
+    """Everything but its disks and NICs. Legal while no operation runs; never for Blank."""
+    if state is None:
+        return Decision(reply=not_found("template", command.id))
+    assert isinstance(command.document, Template)
+    if problem := _update_problem(state, command.document, facts):
+        return Decision(reply=problem)
+    fields = attrs.fields(Template)
+    passed_over = {field.name: None for field in fields if about(field).read_only or field.name in not_changeable}
+    template: Template = merged_over(state.template, attrs.evolve(command.document, **passed_over))
+    if asked.dry_run or template == state.template:
+        return Decision(reply=accepted("template", asked, template))
+    text = f"The template {state.template.name} was changed."
+    return Decision(
+        events=(events.TemplateUpdated(at=facts.now, template=template),),
+        audit=(line("entity_updated", text, user=asked.principal.user_id, template=state.id),),
+        reply=accepted("template", asked, template),
+        store_outcome=True,
+    )
+
+
+def _update_problem(state: TemplateState, document: Template, facts: Facts) -> Refusal | None:
+    if state.id == blank_id:
+        return refusal("not_legal", "The template Blank cannot be changed.", entity=state.id)
+    if state.operation is not None:
+        return busy(state.id, f"The template {state.template.name}", state.operation)
+    if problem := checks.values(document):
+        return problem
+    if document.cluster is not None and facts.rows.document("cluster", document.cluster.id or "") is None:
+        return not_found("cluster", document.cluster.id or "")
+    for name in ("nics", "disk_attachments"):
+        value = getattr(document, name)
+        if value is not None and value != getattr(state.template, name):
+            return invalid(name, f"The {name} of a template cannot be changed.", "Leave them out.")
+    if document.name is None or document.name == state.template.name:
+        return None
+    if facts.rows.named("template", document.name):
+        return name_taken("template", document.name)
+    return checks.name("template", document.name)

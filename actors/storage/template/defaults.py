@@ -1,0 +1,62 @@
+"""What a template has where nothing was said: the same for *Blank* and for an imported one. Pure data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from protocol.model.inventory import Cpu, CpuTopology
+from protocol.model.vm import (
+    Bios,
+    Boot,
+    BootMenu,
+    Console,
+    Display,
+    HighAvailability,
+    MemoryPolicy,
+    OperatingSystem,
+    Template,
+    TimeZone,
+)
+
+memory_bytes = 1024**3
+
+
+def defaulted(template: Template) -> Template:
+    """The template with every attribute that clients look into, nested ones included."""
+    memory = template.memory or memory_bytes
+    base = Template(
+        description="",
+        comment="",
+        type="server",
+        memory=memory,
+        memory_policy=MemoryPolicy(guaranteed=memory, max=4 * memory, ballooning=True),
+        cpu=Cpu(architecture="x86_64", topology=CpuTopology(sockets=1, cores=1, threads=1)),
+        os=OperatingSystem(type="other", boot=Boot(devices=("hd",))),
+        bios=Bios(type="cluster_default", boot_menu=BootMenu(enabled=False)),
+        display=Display(type="vnc", monitors=1),
+        console=Console(enabled=True),
+        time_zone=TimeZone(name="Etc/GMT"),
+        high_availability=HighAvailability(enabled=False, priority=0),
+        stateless=False,
+        delete_protected=False,
+        origin="ovirt",
+        nics=(),
+        disk_attachments=(),
+    )
+    merged: Template = merged_over(base, template)
+    return merged
+
+
+def merged_over(base: Any, over: Any) -> Any:
+    """`base` with what is set in `over`, attribute by attribute, also inside nested ones of the same class."""
+    if type(base) is not type(over):
+        return over
+    changes = {}
+    for field in attrs.fields(type(base)):
+        value, below = getattr(over, field.name), getattr(base, field.name)
+        if value is not None:
+            nested = attrs.has(type(below)) and type(below) is type(value)
+            changes[field.name] = merged_over(below, value) if nested else value
+    return attrs.evolve(base, **changes)

@@ -1,0 +1,28 @@
+"""The state of a template after an event, by the transition table. It must not decide."""
+
+from __future__ import annotations
+
+import attrs
+
+from actors.lifecycle.template_table import absent, status_after
+from actors.storage.template.state import TemplateState
+from protocol.events import template as events
+
+
+def evolve(state: TemplateState | None, event: events.TemplateEvent) -> TemplateState | None:
+    """None: the template is gone. Raises `IllegalTransition`."""
+    after = status_after((state.template.status or "") if state else absent, event)
+    if after == absent:
+        return None
+    if state is None:
+        assert isinstance(event, events.TemplateAdded)
+        template = attrs.evolve(event.template, status=after)
+        return TemplateState(template=template, operation=event.operation, disk_ids=event.disk_ids)
+    template = state.template
+    match event:
+        case events.TemplateReady(disk_attachments=attachments):
+            template = attrs.evolve(template, disk_attachments=attachments)
+        case events.TemplateUpdated(template=template):
+            pass
+    operation = None if event.ended else event.operation or state.operation
+    return attrs.evolve(state, template=attrs.evolve(template, status=after), operation=operation)
