@@ -85,13 +85,13 @@ class Writer:
             deeper = follow.into(attribute.name)
             if attribute.about.link and deeper is None:
                 continue
-            plain[attribute.xml] = self._value(attribute, value, place, deeper or NOTHING)
+            plain[attribute.xml] = self._value(attribute, value, place, deeper)
         self._follow_subs(plain, place, follow)
         if links:
             plain["link"] = links
         return plain
 
-    def _value(self, attribute: Attribute, value: Any, place: Place, follow: Follow) -> Any:
+    def _value(self, attribute: Attribute, value: Any, place: Place, follow: Follow | None) -> Any:
         if not attribute.many:
             return self._one(attribute, value, place, follow)
         if attribute.type is Ref:
@@ -102,7 +102,7 @@ class Writer:
             return {attribute.about.item or attribute.xml.rstrip("s"): [scalar(item) for item in value]}
         return {item_tag: [self._one(attribute, item, place, follow) for item in value]}
 
-    def _one(self, attribute: Attribute, value: Any, place: Place, follow: Follow) -> Any:
+    def _one(self, attribute: Attribute, value: Any, place: Place, follow: Follow | None) -> Any:
         refers = attribute.about.refers
         if attribute.type is Ref:
             return self._reference(refers, value, follow)
@@ -112,12 +112,12 @@ class Writer:
             return self._reference(refers, Ref(id=value.id), follow)
         sub = next((sub for sub in place.sub if sub.attribute == attribute.name), None)
         if sub is None:
-            return self.document(value, Place(), follow)
-        return self.document(*self.member(sub, value, place), follow)
+            return self.document(value, Place(), follow or NOTHING)
+        return self.document(*self.member(sub, value, place), follow or NOTHING)
 
-    def _reference(self, type_name: str, reference: Ref, follow: Follow) -> Plain:
+    def _reference(self, type_name: str, reference: Ref, follow: Follow | None) -> Plain:
         resource = BY_TYPE_NAME.get(type_name)
-        if follow and follow is not EVERYTHING and resource is not None and reference.id:
+        if follow is not None and follow is not EVERYTHING and resource is not None and reference.id:
             record = self._model.get(resource.kind, reference.id)
             if record is not None:
                 return self.record(record, follow)
@@ -133,7 +133,7 @@ class Writer:
     def _follow_subs(self, plain: Plain, place: Place, follow: Follow) -> None:
         """Sub-collections that are no attribute of the document: statistics, and members found by their reference."""
         for sub in place.sub:
-            deeper = follow.into(sub.tag) or follow.into(sub.rel)
+            deeper = follow.into(sub.tag)
             if deeper is None or follow is EVERYTHING or sub.source == "nested":
                 continue
             if sub.source == "statistics":
