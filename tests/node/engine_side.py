@@ -68,5 +68,5 @@ class EngineSide:
 
     async def until(self, condition: Callable[[], object], *, seconds: float = 120.0) -> None:
         with trio.fail_after(seconds):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - the condition is anything that a test can say
                 await trio.sleep(0.05)

@@ -107,7 +107,7 @@ class Lab:
 
 
 @pytest.fixture
-async def lab(autojump_clock: trio.testing.MockClock, nursery: trio.Nursery) -> Lab:
+async def lab(nursery: trio.Nursery) -> Lab:
     ports = Ports.seeded(1)
     world = World(ports.clock, ports.random)
     host = world.add_host("host-a", "00000000-0000-4000-8000-0000000000bb")
@@ -117,7 +117,7 @@ async def lab(autojump_clock: trio.testing.MockClock, nursery: trio.Nursery) -> 
     return Lab(nursery, ports, world, host, engine, MemoryDial(engine.accept, ports.clock, SeededRandom(2)))
 
 
-async def test_a_new_link_hears_facts_domains_and_statistics(lab: Lab) -> None:
+async def test_a_new_link_hears_facts_domains_and_statistics(lab: Lab, autojump_clock: object) -> None:
     async with lab.node():
         ear = lab.engine.ear
         await lab.engine.until(lambda: ear.of(HostFacts) and ear.of(DomainsSnapshot) and ear.of(StatisticsBatch))
@@ -125,7 +125,7 @@ async def test_a_new_link_hears_facts_domains_and_statistics(lab: Lab) -> None:
         await lab.engine.until(lambda: ear.of(NodeHeartbeat))
 
 
-async def test_a_vm_starts_speaks_and_is_destroyed(lab: Lab) -> None:
+async def test_a_vm_starts_speaks_and_is_destroyed(lab: Lab, autojump_clock: object) -> None:
     async with lab.node():
         started = await lab.start()
         assert isinstance(started, DomainStarted)
@@ -138,7 +138,9 @@ async def test_a_vm_starts_speaks_and_is_destroyed(lab: Lab) -> None:
     assert not lab.world.running_of(vm_id)
 
 
-async def test_a_repeated_step_gets_the_stored_outcome_and_has_no_second_effect(lab: Lab) -> None:
+async def test_a_repeated_step_gets_the_stored_outcome_and_has_no_second_effect(
+    lab: Lab, autojump_clock: object
+) -> None:
     async with lab.node():
         first = await lab.start()
         assert await lab.step("start-1", StartDomain(spec=domain_spec())) == first
@@ -147,7 +149,7 @@ async def test_a_repeated_step_gets_the_stored_outcome_and_has_no_second_effect(
         assert len(lab.world.starts) == 1
 
 
-async def test_a_step_that_the_engine_let_go_of_stays_without_effect(lab: Lab) -> None:
+async def test_a_step_that_the_engine_let_go_of_stays_without_effect(lab: Lab, autojump_clock: object) -> None:
     async with lab.node():
         await lab.start()
         await lab.step("destroy-1", DestroyDomain(vm_id=vm_id))
@@ -157,7 +159,7 @@ async def test_a_step_that_the_engine_let_go_of_stays_without_effect(lab: Lab) -
         assert len(lab.world.starts) == 1
 
 
-async def test_a_lower_epoch_is_refused_and_a_higher_one_stored(lab: Lab) -> None:
+async def test_a_lower_epoch_is_refused_and_a_higher_one_stored(lab: Lab, autojump_clock: object) -> None:
     async with lab.node():
         lab.engine.epoch = 7
         await lab.step("pause", DestroyDomain(vm_id=vm_id))
@@ -171,7 +173,7 @@ async def test_a_lower_epoch_is_refused_and_a_higher_one_stored(lab: Lab) -> Non
         assert await lab.step("late", DestroyDomain(vm_id=vm_id)) == Done()
 
 
-async def test_an_engine_that_no_longer_leads_gets_no_link(lab: Lab) -> None:
+async def test_an_engine_that_no_longer_leads_gets_no_link(lab: Lab, autojump_clock: object) -> None:
     lab.ledger.highest_epoch = 9
     lab.engine.epoch = 8
     hypervisor = SimulatedHypervisor(lab.world, lab.host)
@@ -193,7 +195,7 @@ async def test_an_engine_that_no_longer_leads_gets_no_link(lab: Lab) -> None:
         await lab.engine.until(lambda: lab.engine.hub.linked(host_id))
 
 
-async def test_vms_survive_the_daemon_and_are_found_again(lab: Lab) -> None:
+async def test_vms_survive_the_daemon_and_are_found_again(lab: Lab, autojump_clock: object) -> None:
     async with lab.node():
         await lab.start()
     assert lab.world.running_of(vm_id)
@@ -208,7 +210,7 @@ async def test_vms_survive_the_daemon_and_are_found_again(lab: Lab) -> None:
         assert await lab.step("destroy-1", DestroyDomain(vm_id=vm_id)) == Done()
 
 
-async def test_the_end_of_a_vm_is_repeated_on_the_next_link(lab: Lab) -> None:
+async def test_the_end_of_a_vm_is_repeated_on_the_next_link(lab: Lab, autojump_clock: object) -> None:
     async with lab.node():
         await lab.start()
         lab.dial.faults.refuses = True
@@ -220,7 +222,7 @@ async def test_the_end_of_a_vm_is_repeated_on_the_next_link(lab: Lab) -> None:
         await lab.engine.until(lambda: any(c.stopped is StopReason.CRASHED for c in lab.engine.ear.of(DomainChanged)))
 
 
-async def test_a_half_open_link_is_noticed_by_both_and_replaced(lab: Lab) -> None:
+async def test_a_half_open_link_is_noticed_by_both_and_replaced(lab: Lab, autojump_clock: object) -> None:
     async with lab.node():
         lab.dial.faults.up_is_cut = lab.dial.faults.down_is_cut = lab.dial.faults.is_half_open = True
         await trio.sleep(25)
@@ -230,7 +232,7 @@ async def test_a_half_open_link_is_noticed_by_both_and_replaced(lab: Lab) -> Non
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_a_bad_wire_changes_nothing_in_the_end(lab: Lab, seed: int) -> None:
+async def test_a_bad_wire_changes_nothing_in_the_end(lab: Lab, seed: int, autojump_clock: object) -> None:
     lab.dial.random = SeededRandom(seed)
     async with lab.node():
         await lab.start()
@@ -252,7 +254,7 @@ async def test_a_bad_wire_changes_nothing_in_the_end(lab: Lab, seed: int) -> Non
         assert len(steps) == len(set(steps)), f"seed={seed}"
 
 
-async def test_shutdown_and_reboot_go_through_the_agent(lab: Lab) -> None:
+async def test_shutdown_and_reboot_go_through_the_agent(lab: Lab, autojump_clock: object) -> None:
     async with lab.node():
         await lab.start()
         await lab.engine.until(lambda: lab.engine.ear.of(GuestReport))
@@ -263,20 +265,21 @@ async def test_shutdown_and_reboot_go_through_the_agent(lab: Lab) -> None:
         await lab.engine.until(lambda: any(c.stopped is StopReason.SHUTDOWN for c in lab.engine.ear.of(DomainChanged)))
 
 
-async def test_a_dead_agent_is_reported_within_thirty_seconds(lab: Lab) -> None:
+async def test_a_dead_agent_is_reported_within_thirty_seconds(lab: Lab, autojump_clock: object) -> None:
     async with lab.node():
         await lab.start()
         await lab.engine.until(lambda: lab.engine.ear.of(GuestReport))
-        lab.world.running_of(vm_id)[0].agent = False
+        qemu = lab.world.running_of(vm_id)[0]
+        qemu.shape = attrs.evolve(qemu.shape, has_agent=False)
         before = trio.current_time()
         await lab.engine.until(lambda: lab.engine.ear.of(GuestSilent))
         assert trio.current_time() - before < 30
         lab.engine.ear.heard.clear()
-        lab.world.running_of(vm_id)[0].agent = True
+        qemu.shape = attrs.evolve(qemu.shape, has_agent=True)
         await lab.engine.until(lambda: lab.engine.ear.of(GuestReport))
 
 
-async def test_suspend_and_resume(lab: Lab) -> None:
+async def test_suspend_and_resume(lab: Lab, autojump_clock: object) -> None:
     async with lab.node():
         await lab.start()
         assert await lab.step("save", SaveDomain(vm_id=vm_id, storage_domain_id=storage_domain_id)) == Done()
@@ -286,7 +289,7 @@ async def test_suspend_and_resume(lab: Lab) -> None:
         assert lab.world.running_of(vm_id)
 
 
-async def test_a_console_goes_both_ways_and_ends_with_the_vm(lab: Lab) -> None:
+async def test_a_console_goes_both_ways_and_ends_with_the_vm(lab: Lab, autojump_clock: object) -> None:
     async with lab.node():
         await lab.start()
         await lab.engine.until(lambda: lab.engine.ear.of(GuestReport))
@@ -298,14 +301,14 @@ async def test_a_console_goes_both_ways_and_ends_with_the_vm(lab: Lab) -> None:
         await lab.engine.until(lambda: lab.engine.ear.of(ConsoleData)[-1].closed)
 
 
-async def test_a_failed_start_is_a_refusal(lab: Lab) -> None:
+async def test_a_failed_start_is_a_refusal(lab: Lab, autojump_clock: object) -> None:
     async with lab.node():
         refusal = await lab.step("start-1", StartDomain(spec=domain_spec()))
         assert isinstance(refusal, Refusal)
         assert refusal.code == "not_found"
 
 
-async def test_volumes(lab: Lab) -> None:
+async def test_volumes(lab: Lab, autojump_clock: object) -> None:
     async with lab.node():
         await lab.step("connect", ConnectStorageDomain(storage_domain_id=storage_domain_id, path="/data", create=True))
         assert isinstance(await lab.step("volume", CreateVolume(volume=volume, size_bytes=1 << 30)), VolumeFacts)

@@ -1,0 +1,120 @@
+"""One node process, put together: identity, notebook, hypervisor, storage, tree. It holds no rule."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import structlog
+import trio
+
+from actors.kernel.directory import Directory
+from actors.kernel.ports import Ports
+from cli.daemons.node.config import NodeConfig
+from cli.daemons.node.identity import enrolled, hardware_uuid, locked, machine_name, notebook_of
+from node.host_meter import MachineMeter, WorldMeter
+from node.hypervisor.port import Hypervisor
+from node.hypervisor.probe import find_virtualization
+from node.hypervisor.simulated import SimulatedHypervisor
+from node.identity import Identity
+from node.link import EngineAddress, WebSocketDial
+from node.notebook import FileNotebook
+from node.reporter import HostMeter
+from node.storage.directory import DirectoryStorage
+from node.storage.port import Storage
+from node.storage.simulated import SimulatedStorage
+from node.tree import NodePorts, NodeSettings, node_tree
+from node.world import World
+from protocol.errors import BadInput
+from supervisors.supervisor import running
+
+log = structlog.get_logger()
+
+
+async def run(config: NodeConfig) -> None:
+    """Runs until cancelled; VMs go on afterwards. Raises `CorralError` when the host cannot serve."""
+    ports = Ports.system()
+    ready = config.state_dir / "ready.json"
+    ready.unlink(missing_ok=True)
+    name = config.name or machine_name()
+    engine = EngineAddress.of(config.engine_url)
+    with locked(config.state_dir):
+        identity = Identity(config.state_dir, config.ca_file)
+        host_id = await enrolled(identity, engine, config.token, name, config.address, ports)
+        notebook = await notebook_of(config.state_dir, host_id)
+        try:
+            async with trio.open_nursery() as nursery:
+                await _serve(config, ports, nursery, identity, notebook, host_id, name, engine, ready)
+                nursery.cancel_scope.cancel()
+        finally:
+            ready.unlink(missing_ok=True)
+            notebook.close()
+
+
+async def _serve(
+    config: NodeConfig,
+    ports: Ports,
+    nursery: trio.Nursery,
+    identity: Identity,
+    notebook: FileNotebook,
+    host_id: str,
+    name: str,
+    engine: EngineAddress,
+    ready: Path,
+) -> None:
+    hypervisor, storage, meter, settle_seconds = await _outside(config, ports, nursery, host_id, name)
+    settings = NodeSettings(
+        host_id=host_id,
+        name=name,
+        boots_at_once=config.boots_at_once,
+        boot_settle_seconds=settle_seconds,
+        statistics_period_seconds=config.statistics_period_seconds,
+    )
+
+    async def linked() -> None:
+        await trio.to_thread.run_sync(write_ready, ready, {"pid": os.getpid(), "host_id": host_id})
+
+    node_ports = NodePorts(
+        clock=ports.clock,
+        hypervisor=hypervisor,
+        storage=storage,
+        notebook=notebook,
+        meter=meter,
+        dial=WebSocketDial(engine, identity, ports.clock),
+        identity=identity,
+        on_linked=linked,
+    )
+    async with running(node_tree(settings, node_ports), ports, Directory()) as tree:
+        log.info("node.runs", host_id=host_id, name=name)
+        await tree.ended.wait()
+
+
+async def _outside(
+    config: NodeConfig, ports: Ports, nursery: trio.Nursery, host_id: str, name: str
+) -> tuple[Hypervisor, Storage, HostMeter, float]:
+    """Hypervisor, storage and meter, and for how many seconds a start counts as a boot."""
+    if config.hypervisor == "simulated":
+        world = World(ports.clock, ports.random)
+        host = world.add_host(name, hardware_uuid() or ports.ids.uuid())
+        world.add_storage(str(config.storage_dir))
+        nursery.start_soon(world.run)
+        return SimulatedHypervisor(world, host), SimulatedStorage(world, host), WorldMeter(host), 0.0
+    if config.hypervisor != "libvirt":
+        raise BadInput(f"There is no hypervisor {config.hypervisor!r}; there are libvirt and simulated.")
+    # Here, because a machine without libvirt can run everything else of Corral.
+    from node.hypervisor.libvirt_hypervisor import LibvirtHypervisor
+
+    virtualization = await find_virtualization(config.state_dir / "virtualization.json")
+    log.info("node.virtualization", kind=virtualization.kind, reason=virtualization.reason)
+    await trio.to_thread.run_sync(lambda: config.storage_dir.mkdir(parents=True, exist_ok=True))
+    hypervisor = LibvirtHypervisor(config.libvirt_uri, virtualization.platform(), virtualization, clock=ports.clock)
+    settle_seconds = config.boot_settle_seconds if virtualization.kind == "tcg" else 0.0
+    return hypervisor, DirectoryStorage(host_id), MachineMeter(), settle_seconds
+
+
+def write_ready(path: Path, content: dict[str, object]) -> None:
+    """Replaces a ready file whole."""
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_text(json.dumps(content))
+    os.replace(temporary, path)
