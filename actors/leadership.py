@@ -15,7 +15,7 @@ from protocol import limits
 if TYPE_CHECKING:
     from actors.kernel.ports import Clock
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("corral.leadership")
 
 
 class Leadership:

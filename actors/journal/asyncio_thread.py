@@ -15,7 +15,7 @@ from typing import Any, Final, Generic, ParamSpec, TypeVar, cast
 import outcome
 import trio
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("corral.journal")
 
 Lock = asyncio.Lock  # for functions that run in the loop
 

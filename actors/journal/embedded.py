@@ -32,7 +32,7 @@ from actors.journal.embedded_place import (
 )
 from actors.kernel.ports import Clock, Ids, SystemIds, TrioClock
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("corral.journal")
 
 start_timeout_seconds: Final = 120.0  # recovery after a crash included
 backends_patience_seconds: Final = 10.0

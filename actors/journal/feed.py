@@ -83,9 +83,11 @@ class Feed:
         return self._news
 
     def from_tail(self, position: Cursor, limit: int) -> tuple[JournalRow, ...] | None:
-        """Rows behind a position, () when there are none yet, None when the tail does not reach back that far."""
+        """Rows behind a position, () when there are none yet, None when the position is none of the tail's."""
         if not self._tail or self._tail[0].stream_id != position.stream_id:
             return None
+        if position.sequence > self._tail[-1].sequence:
+            return None  # read from the journal before the writer told, or never one of ours
         skip = position.sequence + 1 - self._tail[0].sequence
         if skip < 0:
             return None

@@ -11,7 +11,7 @@ import attrs
 from actors.journal.port import AppendResult, JournalRow, Key, Transaction
 from protocol.errors import Refusal
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("corral.journal")
 
 
 @attrs.frozen

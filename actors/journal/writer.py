@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Done", "Durable", "Failed", "JournalWriter"]
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("corral.journal")
 
 queue_transactions_max: Final = 50_000
 reconnect_seconds_min: Final = 0.1

@@ -1,0 +1,1 @@
+"""Every promise of the journal, kept by memory and by two PostgreSQL."""

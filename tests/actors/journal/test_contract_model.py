@@ -1,0 +1,46 @@
+"""Random histories have the same outcome everywhere as in the simulated tables, and fold to the entities."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors.journal.feed import fold
+from actors.journal.memory_store import MemoryTables
+from actors.journal.port import Transaction
+from actors.kernel.ports import SeededRandom
+from tests.actors.journal.changes import change, removal
+from tests.actors.journal.databases import Database
+
+ids = ["a", "b", "c", "d", "e", "f"]
+names = [None, "n1", "n2", "n3", "n4"]
+
+
+def draw(random: SeededRandom, tables: MemoryTables) -> Transaction:
+    """Mostly what fits the entities as they stood before the group, at times what does not."""
+    id = random.choice(ids)
+    present = tables.entities.get(("vm", id))
+    version = present.version if present else 0
+    version = max(0, version + random.choice([0, 0, 0, 0, 0, 1, 1, -1]))
+    if version and random.random() < 0.2:
+        return removal(id, version + 1)
+    keep = present is not None and random.random() < 0.6
+    name = present.name if present is not None and keep else random.choice(names)
+    return change(id, version + 1, name=name, command=f"c{random.randrange(400)}" if random.random() < 0.3 else None)
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_random_groups(database: Database, seed: int) -> None:
+    random = SeededRandom(seed)
+    async with database.connect() as journal:
+        epoch = await journal.acquire_lease("a", 60)
+        tables = MemoryTables((await journal.head()).stream_id, epoch=epoch)
+        for group in range(40):
+            transactions = [draw(random, tables) for _ in range(1 + random.randrange(8))]
+            expected = tables.append(epoch, transactions, group, 0.0)
+            assert await journal.append(epoch, transactions, group=group) == expected, f"seed {seed}, group {group}"
+        snapshot = await journal.snapshot()
+        assert snapshot.head == tables.head()
+        assert {row.key: row for row in snapshot.rows} == tables.entities
+        rows = await journal.read(0, 10_000)
+        assert rows == tables.journal
+        assert fold((), rows) == {row.key: (row.version, row.document) for row in snapshot.rows}
