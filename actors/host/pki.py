@@ -83,7 +83,9 @@ class Authority:
         if cert_file.exists() and key_file.exists():
             current = x509.load_pem_x509_certificate(cert_file.read_bytes())
             held = current.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-            if set(wanted) <= set(held) and self._issued(current) and self._wall() < renewal_due(current):
+            # A crash between the two files leaves a pair that does not match.
+            fits = read_key(key_file).public_key() == current.public_key()
+            if fits and set(wanted) <= set(held) and self._issued(current) and self._wall() < renewal_due(current):
                 return cert_file, key_file
         key = ec.generate_private_key(ec.SECP256R1())
         made = (

@@ -29,12 +29,13 @@ def main(argv: list[str]) -> int:
     except ConfigurationError as error:
         print(f"corral engine: {error}", file=sys.stderr)
         return 2
+    exit_code = 0
     try:
         trio.run(_until_signalled, config, os.environ.get("CORRAL_DATABASE_URL", "") or config.database_url)
     except* Deposed as group:
         print(f"corral engine: {group.exceptions[0]}", file=sys.stderr)
-        return 3
-    return 0
+        exit_code = 3
+    return exit_code
 
 
 async def _until_signalled(config: EngineConfig, database_url: str) -> None:

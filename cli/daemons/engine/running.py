@@ -104,7 +104,8 @@ async def _lead(
     )
     await engine.prepare()
     names = (*config.names, *config.node_listen, config.listen_host)
-    serving = _Serving(config, engine, authority, enrolment, private, names)
+    files = await trio.to_thread.run_sync(authority.server_files, names)  # once: two children need them at the same time
+    serving = _Serving(config, engine, authority, enrolment, private, names, files)
     extra = (
         ChildSpec("nodes", AsyncTask(serving.nodes), stop_seconds=3.0),
         ChildSpec("gateway", AsyncTask(serving.gateway), stop_seconds=8.0),
@@ -144,7 +145,7 @@ class _Serving:
 
     def __init__(
         self, config: EngineConfig, engine: Engine, authority: Authority, enrolment: Enrolment, private: Path,
-        names: tuple[str, ...],
+        names: tuple[str, ...], files: tuple[Path, Path],
     ) -> None:  # fmt: skip
         self._config = config
         self._engine = engine
@@ -152,6 +153,7 @@ class _Serving:
         self._enrolment = enrolment
         self._private = private
         self._names = names
+        self._files = files
         self.ready = trio.Event()
         self.port = config.port
         self.live_port = config.live_port
@@ -179,7 +181,7 @@ class _Serving:
 
     async def gateway(self, _: Context) -> None:
         config = self._config
-        certificate, key = await trio.to_thread.run_sync(self._authority.server_files, self._names)
+        certificate, key = self._files
         gateway = GatewayConfig(
             state_dir=self._private,
             certificate_file=certificate,
