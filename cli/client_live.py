@@ -9,6 +9,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import trio
 import trio_websocket
@@ -19,6 +20,7 @@ from cli.problems import LoggedOut, Problem, Remote
 from protocol import limits
 
 Frame = dict[str, Any]
+Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 T = TypeVar("T")
 
 _queue_messages_max = 1_000  # pings are answered behind what is not read yet
@@ -105,31 +107,60 @@ async def open_subscription(context: Context, *, packed: bool = False) -> AsyncI
 
 @asynccontextmanager
 async def open_socket(context: Context, url: str) -> AsyncIterator[Socket]:
-    """Any WebSocket of the gateway, with the session's token. Raises `Remote` when it does not open."""
-    opened = False
+    """Any WebSocket of the gateway, with the session's token. Raises `Remote` when it does not open.
+
+    The stream is ours: the library's own opening leaves it to the garbage collector when the peer ends first.
+    """
+    stream: Stream | None = None
     raised: BaseException | None = None
     try:
-        async with trio_websocket.open_websocket_url(
-            url,
-            tls_context(context) if url.startswith("wss:") else None,
-            extra_headers=[(b"Authorization", f"Bearer {context.token}".encode())],
-            message_queue_size=_queue_messages_max,
-            max_message_size=limits.frame_bytes_max,
-            receive_buffer_size=64 * 1024,
-            connect_timeout=limits.handshake_timeout_seconds,
-            disconnect_timeout=_goodbye_seconds,
-        ) as connection:
-            opened = True
+        async with trio.open_nursery() as nursery:
+            try:
+                with trio.fail_after(limits.handshake_timeout_seconds):
+                    stream = await _connected(context, url)
+                    connection = await _upgraded(nursery, stream, context, url)
+            except (trio_websocket.HandshakeError, trio.BrokenResourceError, trio.TooSlowError, OSError) as error:
+                raised = _not_opened(error, context, url)
+                raise raised from error
             try:
                 yield Socket(connection, context)
             except BaseException as error:
                 raised = error
                 raise
-    except trio_websocket.HandshakeError as error:
-        if raised is not None:  # a peer that does not say goodbye must not hide what happened before
-            raise raised from error
-        if not opened:
-            raise _not_opened(error, context, url) from error
+            finally:
+                with trio.move_on_after(_goodbye_seconds):
+                    await connection.aclose()
+                nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        raise (raised if raised is not None else _first(group)) from group.__cause__
+    finally:
+        if stream is not None:
+            await trio.aclose_forcefully(stream)
+
+
+async def _connected(context: Context, url: str) -> Stream:
+    parts = urlsplit(url)
+    host, secure = parts.hostname or "", parts.scheme == "wss"
+    plain_stream = await trio.open_tcp_stream(host, parts.port or (443 if secure else 80))
+    if not secure:
+        return plain_stream
+    secured = trio.SSLStream(plain_stream, tls_context(context), server_hostname=host, https_compatible=True)
+    try:
+        await secured.do_handshake()
+    except BaseException:
+        await trio.aclose_forcefully(plain_stream)
+        raise
+    return secured
+
+
+async def _upgraded(nursery: trio.Nursery, stream: Stream, context: Context, url: str) -> Any:
+    parts = urlsplit(url)
+    return await trio_websocket.wrap_client_stream(
+        nursery, stream, parts.netloc, parts.path or "/",
+        extra_headers=[(b"Authorization", f"Bearer {context.token}".encode())],
+        message_queue_size=_queue_messages_max, max_message_size=limits.frame_bytes_max,
+        receive_buffer_size=64 * 1024,
+    )  # fmt: skip
 
 
 def run(main: Callable[[], Awaitable[T]]) -> T:
@@ -149,13 +180,13 @@ def refused(frame: Frame, context: Context) -> Remote:
     return Remote(" ".join(part for part in parts if part), int(refusal.get("status") or 0))
 
 
-def _not_opened(error: Exception, context: Context, url: str) -> Remote:
+def _not_opened(error: BaseException, context: Context, url: str) -> Remote:
     status = getattr(error, "status_code", None)
     if status == 401:
         return LoggedOut(f"there is no session. Log in again with: {context.login_command}", 401)
     if status is not None:
         return Remote(f"{url} does not open a live connection: the gateway answered {status}.", status)
-    why = str(error.__cause__ or "") or type(error).__name__
+    why = getattr(error, "strerror", None) or str(error.__cause__ or error) or type(error).__name__
     return Lost(f"{url} does not answer: {why}. Is the gateway running?")
 
 

@@ -14,9 +14,7 @@ from click.shell_completion import CompletionItem
 from cli import index
 from cli.groups import write_examples
 from cli.index import Noun
-from cli.locate import parent_key
-from cli.options import action_options, document_options, query_options, readable
-from cli.render import FORMATS
+from cli.options import FORMATS, action_options, document_options, parent_key, query_options, readable
 from cli.values import Duration, Many
 
 Parameters = list[click.Parameter]
@@ -196,6 +194,9 @@ def _sending() -> Parameters:
 
 def _waiting() -> Parameters:
     return [
+        click.Option(
+            ["--dry-run", "query__dry_run"], is_flag=True, default=None, help="Only say whether it would be done."
+        ),
         click.Option(["--wait/--no-wait"], default=True, help="Wait until the operation has ended (the default)."),
         click.Option(["--timeout"], type=Duration(), default=600.0, show_default="10m", help="How long to wait."),
     ]

@@ -81,22 +81,24 @@ async def _script(context: Context, url: str, name: str, steps: list[tuple[str, 
     from cli.client_live import open_socket
 
     heard = _Heard()
-    async with open_socket(context, url) as socket:
-        for kind, what in steps:
-            if kind == "send":
-                await socket.send(what.encode() + b"\r")
-                continue
-            with trio.move_on_after(timeout_seconds) as scope:
-                while not heard.take(what):
+    try:
+        async with open_socket(context, url) as socket:
+            for kind, what in steps:
+                if kind == "send":
+                    await socket.send(what.encode() + b"\r")
+                    continue
+                with trio.move_on_after(timeout_seconds) as scope:
+                    while not heard.take(what):
+                        heard.add(_bytes_of(await socket.receive(), context))
+                if scope.cancelled_caught:
+                    raise Problem(
+                        f"console of {name}: {what.pattern!r} did not come in {timeout_seconds:g} s. {heard.last}"
+                    )
+            with trio.move_on_after(0.3):  # what comes right after the last line
+                while steps[-1][0] == "send":
                     heard.add(_bytes_of(await socket.receive(), context))
-            if scope.cancelled_caught:
-                last = heard.unread[-200:].strip().replace("\n", " | ")
-                raise Problem(
-                    f"console of {name}: {what.pattern!r} did not come in {timeout_seconds:g} s. Last: {last!r}"
-                )
-        with trio.move_on_after(0.3):  # what comes right after the last line
-            while steps[-1][0] == "send":
-                heard.add(_bytes_of(await socket.receive(), context))
+    finally:
+        heard.end()
     return OK
 
 
@@ -105,11 +107,25 @@ class _Heard:
 
     def __init__(self) -> None:
         self.unread = ""
+        self._printed = "\n"
 
     def add(self, data: bytes) -> None:
         text = _ANSI.sub("", data.decode("utf-8", "replace"))
-        click.echo("".join(one for one in text if one.isprintable() or one in "\n\t"), nl=False)
+        shown = "".join(one for one in text if one.isprintable() or one in "\n\t")
+        click.echo(shown, nl=False)
+        self._printed = shown or self._printed
         self.unread = (self.unread + text)[-_kept_characters_max:]
+
+    def end(self) -> None:
+        """Ends the line that the guest left open."""
+        if not self._printed.endswith("\n"):
+            click.echo()
+
+    @property
+    def last(self) -> str:
+        """What came last, for a complaint."""
+        said = self.unread[-200:].strip().replace("\n", " | ")
+        return f"The guest said: {said!r}" if said else "The guest said nothing."
 
     def take(self, pattern: re.Pattern[str]) -> bool:
         """Whether it has come; what is before its end is used up."""

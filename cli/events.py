@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from cli import cells, index, render, session
+from cli.options import FORMATS
 from cli.problems import OK, REMOTE_ERROR, Problem, SyntaxProblem
 from cli.values import Duration, Many
 
@@ -38,7 +39,7 @@ Examples:
 @click.option("--cursor", "cursor_file", type=click.Path(dir_okay=False), help="A file: resume where it says, keep it.")
 @click.option("--for", "duration", type=Duration(), help="End after so long.")
 @click.option("--count", type=click.IntRange(1), help="End after so many changes.")
-@click.option("-o", "--output", "form", type=click.Choice(render.FORMATS), default="table", help="How to print.")
+@click.option("-o", "--output", "form", type=click.Choice(FORMATS), default="table", help="How to print.")
 @click.pass_context
 def events(ctx: click.Context, /, follow: bool, verify: bool, **given: Any) -> int:
     """Show events; follow and verify the stream of changes.
@@ -85,6 +86,7 @@ class Stream:
         self.events_only = not (everything or kinds or (verify and not follow))
         self.kinds = kinds or (["event"] if self.events_only and not verify else [])
         self._told = 0
+        self._connections = 0
         self._quiet: Any = None
 
     def run(self) -> int:
@@ -101,7 +103,7 @@ class Stream:
         state = self.state
         click.echo(
             f"verified: changes {state.changes}, snapshots {state.snapshots}, resyncs {state.resyncs}, "
-            f"connections {state.connections}, sequence {state.first_sequence}..{state.sequence}, "
+            f"connections {self._connections}, sequence {state.first_sequence}..{state.sequence}, "
             f"{compared}, violations {len(state.violations)}"
         )
         return REMOTE_ERROR if state.violations else OK
@@ -121,6 +123,7 @@ class Stream:
                     self.context, self.state, self._handle, kinds=self.kinds, packed=self.live, news=session.note
                 )
             nursery.cancel_scope.cancel()
+        self._connections = self.state.connections
         return await self._compare() if self.verify else ""
 
     def _handle(self, frame: dict[str, Any]) -> bool:
@@ -155,7 +158,7 @@ class Stream:
         from cli.following import follow
         from cli.live_state import LiveState, differences
 
-        if not self.state.whole or not self.state.complete:
+        if self.state.violations or not self.state.whole or not self.state.complete:
             return "not compared with a snapshot"
         fresh = LiveState()
         with trio.move_on_after(10):

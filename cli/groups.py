@@ -5,7 +5,6 @@ They must not import what a command needs to run.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
@@ -56,6 +55,8 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def _no_such(self, ctx: click.Context, word: str) -> NoReturn:
+        import difflib
+
         near = difflib.get_close_matches(word, list(self.members()), n=3)
         hint = f"Did you mean {' or '.join(near)}?" if near else f"See: {ctx.command_path} --help"
         ctx.fail(f"there is no {word!r} in {ctx.command_path!r}. {hint}")
@@ -72,6 +73,11 @@ class LazyGroup(click.Group):
         if incomplete.startswith("-"):
             return click.Command.shell_complete(self, ctx, incomplete)
         return [CompletionItem(name, help=said) for name, said in self.members().items() if name.startswith(incomplete)]
+
+
+def normalize(token: str) -> str:
+    """How option names are compared: `--vnic_profile-name` and `--usages--LIST` are other spellings of ours."""
+    return token.removesuffix("--LIST").replace("_", "-")
 
 
 def write_examples(formatter: click.HelpFormatter, examples: str) -> None:

@@ -11,20 +11,14 @@ from typing import Any
 from cli import index
 from cli.client import Client, Document, object_path
 from cli.index import Noun
+from cli.options import parents_of
 from cli.problems import Absent, LoggedOut, Problem, Remote, SyntaxProblem
 from cli.values import looks_like_id
-
-_PARENT = "parent__"
-
-
-def parent_key(noun_name: str) -> str:
-    """The parameter that carries a parent's name or id."""
-    return _PARENT + noun_name
 
 
 def collection(client: Client, noun: Noun, given: Mapping[str, Any], *, writing: bool = False) -> str:
     """The path of the collection: the root one, or the one below the parents that were given."""
-    parents = {key.removeprefix(_PARENT): value for key, value in given.items() if key.startswith(_PARENT) and value}
+    parents = parents_of(given)
     if not parents and noun["rel"]:
         return f"/{noun['rel']}"
     chains = [one["chain"] for one in noun["parents"] if one["writable"] or not writing]

@@ -53,7 +53,7 @@ def login(
     )
     if password_stdin:
         password = sys.stdin.readline().rstrip("\r\n")
-    password = password or os.environ.get("CORRAL_PASSWORD", "") or _ask_password(found)
+    password = password or os.environ.get("CORRAL_PASSWORD", "") or ask_password(found)
     open_session(shared, found, password)
     session.note(f"logged in to {found.url} as {found.user} (context {found.name}).")
 
@@ -137,7 +137,8 @@ def _ask(what: str, default: str) -> str:
     return str(click.prompt(what, default=default, err=True))
 
 
-def _ask_password(context: Context) -> str:
+def ask_password(context: Context) -> str:
+    """Asked on the terminal, unseen. Raises `SyntaxProblem` where there is none."""
     if not sys.stdin.isatty():
         raise SyntaxProblem(f"no password for {context.user}: give it with --password-stdin or in CORRAL_PASSWORD.")
     return str(click.prompt(f"Password of {context.user}", hide_input=True, err=True))

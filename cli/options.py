@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from cli import index
+from cli.groups import normalize
 from cli.index import Entry
 from cli.values import Many, Reference, Size, Truth
 
@@ -22,11 +23,8 @@ _SIMPLE: dict[str, click.ParamType[Any]] = {
 }  # fmt: skip
 _PREFIX = "set__"  # click wants names that Python could have; no attribute has two underscores in a row
 _QUERY = "query__"
-
-
-def normalize(token: str) -> str:
-    """How option names are compared: `--vnic_profile-name` and `--usages--LIST` are other spellings of ours."""
-    return token.removesuffix("--LIST").replace("_", "-")
+_PARENT = "parent__"
+FORMATS = ("table", "wide", "json", "jsonl", "yaml", "name")
 
 
 def writable(entries: Iterable[Entry], above: Path = (), *, adding: bool = True) -> Iterator[tuple[Path, Entry]]:
@@ -90,6 +88,16 @@ def collect(given: Mapping[str, Any], entries: Iterable[Entry]) -> dict[str, Any
             continue
         _put(made, tuple(key.removeprefix(_PREFIX).split("__")), value)
     return {name: _wrapped(value, _entry(entries, name)) for name, value in made.items()}
+
+
+def parent_key(noun_name: str) -> str:
+    """The parameter that carries a parent's name or id."""
+    return _PARENT + noun_name
+
+
+def parents_of(given: Mapping[str, Any]) -> dict[str, str]:
+    """The parents that were given: their names or ids by noun."""
+    return {key.removeprefix(_PARENT): value for key, value in given.items() if key.startswith(_PARENT) and value}
 
 
 def query_of(given: Mapping[str, Any]) -> dict[str, str]:

@@ -16,7 +16,6 @@ from cli.index import Noun
 from cli.options import readable
 from cli.problems import SyntaxProblem
 
-FORMATS = ("table", "wide", "json", "jsonl", "yaml", "name")
 Document = dict[str, Any]
 Column = tuple[str, tuple[str, ...], dict[str, Any]]  # heading, path, what the registry says of the attribute
 Names = Callable[[str, str], str]  # (type, id) -> name

@@ -5,31 +5,29 @@ It must not know resources or commands.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli import contexts
-
 if TYPE_CHECKING:
     from cli.client import Client
 
 
-@dataclasses.dataclass
 class Session:
     """Made once for a run of `corral`, or once for a whole interactive shell."""
 
-    context_name: str = ""
-    filtered: bool = False
-    interactive: bool = False
-    _client: Any = None
+    def __init__(self) -> None:
+        self.context_name = ""
+        self.filtered = False
+        self.interactive = False
+        self._client: Any = None
 
     def client(self) -> Client:
         """The client of the context in use; made at the first request."""
         if self._client is None:
+            from cli import contexts
             from cli.client import Client
 
             context = contexts.active(self.context_name or os.environ.get("CORRAL_CONTEXT", ""))

@@ -11,9 +11,8 @@ from typing import Any
 import click
 
 from cli import index
-from cli.groups import LazyGroup, Section
+from cli.groups import LazyGroup, Section, normalize
 from cli.index import Noun
-from cli.options import normalize
 
 VERBS = {
     "list": "List objects: corral list vms",

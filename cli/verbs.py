@@ -117,7 +117,8 @@ def _remove(client: Client, noun: Noun, given: Given) -> int:
 def _act(client: Client, noun: Noun, action: str, name: str, given: Given) -> int:
     path = locate.find(client, noun, locate.collection(client, noun, {}), name)
     entry = noun["actions"][action]
-    answer = client.call("POST", f"{path}/{action}", body=collect(given, entry["parameters"]))
+    body = collect(given, entry["parameters"])
+    answer = client.call("POST", f"{path}/{action}", query=query_of(given), body=body)
     result = answer.get(entry["result"]) if entry["result"] else None
     code = _finish(client, noun, answer, path, given, f"{noun['name']} {name}: {action} done")
     if isinstance(result, dict):
@@ -130,6 +131,9 @@ def _finish(
     client: Client, noun: Noun, answer: Document, path: str, given: Given, said: str, *, gone: bool = False
 ) -> int:
     """Waits for what goes on, then tells how it ended; the object's own form goes to standard output when asked for."""
+    if given["query__dry_run"]:
+        session.note(f"{said.rpartition(' ')[0]}: nothing speaks against it (nothing was done).")
+        return 0
     if given["wait"]:
         from cli.wait import wait_for
 

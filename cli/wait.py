@@ -95,7 +95,7 @@ class Waiting:
         """Raises `Remote` when the job did not do what was asked."""
         if self.job.get("status") in ("failed", "aborted"):
             why = self.job.get("reason") or f"the operation {self.job.get('outcome') or self.job['status']}"
-            raise Remote(f"{why} (corral job show {self._job_id})")
+            raise Remote(f"{why} (corral job show {self._job_id})", 409)
 
     async def _by_frames(self) -> None:
         from cli.following import follow

@@ -102,7 +102,7 @@ async def _connected(engine: EngineAddress, path: str, tls: ssl.SSLContext, cloc
     try:
         async with trio.open_nursery() as nursery:
             with clock.move_on_after(limits.handshake_timeout_seconds) as scope:
-                frames = await _opened(nursery, engine, path, tls)
+                frames, stream = await _opened(nursery, engine, path, tls)
             if scope.cancelled_caught:
                 raise LinkEnded(f"no answer within {limits.handshake_timeout_seconds:g} seconds")
             try:
@@ -110,6 +110,7 @@ async def _connected(engine: EngineAddress, path: str, tls: ssl.SSLContext, cloc
             finally:
                 with trio.CancelScope(shield=True):
                     await frames.close()
+                    await trio.aclose_forcefully(stream)  # which the WebSocket leaves open when the peer closed first
             nursery.cancel_scope.cancel()
     except* (ConnectionRejected, HandshakeError, OSError, trio.BrokenResourceError, LinkEnded, CorralError) as group:
         problems.extend(_leaves(group))
@@ -118,7 +119,9 @@ async def _connected(engine: EngineAddress, path: str, tls: ssl.SSLContext, cloc
     return result
 
 
-async def _opened(nursery: trio.Nursery, engine: EngineAddress, path: str, tls: ssl.SSLContext) -> WebSocketFrames:
+async def _opened(
+    nursery: trio.Nursery, engine: EngineAddress, path: str, tls: ssl.SSLContext
+) -> tuple[WebSocketFrames, trio.abc.AsyncResource]:
     stream = await trio.open_tcp_stream(engine.host, engine.port)
     secured = trio.SSLStream(stream, tls, server_hostname=engine.host, https_compatible=True)
     try:
@@ -136,7 +139,7 @@ async def _opened(nursery: trio.Nursery, engine: EngineAddress, path: str, tls: 
                 receive_buffer_size=64 * 1024,
             )
             watched.when_ended = None
-            return WebSocketFrames(connection)
+            return WebSocketFrames(connection), secured
         raise LinkEnded(f"the engine closed the connection: {watched.why}")
     except BaseException:
         await trio.aclose_forcefully(secured)

@@ -124,6 +124,8 @@ class EmbeddedPostgres:
     async def stop(self) -> None:
         """Ends the server: its clients are cut, what they committed is on disk. Harmless when it does not run."""
         pid = process.postmaster_of(self._place.data) if self._place else None
+        if pid is None and self._child is not None:
+            pid = self._child.pid
         if pid is not None:
             for number, seconds in stop_timeouts_seconds:
                 process.send(pid, number)
@@ -181,6 +183,7 @@ class EmbeddedPostgres:
 
     async def _launch(self, account: Account, place: Place, binaries: Path) -> int:
         await process.clear_backends(self._clock, place.data, backends_patience_seconds)
+        await self._collect()
         await self._make_data(account, place, binaries)
         make_private(place.sockets, account)
         process.remove_leftovers(place.data, place.sockets)

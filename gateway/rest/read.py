@@ -67,8 +67,9 @@ def read_object(node: Node, cls: type[Any], path: str) -> Any:
 def _ignore_or_refuse(child: Node, type_name: str, path: str, known: dict[str, Attribute]) -> None:
     if child.name in _always_ignored:
         return
-    if not child.text and not child.children and is_ovirt_name(type_name, child.name):
-        return  # an empty element asks for nothing
+    empty = not child.text and all(below.name in _always_ignored for below in child.children)
+    if empty and is_ovirt_name(type_name, child.name):
+        return  # an empty element, or a link sent back, asks for nothing
     raise unknown(type_name, child.name, path, known)
 
 

@@ -60,6 +60,8 @@ class SimulatedStorage(WorldPort):
         def effect() -> VolumeFacts:
             storage = self._writable(volume)
             below = self._volume(backing).path if backing is not None else ""
+            if backing is not None and size_bytes < self._volume(backing).size_bytes:
+                raise BadInput("A volume is at least as large as the one below it.", field="size_bytes")
             wanted = size_bytes if preallocate or volume.format == "raw" else _thin_bytes
             actual = wanted if preallocate else min(wanted, _thin_bytes)
             made_by = ("create", size_bytes, preallocate, backing)

@@ -100,7 +100,7 @@ def serving(fake: FakeGateway) -> Iterator[FakeGateway]:
             self.end_headers()
             self.wfile.write(encoded)
 
-        do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815
+        do_POST = do_PUT = do_DELETE = do_GET
 
         def reply(self, path: str, query: dict[str, str], data: bytes) -> tuple[int, Document]:
             if path == "/ovirt-engine/sso/oauth/token":
@@ -114,7 +114,8 @@ def serving(fake: FakeGateway) -> Iterator[FakeGateway]:
             body = json.loads(data) if data else {}
             fake.headers.append(dict(self.headers.items()))
             below = path.removeprefix(API).strip("/")
-            fake.requests.append((self.command, below + (f"?{'&'.join(f'{k}={v}' for k, v in query.items())}" if query else ""), body))
+            asked = "?" + "&".join(f"{key}={value}" for key, value in query.items()) if query else ""
+            fake.requests.append((self.command, below + asked, body))
             if self.headers.get("Authorization", "").removeprefix("Bearer ") not in fake.tokens:
                 return 401, {"fault": {"reason": "Not logged in."}}
             return fake.answer(self.command, below, query, body)

@@ -51,7 +51,9 @@ class Client:
         """JSON below the base path; a text body is sent as XML."""
         kind = "application/xml" if isinstance(body, str) else "application/json"
         text = json.dumps(body) if body is not None and not isinstance(body, str) else body
-        sent = {"Accept": kind, "Content-Type": kind} | {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = {"Accept": kind, "Content-Type": kind} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
         return await self.send(method, "/ovirt-engine/api" + path, text, sent)
 
     def _send(self, method: str, path: str, body: str | bytes | None, headers: dict[str, str]) -> Answer:

@@ -277,7 +277,9 @@ async def test_status_codes(world: World, method: str, path: str, status: int) -
 async def test_descriptions(world: World) -> None:
     rsdl = etree.fromstring((await world.client.api("GET", "?rsdl", "")).body)
     adds = rsdl.xpath("//link[@href='/ovirt-engine/api/vms' and @rel='add']")
-    names = {p.findtext("name"): p.findtext("required") for p in adds[0].iter("parameter") if p.find("required") is not None}
+    names = {
+        p.findtext("name"): p.findtext("required") for p in adds[0].iter("parameter") if p.find("required") is not None
+    }
     assert names["name"] == "true"
     assert names["memory"] == "false"
     description = (await world.client.send("GET", "/openapi.json")).json()

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-import attrs
-
 from actors.entity import checks
 from actors.entity.checks import invalid
 from actors.entity.decision import NOTHING, Decision, Effect
+from actors.entity.merge import merged_over, writable
 from actors.entity.messages import Commanded, TimerFired, Wake
 from actors.kernel.envelope import Answer
 from actors.operations.operation import current_step
 from actors.storage.facts import Facts, accepted, busy, name_taken, not_found, refusal
 from actors.storage.template import create, remove
-from actors.storage.template.defaults import merged_over
 from actors.storage.template.state import TemplateState, blank_id
 from protocol.audit import line
 from protocol.commands.storage import ImportTemplate, RemoveTemplate, UpdateTemplate
 from protocol.errors import Refusal
 from protocol.events import template as events
-from protocol.model.types import about
 from protocol.model.vm import Template
 from protocol.words import Tagged
 
@@ -76,9 +73,7 @@ def update(state: TemplateState | None, asked: Commanded, command: UpdateTemplat
     assert isinstance(command.document, Template)
     if problem := _update_problem(state, command.document, facts):
         return Decision(reply=problem)
-    fields = attrs.fields(Template)
-    passed_over = {field.name: None for field in fields if about(field).read_only or field.name in not_changeable}
-    template: Template = merged_over(state.template, attrs.evolve(command.document, **passed_over))
+    template: Template = merged_over(state.template, writable(command.document, but=not_changeable))
     if asked.dry_run or template == state.template:
         return Decision(reply=accepted("template", asked, template))
     text = f"The template {state.template.name} was changed."

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import attrs
-
+from actors.entity.merge import merged_over
 from protocol.model.inventory import Cpu, CpuTopology
 from protocol.model.vm import (
     Bios,
@@ -47,16 +44,3 @@ def defaulted(template: Template) -> Template:
     )
     merged: Template = merged_over(base, template)
     return merged
-
-
-def merged_over(base: Any, over: Any) -> Any:
-    """`base` with what is set in `over`, attribute by attribute, also inside nested ones of the same class."""
-    if type(base) is not type(over):
-        return over
-    changes = {}
-    for field in attrs.fields(type(base)):
-        value, below = getattr(over, field.name), getattr(base, field.name)
-        if value is not None:
-            nested = attrs.has(type(below)) and type(below) is type(value)
-            changes[field.name] = merged_over(below, value) if nested else value
-    return attrs.evolve(base, **changes)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
+
+import trio
 
 from actors.journal.port import (
     CommandOutcome,
@@ -12,6 +15,16 @@ from actors.journal.port import (
     JournalEntry,
     Transaction,
 )
+
+
+async def until(check: Callable[[], object], seconds: float = 20) -> None:
+    """Waits for something that no event tells of; fails after `seconds`."""
+    for _ in range(int(seconds / 0.01)):
+        if check():
+            return
+        await trio.sleep(0.01)
+    raise AssertionError(f"not within {seconds} s")
+
 
 noon = datetime.datetime(2030, 1, 1, 12, tzinfo=datetime.UTC)
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from actors.entity.merge import merged_over
 from actors.kernel.envelope import Answer
 from actors.storage.messages import DiscardDisk, DiskProvided, ProvideDisk
 from actors.storage.template.decide import again, decide
-from actors.storage.template.defaults import defaulted, merged_over
+from actors.storage.template.defaults import defaulted
 from actors.storage.template.evolve import evolve
 from actors.storage.template.state import blank_id
 from actors.storage.volumes import volume_of
