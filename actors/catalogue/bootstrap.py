@@ -9,24 +9,19 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 
-import attrs
-
+from actors.catalogue.decide import administrator
+from actors.catalogue.defaults import companions, defaulted
 from actors.catalogue.rows import added, transaction_of
 from actors.journal.port import EntityRow, EntityWrite, JournalEntry, Transaction
 from actors.kernel.ports import Ids
-from actors.storage.template.defaults import defaulted
+from actors.storage.template import defaults as template_defaults
 from actors.storage.template.state import TemplateState, blank_id
 from protocol.codec import encode
 from protocol.events.template import TemplateAdded
-from protocol.model.document import Version
-from protocol.model.inventory import Cluster, Cpu, DataCenter, User
-from protocol.model.network import Network, VnicProfile
+from protocol.model.inventory import Cluster, DataCenter, User
 from protocol.model.types import Document, Ref
 from protocol.model.vm import Template
 from protocol.words import word_of
-
-compatibility = Version(major=4, minor=7)
-administrator = "admin@internal"
 
 
 def bootstrap(ids: Ids, at: datetime.datetime) -> Transaction:
@@ -38,61 +33,20 @@ def bootstrap(ids: Ids, at: datetime.datetime) -> Transaction:
 
 def first_documents(ids: Ids) -> Iterator[Document]:
     """What the catalogue holds at first."""
-    data_center, network = ids.uuid(), ids.uuid()
-    yield DataCenter(
-        id=data_center,
-        name="Default",
-        description="The default data center",
-        local=False,
-        status="uninitialized",
-        quota_mode="disabled",
-        version=compatibility,
-        supported_versions=(compatibility,),
-        storage_format="v5",
+    data_center = DataCenter(id=ids.uuid(), name="Default", description="The default data center", local=False)
+    yield defaulted(data_center)
+    cluster = Cluster(
+        id=ids.uuid(), name="Default", description="The default cluster", data_center=Ref(id=data_center.id)
     )
-    yield Cluster(
-        id=ids.uuid(),
-        name="Default",
-        description="The default cluster",
-        data_center=Ref(id=data_center),
-        cpu=Cpu(architecture="x86_64"),
-        version=compatibility,
-        virt_service=True,
-        gluster_service=False,
-        ballooning_enabled=True,
-        threads_as_cores=False,
-        bios_type="q35_sea_bios",
-    )
-    yield Network(
-        id=network,
-        name="ovirtmgmt",
-        description="The management network",
-        data_center=Ref(id=data_center),
-        mtu=0,
-        status="operational",
-        stp=False,
-        usages=("default_route", "display", "management", "migration", "vm"),
-        required=True,
-        display=True,
-        vdsm_name="ovirtmgmt",
-    )
-    yield VnicProfile(id=ids.uuid(), name="ovirtmgmt", network=Ref(id=network), port_mirroring=False, migratable=True)
-    yield User(
-        id=ids.uuid(),
-        name="admin",
-        last_name="",
-        user_name=administrator,
-        principal="admin",
-        email="",
-        namespace="*",
-        department="",
-    )
+    yield defaulted(cluster)
+    yield from companions(data_center, ids.uuid)
+    yield defaulted(User(id=ids.uuid(), name="admin", user_name=administrator))
 
 
 def blank(at: datetime.datetime) -> Template:
     """The template without disks that a VM is made from when none is named."""
     template = Template(id=blank_id, name="Blank", description="Blank template", status="ok", creation_time=at)
-    return defaulted(attrs.evolve(template, delete_protected=True))
+    return template_defaults.defaulted(template)
 
 
 def _blank(at: datetime.datetime) -> tuple[EntityWrite, JournalEntry]:

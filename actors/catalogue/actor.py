@@ -1,0 +1,147 @@
+"""One actor for all entities without behaviour: decides one command at a time, on what is durable.
+
+While a transaction is on its way the next command waits, so that no decision rests on what may still fail. It must not
+hold a rule.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from actors.catalogue.decide import Facts, Verdict, decide
+from actors.catalogue.rows import transaction_of
+from actors.catalogue.status import due_changes
+from actors.entity.messages import Commanded, Crash
+from actors.entity.services import Services
+from actors.journal.port import CommandOutcome, EntityRow
+from actors.journal.writer import Durable, Failed
+from actors.kernel.actor import Actor, Context
+from actors.kernel.envelope import Envelope
+from actors.kernel.failures import ActorGone, MailboxFull
+from protocol import limits
+from protocol.codec import encode
+from protocol.engine_messages import Accepted
+from protocol.errors import Unavailable
+from protocol.words import Tagged, WhenFull, word
+
+address = "catalogue/main"
+
+
+@word("catalogue.status_may_have_changed", when_full=WhenFull.CONFLATE)
+@attrs.frozen(kw_only=True)
+class StatusMayHaveChanged(Tagged):
+    """To itself: something changed from which a status follows."""
+
+
+def catalogue(services: Services) -> Callable[[Context], Actor]:
+    """The factory of `catalogue/main`. From now on changes of storage are told to whoever is there."""
+
+    def observe(kind: str, id: str, document: Any) -> None:
+        if kind != "storage_domain":
+            return
+        ref = services.ensure(*address.split("/"))
+        if ref is not None:
+            with contextlib.suppress(ActorGone, MailboxFull):
+                ref.tell(StatusMayHaveChanged())
+
+    services.rows.observe(observe)
+    return lambda context: CatalogueActor(context, services)
+
+
+class CatalogueActor(Actor):
+    """Answers `Commanded` with `Accepted` or a refusal."""
+
+    def __init__(self, context: Context, services: Services) -> None:
+        super().__init__(context)
+        self._services = services
+        self._waiting: deque[Envelope] = deque()
+        self._is_writing = False
+        self._look_again = False
+        self._has_ended = False
+
+    async def started(self) -> None:
+        self._follow()
+
+    async def stopping(self) -> None:
+        self._has_ended = True
+
+    async def receive(self, envelope: Envelope) -> None:
+        match envelope.message:
+            case Commanded():
+                if len(self._waiting) >= limits.mailbox_messages_max:
+                    full = Unavailable("The catalogue has more to do than it can queue.", remedy="Try again.")
+                    self.context.reply(envelope, full.refusal)
+                    return
+                self._waiting.append(envelope)
+            case StatusMayHaveChanged():
+                self._look_again = True
+            case Crash():
+                raise RuntimeError(f"{self.context.address}: crashed on request")
+            case other:
+                raise NotImplementedError(f"{self.context.address} got {type(other).__name__}")
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """The next thing to do, unless a transaction is on its way."""
+        while not self._is_writing and not self._has_ended and (self._waiting or self._look_again):
+            if self._waiting:
+                self._answer(self._waiting.popleft())
+            else:
+                self._follow()
+
+    def _answer(self, envelope: Envelope) -> None:
+        asked = envelope.message
+        assert isinstance(asked, Commanded)
+        ports = self.context.ports
+        facts = Facts(now=ports.clock.wall(), rows=self._services.rows, fresh_id=ports.ids.uuid)
+        verdict = decide(asked, facts)
+        if verdict.changes or verdict.audit:
+            self._write(verdict, envelope, asked)
+        else:
+            self.context.reply(envelope, verdict.reply)
+
+    def _follow(self) -> None:
+        """Statuses that follow from what others did."""
+        self._look_again = False
+        changes = due_changes(self._services.rows, self.context.ports.clock.wall())
+        if changes:
+            self._write(Verdict(reply=StatusMayHaveChanged(), changes=changes), None, None)
+
+    def _write(self, verdict: Verdict, envelope: Envelope | None, asked: Commanded | None) -> None:
+        outcome = None
+        if asked is not None and isinstance(verdict.reply, Accepted):
+            outcome = CommandOutcome(asked.command_id, encode(verdict.reply))
+        transaction = transaction_of(
+            verdict.changes,
+            self.context.ports.clock.wall(),
+            correlation_id=asked.correlation_id if asked else "",
+            audit=verdict.audit,
+            outcome=outcome,
+        )
+        self._is_writing = True
+
+        def done(result: Durable | Failed) -> None:
+            self._is_writing = False
+            if isinstance(result, Durable):
+                for write in transaction.writes:
+                    if isinstance(write.row, EntityRow):
+                        self._services.rows.put(write.row)
+                    else:
+                        self._services.rows.drop(*write.row.key)
+            if envelope is not None:
+                self.context.reply(envelope, _reply(verdict, result))
+            self._go_on()
+
+        self._services.writer.submit(transaction, done)
+
+
+def _reply(verdict: Verdict, result: Durable | Failed) -> Tagged:
+    if isinstance(result, Failed):
+        return result.refusal
+    reply = verdict.reply
+    return attrs.evolve(reply, sequence=result.last_sequence) if isinstance(reply, Accepted) else reply

@@ -1,0 +1,240 @@
+"""What becomes of a command on an entity without behaviour, by what the registry says of its attributes.
+
+Pure: changes, lines of the audit trail and the reply, for the actor to make durable. It must not know single kinds,
+apart from what has to be there always.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from typing import Any, Final
+
+import attrs
+
+from actors.catalogue.defaults import companions, defaulted, management_network
+from actors.catalogue.references import missing_reference, owned, references, referrers
+from actors.catalogue.rows import Change, added, name_of, parent_of, removed, updated
+from actors.entity import checks
+from actors.entity.checks import invalid
+from actors.entity.merge import merged_over, writable
+from actors.entity.messages import Commanded
+from actors.entity.rows import Rows
+from protocol.audit import CODES, line
+from protocol.commands.catalogue import AddEntity, AddEvent, RemoveEntity, UpdateEntity
+from protocol.engine_messages import Accepted
+from protocol.errors import Refusal
+from protocol.model.activity import Event
+from protocol.model.types import Document
+from protocol.registry import BY_KIND, RESOURCES
+from protocol.words import Tagged
+
+SERVED: Final = frozenset({*(resource.kind for resource in RESOURCES if resource.catalogue), "user"})
+
+administrator: Final = "admin@internal"
+
+
+@attrs.frozen(kw_only=True)
+class Facts:
+    now: datetime.datetime
+    rows: Rows
+    fresh_id: Callable[[], str]
+
+
+@attrs.frozen(kw_only=True)
+class Verdict:
+    """Without `changes` and `audit` nothing is written."""
+
+    reply: Tagged
+    changes: tuple[Change, ...] = ()
+    audit: tuple[Event, ...] = ()
+
+
+def decide(asked: Commanded, facts: Facts) -> Verdict:
+    """A command of the catalogue."""
+    command = asked.command
+    if isinstance(command, AddEvent):
+        return _add_event(asked, command)
+    if not isinstance(command, AddEntity | UpdateEntity | RemoveEntity) or command.kind not in SERVED:
+        what = getattr(command, "kind", type(command).__name__)
+        return Verdict(reply=invalid("kind", f"The catalogue does not serve {what!r:.80}."))
+    if isinstance(command, AddEntity):
+        verdict = _add(asked, command, facts)
+    else:
+        present = facts.rows.document(command.kind, command.id)
+        if present is None:
+            return Verdict(reply=_not_found(command.kind, command.id))
+        change = _update if isinstance(command, UpdateEntity) else _remove
+        verdict = change(asked, command, present, facts)
+    return Verdict(reply=verdict.reply) if asked.dry_run else verdict
+
+
+def _add(asked: Commanded, command: AddEntity, facts: Facts) -> Verdict:
+    document = command.document
+    if not isinstance(document, BY_KIND[command.kind].cls) or not isinstance(document, Document):
+        return Verdict(reply=invalid("document", f"This is no {_title(command.kind)}."))
+    known = facts.rows.document(command.kind, asked.command_id)
+    if known is not None:
+        return Verdict(reply=_accepted(asked, command.kind, known))  # the same command again
+    problem = (
+        checks.required(document, _title(command.kind))
+        or checks.values(document)
+        or missing_reference(facts.rows, document)
+    )
+    if problem is not None:
+        return Verdict(reply=problem)
+    complete = defaulted(attrs.evolve(writable(_by_ids(document)), id=asked.command_id))
+    if problem := _name_problem(command.kind, complete, facts):
+        return Verdict(reply=problem)
+    documents = (complete, *companions(complete, facts.fresh_id))
+    return Verdict(
+        reply=_accepted(asked, command.kind, complete),
+        changes=tuple(added(each, facts.now) for each in documents),
+        audit=(_line("entity_added", "added", asked, command.kind, complete),),
+    )
+
+
+def _update(asked: Commanded, command: Any, present: Any, facts: Facts) -> Verdict:
+    document = command.document
+    if type(document) is not type(present):
+        return Verdict(reply=invalid("document", f"This is no {_title(command.kind)}."))
+    if problem := checks.values(document):
+        return Verdict(reply=problem)
+    after = merged_over(present, writable(_by_ids(document)))
+    if problem := checks.required(after, _title(command.kind)) or _moved(command.kind, present, after):
+        return Verdict(reply=problem)
+    if name_of(after) != name_of(present) and (problem := _renamed(command.kind, present, after, facts)):
+        return Verdict(reply=problem)
+    if after == present:
+        return Verdict(reply=_accepted(asked, command.kind, present))
+    row = facts.rows.row(command.kind, command.id)
+    assert row is not None
+    return Verdict(
+        reply=_accepted(asked, command.kind, after),
+        changes=(updated(after, row.version, facts.now),),
+        audit=(_line("entity_updated", "changed", asked, command.kind, after),),
+    )
+
+
+def _remove(asked: Commanded, command: Any, present: Any, facts: Facts) -> Verdict:
+    if problem := _needed_always(command.kind, present):
+        return Verdict(reply=problem)
+    together = owned(facts.rows, command.kind, command.id)
+    going = frozenset(together)
+    users = [user for kind, id in together for user in referrers(facts.rows, kind, id, going)]
+    if users:
+        return Verdict(
+            reply=Refusal(
+                code="conflict",
+                reason=f"The {_title(command.kind)} {name_of(present)} is in use.",
+                remedy="Remove or change what uses it first.",
+                entity=command.id,
+                reasons=tuple(f"It is used by the {user}." for user in users[:20]),
+            )
+        )
+    changes = []
+    for kind, id in together:
+        row = facts.rows.row(kind, id)
+        assert row is not None
+        changes.append(removed(kind, id, row.version, facts.now))
+    return Verdict(
+        reply=_accepted(asked, command.kind, present),
+        changes=tuple(changes),
+        audit=(_line("entity_removed", "removed", asked, command.kind, present),),
+    )
+
+
+def _add_event(asked: Commanded, command: AddEvent) -> Verdict:
+    """An event of an external system becomes a line of the audit trail."""
+    event = command.document
+    if not isinstance(event, Event):
+        return Verdict(reply=invalid("document", "This is no event."))
+    if problem := checks.required(event, "event") or checks.values(event):
+        return Verdict(reply=problem)
+    event = attrs.evolve(writable(event), code=event.code or CODES["external"])
+    reply = Accepted(kind="event", id="", command_id=asked.command_id, document=event)
+    return Verdict(reply=reply) if asked.dry_run else Verdict(reply=reply, audit=(event,))
+
+
+# --- rules --------------------------------------------------------------------------------------------------------
+
+
+def _by_ids(document: Any) -> Any:
+    """References by id alone: a name that came along would be stored and grow stale."""
+    changes = {name: attrs.evolve(reference, name=None) for name, _, reference in references(document)}
+    return attrs.evolve(document, **changes)
+
+
+def _name_problem(kind: str, document: Document, facts: Facts) -> Refusal | None:
+    name = name_of(document) or ""
+    if problem := checks.name(_title(kind), name):
+        return problem
+    for other in _of_the_same_name(kind, name, facts):
+        if other.id != getattr(document, "id", None) and parent_of(other) == parent_of(document):
+            return Refusal(
+                code="name_taken",
+                reason=f"The name {name!r} is taken by another {_title(kind)}.",
+                remedy="Choose another name.",
+                field="user_name" if kind == "user" else "name",
+                entity=other.id,
+            )
+    return None
+
+
+def _of_the_same_name(kind: str, name: str, facts: Facts) -> list[Any]:
+    if kind == "user":
+        return [user for user in facts.rows.documents("user") if user.user_name == name]
+    return facts.rows.named(kind, name)
+
+
+def _renamed(kind: str, present: Document, after: Document, facts: Facts) -> Refusal | None:
+    if name_of(present) in (management_network, administrator) and _needed_always(kind, present):
+        return invalid("name", f"The {_title(kind)} {name_of(present)} keeps its name.")
+    return _name_problem(kind, after, facts)
+
+
+def _moved(kind: str, present: Document, after: Document) -> Refusal | None:
+    """A cluster stays in its data center, a network too, a profile with its network."""
+    before = {name: reference.id for name, _, reference in references(present)}
+    for name, other, reference in references(after):
+        if reference.id != before.get(name):
+            reason = f"The {_title(other)} of a {_title(kind)} cannot be changed."
+            return invalid(name, reason, "Leave it out.")
+    return None
+
+
+def _needed_always(kind: str, present: Any) -> Refusal | None:
+    if kind == "user" and present.user_name == administrator:
+        return Refusal(code="not_legal", reason="The built-in administrator stays.", entity=present.id)
+    if kind == "network" and "management" in (present.usages or ()):
+        return Refusal(
+            code="not_legal",
+            reason=f"The network {present.name} is the management network of its data center.",
+            remedy="It goes with its data center.",
+            entity=present.id,
+        )
+    return None
+
+
+def _accepted(asked: Commanded, kind: str, document: Any) -> Accepted:
+    return Accepted(kind=kind, id=document.id, command_id=asked.command_id, document=document)
+
+
+def _not_found(kind: str, id: str) -> Refusal:
+    return Refusal(
+        code="not_found",
+        reason=f"There is no {_title(kind)} {id}.",
+        remedy="Look at the list of them.",
+        status=404,
+        entity=id,
+    )
+
+
+def _line(what: str, verb: str, asked: Commanded, kind: str, document: Any) -> Event:
+    text = f"The {_title(kind)} {name_of(document)} was {verb} by {asked.principal.name}."
+    about = {kind: document.id} if kind in ("data_center", "cluster") and verb != "removed" else {}
+    return line(what, text, user=asked.principal.user_id, **about)
+
+
+def _title(kind: str) -> str:
+    return kind.replace("_", " ").replace("vnic", "vNIC")
