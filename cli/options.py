@@ -27,7 +27,7 @@ _PARENT = "parent__"
 FORMATS = ("table", "wide", "json", "jsonl", "yaml", "name")
 
 
-def writable(entries: Iterable[Entry], above: Path = (), *, adding: bool = True) -> Iterator[tuple[Path, Entry]]:
+def writable(entries: Iterable[Entry], above: Path = ()) -> Iterator[tuple[Path, Entry]]:
     """Every attribute that may be set, nested ones by their path; the object's own id and read-only ones left out."""
     for entry in entries:
         path = (*above, entry["name"])
@@ -37,10 +37,9 @@ def writable(entries: Iterable[Entry], above: Path = (), *, adding: bool = True)
         if not inner or entry["type"] == "ref":
             yield path, entry
         elif not entry.get("many"):
-            inside = list(writable(inner, path, adding=adding))
             if entry.get("refers"):
                 yield (*path, "id"), {"name": "id", "type": "text", "doc": f"An existing {entry['refers']}."}
-            yield from inside
+            yield from writable([one for one in inner if one["name"] != "id"], path)
 
 
 def readable(entries: Iterable[Entry], above: Path = ()) -> Iterator[tuple[Path, Entry]]:
@@ -55,7 +54,7 @@ def readable(entries: Iterable[Entry], above: Path = ()) -> Iterator[tuple[Path,
 def document_options(entries: Iterable[Entry], *, adding: bool, above: Path = ()) -> list[click.Parameter]:
     """One option per writable attribute; two per reference (`--cluster-id`, `--cluster-name`)."""
     made: list[click.Parameter] = []
-    for path, entry in writable(entries, adding=adding):
+    for path, entry in writable(entries):
         full = (*above, *path)
         if entry["type"] == "ref" and not entry.get("many"):
             made += _reference_options(full, entry, required=adding and not above)
