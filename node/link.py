@@ -70,7 +70,7 @@ class WebSocketDial:
     clock: Clock
 
     async def __call__(self, use: Use) -> str:
-        return await _connected(self.engine, "/link", self.identity.tls(), self.clock, use)
+        return await connected(self.engine, "/link", self.identity.tls(), self.clock, use)
 
 
 async def enrol(engine: EngineAddress, identity: Identity, request: Enrol, clock: Clock) -> Enrolled:
@@ -84,7 +84,7 @@ async def enrol(engine: EngineAddress, identity: Identity, request: Enrol, clock
 
     try:
         with clock.fail_after(limits.ask_timeout_seconds):
-            await _connected(engine, "/enrol", identity.tls(with_certificate=False), clock, use)
+            await connected(engine, "/enrol", identity.tls(with_certificate=False), clock, use)
     except (LinkEnded, CodecError, trio.TooSlowError) as error:
         raise Unavailable(f"The engine at {engine.host}:{engine.port} did not enrol this host: {error}.") from error
     answer = answers[0]
@@ -96,7 +96,8 @@ async def enrol(engine: EngineAddress, identity: Identity, request: Enrol, clock
     return answer
 
 
-async def _connected(engine: EngineAddress, path: str, tls: ssl.SSLContext, clock: Clock, use: Use) -> str:
+async def connected(engine: EngineAddress, path: str, tls: ssl.SSLContext, clock: Clock, use: Use) -> str:
+    """Runs `use` on a connection to one of the engine's paths. Raises like `Dial`."""
     problems: list[BaseException] = []
     result = ""
     try:

@@ -90,6 +90,7 @@ class LinkListener:
             try:
                 await tls.do_handshake()
             except trio.BrokenResourceError as error:
+                await _say_why(stream, tls)
                 raise LinkEnded(f"TLS handshake failed: {error.__cause__ or error}") from error
         if scope.cancelled_caught:
             raise LinkEnded("no TLS handshake in time")
@@ -162,3 +163,20 @@ class LinkListener:
         await transport.send(encode(LinkRefused(refusal=answer) if isinstance(answer, Refusal) else answer))
         await transport.close()
 
+
+async def _say_why(stream: trio.SocketStream, tls: trio.SSLStream[trio.SocketStream]) -> None:
+    """Sends the alert that OpenSSL made when the handshake failed; Trio drops it, and the peer would never know.
+
+    The one private name of Trio here; without it a peer is merely told less."""
+    outgoing = getattr(tls, "_outgoing", None)
+    alert = outgoing.read() if outgoing is not None else b""
+    if alert:
+        try:
+            await stream.send_all(alert)
+            await stream.send_eof()
+            # What the peer has sent meanwhile is read, or the kernel would answer it with a reset that eats the alert.
+            with trio.move_on_after(1):
+                while await stream.receive_some():
+                    pass
+        except trio.BrokenResourceError:
+            return
