@@ -81,7 +81,7 @@ class Play:
         return [step for message in found for step in message.step_ids]
 
     def tells(self) -> list[Tell]:
-        return [effect for effect in self.last.effects if isinstance(effect, Tell)]
+        return [e for e in self.last.effects if isinstance(e, Tell) and not isinstance(e.message, DiskRecorded)]
 
     def folded(self) -> Any:
         """The state by the journal alone."""

@@ -1,0 +1,172 @@
+"""The storage room inside a real engine tree on a simulated journal, with a host whose node does as it is told.
+
+Every message goes through the codec. It must not assert.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import attrs
+import trio.testing
+
+from actors.journal.memory import MemoryStore
+from actors.journal.port import EntityRow, EntityWrite, JournalEntry, Transaction
+from actors.journal.writer import Durable, Failed
+from actors.kernel import Ports, codec_carrier
+from actors.operations.operation import owner_of
+from protocol.codec import decode, encode
+from protocol.engine_messages import Accepted, Principal, Submit
+from protocol.errors import Refusal
+from protocol.model.host import Host
+from protocol.model.types import Ref
+from protocol.node_messages import (
+    Body,
+    ConnectStorageDomain,
+    CopyVolume,
+    CreateVolume,
+    Done,
+    ForgetSteps,
+    ImportVolume,
+    NodeCommand,
+    RemoveImage,
+    ResizeVolume,
+    StepDone,
+    StorageFacts,
+    VolumeFacts,
+)
+from protocol.words import Tagged
+from supervisors.engine_tree import Engine
+from supervisors.supervisor import running
+
+host_id = "aaaaaaaa-0000-4000-8000-000000000001"
+boss = Principal(user_id="bbbbbbbb-0000-4000-8000-000000000001", name="admin@internal", administrator=True)
+GiB = 1024**3
+image_bytes = GiB // 2
+
+
+@attrs.define
+class Node:
+    """Keeps volumes and outcomes as a node does: one effect for each step id, the stored answer to repeats."""
+
+    answer: Callable[[str, Tagged], None]
+    volumes: dict[str, int] = attrs.field(factory=dict)  # virtual size by image
+    outcomes: dict[str, Tagged] = attrs.field(factory=dict)
+    seen: list[str] = attrs.field(factory=list)
+    failing: set[type[Body]] = attrs.field(factory=set)
+    before: Callable[[NodeCommand], None] = lambda _: None
+    is_linked: bool = True
+    effects: int = 0
+
+    def send(self, host_id: str, message: Tagged) -> bool:
+        if not self.is_linked:
+            return False
+        if isinstance(message, ForgetSteps):
+            for step_id in message.step_ids:
+                self.outcomes.pop(step_id, None)
+        elif isinstance(message, NodeCommand):
+            self.seen.append(f"{type(message.body).__name__}")
+            self.before(message)
+            if message.step_id not in self.outcomes:
+                self.outcomes[message.step_id] = self._act(message.body)
+            self.answer(message.step_id, self.outcomes[message.step_id])
+        return True
+
+    def linked(self, host_id: str) -> bool:
+        return self.is_linked
+
+    def _act(self, body: Tagged) -> Tagged:
+        if type(body) in self.failing:
+            return Refusal(code="host_failed", reason="No space left on device.", status=500)
+        self.effects += 1
+        match body:
+            case ConnectStorageDomain(storage_domain_id=id):
+                return StorageFacts(storage_domain_id=id, available_bytes=100 * GiB, used_bytes=GiB)
+            case CreateVolume(volume=volume, size_bytes=size) | ResizeVolume(volume=volume, size_bytes=size):
+                self.volumes[volume.image_id] = size
+                return VolumeFacts(volume=volume, size_bytes=size, actual_bytes=4096)
+            case CopyVolume(target=volume) | ImportVolume(target=volume):
+                self.volumes[volume.image_id] = image_bytes
+                return VolumeFacts(volume=volume, size_bytes=image_bytes, actual_bytes=4096)
+            case RemoveImage(image_id=id):
+                self.volumes.pop(id, None)
+                return Done()
+        raise AssertionError(body)
+
+
+@attrs.define
+class Room:
+    engine: Engine
+    node: Node
+    store: MemoryStore
+
+    async def give(self, id: str, command: Tagged, **more: Any) -> Accepted | Refusal:
+        return await self.engine.front_door.submit(Submit(command_id=id, principal=boss, command=command, **more))
+
+    async def settle(self) -> None:
+        """Lets everything happen that needs no longer than a minute."""
+        await trio.sleep(60)
+
+    def document(self, kind: str, id: str) -> Any:
+        return self.engine.rows.document(kind, id)
+
+    def outcome(self, job_id: str) -> str:
+        return str(self.document("job", job_id).outcome)
+
+    def histories(self, kind: str) -> dict[str, list[Tagged]]:
+        """The events of each entity of a kind, by id."""
+        found: dict[str, list[Tagged]] = {}
+        for row in self.store.tables.journal:
+            if row.kind == kind:
+                found.setdefault(row.id, []).append(decode(row.event))
+        return found
+
+    async def put(self, kind: str, document: Any) -> None:
+        """Makes a document durable, as another room would."""
+        row = EntityRow(kind, document.id, 1, document.name, "", b"", encode(document))
+        entry = JournalEntry(
+            kind, document.id, 1, "test.put", b"", encode(document), "", self.engine.ports.clock.wall()
+        )
+        settled = trio.Event()
+
+        def done(result: Durable | Failed) -> None:
+            assert isinstance(result, Durable)
+            self.engine.rows.put(row)
+            settled.set()
+
+        self.engine.writer.submit(Transaction((EntityWrite(row, 0),), (entry,)), done)
+        await settled.wait()
+
+
+class NoTokens:
+    async def issue_token(self, host_id: str, lifetime_seconds: float = 0.0) -> str:
+        return "token"
+
+
+@asynccontextmanager
+async def opened(store: MemoryStore | None = None, *, seed: int = 1) -> AsyncIterator[Room]:
+    """An engine over `store`, with one host that is up. Needs an autojumping clock."""
+    ports = Ports.seeded(seed)
+    store = store or MemoryStore(ports.clock)
+    journal = store.connect()
+    await journal.open()
+    epoch = await journal.acquire_lease("engine", 10.0)
+    assert epoch is not None
+    engine = Engine(journal, epoch, ports, NoTokens(), on_deposed=lambda: None)
+
+    def answer(step_id: str, result: Tagged) -> None:
+        ref = engine.ensure(*owner_of(step_id).split("/"))
+        assert ref is not None
+        ref.tell(StepDone(step_id=step_id, result=result))
+
+    node = Node(answer)
+    engine.services.nodes = node
+    await engine.prepare()
+    async with running(engine.tree(), ports, engine.directory, carrier=codec_carrier, observer=lambda _: None):
+        room = Room(engine, node, store)
+        if engine.rows.row("host", host_id) is None:
+            (cluster,) = engine.rows.documents("cluster")
+            await room.put("host", Host(id=host_id, name="host-1", status="up", cluster=Ref(id=cluster.id)))
+        yield room
