@@ -49,6 +49,7 @@ class Decision:
     """`events` move the state; `audit` are lines of the audit trail, written in the same transaction.
 
     `reply` answers the message in hand; None leaves it open (`Defer`-like: an `Answer` will decide it).
+    With `reply_token` it answers instead whoever waits for the answer to that question.
     `store_outcome` keeps the reply under the command's id, so that a retried command gets it again.
     """
 
@@ -56,6 +57,7 @@ class Decision:
     effects: tuple[Effect, ...] = ()
     audit: tuple[Event, ...] = ()
     reply: Tagged | None = None
+    reply_token: str = ""
     store_outcome: bool = False
 
 

@@ -117,6 +117,8 @@ class DurableActor(Actor):
 
     def carry_out(self, decision: Decision, asked: Envelope | None) -> None:
         """Evolves and commits; effects and reply follow when durable, or at once when nothing changed."""
+        if decision.reply_token:
+            asked = self._waiting.pop(decision.reply_token, None)
         for effect in decision.effects:
             if isinstance(effect, Tell) and effect.token and asked is not None and decision.reply is None:
                 self._waiting[effect.token] = asked

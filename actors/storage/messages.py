@@ -39,6 +39,14 @@ class DiskProvided(Tagged):
     volume: VolumeRef
 
 
+@word("disk.recorded")
+@attrs.frozen(kw_only=True)
+class DiskRecorded(Tagged):
+    """To the VM for which a disk is being made: it can be read by now, locked until `DiskProvided`."""
+
+    disk_id: str
+
+
 @word("disk.attach")
 @attrs.frozen(kw_only=True)
 class AttachDisk(Tagged):

@@ -11,6 +11,7 @@ from actors.kernel.envelope import Answer
 from actors.operations.operation import current_step
 from actors.placement.messages import Placed
 from actors.reservations.messages import Reserved
+from actors.storage.messages import DiskRecorded
 from actors.vm import configure, disks, observe, power, start
 from actors.vm.facts import Facts, bad_input, not_legal
 from actors.vm.resend import resend
@@ -66,6 +67,8 @@ def decide(vm_id: str, state: VmState | None, message: Tagged, facts: Facts) -> 
             return observe.guest_report(state, message, facts)
         case GuestSilent():
             return observe.guest_silent(state, message, facts)
+        case DiskRecorded():
+            return disks.recorded(state, message)
         case TimerFired(name="guest_up"):
             return start.guest_up(state, facts)
         case TimerFired(name="shutdown"):

@@ -7,7 +7,7 @@ import attrs
 from actors.entity.decision import Decision, Tell, refuse
 from actors.entity.messages import Commanded
 from actors.operations.operation import begin, with_step
-from actors.storage.messages import AttachDisk, DetachDisk, DiscardDisk, ProvideDisk
+from actors.storage.messages import AttachDisk, DetachDisk, DiscardDisk, DiskRecorded, ProvideDisk
 from actors.vm import checks
 from actors.vm.configure import VmAddData, child_id
 from actors.vm.facts import Facts, bad_input, busy, not_found, not_legal
@@ -126,9 +126,8 @@ def add_attachment(state: VmState, asked: Commanded, facts: Facts) -> Decision:
     event = events.VmDisksChanged(
         at=facts.now, operation=operation, disk_attachments=(*(state.vm.disk_attachments or ()), attachment)
     )
-    accepted = Accepted(kind="disk_attachment", id=disk_id, job_id=operation.id, command_id=asked.command_id)
     tell = Tell(address=f"disk/{disk_id}", message=message, token=token(disk_id))
-    return Decision(events=(event,), effects=(tell,), reply=None if exists else accepted, store_outcome=not exists)
+    return Decision(events=(event,), effects=(tell,))  # answered when the disk agrees, or is recorded at least
 
 
 def new_disk(state: VmState, disk: Disk, disk_id: str, facts: Facts) -> Disk | Refusal:
@@ -286,6 +285,15 @@ def _next_removal(state: VmState, data: VmRemoveData, number: int, begun: Operat
 
 def _removed(state: VmState, operation: Operation) -> Event:
     return line("vm_removed", f"VM {state.name} was removed.", vm=state.id, user=operation.user_id)
+
+
+def recorded(state: VmState, message: DiskRecorded) -> Decision:
+    """The disk that a command wants can be read by now: the command is answered, the making goes on."""
+    operation = state.operation
+    if operation is None or operation.kind != "add_disk":
+        return Decision()
+    accepted = Accepted(kind="disk_attachment", id=message.disk_id, job_id=operation.id, command_id=operation.id)
+    return Decision(reply=accepted, reply_token=token(message.disk_id))
 
 
 # --- answers ------------------------------------------------------------------------------------------------------

@@ -5,14 +5,14 @@ from __future__ import annotations
 import attrs
 
 from actors.entity.checks import invalid, missing, name, values
-from actors.entity.decision import Decision
+from actors.entity.decision import Decision, Effect, Tell
 from actors.entity.messages import Commanded
 from actors.operations.operation import begin
 from actors.storage.disk.endings import made, provided
 from actors.storage.disk.state import DiskState
 from actors.storage.disk.steps import begun, effects_of
 from actors.storage.facts import Facts, accepted, again_or_taken, busy, not_found, refusal
-from actors.storage.messages import ProvideDisk
+from actors.storage.messages import DiskRecorded, ProvideDisk
 from actors.storage.volumes import derived_id, storage_domain_of, volume_id_of
 from actors.storage.waiting import StorageDecision
 from protocol import limits
@@ -87,7 +87,11 @@ def provide(state: DiskState | None, message: ProvideDisk, facts: Facts) -> Deci
         import_path=message.import_path,
         import_format=message.import_format,
     )
-    return attrs.evolve(_begin(disk, operation, work, facts), hold=made)
+    decision = _begin(disk, operation, work, facts)
+    told: tuple[Effect, ...] = ()
+    if message.vm_id:
+        told = (Tell(address=f"vm/{message.vm_id}", message=DiskRecorded(disk_id=disk.id or "")),)
+    return attrs.evolve(decision, hold=made, effects=(*decision.effects, *told))
 
 
 def _provide_again(state: DiskState, message: ProvideDisk, facts: Facts) -> Decision:

@@ -16,9 +16,8 @@ import psutil
 import pytest
 import trio
 
-from actors.journal import embedded_place
-from actors.journal.embedded import EmbeddedPostgres, EmbeddedPostgresError
-from actors.journal.embedded_place import find_binaries, server_account
+from actors.journal.embedded import EmbeddedPostgres
+from actors.journal.embedded_place import EmbeddedPostgresError, find_binaries, server_account
 from actors.journal.embedded_process import postmaster_of, server_processes
 from tests.actors.journal.changes import change, row, until
 from tests.actors.journal.databases import PostgresDatabase, ask, passable_directory
@@ -190,7 +189,7 @@ async def test_binaries_out_of_reach_are_copied_once(directory: Path, monkeypatc
     for source in (package, package.with_name(package.name + ".libs")):
         shutil.copytree(source, hidden / source.name, symlinks=True)
     spec = SimpleNamespace(submodule_search_locations=[str(hidden / package.name)])
-    monkeypatch.setattr(embedded_place.util, "find_spec", lambda name: spec)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: spec)
     copied = find_binaries(account, directory / "elsewhere", directory / "none")
     assert copied.is_relative_to(directory / "elsewhere")
     assert copied == find_binaries(account, directory / "elsewhere", directory / "none")

@@ -14,6 +14,7 @@ from actors.entity.rows import Rows
 from actors.journal.port import EntityRow
 from actors.operations.operation import job_of
 from actors.storage.facts import Facts
+from actors.storage.messages import DiskRecorded
 from protocol.codec import decode, encode
 from protocol.engine_messages import Principal
 from protocol.model.host import Host

@@ -13,7 +13,9 @@ from tests.actors.vm.playbook import CLUSTER, HOST, VM, Play, started
 
 def added() -> Play:
     """Down, with one NIC, made from Blank."""
-    document = Vm(name="web", cluster=Ref(id=CLUSTER), memory=1 << 28, nics=(Nic(name="nic1", vnic_profile=Ref(id="profile")),))
+    document = Vm(
+        name="web", cluster=Ref(id=CLUSTER), memory=1 << 28, nics=(Nic(name="nic1", vnic_profile=Ref(id="profile")),)
+    )
     return Play().command(AddVm(id=VM, document=document)).answer(Reserved(macs=("56:6f:00:00:00:01",)))
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import attrs
 import pytest
 
+from actors.kernel.envelope import Answer
 from actors.reservations.messages import Reserved
-from actors.storage.messages import AttachDisk, DiscardDisk, DiskProvided, ProvideDisk
+from actors.storage.messages import AttachDisk, DiscardDisk, DiskProvided, DiskRecorded, ProvideDisk
 from actors.storage.volumes import volume_of
 from protocol.commands import vm as commands
 from protocol.engine_messages import Accepted
@@ -89,7 +90,10 @@ def test_the_same_add_again_gets_the_same_answer() -> None:
         (Vm(name="a/b", cluster=Ref(id=CLUSTER)), "name"),
         (Vm(name="x" * 300, cluster=Ref(id=CLUSTER)), "name"),
         (Vm(name="web", cluster=Ref(id=CLUSTER), nics=(Nic(name="n", mac=Mac(address="zz")),)), "mac.address"),
-        (Vm(name="web", cluster=Ref(id=CLUSTER), nics=(Nic(name="n", mac=Mac(address="01:00:00:00:00:00")),)), "mac.address"),
+        (
+            Vm(name="web", cluster=Ref(id=CLUSTER), nics=(Nic(name="n", mac=Mac(address="01:00:00:00:00:00")),)),
+            "mac.address",
+        ),
     ],
 )
 def test_wrong_input_is_refused_with_its_field(document: Vm, field: str) -> None:
@@ -153,9 +157,13 @@ def test_attach_is_answered_when_the_disk_agrees() -> None:
 def test_a_new_disk_shows_at_once_and_is_made_behind() -> None:
     attachment = DiskAttachment(disk=Disk(provisioned_size=1 << 30), interface="virtio")
     play = added().command(commands.AddDiskAttachment(parent_id=VM, document=attachment))
+    assert play.said.reply is None, "nobody is told of a disk that cannot be read yet"
+    answer = provided(play)
+    token = play.said.effects[-1].token  # type: ignore[union-attr]
+    play.when(DiskRecorded(disk_id=answer.disk.id or ""))
     assert isinstance(play.said.reply, Accepted)
-    assert play.said.reply.job_id
-    play.answer(provided(play))
+    assert play.said.reply_token == token
+    play.when(Answer(token=token, body=answer))
     assert play.happened == ["VmOperationEnded"]
 
 

@@ -145,7 +145,9 @@ def test_suspend_and_start_again_restores() -> None:
 
 def test_failed_restore_stays_suspended() -> None:
     play = up().command(commands.SuspendVm(id=VM)).node_done(Done())
-    play.command(commands.StartVm(id=VM)).answer(Placed(host_id=HOST)).node_done(Refusal(code="host_failed", reason="x"))
+    play.command(commands.StartVm(id=VM)).answer(Placed(host_id=HOST)).node_done(
+        Refusal(code="host_failed", reason="x")
+    )
     assert play.status == "suspended"
 
 
