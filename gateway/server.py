@@ -135,8 +135,12 @@ async def _serve_http(
             await TCPServer(app, hypercorn_config, worker, ConnectionState({}), secured)
         except* OSError:
             pass
+        except* Exception as group:  # noqa: BLE001 - a bug or a broken peer ends one connection
+            # Hypercorn lets a broken peer's protocol errors through; they end one connection, not the gateway.
+            gateway.log(f"a connection ended by {_innermost(group)!r}")
         finally:
             connections.remove(stream)
+            await trio.aclose_forcefully(stream)
 
     async def terminate() -> None:
         gateway.hub.close()
@@ -145,6 +149,12 @@ async def _serve_http(
     await accept_until_cancelled(
         listener, connection, connections, terminate, config.shutdown_timeout_seconds, task_status=task_status
     )
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def _start_live_port(
@@ -162,6 +172,8 @@ async def _start_live_port(
         connections.add(stream)
         try:
             await port.connection(stream)
+        except* Exception as group:  # noqa: BLE001 - a bug or a broken peer ends one connection
+            gateway.log(f"a live connection ended by {_innermost(group)!r}")
         finally:
             connections.remove(stream)
 

@@ -19,6 +19,7 @@ from protocol import limits
 from protocol.errors import BadInput, CorralError, Forbidden, Refusal, Unauthenticated
 from protocol.live_messages import LiveError, Subscribe
 
+_close_seconds: Final = 1.0
 _fields: Final = {"op", "kinds", "ids", "cursor", "samples", "token"}
 
 
@@ -34,7 +35,7 @@ def websocket_routes(gate: Gate, hub: Hub, engine: EnginePort, log: Callable[[st
                 nursery.start_soon(_drain, websocket, nursery.cancel_scope)
                 await subscriber.run(lambda data: websocket.send({"type": "websocket.send", "text": data.decode()}))
                 nursery.cancel_scope.cancel()
-            await websocket.close(1001)
+            await _close(websocket, 1001)
         except* WebSocketDisconnect:
             pass
         except* CorralError as group:
@@ -54,7 +55,7 @@ def websocket_routes(gate: Gate, hub: Hub, engine: EnginePort, log: Callable[[st
                 lambda data: websocket.send({"type": "websocket.send", "bytes": data}),
                 lambda: still_allowed(gate, caller),
             )
-            await websocket.close(1000)
+            await _close(websocket, 1000)
         except* WebSocketDisconnect:
             pass
         except* CorralError as group:
@@ -77,9 +78,17 @@ def first_refusal(group: BaseException) -> Refusal:
 async def _refuse(websocket: WebSocket, body: bytes, refusal: Refusal) -> None:
     try:
         await websocket.send({"type": "websocket.send", "text": body.decode()})
-        await websocket.close(4000 + refusal.status)
+        await _close(websocket, 4000 + refusal.status)
     except (WebSocketDisconnect, RuntimeError):
         pass
+
+
+async def _close(websocket: WebSocket, code: int) -> None:
+    """Closes and gives the peer a moment to answer: hung up at once, its answer would meet a reset."""
+    await websocket.close(code)
+    with trio.move_on_after(_close_seconds):
+        while (await websocket.receive())["type"] != "websocket.disconnect":
+            pass
 
 
 def still_allowed(gate: Gate, caller: Caller) -> bool:

@@ -211,10 +211,9 @@ class FakeEngine:
         return Accepted(kind=kind, id=document.id, sequence=0, job_id=job_id)
 
     def _new_vm(self, document: Vm) -> Vm:
-        template = next(
-            (e.document for (k, i), e in self.entities.items() if k == "template" and document.template and i == document.template.id),
-            None,
-        )  # fmt: skip
+        template_id = document.template.id if document.template else ""
+        found = self.entities.get(("template", template_id or ""))
+        template: Any = found.document if found else None
         topology = CpuTopology(sockets=1, cores=1, threads=1)
         return attrs.evolve(
             document,

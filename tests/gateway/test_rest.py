@@ -170,7 +170,10 @@ async def test_engine_refusal_becomes_a_fault(world: World) -> None:
 
 async def test_action_with_parameters(world: World) -> None:
     id = named_id("vm-1")
-    body = "<action><async>true</async><use_cloud_init>false</use_cloud_init><pause>true</pause><vm><memory>2147483648</memory></vm></action>"
+    body = (
+        "<action><async>true</async><use_cloud_init>false</use_cloud_init><pause>true</pause>"
+        "<vm><memory>2147483648</memory></vm></action>"
+    )
     answer = await world.client.api("POST", f"/vms/{id}/start", body)
     assert answer.status == 200, answer.text
     command = world.engine.submitted[-1].command

@@ -1,0 +1,204 @@
+"""The unmodified oVirt SDK against a gateway over real TLS: the path that most scripts take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ovirtsdk4 as sdk
+import ovirtsdk4.types as types
+import pytest
+import trio
+
+from tests.gateway.fake_engine import FakeEngine, named_id, samples_of, small_engine
+from tests.gateway.running import PASSWORD, Running, running
+
+
+def connect(gateway: Running, **more: Any) -> sdk.Connection:
+    settings = {"username": "admin@internal", "password": PASSWORD, "ca_file": str(gateway.ca_file), "timeout": 20}
+    return sdk.Connection(url=f"{gateway.url}/ovirt-engine/api", **(settings | more))
+
+
+async def with_sdk(tmp_path: Path, engine: FakeEngine, script: Callable[[sdk.Connection], None]) -> None:
+    async with running(engine, tmp_path) as gateway:
+
+        def run() -> None:
+            connection = connect(gateway)
+            script(connection)
+            connection.close()
+
+        await trio.to_thread.run_sync(run)
+
+
+async def test_inventory(tmp_path: Path) -> None:
+    def script(connection: sdk.Connection) -> None:
+        system = connection.system_service()
+        api = system.get()
+        assert (api.product_info.version.major, api.product_info.version.minor) == (4, 5)
+        assert api.summary.hosts.total == 2
+        assert connection.test(raise_exception=True)
+        (data_center,) = system.data_centers_service().list()
+        assert (data_center.name, data_center.status) == ("Default", types.DataCenterStatus.UP)
+        (cluster,) = system.clusters_service().list(search="name=Default")
+        assert connection.follow_link(cluster.data_center).name == "Default"
+        hosts = system.hosts_service().list(search="status=up", max=10)
+        assert [host.name for host in hosts] == ["host-0", "host-1"]
+        assert hosts[0].summary.active == 0
+        (domain,) = system.storage_domains_service().list(search="datacenter=Default and type=data")
+        assert domain.storage.type == types.StorageType.LOCALFS
+        networks = connection.follow_link(connection.follow_link(data_center).networks)
+        assert [network.name for network in networks] == ["ovirtmgmt"]
+
+    await with_sdk(tmp_path, small_engine(), script)
+
+
+async def test_life_of_a_vm(tmp_path: Path) -> None:
+    engine = small_engine(vms=1)
+
+    def script(connection: sdk.Connection) -> None:
+        system = connection.system_service()
+        vms = system.vms_service()
+        vm = vms.add(
+            types.Vm(
+                name="from-sdk", cluster=types.Cluster(name="Default"), template=types.Template(name="tiny"),
+                memory=256 * 1024**2, cpu=types.Cpu(topology=types.CpuTopology(cores=2, sockets=1, threads=1)),
+                os=types.OperatingSystem(boot=types.Boot(devices=[types.BootDevice.HD])),
+            )
+        )  # fmt: skip
+        service = vms.vm_service(vm.id)
+        nic = service.nics_service().add(
+            types.Nic(
+                name="nic1", vnic_profile=types.VnicProfile(name="ovirtmgmt"), interface=types.NicInterface.VIRTIO
+            )
+        )
+        assert nic.mac.address
+        attachments = service.disk_attachments_service()
+        attachment = attachments.add(
+            types.DiskAttachment(
+                disk=types.Disk(
+                    name="data", format=types.DiskFormat.COW, provisioned_size=1024**3,
+                    storage_domains=[types.StorageDomain(name="local")],
+                ),
+                interface=types.DiskInterface.VIRTIO_SCSI, bootable=False, active=True,
+            )
+        )  # fmt: skip
+        assert connection.follow_link(attachment.disk).provisioned_size == 1024**3
+        assert len(attachments.list()) == 2
+        service.start()
+        while (vm := service.get()).status != types.VmStatus.UP:
+            time.sleep(0.05)  # noqa: TID251 - a thread of the test
+        assert connection.follow_link(vm.host).name == "host-0"
+        with pytest.raises(sdk.Error, match="The VM is up") as refused:
+            service.start()
+        assert refused.value.code == 409
+        vm.memory = 512 * 1024**2
+        assert service.update(vm).memory == 512 * 1024**2
+        assert service.ticket().value == "secret"
+        service.shutdown()
+        while service.get().status != types.VmStatus.DOWN:
+            time.sleep(0.05)  # noqa: TID251
+        nics = service.nics_service()
+        changed = nics.list()[0]
+        changed.name = "renamed"
+        assert nics.nic_service(changed.id).update(changed).name == "renamed"
+        nics.nic_service(changed.id).remove()
+        attachments.attachment_service(attachment.id).remove()
+        service.remove()
+        with pytest.raises(sdk.NotFoundError):
+            service.get()
+        assert vms.list(search="name=from-sdk") == []
+
+    await with_sdk(tmp_path, engine, script)
+
+
+async def test_what_the_guest_reports(tmp_path: Path) -> None:
+    engine = small_engine()
+
+    async with running(engine, tmp_path) as gateway:
+        engine.sample(samples_of(engine))
+
+        def script() -> None:
+            connection = connect(gateway)
+            vms = connection.system_service().vms_service()
+            (vm,) = vms.list(search="name=vm-0", follow="nics,reported_devices,statistics")
+            assert vm.fqdn == "vm-0.example"
+            assert vm.reported_devices[0].ips[0].address == "10.1.0.0"
+            assert vm.reported_devices[0].ips[0].version == types.IpVersion.V4
+            figures = {item.name: item.values[0].datum for item in vm.statistics}
+            assert figures["memory.used"] == 512 * 1024**2
+            service = vms.vm_service(vm.id)
+            assert {item.name for item in service.statistics_service().list()} == set(figures)
+            host = connection.system_service().hosts_service().host_service(named_id("host-0"))
+            free = [item for item in host.statistics_service().list() if item.name == "memory.free"]
+            assert free[0].values[0].datum == 48 * 1024**3
+            devices = service.nics_service().nic_service(vm.nics[0].id).reported_devices_service().list()
+            assert devices[0].mac.address == "56:6f:00:00:00:01"
+            connection.close()
+
+        await trio.to_thread.run_sync(script)
+
+
+async def test_events_and_pages(tmp_path: Path) -> None:
+    engine = small_engine()
+    for number in range(5):
+        engine.event(f"event {number}")
+
+    def script(connection: sdk.Connection) -> None:
+        events = connection.system_service().events_service()
+        (last,) = events.list(max=1)
+        assert last.description == "event 4"
+        assert last.time.year == 2030
+        made = events.add(
+            types.Event(
+                description="restored", severity=types.LogSeverity.NORMAL, origin="backup", custom_id=99,
+                vm=types.Vm(id=named_id("vm-0")),
+            )
+        )  # fmt: skip
+        (later,) = events.list(from_=int(last.id))
+        assert (later.id, later.custom_id, later.vm.id) == (made.id, 99, named_id("vm-0"))
+
+    await with_sdk(tmp_path, engine, script)
+
+
+async def test_hosts_and_inventory_changes(tmp_path: Path) -> None:
+    def script(connection: sdk.Connection) -> None:
+        system = connection.system_service()
+        host = system.hosts_service().host_service(named_id("host-1"))
+        host.deactivate(reason="cleaning")
+        assert host.get().status == types.HostStatus.MAINTENANCE
+        host.activate()
+        centers = system.data_centers_service()
+        center = centers.add(types.DataCenter(name="other", local=False, description="two & <three>"))
+        assert centers.data_center_service(center.id).get().description == "two & <three>"
+        with pytest.raises(sdk.Error, match="taken") as refused:
+            centers.add(types.DataCenter(name="other", local=False))
+        assert refused.value.fault.detail == "[name] Choose another."
+        networks = system.networks_service()
+        network = networks.add(
+            types.Network(name="blue", data_center=types.DataCenter(name="other"), usages=[types.NetworkUsage.VM])
+        )
+        assert network.usages == [types.NetworkUsage.VM]
+        networks.network_service(network.id).remove()
+
+    await with_sdk(tmp_path, small_engine(), script)
+
+
+async def test_wrong_password_and_lost_token(tmp_path: Path) -> None:
+    async with running(small_engine(), tmp_path) as gateway:
+
+        def script() -> None:
+            with pytest.raises(sdk.AuthError, match="access_denied"):
+                connect(gateway, password="wrong").authenticate()
+            connection = connect(gateway)
+            connection.authenticate()
+            connection._sso_token = "made-up"  # the SDK logs in once more and goes on
+            assert connection.system_service().get().product_info.name == "Corral"
+            token = connection.authenticate()
+            connection.close()
+            revoked = connect(gateway, token=token, username=None, password=None)
+            with pytest.raises(sdk.AuthError):
+                revoked.system_service().get()
+
+        await trio.to_thread.run_sync(script)

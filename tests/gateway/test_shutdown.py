@@ -1,0 +1,68 @@
+"""A peer that stops reading must not hold up the gateway's end."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+from pathlib import Path
+
+import attrs
+import pytest
+import trio
+
+from tests.gateway.fake_engine import FakeEngine, named_id, small_engine
+from tests.gateway.http import Client
+from tests.gateway.running import Running, running
+from tests.gateway.sockets import json_socket
+
+
+def flood(engine: FakeEngine, times: int) -> None:
+    for _ in range(times):
+        vm = engine.of("vm", named_id("vm-1"))
+        engine.put("vm", attrs.evolve(vm, comment="x" * 3_000 + str(engine.sequence)))
+
+
+def paused_websocket(gateway: Running, token: str) -> ssl.SSLSocket:
+    """Subscribes by hand and then never reads."""
+    raw = socket.create_connection(("localhost", gateway.serving.port))
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    secured = gateway.client_context().wrap_socket(raw, server_hostname="localhost")
+    secured.sendall(
+        b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+        b"Authorization: Bearer " + token.encode() + b"\r\n\r\n"
+    )
+    body = json.dumps({"op": "subscribe"}).encode()
+    secured.sendall(bytes([0x81, 0x80 | len(body)]) + b"\0\0\0\0" + body)
+    return secured
+
+
+async def test_paused_websocket_does_not_block(tmp_path: Path) -> None:
+    engine = small_engine()
+    with trio.fail_after(30):
+        async with running(engine, tmp_path, shutdown_timeout_seconds=1.0) as gateway:
+            client = Client(gateway)
+            await client.login()
+            peer = await trio.to_thread.run_sync(paused_websocket, gateway, client.token)
+            async with json_socket(gateway, client.token) as healthy:
+                for _ in range(40):  # fills the socket's buffers and the subscriber's queue
+                    flood(engine, 100)
+                    await healthy.until(engine.sequence)
+            started = trio.current_time()
+        assert trio.current_time() - started < 5
+        peer.close()
+
+
+@pytest.mark.parametrize("port", ["https", "live"])
+async def test_peer_that_stops_in_its_handshake(tmp_path: Path, port: str) -> None:
+    with trio.fail_after(30):
+        async with running(small_engine(), tmp_path, shutdown_timeout_seconds=0.5) as gateway:
+            number = gateway.serving.port if port == "https" else gateway.serving.live_port
+            peer = await trio.to_thread.run_sync(socket.create_connection, ("localhost", number))
+            client = Client(gateway)
+            await client.login()
+            assert (await client.api("GET", "/vms")).status == 200
+            started = trio.current_time()
+        assert trio.current_time() - started < 3
+        peer.close()
