@@ -1,4 +1,7 @@
-"""Runs marked tests on a clock that jumps, so that contract suites need not name it. It must not hold a test."""
+"""Runs marked test classes on a clock that jumps, so that contract suites need not name it. It must not hold a test.
+
+A folder that uses the mark re-exports `pytest_itemcollected` from its conftest.
+"""
 
 from __future__ import annotations
 
@@ -15,3 +18,9 @@ def _run(test: Callable[..., Awaitable[Any]], *, clock: object = None, **options
 
 
 on_simulated_time = pytest.mark.trio(run=_run)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Puts the mark of a class before the one that pytest-trio's automatic mode adds to each test."""
+    if any(marker.kwargs.get("run") is _run for marker in item.iter_markers("trio")):
+        item.add_marker(on_simulated_time, append=False)

@@ -1,0 +1,5 @@
+"""Lets classes of this folder run on simulated time."""
+
+from tests.node.simulated_time import pytest_itemcollected
+
+__all__ = ["pytest_itemcollected"]
