@@ -74,8 +74,11 @@ class SchedulerActor(Actor):
         self._expire()
         hosts, holds = self._ledger.hosts, self._ledger.holds
         held = holds.get(request.operation_id)
-        if held is not None and hosts.row_of(held.host_id) is not None:
-            return Placed(host_id=held.host_id)
+        if held is not None:
+            row = hosts.row_of(held.host_id)
+            if row is not None and hosts.statuses[row] == "up":
+                return Placed(host_id=held.host_id)
+            self._release(request.operation_id)
         choice = choose(self._policy, request, hosts)
         if choice.row is None:
             return refusal_of(request, choice)
