@@ -6,6 +6,7 @@ import glob
 import os
 import platform
 import socket
+import uuid
 
 import libvirt
 import psutil
@@ -68,7 +69,7 @@ def host_facts(connection: libvirt.virConnect, libvirtd_pid: int, found: Virtual
     release = _os_release()
     return HostFacts(
         hostname=connection.getHostname() or socket.gethostname(),
-        hardware_uuid=capabilities.findtext("host/uuid", ""),
+        hardware_uuid=capabilities.findtext("host/uuid", "") or _machine_uuid(),
         os_name=release.get("NAME", "Linux"),
         os_version=release.get("VERSION_ID", ""),
         kernel=platform.release(),
@@ -113,6 +114,15 @@ def _cpu_name() -> str:
             return next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), "")
     except OSError:
         return ""
+
+
+def _machine_uuid() -> str:
+    """The machine's own id, for a driver that knows none; one from its name when it has none."""
+    try:
+        with open("/etc/machine-id") as file:
+            return str(uuid.UUID(file.read().strip()))
+    except (OSError, ValueError):
+        return str(uuid.uuid5(uuid.NAMESPACE_DNS, socket.gethostname()))
 
 
 def _bridges(libvirtd_pid: int) -> tuple[str, ...]:

@@ -185,6 +185,8 @@ class LibvirtHypervisor:
     # --- life cycle -----------------------------------------------------------------------------------------------
 
     async def start(self, spec: DomainSpec, step_id: str, resolve: Resolve) -> DomainObserved:
+        if spec.paused:
+            await self._needs(Operation.START_PAUSED)
         sources = await _sources(spec, resolve, check=not self._is_test_driver)
         try:
             document = domain_xml(spec, step_id, sources, self._platform)

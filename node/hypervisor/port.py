@@ -29,7 +29,8 @@ class Operation(enum.Enum):
     SHUTDOWN = "shutdown"  # by ACPI, heard by the guest
     REBOOT = "reboot"
     RESET = "reset"
-    PAUSE = "pause"
+    PAUSE = "pause"  # and resume
+    START_PAUSED = "start_paused"
     SAVE = "save"  # and restore
     TICKET = "ticket"
     STATISTICS = "statistics"

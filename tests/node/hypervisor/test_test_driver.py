@@ -1,0 +1,84 @@
+"""The life-cycle part of the hypervisor contract on libvirt's test driver: libvirt-python and our threads, no QEMU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import trio
+
+from node.domain_xml import GuestPlatform
+from node.hypervisor.port import Hypervisor, opened
+from node.hypervisor.probe import Virtualization
+from protocol.errors import Unavailable
+from protocol.node_messages import DomainSpec, DomainStatus, VolumeRef
+from tests.node.hypervisor.contract import HypervisorContract
+
+pytest.importorskip("libvirt", reason="needs libvirt-python")
+
+from node.hypervisor.libvirt_hypervisor import LibvirtHypervisor
+
+NODE = "<node><cpu><mhz>1000</mhz><model>x86_64</model><active>2</active></cpu><memory>8388608</memory></node>"
+
+
+def open_test_driver(path: Path) -> LibvirtHypervisor:
+    path.write_text(NODE)
+    platform = GuestPlatform(accelerator="test", cpu_model="qemu64")
+    return LibvirtHypervisor(f"test://{path}", platform, Virtualization(kind="tcg"))
+
+
+class TestDriverHarness:
+    __test__ = False
+    patience_seconds = 5.0
+
+    def __init__(self, path: Path) -> None:
+        self.hypervisor: Hypervisor = open_test_driver(path)
+        self.saved_path = str(path) + ".saved"
+
+    def spec(self, number: int = 1, *, paused: bool = False) -> DomainSpec:
+        vm_id = f"cccccccc-0000-4000-8000-{number:012d}"
+        return DomainSpec(vm_id=vm_id, name=f"vm{number}", memory_bytes=256 * 1024**2, paused=paused)
+
+    def resolve(self, volume: VolumeRef) -> str:
+        return f"/nowhere/{volume.volume_id}"
+
+    async def until_up(self, vm_id: str) -> None:
+        await trio.lowlevel.checkpoint()
+
+
+class TestLibvirtTestDriver(HypervisorContract):
+    @pytest.fixture
+    async def harness(self, tmp_path: Path) -> TestDriverHarness:
+        return TestDriverHarness(tmp_path / "host.xml")
+
+
+async def test_domains_of_others_are_not_seen(tmp_path: Path) -> None:
+    harness = TestDriverHarness(tmp_path / "host.xml")
+    async with opened(harness.hypervisor) as hypervisor:
+        foreign = "<domain type='test'><name>foreign</name><memory>1024</memory><os><type>hvm</type></os></domain>"
+        assert isinstance(hypervisor, LibvirtHypervisor)
+        await hypervisor._query(lambda connection: connection.createXML(foreign, 0), "start")
+        assert await hypervisor.list() == ()
+        await hypervisor.start(harness.spec(), "step-1", harness.resolve)
+        assert len(await hypervisor.list()) == 1
+
+
+async def test_nothing_answers_before_a_connection(tmp_path: Path) -> None:
+    harness = TestDriverHarness(tmp_path / "host.xml")
+    with pytest.raises(Unavailable):
+        await harness.hypervisor.list()
+    missing = LibvirtHypervisor(
+        f"qemu+unix:///system?socket={tmp_path}/none", GuestPlatform(), Virtualization(kind="kvm")
+    )
+    with pytest.raises(Unavailable, match="connect"):
+        await missing.connect()
+
+
+async def test_a_callers_deadline_ends_the_wait_and_not_the_call(tmp_path: Path) -> None:
+    harness = TestDriverHarness(tmp_path / "host.xml")
+    async with opened(harness.hypervisor) as hypervisor:
+        with trio.move_on_after(0):
+            await hypervisor.start(harness.spec(), "step-1", harness.resolve)
+        again = await hypervisor.start(harness.spec(), "step-1", harness.resolve)
+        assert again.status is DomainStatus.RUNNING
+        assert len(await hypervisor.list()) == 1
