@@ -97,8 +97,9 @@ class DomainActor(Actor):
             case RebootDomain(vm_id=vm_id):
                 if not await self._parts.guests.asked(vm_id, guest_messages.REBOOT, ""):
                     await hypervisor.reboot(vm_id)
-            case DestroyDomain(vm_id=vm_id):
-                await hypervisor.destroy(vm_id)
+            case DestroyDomain(vm_id=vm_id, started_step_id=only):
+                if not only or (await hypervisor.observe(vm_id)).started_step_id == only:
+                    await hypervisor.destroy(vm_id)
             case ResetDomain(vm_id=vm_id):
                 await hypervisor.reset(vm_id)
             case PauseDomain(vm_id=vm_id):

@@ -29,4 +29,5 @@ CODES: Final[dict[str, int]] = {
 def line(what: str, description: str, *, severity: str = "normal", **refers: Any) -> Event:
     """A line of the audit trail; `refers` are ids by attribute: vm=..., host=..., user=... Time comes when written."""
     event = Event(code=CODES[what], severity=severity, description=description, origin="corral")
-    return attrs.evolve(event, **{name: ref(id) for name, id in refers.items() if id})
+    references: dict[str, Any] = {name: ref(id) for name, id in refers.items() if id}
+    return attrs.evolve(event, **references)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import datetime
 import enum
 import math
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar, get_args, get_origin
 
 import attrs
 import cattrs
 import msgpack
+from cattrs.cols import homogenous_tuple_structure_factory
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
 from protocol import limits
@@ -37,6 +39,33 @@ def _strict(expected: type[Any]) -> Any:
         return value
 
     return structure
+
+
+def _structure_int(value: object, _: type[int]) -> int:
+    if type(value) is int and -(2**63) <= value < 2**63:  # PostgreSQL's bigint; msgpack would carry 2**64 - 1
+        return value
+    raise CodecError(f"expected int, got {type(value).__name__}" if type(value) is not int else "more than 64 bits")
+
+
+def _unstructure_int(value: int) -> int:
+    if -(2**63) <= value < 2**63:
+        return value
+    raise CodecError("more than 64 bits")  # before it is stored: nobody could read it again
+
+
+def _structure_str(value: object, _: type[str]) -> str:
+    if type(value) is str and (value.isascii() or _is_unicode(value)):
+        return value
+    raise CodecError(f"expected str, got {type(value).__name__}" if type(value) is not str else "half a character")
+
+
+def _is_unicode(value: str) -> bool:
+    """From msgpack it is valid UTF-8 already; from JSON it may hold half a character, a lone surrogate."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _structure_float(value: object, _: type[float]) -> float:
@@ -72,6 +101,8 @@ def _structure_tagged(value: object, _: type[Any]) -> Any:
     tag, version, fields = value
     if type(tag) is not str or type(version) is not int or not isinstance(fields, dict):
         raise CodecError("a word is [tag: str, version: int, fields: map]")
+    if version < 1:  # also: counting up from -2**63 to find upcasters would never end
+        raise CodecError(f"version {version} of {tag!r:.80}")
     entry = word_by_tag(tag)
     if entry is None:
         raise UnknownTag(f"unknown tag {tag!r:.80}")
@@ -85,14 +116,58 @@ def _is_attrs_class(cls: Any) -> bool:
     return isinstance(cls, type) and attrs.has(cls)
 
 
+def _is_typed_tuple(hint: Any) -> bool:
+    origin: Any = get_origin(hint)
+    return origin is tuple
+
+
+def _fields_structurer(cls: type[Any], made: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    """cattrs asks `"name" in value`, so a text or a list would pass for an object without any field."""
+    structure_fields = make_dict_structure_fn(cls, made)
+
+    def structure(value: object, _: type[Any]) -> Any:
+        if type(value) is not dict:
+            raise CodecError(f"expected the fields of {cls.__name__}, got {type(value).__name__}")
+        return structure_fields(value, cls)
+
+    return structure
+
+
+def _tuple_structurer(hint: Any, made: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    """cattrs iterates over whatever it gets, so a text or a map would pass for a list of texts."""
+    items = get_args(hint)
+    if len(items) == 2 and items[1] is Ellipsis:
+        structure_items = homogenous_tuple_structure_factory(hint, made)
+
+        def structure(value: object, _: Any) -> Any:
+            if not isinstance(value, list | tuple):
+                raise CodecError(f"expected a list, got {type(value).__name__}")
+            return structure_items(value, hint)
+
+        return structure
+
+    hooks = tuple((made.get_structure_hook(item), item) for item in items)
+
+    def structure_row(value: object, _: Any) -> Any:
+        if not isinstance(value, list | tuple) or len(value) != len(hooks):
+            raise CodecError(f"expected a row of {len(hooks)}, got {value!r:.80}")
+        return tuple([hook(item, kind) for (hook, kind), item in zip(hooks, value, strict=True)])
+
+    return structure_row
+
+
 def _make_converter() -> cattrs.Converter:
     made = cattrs.Converter(detailed_validation=False, unstruct_collection_overrides={})
-    for primitive in (int, str, bool, bytes):
+    for primitive in (bool, bytes):
         made.register_structure_hook(primitive, _strict(primitive))
+    made.register_structure_hook(int, _structure_int)
+    made.register_unstructure_hook(int, _unstructure_int)
+    made.register_structure_hook(str, _structure_str)
     made.register_structure_hook(float, _structure_float)
     made.register_structure_hook(datetime.datetime, _structure_datetime)
     made.register_unstructure_hook(datetime.datetime, _unstructure_datetime)
-    made.register_structure_hook_factory(_is_attrs_class, lambda cls: make_dict_structure_fn(cls, made))
+    made.register_structure_hook_factory(_is_attrs_class, lambda cls: _fields_structurer(cls, made))
+    made.register_structure_hook_factory(_is_typed_tuple, lambda hint: _tuple_structurer(hint, made))
     made.register_unstructure_hook_factory(
         _is_attrs_class, lambda cls: make_dict_unstructure_fn(cls, made, _cattrs_omit_if_default=True)
     )
@@ -157,12 +232,33 @@ def unpack(data: bytes, *, bytes_max: int = limits.frame_bytes_max, depth_max: i
     """Plain data from msgpack bytes, with every limit applied. Raises `CodecError`."""
     if len(data) > bytes_max:
         raise CodecError(f"{len(data)} bytes where at most {bytes_max} are allowed")
+    items_left = limits.msgpack_items_max
+
+    def take(count: int) -> None:
+        nonlocal items_left
+        items_left -= count
+        if items_left < 0:
+            raise CodecError(f"more than {limits.msgpack_items_max} items")
+
+    def take_list(items: list[Any]) -> list[Any]:
+        take(len(items) + 1)
+        return items
+
+    def take_map(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+        take(2 * len(pairs) + 1)
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            raise CodecError("a map with the same key twice")
+        return made
+
     try:
         value = msgpack.unpackb(
             data,
             raw=False,
             strict_map_key=True,
-            object_pairs_hook=_map_without_duplicates,
+            object_pairs_hook=take_map,
+            list_hook=take_list,
+            ext_hook=_refuse_extension,
             max_ext_len=0,
             max_str_len=min(bytes_max, limits.msgpack_string_bytes_max),
             max_bin_len=min(bytes_max, limits.msgpack_string_bytes_max),
@@ -177,11 +273,8 @@ def unpack(data: bytes, *, bytes_max: int = limits.frame_bytes_max, depth_max: i
     return value
 
 
-def _map_without_duplicates(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise CodecError("a map with the same key twice")
-    return made
+def _refuse_extension(code: int, data: bytes) -> Any:
+    raise CodecError(f"an extension type, {code}")  # an empty one passes `max_ext_len=0`
 
 
 def _check_depth(value: object, depth_left: int) -> None:

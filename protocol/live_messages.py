@@ -69,6 +69,15 @@ class LiveChange(Tagged):
     parent: str = ""
 
 
+@word("live.alive")
+@attrs.frozen(kw_only=True)
+class Alive(Tagged):
+    """Nothing was sent for a while because nothing that fits the filter happened up to `sequence`."""
+
+    sequence: int
+    cursor: str
+
+
 @word("live.samples")
 @attrs.frozen(kw_only=True)
 class LiveSamples(Tagged):

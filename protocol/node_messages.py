@@ -156,9 +156,13 @@ class ShutdownDomain(Body):
 @word("node.destroy_domain")
 @attrs.frozen(kw_only=True)
 class DestroyDomain(Body):
-    """Ends QEMU now. Done when it is gone; legal when it is gone already."""
+    """Ends QEMU now. Done when it is gone; legal when it is gone already.
+
+    With `started_step_id` only the QEMU that this step started is ended: a later one is left alone.
+    """
 
     vm_id: str
+    started_step_id: str = ""
 
 
 @word("node.reboot_domain")

@@ -1,6 +1,7 @@
 """Every resource, its place in the URL tree, its methods and actions, once. It imports the words; no word imports it.
 
-REST routes, RSDL and OpenAPI, search, the command line and the coverage page are walks over `RESOURCES`.
+REST routes, RSDL and OpenAPI, search, the command line and the coverage page are walks over `RESOURCES`. It must
+not hold behaviour.
 """
 
 from __future__ import annotations
@@ -170,8 +171,8 @@ RESOURCES: tuple[Resource, ...] = (
             Action(
                 name="start", command=vm_commands.StartVm,
                 parameters=(
-                    _async, Parameter(name="pause", type=bool), Parameter(name="vm", type=Vm, doc="Run once: for this start only."),
-                    Parameter(name="volatile", type=bool),
+                    _async, Parameter(name="pause", type=bool), Parameter(name="volatile", type=bool),
+                    Parameter(name="vm", type=Vm, doc="Run once: for this start only."),
                 ),
             ),
             Action(name="shutdown", command=vm_commands.ShutdownVm, parameters=(_async, _reason, _force)),

@@ -11,7 +11,7 @@ from actors.entity.decision import CancelTimer, Decision, Effect, SetTimer, Tell
 from actors.entity.messages import Commanded, TimerFired
 from actors.entity.rows import Rows
 from actors.host.messages import NodeLinked, NodeUnlinked
-from actors.host.signals import DomainSeen, HostConfirmedDown, HostLost, HostReturned
+from actors.host.signals import HostConfirmedDown, HostLost, HostReturned
 from actors.host.state import HostState
 from actors.lifecycle.host_table import ACTIVE
 from actors.vm import checks
@@ -119,12 +119,12 @@ def reported(state: HostState, snapshot: DomainsSnapshot, facts: Facts) -> Decis
     )
     for vm_id, domain in by_vm.items():
         if vm_id not in residents and facts.rows.document("vm", vm_id) is not None:
-            effects.append(Tell(address=f"vm/{vm_id}", message=DomainSeen(host_id=state.id, domain=domain)))
+            effects.append(Tell(address=f"vm/{vm_id}", message=HostReturned(host_id=state.id, domain=domain)))
     if state.status != "initializing":
         return Decision(effects=tuple(effects))
     told = state.facts
     how = (
-        f" Guests run by {told.virtualization}: {told.virtualization_reason}."
+        f" Guests run by {told.virtualization}: {told.virtualization_reason.rstrip('.')}."
         if told and told.virtualization != "kvm"
         else ""
     )

@@ -15,7 +15,7 @@ from typing import Final
 
 import attrs
 import trio
-from trio_websocket import WebSocketRequest, wrap_server_stream
+from trio_websocket import ConnectionClosed, WebSocketRequest, wrap_server_stream
 
 from actors.host.link_hub import LinkHub
 from actors.host.link_session import LinkTerms, Renew, serve_link
@@ -110,7 +110,7 @@ class LinkListener:
     ) -> None:
         if request.path == "/enrol":
             with self.ports.clock.move_on_after(limits.ask_timeout_seconds):
-                await self._enrol(WebSocketFrames(await request.accept()))
+                await self._enrol(WebSocketFrames(await request.accept(), ConnectionClosed))
             return
         refusal = self._refusal(request.path, verdict)
         if refusal is not None:
@@ -120,7 +120,7 @@ class LinkListener:
                 await request.reject(refusal.status, extra_headers=[(b"Content-Type", b"application/json")], body=body)
             return
         with self.ports.clock.fail_after(self.handshake_timeout_seconds):
-            transport = WebSocketFrames(await request.accept())
+            transport = WebSocketFrames(await request.accept(), ConnectionClosed)
         is_no_stranger()
         terms = LinkTerms(
             hub=self.hub,

@@ -25,12 +25,14 @@ from protocol.node_messages import (
 )
 
 STARTING = ("start", "restore")
+PASSING = frozenset({"migration", "save", "starting_up", "snapshot", "from_snapshot", "dump", "shutting_down"})
+"""Pauses that libvirt makes by itself and ends by itself."""
 
 
 def domain_seen(state: VmState, seen: DomainSeen, facts: Facts) -> Decision:
-    """A change of the domain on a host."""
+    """A change of the domain on a host. One of an earlier host or run is late news: the next report has the truth."""
     if seen.host_id != state.host_id or state.status not in RUNNING_STATUSES:
-        return _stray(state, seen.host_id, seen.domain)
+        return Decision()
     if seen.domain.started_step_id and seen.domain.started_step_id != state.start_step_id:
         return Decision()  # the last words of an earlier run
     if seen.stopped is not None or seen.domain.status is DomainStatus.ABSENT:
@@ -43,8 +45,9 @@ def _stray(state: VmState, host_id: str, domain: DomainObserved) -> Decision:
     alive = domain.status in (DomainStatus.RUNNING, DomainStatus.PAUSED)
     if not alive or state.status not in ("down", "suspended") or state.operation is not None:
         return Decision()
+    body = DestroyDomain(vm_id=state.id, started_step_id=domain.started_step_id)
     step = f"{state.address}:stray:{domain.started_step_id.replace(':', '-')}"
-    command = NodeCommand(epoch=0, step_id=step, body=DestroyDomain(vm_id=state.id))
+    command = NodeCommand(epoch=0, step_id=step, body=body)
     text = f"VM {state.name} is {state.status}, but a QEMU of it runs on host {host_id}: it is ended."
     return Decision(
         audit=(line("stray_domain", text, severity="warning", vm=state.id, host=host_id),),
@@ -91,7 +94,7 @@ def _still_there(state: VmState, domain: DomainObserved, facts: Facts) -> Decisi
         return Decision()  # its outcome says what the VM is
     if state.status == "unknown":
         return _found(state, domain, facts)
-    if domain.status is DomainStatus.PAUSED and state.status in ("up", "powering_up"):
+    if domain.status is DomainStatus.PAUSED and state.status in ("up", "powering_up") and domain.reason not in PASSING:
         reason = domain.reason or "unknown"
         text = f"VM {state.name} is paused: {reason}."
         code = "vm_io_error" if reason == "io_error" else "vm_paused"

@@ -1,6 +1,6 @@
 """Commands on entities without behaviour: data centers, clusters, networks, vNIC profiles, users, events, jobs.
 
-One add, update and remove serve them all; the `kind` names the resource of the registry.
+One add, update and remove serve them all; the `kind` names the resource of the registry. It must not know any kind.
 """
 
 from __future__ import annotations

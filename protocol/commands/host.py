@@ -1,4 +1,4 @@
-"""What may be asked about a host."""
+"""What may be asked about a host. It must not say how a host does it: those words are the node's."""
 
 from __future__ import annotations
 

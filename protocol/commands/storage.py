@@ -1,4 +1,4 @@
-"""What may be asked about storage domains, disks and templates."""
+"""What may be asked about storage domains, disks and templates. It must not name volumes: those are the node's."""
 
 from __future__ import annotations
 

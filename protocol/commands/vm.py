@@ -1,4 +1,4 @@
-"""What may be asked about a VM, its NICs and its disk attachments."""
+"""What may be asked about a VM, its NICs and its disk attachments. It must not name domains: those are the node's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What happened to an entity without behaviour. Each event bears the whole document, so the last one is the state."""
+"""What happened to an entity without behaviour: each event bears the whole document, so the last one is the state.
+
+It must not tell kinds apart: the document does.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What happened to a disk. Each event bears what `actors/storage/disk/evolve.py` needs."""
+"""What happened to a disk: each event bears what `actors/storage/disk/evolve.py` needs.
+
+It must not hold what follows from an event, nor what happened to the VM that has the disk.
+"""
 
 from __future__ import annotations
 

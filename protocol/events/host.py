@@ -1,4 +1,7 @@
-"""What happened to a host. Each event bears what `actors/host/evolve.py` needs."""
+"""What happened to a host: each event bears what `actors/host/evolve.py` needs.
+
+It must not hold what becomes of the VMs on it (those are events of VMs), nor samples.
+"""
 
 from __future__ import annotations
 

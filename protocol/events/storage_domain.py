@@ -1,4 +1,7 @@
-"""What happened to a storage domain. Each event bears what `actors/storage/domain/evolve.py` needs."""
+"""What happened to a storage domain: each event bears what `actors/storage/domain/evolve.py` needs.
+
+It must not hold what happened to the disks on it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What happened to a template. Each event bears what `actors/storage/template/evolve.py` needs."""
+"""What happened to a template: each event bears what `actors/storage/template/evolve.py` needs.
+
+It must not hold what happened to its disks.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What happened to a VM. Each event bears what `actors/vm/evolve.py` needs, so the journal alone rebuilds the state."""
+"""What happened to a VM: each event bears what `actors/vm/evolve.py` needs, so the journal alone rebuilds the state.
+
+It must not hold samples or what a guest is trusted for.
+"""
 
 from __future__ import annotations
 

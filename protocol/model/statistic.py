@@ -1,4 +1,7 @@
-"""Statistic: one measured figure of an object, as the API shows it. Samples travel otherwise (array rows)."""
+"""Statistic: one measured figure of an object, as the API shows it.
+
+It must not be what samples travel in: those are array rows.
+"""
 
 from __future__ import annotations
 

@@ -69,8 +69,13 @@ class Disk(Document):
     format: str | None = attribute(choices=("cow", "raw"), search="format", column=3)
     sparse: bool | None = attribute()
     provisioned_size: int | None = attribute(
-        unit="bytes", required=True, minimum=limits.disk_bytes_min, maximum=limits.disk_bytes_max, search="provisioned_size", column=4
-    )  # fmt: skip
+        unit="bytes",
+        required=True,
+        minimum=limits.disk_bytes_min,
+        maximum=limits.disk_bytes_max,
+        search="provisioned_size",
+        column=4,
+    )
     actual_size: int | None = attribute(unit="bytes", read_only=True, column=5)
     total_size: int | None = attribute(unit="bytes", read_only=True)
     storage_domain: Ref | None = attribute(refers="StorageDomain", doc="Shorthand on input for one storage domain.")

@@ -41,7 +41,7 @@ CREATE TABLE entities (
     sequence bigint NOT NULL,
     -- By kind first: it is also the index on the kind.
     PRIMARY KEY (kind, id)
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 45);
 
 CREATE UNIQUE INDEX entities_name ON entities (kind, parent, name) NULLS NOT DISTINCT WHERE name IS NOT NULL;
 

@@ -208,8 +208,9 @@ def test_the_same_step_is_sent_again_when_the_host_returns() -> None:
 
 
 def test_a_stray_qemu_of_a_vm_that_is_down_is_ended() -> None:
-    play = added().when(DomainSeen(host_id="elsewhere", domain=domain(step="vm/x:old:0")))
+    play = added().when(HostReturned(host_id="elsewhere", domain=domain(step="vm/x:old:0")))
     assert isinstance(play.sent[0], DestroyDomain)
+    assert play.sent[0].started_step_id == "vm/x:old:0", "only that run: one that starts meanwhile is left alone"
     assert play.status == "down"
 
 
