@@ -1,0 +1,32 @@
+"""S17: bytes from a guest change only that VM's own agent record.
+
+Ground truth is the bytes: every text that the guest of a VM sends bears a mark of that VM, so that it can be found.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_mark = re.compile(rb"guest~([0-9a-f]{8})")
+
+
+def mark_of(vm_id: str) -> str:
+    """What the guest of this VM puts into every text."""
+    return f"guest~{vm_id[:8]}"
+
+
+def check_entity(kind: str, id: str, document: bytes) -> Iterator[str]:
+    """A public document: only a VM's own may bear a mark, and only its own one."""
+    for found in _mark.findall(document):
+        if kind != "vm" or found.decode() != id[:8]:
+            yield f"{kind} {id} shows what the guest of VM {found.decode()}... said"
+            return
+
+
+def check_word(tag: str, vm_id: str, word: bytes) -> Iterator[str]:
+    """A word that a node sends: marks only in the reports of the VM that it names."""
+    for found in _mark.findall(word):
+        if tag not in ("node.guest_report", "node.guest_silent") or found.decode() != vm_id[:8]:
+            yield f"a {tag} of VM {vm_id or '-'} bears what the guest of VM {found.decode()}... said"
+            return

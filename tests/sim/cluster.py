@@ -1,0 +1,158 @@
+"""The whole cluster of one seed: database, engines, hosts, wires, gateway, readers, put together.
+
+It must not cause faults or check anything.
+"""
+
+from __future__ import annotations
+
+import attrs
+import trio
+
+from actors.journal.memory import MemoryStore
+from actors.kernel.frames import FrameTransport, LinkEnded
+from actors.kernel.ports import SeededIds, SeededRandom, TrioClock, wall_from
+from node.memory_link import MemoryDial, WireFaults
+from node.world import GuestShape, HostShape, World
+from protocol.commands.base import Command
+from protocol.commands.host import AddHost
+from protocol.commands.storage import AddStorageDomain
+from protocol.engine_messages import Accepted
+from protocol.errors import Refusal
+from protocol.model.host import Host
+from protocol.model.storage import HostStorage, StorageDomain
+from protocol.model.types import Ref
+from tests.sim.database import WatchedTables
+from tests.sim.engine import SimEngine
+from tests.sim.gateway import Reader, SimGateway, ask, submit
+from tests.sim.node import SimNode, count_effects
+from tests.sim.rates import Rates
+from tests.sim.start import restart_seconds, start_of_time
+from tests.sim.truth import Truth
+
+GiB = 1024**3
+
+
+@attrs.define(eq=False)
+class Cluster:
+    seed: str
+    truth: Truth
+    rates: Rates
+    random: SeededRandom
+    nursery: trio.Nursery
+    world: World
+    store: MemoryStore
+    tables: WatchedTables
+    ids: SeededIds
+    engines: list[SimEngine] = attrs.field(factory=list)
+    nodes: list[SimNode] = attrs.field(factory=list)
+    readers: list[Reader] = attrs.field(factory=list)
+    gateway: SimGateway = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.gateway = SimGateway(self.engines, self._drawn("gateway"))
+
+    def _drawn(self, what: str) -> SeededRandom:
+        """A source of its own for each part, so that one part's draws do not move another's."""
+        return SeededRandom(f"{self.seed} {what}")
+
+    def _skew(self) -> tuple[float, float]:
+        skew = self.random.uniform(-1.0, 1.0) * self.rates.skew_seconds
+        return skew, 1.0 + self.random.uniform(-1.0, 1.0) * self.rates.clock_rate
+
+    def accept(self, transport: FrameTransport) -> None:
+        """A node dials: it reaches one of the engines that listen."""
+        listening = [engine for engine in self.engines if engine.listens]
+        if not listening:
+            raise LinkEnded("no engine listens")
+        self.random.choice(listening).accept(transport)
+
+    def add_engine(self, name: str) -> SimEngine:
+        skew, rate = self._skew()
+        engine = SimEngine(self.truth, self.store, name, self.seed, skew, rate)
+        self.engines.append(engine)
+        self.nursery.start_soon(engine.run, name=name)
+        return engine
+
+    def add_host(self, name: str) -> SimNode:
+        """A machine with a directory of its own; its daemon starts when the engine knows it."""
+        stubborn = self.random.random() < self.rates.guests_stubborn
+        guests = GuestShape(
+            boot_seconds=self.random.uniform(0.5, 4.0),
+            shutdown_seconds=self.random.uniform(0.5, 3.0),
+            ignores_power_button=stubborn,
+            has_agent=self.random.random() < 0.8,
+        )
+        host = self.world.add_host(name, self.ids.uuid(), HostShape(memory_bytes=4 * GiB, guests=guests))
+        count_effects(host, self.truth)
+        self.world.add_storage(f"/{name}")
+        faults = WireFaults(
+            drop=self.rates.drop, duplicate=self.rates.duplicate, reorder=self.rates.reorder,
+            delay_seconds_max=self.rates.delay_seconds,
+        )  # fmt: skip
+        dial = MemoryDial(self.accept, TrioClock(), self._drawn(f"wire {name}"), faults)
+        skew, rate = self._skew()
+        node = SimNode(
+            self.truth, self.world, host, self.ids.uuid(), dial, self._drawn(name), self.rates, self.seed, skew, rate
+        )
+        self.nodes.append(node)
+        return node
+
+    def start_node(self, node: SimNode) -> None:
+        self.nursery.start_soon(self._keep_node, node, name=f"{node.host.name} unit manager")
+
+    async def _keep_node(self, node: SimNode) -> None:
+        """Starts the daemon again whenever it has ended and the machine has power."""
+        while True:
+            if node.host.powered:
+                self.nursery.start_soon(node.live, name=f"{node.host.name}/{node.life + 1}")
+                await trio.lowlevel.checkpoint()
+                while node.process is None or not node.process.alive:
+                    await trio.lowlevel.checkpoint()
+                await node.process.died.wait()
+            await trio.sleep(restart_seconds)
+
+    def add_reader(self, name: str) -> Reader:
+        random = self._drawn(f"reader {name}")
+        reader = Reader(name, self.gateway, self.truth, random)
+        self.readers.append(reader)
+        self.nursery.start_soon(reader.run, lambda: random.uniform(5.0, 40.0), name=f"reader {name}")
+        return reader
+
+    async def ask(self, command: Command, *, id: str = "", dry_run: bool = False) -> Accepted | Refusal | None:
+        """One command, with retries."""
+        asked = submit(id or self.ids.uuid(), command, dry_run=dry_run)
+        return await ask(self.gateway, self.truth, self.tables, self.random, self.rates, asked)
+
+    async def furnish(self, hosts: int) -> None:
+        """Hosts and a storage domain on each, by commands like any other; no fault happens meanwhile."""
+        while not self.gateway.ready:
+            await trio.sleep(0.1)
+        for number in range(hosts):
+            node = self.add_host(f"host-{number}")
+            document = Host(name=node.host.name, address=f"{node.host.name}.test")
+            await self._accepted(AddHost(document=document), node.host_id)
+            self.start_node(node)
+        for node in self.nodes:
+            while not self._is(node.host_id, "host", "up"):
+                await trio.sleep(0.2)
+            domain = StorageDomain(
+                name=f"data-{node.host.name}", type="data", host=Ref(id=node.host_id),
+                storage=HostStorage(type="localfs", path=f"/{node.host.name}"),
+            )  # fmt: skip
+            id = self.ids.uuid()
+            await self._accepted(AddStorageDomain(document=domain), id)
+            while not self._is(id, "storage_domain", "active"):
+                await trio.sleep(0.2)
+
+    async def _accepted(self, command: Command, id: str) -> None:
+        reply = await self.ask(command, id=id)
+        assert isinstance(reply, Accepted), reply
+
+    def _is(self, id: str, kind: str, status: str) -> bool:
+        state = self.tables.folder.states.get((kind, id))
+        return state is not None and state.status == status
+
+
+def world_of(random: SeededRandom) -> World:
+    """The world runs on true time."""
+    return World(TrioClock(wall_from(start_of_time)), random)

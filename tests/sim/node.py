@@ -1,0 +1,230 @@
+"""One simulated host's node daemon: its lives, one after the other, on the same disk and the same QEMUs.
+
+It must not decide when it dies, pauses or comes back: `faults` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import trio
+
+from actors.kernel.directory import Directory
+from actors.kernel.frames import FrameTransport
+from actors.kernel.mailbox import codec_carrier
+from actors.kernel.ports import Ports, SeededIds, SeededRandom, TrioClock, wall_from
+from node.hypervisor.port import ByteStream
+from node.hypervisor.simulated import SimulatedHypervisor
+from node.ledger import Ledger, Record, Standing
+from node.link import Use
+from node.memory_link import MemoryDial
+from node.notebook import MemoryNotebook
+from node.reporter import HostFigures
+from node.storage.simulated import SimulatedStorage
+from node.tree import NodePorts, NodeSettings, node_tree
+from node.world import World, WorldHost
+from protocol.codec import decode
+from protocol.node_messages import NodeCommand
+from supervisors.supervisor import running
+from tests.sim.guests import HostileGuest
+from tests.sim.observer import observer
+from tests.sim.process import Process, ProcessClock, ProcessTransport
+from tests.sim.rates import Rates
+from tests.sim.start import start_of_time
+from tests.sim.truth import Truth
+
+
+class FlatMeter:
+    async def read(self) -> HostFigures:
+        return HostFigures(cpu_percent=1.0, memory_free_bytes=1, memory_used_bytes=1, load_average=0.0)
+
+
+@attrs.define(eq=False)
+class SimNode:
+    """One host. `start` a life when none is; `kill` ends the present one without a word."""
+
+    truth: Truth
+    world: World
+    host: WorldHost
+    host_id: str
+    dial: MemoryDial
+    random: SeededRandom
+    rates: Rates
+    seed: str
+    skew_seconds: float = 0.0
+    rate: float = 1.0
+    ledger: Ledger = attrs.field(factory=Ledger)
+    life: int = 0
+    process: Process | None = None
+    tree: Any = None
+    hostile: dict[str, HostileGuest] = attrs.field(factory=dict)
+
+    @property
+    def alive(self) -> bool:
+        return self.process is not None and self.process.alive
+
+    def kill(self) -> None:
+        """`kill -9`. The world calls `_died` for it, also when a fault of a call kills the process."""
+        if self.alive:
+            self.host.kill_node()
+
+    def died(self) -> None:
+        """Its ports are inert by now: what still runs of it can do nothing."""
+        if self.process is None or not self.process.alive:
+            return
+        self.truth.say(f"{self.host.name} daemon killed")
+        if self.host.qemus:
+            self.truth.once("node killed while a QEMU ran")
+        self.process.die()
+        self.dial.cut_all("the node was killed")
+        if self.tree is not None and self.tree._root is not None:
+            self.tree._root.kill()
+
+    async def live(self) -> None:
+        """One life, until it is killed. Returns when its last task has ended."""
+        self.life += 1
+        process = self.process = Process(f"{self.host.name}/{self.life}")
+        self.truth.say(f"{self.host.name} daemon starts, life {self.life}")
+        clock = ProcessClock(
+            process, TrioClock(wall_from(start_of_time), skew_seconds=self.skew_seconds, rate=self.rate)
+        )
+        name = f"{self.seed} {process.name}"
+        ports = Ports(clock, SeededRandom(name), SeededIds(name))
+        tree = node_tree(
+            NodeSettings(
+                host_id=self.host_id,
+                name=self.host.name,
+                statistics_period_seconds=60.0,
+                silent_after_seconds=self.rates.silent_seconds,
+            ),
+            NodePorts(
+                clock=clock,
+                hypervisor=NodeHypervisor(self.world, self.host, self),
+                storage=NodeStorage(self.world, self.host, self),
+                notebook=NodeNotebook(self, process),
+                meter=FlatMeter(),
+                dial=NodeDial(self, process),
+            ),
+        )
+        killed = False
+        with trio.CancelScope() as scope:
+            try:
+                async with running(
+                    tree, ports, Directory(), carrier=codec_carrier, observer=observer(self.truth, process)
+                ) as alive:
+                    self.tree = alive
+                    await process.died.wait()
+                    killed = True
+                    scope.cancel()
+            except Exception as error:  # noqa: BLE001 - a tree that gives up is what the checker wants to hear of
+                if process.alive and not killed:
+                    self.truth.found("crash", [f"{process.name} gave up: {error!r}"])
+                    self.kill()
+
+
+class NodeHypervisor(SimulatedHypervisor):
+    """The simulated hypervisor in the hands of one process, some guests of which are hostile."""
+
+    def __init__(self, world: World, host: WorldHost, node: SimNode) -> None:
+        super().__init__(world, host)
+        assert node.process is not None
+        self._node, self._process = node, node.process
+
+    async def alive(self) -> None:
+        await super().alive()
+        await self._process.gate()
+
+    async def guest_channel(self, vm_id: str) -> ByteStream:
+        line = await super().guest_channel(vm_id)
+        return HostileGuest(line, vm_id, self._node.random, self._node.rates, self._node.truth, self.world)
+
+
+class NodeStorage(SimulatedStorage):
+    def __init__(self, world: World, host: WorldHost, node: SimNode) -> None:
+        super().__init__(world, host, copy_bytes_per_second=200e6)
+        assert node.process is not None
+        self._process = node.process
+
+    async def alive(self) -> None:
+        await super().alive()
+        await self._process.gate()
+
+
+class NodeNotebook(MemoryNotebook):
+    """The machine's disk: it outlives the process, and the process may die just before or after a write."""
+
+    def __init__(self, node: SimNode, process: Process) -> None:
+        super().__init__(node.ledger)
+        self._node, self._process = node, process
+
+    async def write(self, *records: Record) -> None:
+        await self._process.gate()
+        node = self._node
+        if node.random.random() < node.rates.die_at_note:
+            if any(record[0] == "done" for record in records):
+                node.truth.once("node killed between acting and noting it")
+            node.kill()
+        await self._process.gate()
+        for record in records:
+            if record[0] == "begun":
+                node.truth.step_begun(node.host.name, record[1], self.ledger.highest_epoch)
+        await super().write(*records)
+        if node.random.random() < node.rates.die_at_note:
+            node.kill()
+        await self._process.gate()
+
+
+@attrs.define(eq=False)
+class NodeDial:
+    """The wire as one process holds it, with an ear for the truth."""
+
+    node: SimNode
+    process: Process
+
+    async def __call__(self, use: Use) -> str:
+        await self.process.gate()
+
+        async def heard(transport: FrameTransport) -> str:
+            return await use(NodeTransport(self.process, transport, self.node))
+
+        return await self.node.dial(heard)
+
+
+class NodeTransport(ProcessTransport):
+    """A wire on which every frame is shown to the truth. Frames pass the codec anyway."""
+
+    def __init__(self, process: Process, inner: FrameTransport, node: SimNode) -> None:
+        super().__init__(process, inner)
+        self._node = node
+
+    async def send(self, frame: bytes) -> None:
+        await self.process.gate()
+        self._node.truth.said_by_node(self._node.host.name, decode(frame))
+        await self.inner.send(frame)
+
+    async def receive(self) -> bytes:
+        frame = await ProcessTransport.receive(self)
+        message = decode(frame)
+        self._node.truth.heard_by_node(self._node.host.name, message)
+        if isinstance(message, NodeCommand):
+            standing = self._node.ledger.standing(message.step_id)
+            if standing is Standing.DONE:
+                self._node.truth.once("step repeated and answered from the notebook")
+            elif standing is Standing.BEGUN and self._node.life > 1:
+                self._node.truth.once("step begun by an earlier life of the node and carried on")
+        return frame
+
+
+def count_effects(host: WorldHost, truth: Truth) -> None:
+    """Lets the truth see what must happen once for each step: a guest that starts over."""
+    inner: Callable[..., None] = host.reboot
+
+    def reboot(vm_id: str, *, by_guest: bool = False) -> None:
+        number = host.qemus[vm_id].boot_number if vm_id in host.qemus else 0
+        inner(vm_id, by_guest=by_guest)
+        if host.qemu(vm_id).boot_number > number:
+            truth.effect(vm_id, "node.reboot_domain" if by_guest else "node.reset_domain")
+
+    host.reboot = reboot  # type: ignore[method-assign]

@@ -1,0 +1,182 @@
+"""One seed from beginning to end: furnish, a phase with faults, then calm until everything is at rest; and the verdict.
+
+It must not print.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+
+import attrs
+import structlog
+import trio
+
+from actors.journal.memory import MemoryStore
+from actors.kernel.ports import SeededIds, SeededRandom, TrioClock
+from tests.checkers import s01_one_qemu, s06_effects
+from tests.sim import rates as fault_rates
+from tests.sim import rest
+from tests.sim.cluster import Cluster, world_of
+from tests.sim.database import WatchedTables
+from tests.sim.determinism import Steps, run_seeded
+from tests.sim.faults import Faults
+from tests.sim.truth import Crashes, Truth, Violation
+from tests.sim.workload import Workload
+
+faulty_share = 0.6
+"""Of the steps: the rest is for coming to rest."""
+calm_seconds_max = 240.0
+
+
+@attrs.frozen(kw_only=True)
+class Result:
+    """What became of one seed."""
+
+    seed: int
+    rates: str
+    trace: str
+    steps: int
+    seconds: float
+    violations: tuple[Violation, ...]
+    sometimes: Counter[str]
+    log: tuple[str, ...]
+
+
+def run_seed(
+    seed: int, *, steps_max: int = 10_000, adjust: Callable[[fault_rates.Rates], None] = lambda _: None
+) -> Result:
+    """Runs one seed. `adjust` changes the rates that it drew."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    play = _Play(seed, steps_max, adjust)
+    run_seeded(play.run, seed=seed, steps=play.steps)
+    truth = play.truth
+    return Result(
+        seed=seed, rates=str(play.drawn), trace=play.steps.trace, steps=play.steps.count, seconds=play.seconds,
+        violations=tuple(truth.violations), sometimes=truth.sometimes, log=tuple(truth.log),
+    )  # fmt: skip
+
+
+class _Play:
+    def __init__(self, seed: int, steps_max: int, adjust: Callable[[fault_rates.Rates], None]) -> None:
+        self.seed = seed
+        self.steps_max = steps_max
+        self.random = SeededRandom(f"sim {seed}")
+        self.rates = fault_rates.draw(self.random)
+        adjust(self.rates)
+        self.drawn = attrs.evolve(self.rates)
+        self.steps = Steps(self._after_step)
+        self.faulty_steps = int(steps_max * faulty_share)
+        self.truth = Truth(TrioClock(), self.steps.note, self._violated)
+        self.seconds = 0.0
+        self._over: trio.Event | None = None
+        self._faulty_over: trio.Event | None = None
+
+    def _after_step(self, count: int) -> None:
+        """S1, S2 and S6 are looked at after every step: the world notes them when they happen."""
+        world = getattr(self, "world", None)
+        if world is not None and world.violations:
+            noted, world.violations = world.violations, []
+            for text in noted:
+                self.truth.found(text.split(" ", 1)[0], [text])
+        if count >= self.faulty_steps and self._faulty_over is not None:
+            self._faulty_over.set()
+
+    def _violated(self) -> None:
+        if self._over is not None:
+            self._over.set()
+
+    async def run(self) -> None:
+        self._over, self._faulty_over = trio.Event(), trio.Event()
+        crashes = Crashes(self.truth)
+        logging.getLogger("corral").addHandler(crashes)
+        logging.getLogger("corral").propagate = False
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._phases, nursery)
+                await self._over.wait()
+                nursery.cancel_scope.cancel()
+        finally:
+            logging.getLogger("corral").removeHandler(crashes)
+            self.seconds = trio.current_time()
+
+    async def _phases(self, nursery: trio.Nursery) -> None:
+        assert self._over is not None
+        assert self._faulty_over is not None
+        cluster = self._cluster(nursery)
+        workload = Workload(cluster.readers[0].model, SeededRandom(f"{self.seed} work"), cluster.ids)
+        faults = Faults(cluster, SeededRandom(f"{self.seed} faults"))
+        await cluster.furnish(2 + self.random.randrange(2))
+        self.truth.say(f"furnished after {self.steps.count} steps; rates: {self.drawn}")
+        self._furnished(cluster)
+        cluster.world.fault_hook = faults.hook
+        async with trio.open_nursery() as faulty:
+            faulty.start_soon(faults.run)
+            for number in range(3):
+                faulty.start_soon(self._client, cluster, workload, name=f"client {number}")
+            faulty.start_soon(self._watch, cluster)
+            await self._faulty_over.wait()
+            faulty.cancel_scope.cancel()
+        faults.stop()
+        self.truth.say(f"the faults stop after {self.steps.count} steps")
+        await self._come_to_rest(cluster)
+        self._over.set()
+
+    def _cluster(self, nursery: trio.Nursery) -> Cluster:
+        world = world_of(SeededRandom(f"{self.seed} world"))
+        self.world = world
+        tables = WatchedTables(truth=self.truth)
+        store = MemoryStore(TrioClock(), tables)
+        cluster = Cluster(
+            str(self.seed), self.truth, self.rates, self.random, nursery, world, store, tables,
+            SeededIds(f"{self.seed} ids"),
+        )  # fmt: skip
+        world.node_death_listener = lambda host: next(n for n in cluster.nodes if n.host is host).died()
+        nursery.start_soon(world.run)
+        self.calm_rates = attrs.evolve(self.rates)
+        self.rates.calm()
+        for name in ("engine-a", "engine-b")[: 1 + (self.random.random() < 0.7)]:
+            cluster.add_engine(name)
+        for name in ("one", "two"):
+            cluster.add_reader(name)
+        return cluster
+
+    def _furnished(self, cluster: Cluster) -> None:
+        """From now on the world is as bad as the seed has it."""
+        for field in attrs.fields(fault_rates.Rates):
+            setattr(self.rates, field.name, getattr(self.calm_rates, field.name))
+        cluster.store.delay_seconds = self.rates.journal_seconds
+        for node in cluster.nodes:
+            wire = node.dial.faults
+            wire.drop, wire.duplicate, wire.reorder = self.rates.drop, self.rates.duplicate, self.rates.reorder
+            wire.delay_seconds_max = self.rates.delay_seconds
+
+    async def _client(self, cluster: Cluster, workload: Workload) -> None:
+        random = SeededRandom(f"{self.seed} client {trio.lowlevel.current_task().name}")
+        while True:
+            await trio.sleep(random.uniform(0.0, 3.0))
+            command = workload.next()
+            if command is not None:
+                await cluster.ask(command, dry_run=random.random() < 0.05)  # type: ignore[arg-type]
+
+    async def _watch(self, cluster: Cluster) -> None:
+        while True:
+            await trio.sleep(1.0)
+            rest.check_bounds(cluster)
+            if sum(engine.listens for engine in cluster.engines) > 1:
+                self.truth.once("two engines led at the same time")
+
+    async def _come_to_rest(self, cluster: Cluster) -> None:
+        """Waits until nothing is left to do, or for as long as that may take; then everything is checked."""
+        began = trio.current_time()
+        quiet = 0
+        while trio.current_time() - began < calm_seconds_max and quiet < 3:
+            await trio.sleep(1.0)
+            quiet = 0 if rest.unrest(cluster) else quiet + 1
+        self.truth.say(f"at rest after {trio.current_time() - began:g} s of calm and {self.steps.count} steps")
+        self.truth.found("S1", s01_one_qemu.check(cluster.world.running()))
+        starts: Counter[tuple[str, str]] = Counter((s.vm_id, s.step_id) for s in cluster.world.starts)
+        self.truth.found("S6", s06_effects.check_starts(starts))
+        rest.check_bounds(cluster)
+        rest.check_at_rest(cluster)

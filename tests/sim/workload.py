@@ -1,0 +1,207 @@
+"""What people ask of the cluster: VMs come, start, change, stop and go, with disks and NICs; and nonsense.
+
+It must not look at anything but what a reader shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from actors.kernel.ports import SeededIds, SeededRandom
+from gateway.read_model import ReadModel
+from protocol.commands import host as host_commands
+from protocol.commands import storage as storage_commands
+from protocol.commands import vm as vm_commands
+from protocol.commands.catalogue import AddEntity, RemoveEntity, UpdateEntity
+from protocol.model.inventory import Cpu, CpuTopology
+from protocol.model.network import Mac, Network, Nic
+from protocol.model.storage import Disk, DiskAttachment
+from protocol.model.types import Ref
+from protocol.model.vm import Vm
+from protocol.words import Tagged
+
+MiB = 1024**2
+vms_max = 6
+nonsense_ids = ("", "x", "00000000-0000-0000-0000-000000000000", "../vm", "a" * 300, "\0", "\ud800")
+nonsense_names = ("", " ", "a" * 400, "x\ny", "\u202eevil", "Blank", "'; --")
+
+
+@attrs.define(eq=False)
+class Workload:
+    """Draws the next command; `next` is None when there is nothing to ask yet."""
+
+    model: ReadModel
+    random: SeededRandom
+    ids: SeededIds
+    names: int = 0
+
+    def next(self) -> Tagged | None:
+        draw = self.random.random()
+        if draw < 0.07:
+            return self._nonsense()
+        if self.model.count("vm") < 2 or draw < 0.2:
+            return self._add_vm()
+        choices: tuple[tuple[int, Callable[[Vm], Tagged | None]], ...] = (
+            (24, lambda vm: vm_commands.StartVm(id=_id(vm), pause=self._chance(0.1))),
+            (8, lambda vm: vm_commands.StopVm(id=_id(vm), reason="enough")),
+            (8, lambda vm: vm_commands.ShutdownVm(id=_id(vm), force=self._chance(0.2))),
+            (5, lambda vm: vm_commands.RebootVm(id=_id(vm))),
+            (3, lambda vm: vm_commands.ResetVm(id=_id(vm))),
+            (7, lambda vm: vm_commands.SuspendVm(id=_id(vm))),
+            (3, lambda vm: vm_commands.PauseVm(id=_id(vm))),
+            (3, lambda vm: vm_commands.ResumeVm(id=_id(vm))),
+            (2, lambda vm: vm_commands.SetVmTicket(id=_id(vm))),
+            (6, self._update),
+            (4, lambda vm: vm_commands.AddNic(parent_id=_id(vm), document=self._nic())),
+            (3, self._change_nic),
+            (8, self._add_disk),
+            (3, self._change_disk),
+            (6, lambda vm: vm_commands.RemoveVm(id=_id(vm), detach_only=self._chance(0.2))),
+            (4, self._floating_disk),
+            (2, self._host),
+            (2, self._catalogue),
+        )
+        vms = [record.document for record in self.model.all("vm")]
+        if not vms:
+            return None
+        number = self.random.randrange(sum(weight for weight, _ in choices))
+        for weight, make in choices:
+            number -= weight
+            if number < 0:
+                return make(self.random.choice(vms))
+        raise AssertionError
+
+    def _chance(self, share: float) -> bool:
+        return self.random.random() < share
+
+    def _name(self, kind: str) -> str:
+        self.names += 1
+        return f"{kind}-{self.random.randrange(12) if self._chance(0.3) else 100 + self.names}"
+
+    def _add_vm(self) -> Tagged | None:
+        if self.model.count("vm") >= vms_max:
+            return None
+        clusters = self.model.all("cluster")
+        if not clusters:
+            return None
+        nics = tuple(attrs.evolve(self._nic(), name=f"nic{n}") for n in range(self.random.randrange(3)))
+        vm = Vm(
+            name=self._name("vm"),
+            cluster=Ref(id=clusters[0].id),
+            memory=256 * MiB * (1 + self.random.randrange(3)),
+            cpu=Cpu(topology=CpuTopology(sockets=1, cores=1 + self.random.randrange(2), threads=1)),
+            nics=nics,
+        )
+        return vm_commands.AddVm(document=vm)
+
+    def _nic(self) -> Nic:
+        profiles = self.model.all("vnic_profile")
+        mac = Mac(address=f"56:6f:aa:00:00:{self.random.randrange(4):02x}") if self._chance(0.2) else None
+        profile = Ref(id=profiles[0].id) if profiles and self._chance(0.7) else None
+        return Nic(
+            name=self._name("nic"), interface=self.random.choice(("virtio", "e1000")), mac=mac, vnic_profile=profile
+        )
+
+    def _update(self, vm: Vm) -> Tagged:
+        document = self.random.choice(
+            (
+                Vm(memory=256 * MiB * (1 + self.random.randrange(4))),
+                Vm(name=self._name("vm")),
+                Vm(description=f"text {self.random.randrange(9)}"),
+                Vm(cpu=Cpu(topology=CpuTopology(sockets=1, cores=1 + self.random.randrange(3), threads=1))),
+                Vm(delete_protected=self._chance(0.2)),
+            )
+        )
+        return vm_commands.UpdateVm(id=_id(vm), document=document)
+
+    def _change_nic(self, vm: Vm) -> Tagged | None:
+        if not vm.nics:
+            return None
+        nic_id = self.random.choice(vm.nics).id or ""
+        if self._chance(0.5):
+            return vm_commands.RemoveNic(id=nic_id, parent_id=_id(vm))
+        return vm_commands.UpdateNic(
+            id=nic_id, parent_id=_id(vm), document=Nic(name=self._name("nic"), linked=self._chance(0.5))
+        )
+
+    def _domain(self) -> Ref | None:
+        domains = self.model.all("storage_domain")
+        return Ref(id=self.random.choice(domains).id) if domains else None
+
+    def _new_disk(self) -> Disk:
+        size = MiB * (1 + self.random.randrange(64))
+        domain = self._domain()
+        return Disk(
+            provisioned_size=size,
+            format=self.random.choice(("cow", "raw")),
+            storage_domains=(domain,) if domain else None,
+        )
+
+    def _add_disk(self, vm: Vm) -> Tagged:
+        disks = [record.id for record in self.model.all("disk")]
+        disk = Disk(id=self.random.choice(disks)) if disks and self._chance(0.3) else self._new_disk()
+        attachment = DiskAttachment(interface="virtio", bootable=self._chance(0.3), active=True, disk=disk)
+        return vm_commands.AddDiskAttachment(parent_id=_id(vm), document=attachment)
+
+    def _change_disk(self, vm: Vm) -> Tagged | None:
+        if not vm.disk_attachments:
+            return None
+        disk_id = self.random.choice(vm.disk_attachments).id or ""
+        if self._chance(0.6):
+            return vm_commands.RemoveDiskAttachment(id=disk_id, parent_id=_id(vm), detach_only=self._chance(0.5))
+        return vm_commands.UpdateDiskAttachment(
+            id=disk_id, parent_id=_id(vm), document=DiskAttachment(active=self._chance(0.7))
+        )
+
+    def _floating_disk(self, vm: Vm) -> Tagged:
+        disks = [record.id for record in self.model.all("disk")]
+        draw = self.random.random()
+        if not disks or draw < 0.4:
+            return storage_commands.AddDisk(document=attrs.evolve(self._new_disk(), name=self._name("disk")))
+        disk_id = self.random.choice(disks)
+        if draw < 0.7:
+            return storage_commands.UpdateDisk(id=disk_id, document=Disk(provisioned_size=128 * MiB))
+        return storage_commands.RemoveDisk(id=disk_id)
+
+    def _host(self, vm: Vm) -> Tagged:
+        host_id = self.random.choice(self.model.all("host")).id
+        if self._chance(0.6):
+            return host_commands.ActivateHost(id=host_id)
+        return host_commands.DeactivateHost(id=host_id, reason="work on it")
+
+    def _catalogue(self, vm: Vm) -> Tagged:
+        networks = self.model.all("network")
+        draw = self.random.random()
+        if not networks or draw < 0.5:
+            centers = self.model.all("data_center")
+            network = Network(name=self._name("net"), data_center=Ref(id=centers[0].id) if centers else None)
+            return AddEntity(kind="network", document=network)
+        network_id = self.random.choice(networks).id
+        if draw < 0.75:
+            return UpdateEntity(kind="network", id=network_id, document=Network(description=self._name("text")))
+        return RemoveEntity(kind="network", id=network_id)
+
+    def _nonsense(self) -> Tagged:
+        id = self.random.choice(nonsense_ids)
+        name = self.random.choice(nonsense_names)
+        made: tuple[Any, ...] = (
+            vm_commands.AddVm(document=Vm(name=name)),
+            vm_commands.AddVm(document=Vm(name=self._name("vm"), cluster=Ref(id=id))),
+            vm_commands.StartVm(id=id),
+            vm_commands.StopVm(id=self.ids.uuid()),
+            vm_commands.UpdateVm(id=id, document=Vm(memory=-1)),
+            vm_commands.AddNic(parent_id=id, document=Nic(name=name)),
+            vm_commands.AddDiskAttachment(parent_id=id, document=DiskAttachment()),
+            storage_commands.AddDisk(document=Disk(provisioned_size=1, storage_domains=(Ref(id=id),))),
+            storage_commands.RemoveDisk(id=id),
+            host_commands.RemoveHost(id=id),
+            AddEntity(kind="network", document=Network(name=name)),
+        )
+        return self.random.choice(made)  # type: ignore[no-any-return]
+
+
+def _id(vm: Vm) -> str:
+    return vm.id or ""
