@@ -16,6 +16,7 @@ from protocol.engine_messages import Change, HostSamples
 from protocol.errors import CorralError
 
 _batch_changes_max: Final = 1_000
+_messages_per_turn_max: Final = 50
 _retry_seconds: Final = 0.5
 
 
@@ -50,9 +51,19 @@ class Feed:
                         task_status.started()
                     async for message in channel:
                         self._take(message)
+                        self._take_waiting(channel)
             except (CorralError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
                 self._log(f"the engine's feed ended: {error!r}")
             await trio.sleep(_retry_seconds)
+
+    def _take_waiting(self, channel: trio.MemoryReceiveChannel[Change | HostSamples]) -> None:
+        """What waits already: a turn of the scheduler for each would leave the model behind a busy engine."""
+        for _ in range(_messages_per_turn_max):
+            try:
+                message = channel.receive_nowait()
+            except (trio.WouldBlock, trio.EndOfChannel):
+                return
+            self._take(message)
 
     def _take(self, message: Change | HostSamples) -> None:
         if isinstance(message, HostSamples):

@@ -81,6 +81,9 @@ def listen(host: str, port: int, send_timeout_seconds: float) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(send_timeout_seconds * 1000))
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -106,7 +109,8 @@ def _hypercorn_config(config: GatewayConfig) -> Config:
     made.keep_alive_max_requests = 1_000_000
     made.h11_max_incomplete_size = 64 * 1024
     made.websocket_max_message_size = limits.frame_before_authentication_bytes_max
-    made.websocket_ping_interval = 20.0
+    # Hypercorn's pinger sleeps on after a WebSocket has ended; TCP keep-alive finds dead peers, `alive` frames the rest.
+    made.websocket_ping_interval = None
     made.include_server_header = False
     made.accesslog = None
     made.errorlog = None

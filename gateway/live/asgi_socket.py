@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import trio
 from starlette.routing import WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from gateway.auth.gate import Caller, Gate
 from gateway.engine_client import EnginePort
@@ -85,6 +85,8 @@ async def _refuse(websocket: WebSocket, body: bytes, refusal: Refusal) -> None:
 
 async def _close(websocket: WebSocket, code: int) -> None:
     """Closes and gives the peer a moment to answer: hung up at once, its answer would meet a reset."""
+    if websocket.client_state is not WebSocketState.CONNECTED:
+        return
     await websocket.close(code)
     with trio.move_on_after(_close_seconds):
         while (await websocket.receive())["type"] != "websocket.disconnect":

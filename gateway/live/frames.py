@@ -19,14 +19,14 @@ from gateway.rest.render import json_bytes
 from protocol import codec
 from protocol.engine_messages import Change, Entity, HostSamples
 from protocol.errors import BadInput
-from protocol.live_messages import LiveChange, LiveError, LiveSamples, Resync, SnapshotPart, Subscribed
+from protocol.live_messages import Alive, LiveChange, LiveError, LiveSamples, Resync, SnapshotPart, Subscribed
 from protocol.words import Tagged, word_of_class
 
 Format = Literal["json", "msgpack"]
 Plainly = Callable[[Record], dict[str, Any]]
 
 _ops: Final[dict[type[Any], str]] = {
-    Subscribed: "subscribed", Resync: "resync", LiveError: "error", LiveSamples: "samples",
+    Alive: "alive", Subscribed: "subscribed", Resync: "resync", LiveError: "error", LiveSamples: "samples",
 }  # fmt: skip
 
 

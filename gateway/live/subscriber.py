@@ -15,7 +15,7 @@ from gateway.live.frames import Format, make_cursor, read_cursor
 from gateway.read_model import Record, id_of, record_of
 from protocol import limits
 from protocol.errors import Unauthenticated
-from protocol.live_messages import Resync, Subscribed
+from protocol.live_messages import Alive, Resync, Subscribed
 
 if TYPE_CHECKING:
     from gateway.live.hub import Filter, Hub, SampleFrame, SharedFrame
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 Send = Callable[[bytes], Awaitable[None]]
 _conflated_max: Final = 50_000
 _part_entities_max: Final = 200
-_check_seconds: Final = 5.0
+_check_seconds: Final = 2.0
+_alive_seconds: Final = 15.0
 _ahead_seconds: Final = 5.0
 
 
@@ -93,23 +94,41 @@ class Subscriber:
         try:
             await self._begin(send)
             next_check = trio.current_time() + _check_seconds
+            next_alive = trio.current_time() + _alive_seconds
             while not self._hub.closed:
-                if trio.current_time() >= next_check:
-                    next_check = trio.current_time() + _check_seconds
+                now = trio.current_time()
+                if now >= next_check:
+                    next_check = now + _check_seconds
                     if not self._still_allowed():
                         raise Unauthenticated("The session has ended.", remedy="Log in again.")
-                if self._lost or self._conflated is not None:
-                    await self._resync(send)
-                elif self._queue:
-                    await send(self._queue.popleft().bytes(self._form))
-                elif self._samples:
-                    await send(self._samples.pop(next(iter(self._samples))).bytes(self._form))
+                if await self._send_next(send):
+                    next_alive = now + _alive_seconds
+                elif now >= next_alive:
+                    next_alive = now + _alive_seconds
+                    await self._alive(send)
                 else:
                     self._waiting = waiting = trio.Event()
-                    with trio.move_on_at(next_check):
+                    with trio.move_on_at(min(next_check, next_alive)):
                         await waiting.wait()
         finally:
             self._hub.leave(self, self._filter)
+
+    async def _send_next(self, send: Send) -> bool:
+        """One frame, or a whole resync; False when nothing waits."""
+        if self._lost or self._conflated is not None:
+            await self._resync(send)
+        elif self._queue:
+            await send(self._queue.popleft().bytes(self._form))
+        elif self._samples:
+            await send(self._samples.pop(next(iter(self._samples))).bytes(self._form))
+        else:
+            return False
+        return True
+
+    async def _alive(self, send: Send) -> None:
+        model = self._hub.model
+        frame = Alive(sequence=model.sequence, cursor=make_cursor(model.stream_id, model.sequence))
+        await send(self._hub.encoder.word(frame, self._form))
 
     async def _begin(self, send: Send) -> None:
         if not self._cursor:

@@ -12,7 +12,7 @@ import trio
 from trio_websocket import WebSocketConnection, open_websocket_url
 
 from protocol import codec
-from protocol.live_messages import LiveChange, Resync, SnapshotPart, Subscribe, Subscribed
+from protocol.live_messages import Alive, LiveChange, Resync, SnapshotPart, Subscribe, Subscribed
 from tests.gateway.running import Running
 
 
@@ -80,7 +80,7 @@ class Socket:
 
 
 def _plain(word: Any) -> dict[str, Any]:
-    ops = {Subscribed: "subscribed", SnapshotPart: "snapshot", LiveChange: "change", Resync: "resync"}
+    ops = {Alive: "alive", Subscribed: "subscribed", SnapshotPart: "snapshot", LiveChange: "change", Resync: "resync"}
     plain = {field.name: getattr(word, field.name) for field in attrs.fields(type(word))}
     if isinstance(word, SnapshotPart):
         plain["entities"] = [
