@@ -15,7 +15,7 @@ from typing import Protocol, cast
 
 import attrs
 import trio
-from trio_websocket import ConnectionRejected, HandshakeError, wrap_client_stream
+from trio_websocket import ConnectionClosed, ConnectionRejected, HandshakeError, wrap_client_stream
 
 from actors.kernel.frames import FrameTransport, LinkEnded
 from actors.kernel.ports import Clock
@@ -140,7 +140,7 @@ async def _opened(
                 receive_buffer_size=64 * 1024,
             )
             watched.when_ended = None
-            return WebSocketFrames(connection), secured
+            return WebSocketFrames(connection, ConnectionClosed), secured
         raise LinkEnded(f"the engine closed the connection: {watched.why}")
     except BaseException:
         await trio.aclose_forcefully(secured)

@@ -1,0 +1,140 @@
+"""The virtio-serial port: lines to and from the node. It must not know what the lines mean beyond their shape.
+
+The port reads as ended while nobody listens on the host, and a write then would block: so both back off and try again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Final
+
+import trio
+
+from actors.kernel.actor import Actor, Context
+from actors.kernel.envelope import Envelope
+from actors.kernel.failures import ActorGone, MailboxFull
+from guest.words import Order, Say
+from protocol import guest_messages, limits
+
+absent_seconds: Final = 1.0
+"""How long to wait before a port is tried again that is missing, in use, or has nobody on the other side."""
+write_timeout_seconds: Final = 5.0
+read_bytes: Final = 4096
+orders: Final = (
+    guest_messages.WELCOME,
+    guest_messages.SHUTDOWN,
+    guest_messages.REBOOT,
+    guest_messages.REFRESH,
+)
+
+
+class Channel(Actor):
+    """Owns the port. `Say` goes out; what comes in is told to the actor at `listener` as `Order`."""
+
+    def __init__(self, context: Context, path: str, listener: str) -> None:
+        super().__init__(context)
+        self._path = path
+        self._listener = listener
+        self._port = -1
+
+    async def started(self) -> None:
+        self._open()
+        self.context.spawn(self._read_for_ever)
+
+    async def stopping(self) -> None:
+        self._close()
+
+    async def receive(self, envelope: Envelope) -> None:
+        match envelope.message:
+            case Say(line=line):
+                await self._write(line)
+            case other:
+                raise NotImplementedError(f"the channel got {type(other).__name__}")
+
+    # -- in
+
+    async def _read_for_ever(self) -> None:
+        clock = self.context.ports.clock
+        rest = b""
+        while True:
+            if self._port < 0 and not self._open():
+                await clock.sleep(absent_seconds)
+                continue
+            try:
+                await trio.lowlevel.wait_readable(self._port)
+                data = os.read(self._port, read_bytes)
+            except BlockingIOError:
+                continue
+            except (OSError, trio.ClosedResourceError):
+                self._close()
+                continue
+            if not data:
+                rest = b""
+                await clock.sleep(absent_seconds)
+                continue
+            *lines, rest = (rest + data).split(b"\n")
+            rest = rest[-limits.guest_frame_bytes_max :]
+            for line in lines:
+                self._understand(line)
+
+    def _open(self) -> bool:
+        try:
+            self._port = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        except OSError:
+            return False
+        return True
+
+    def _close(self) -> None:
+        if self._port >= 0:
+            port, self._port = self._port, -1
+            trio.lowlevel.notify_closing(port)
+            os.close(port)
+
+    def _understand(self, line: bytes) -> None:
+        order = read_order(line)
+        listener = self.context.directory.find(self._listener)
+        if order is not None and listener is not None:
+            try:
+                listener.tell(order)
+            except (MailboxFull, ActorGone):
+                return  # the node asks again, or uses the power button
+
+    # -- out
+
+    async def _write(self, line: bytes) -> None:
+        """All of it or, when nobody reads on the host, nothing that matters: the node asks anew when it connects."""
+        if self._port < 0:
+            return
+        clock = self.context.ports.clock
+        with clock.move_on_after(write_timeout_seconds):
+            view = memoryview(line)
+            while view and self._port >= 0:
+                try:
+                    view = view[os.write(self._port, view) :]
+                except BlockingIOError:
+                    # Not `wait_writable`: a port without a host counts as ready, and this would spin.
+                    await clock.sleep(0.1)
+                except OSError:
+                    self._close()
+
+
+def read_order(line: bytes) -> Order | None:
+    """An order of the node, None for a line that is none."""
+    try:
+        value: Any = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict) or value.get("type") not in orders:
+        return None
+    period = value.get("heartbeat_period_seconds")
+    return Order(
+        kind=value["type"],
+        id=_text(value.get("id")),
+        reason=_text(value.get("reason")),
+        heartbeat_period_seconds=float(period) if isinstance(period, int | float) else 0.0,
+    )
+
+
+def _text(value: object) -> str:
+    return value[: limits.name_characters_max] if isinstance(value, str) else ""
