@@ -92,10 +92,16 @@ def _is_size(entry: Entry) -> bool:
 
 
 def _telling(value: dict[str, Any]) -> str:
+    """What tells one nested thing from another, in a word or two."""
+    if "ips" in value:
+        addresses = [str(one.get("address", "")) for one in items(value["ips"], {"item": "ip"})]
+        return " ".join([str(value.get("name", "")), *addresses]).strip()
     if "topology" in value:
         topology = value["topology"] or {}
         return str(int(topology.get("sockets", 1)) * int(topology.get("cores", 1)) * int(topology.get("threads", 1)))
     if "major" in value and "full_version" not in value:
         return ".".join(str(value[key]) for key in ("major", "minor", "build") if key in value)
     found = next((value[key] for key in _TELLING if value.get(key) not in (None, "")), None)
-    return str(found) if found is not None else ",".join(f"{key}={one}" for key, one in value.items())
+    return (
+        str(found) if found is not None else ",".join(str(one) for one in value.values() if not isinstance(one, dict))
+    )

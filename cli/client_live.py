@@ -132,10 +132,30 @@ async def open_socket(context: Context, url: str) -> AsyncIterator[Socket]:
                     await connection.aclose()
                 nursery.cancel_scope.cancel()
     except BaseExceptionGroup as group:
-        raise (raised if raised is not None else _first(group)) from group.__cause__
+        ending = _ending(group, raised, context)
+        if ending is not None:
+            raise ending from group.__cause__
     finally:
         if stream is not None:
             await trio.aclose_forcefully(stream)
+
+
+def _ending(
+    group: BaseExceptionGroup[BaseException], raised: BaseException | None, context: Context
+) -> BaseException | None:
+    """What to raise when the nursery of a socket ends with a group: what the block raised, or why it was cancelled.
+
+    The library's reader may stumble over a ping while we say goodbye: nobody waits for its frames any more.
+    """
+    if raised is not None and not isinstance(raised, trio.Cancelled):
+        return raised
+    if (pressed := group.subgroup(KeyboardInterrupt)) is not None:
+        return _first(pressed)
+    broken = group.subgroup(Exception)
+    cancelled_from_outside = trio.current_effective_deadline() == float("-inf")
+    if raised is None or cancelled_from_outside or broken is None:
+        return raised
+    return Lost(f"the live connection with {context.url} broke: {_first(broken)!r}.")
 
 
 async def _connected(context: Context, url: str) -> Stream:
@@ -186,7 +206,7 @@ def _not_opened(error: BaseException, context: Context, url: str) -> Remote:
         return LoggedOut(f"there is no session. Log in again with: {context.login_command}", 401)
     if status is not None:
         return Remote(f"{url} does not open a live connection: the gateway answered {status}.", status)
-    why = getattr(error, "strerror", None) or str(error.__cause__ or error) or type(error).__name__
+    why = str(error).partition(" (")[0] or str(error.__cause__ or "") or type(error).__name__
     return Lost(f"{url} does not answer: {why}. Is the gateway running?")
 
 
@@ -200,14 +220,20 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 def _unpacked(message: bytes) -> Frame:
     """A msgpack word as the JSON port would send it, documents left as words."""
-    from protocol import codec, live_messages
+    from protocol import codec, live_messages, registry
 
+    assert registry.RESOURCES  # whoever decodes documents has to know all words of the model
     ops = {
         live_messages.Subscribed: "subscribed", live_messages.SnapshotPart: "snapshot",
         live_messages.LiveChange: "change", live_messages.LiveSamples: "samples",
         live_messages.Resync: "resync", live_messages.LiveError: "error",
     }  # fmt: skip
-    word = codec.decode(message)
+    try:
+        word = codec.decode(message)
+    except codec.CodecError as error:
+        raise Remote(
+            f"the live port sent what this corral cannot read: {error}. Are both of the same release?"
+        ) from error
     frame: Frame = {name: getattr(word, name) for name in word.__slots__ if not name.startswith("_")}
     frame["op"] = ops[type(word)]
     if "entities" in frame:

@@ -24,12 +24,13 @@ from cli.problems import Problem, SyntaxProblem
 @click.option("--user", "-u", help="Like admin@internal.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.option("--ca-file", type=click.Path(exists=True, dir_okay=False, resolve_path=True), help="CA of the engine.")
+@click.option("--live-url", help="The live port (msgpack), for corral events --live: wss://HOST:PORT.")
 @click.option("--context", "name", help="Remember the login under this name (default: 'default').")
 @click.option("--lab", type=click.Path(exists=True), help="Log in to the lab in this folder (reads its lab.json).")
 @click.pass_context
 def login(
-    ctx: click.Context, url: str | None, user: str | None, password_stdin: bool, ca_file: str | None, name: str | None,
-    lab: str | None,
+    ctx: click.Context, url: str | None, user: str | None, password_stdin: bool, ca_file: str | None, live_url: str | None,
+    name: str | None, lab: str | None,
 ) -> None:  # fmt: skip
     """Log in to a gateway and remember the session.
 
@@ -49,6 +50,7 @@ def login(
         found,
         name=name or shared.context_name or ("lab" if lab else "default"),
         user=user or found.user or _ask("User", "admin@internal"),
+        live_url=live_url or found.live_url,
         ca_file=ca_file or found.ca_file or os.environ.get("CORRAL_CA_FILE", ""),
     )
     if password_stdin:

@@ -5,7 +5,10 @@ It must not print: `main` and the shell decide where a problem is shown.
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+_FIELD = re.compile(r"^\[[a-z_.]*\]\s*")
 
 OK = 0
 SYNTAX_ERROR = 1
@@ -53,6 +56,7 @@ def fault_text(body: Any, status: int) -> str:
     fault = body.get("fault", body) if isinstance(body, dict) else {}
     fault = fault if isinstance(fault, dict) else {}
     reason, detail = _line(fault.get("reason")), _line(fault.get("detail"))
+    detail = _FIELD.sub("", detail)  # the reason says which attribute it is about
     if detail.startswith("[") and detail.endswith("]"):
         detail = detail[1:-1]
     if not reason and not detail:

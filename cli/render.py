@@ -84,9 +84,10 @@ def one(
         value = cells.at(document, path)
         dotted = ".".join(path)
         group = entry["type"] == "object" and "refers" not in entry and not entry.get("many")
-        if value is None or group or entry.get("link") or (wanted and dotted not in wanted):
+        if value is None or value == {} or group or (wanted and dotted not in wanted):
             continue
-        lines.append((dotted, cells.cell(value, entry, names)))
+        text = cells.cell(value, entry, names)
+        lines += [(dotted, text)] if text else []
     width = max((len(name) for name, _ in lines), default=0)
     return "\n".join(f"{name:<{width}}  {_coloured(text, colour)}" for name, text in lines)
 

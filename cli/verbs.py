@@ -86,7 +86,10 @@ def _show(client: Client, noun: Noun, given: Given) -> int:
         from cli.watch import watch_one
 
         return watch_one(client, noun, path, given["form"], given["columns"] or ())
-    _print_one(client, noun, client.get(path, _follow(given)), given["form"], given["columns"] or ())
+    follow = _follow(noun, given)
+    if follow:
+        document = client.get(path, follow)
+    _print_one(client, noun, document, given["form"], given["columns"] or ())
     return 0
 
 
@@ -209,5 +212,9 @@ def _print_one(client: Client, noun: Noun, document: Document, form: str, chosen
     click.echo(render.one(document, noun, form, names=names, chosen=chosen, colour=session.on_terminal()))
 
 
-def _follow(given: Given) -> dict[str, str]:
-    return {"follow": given["follow"]} if given["follow"] else {}
+def _follow(noun: Noun, given: Given) -> dict[str, str]:
+    """What to include: what was asked for; for a person all that hangs below, so that addresses and disks are seen."""
+    links = [entry["name"] for entry in noun["attributes"] if entry.get("link") and noun["rel"]]
+    for_a_person = given["form"] in ("table", "wide") and not given["columns"]
+    wanted = given["follow"] or (",".join(links) if for_a_person else "")
+    return {"follow": wanted} if wanted else {}

@@ -55,6 +55,17 @@ def test_show_by_name_and_by_id(fake: FakeGateway, corral: Corral) -> None:
     assert corral("vm", "show", id, "--columns", "name").out == "name  web1\n"
 
 
+def test_show_includes_what_hangs_below_for_a_person(fake: FakeGateway, corral: Corral) -> None:
+    devices = {"reported_device": [{"name": "eth0", "ips": {"ip": [{"address": "10.0.0.5"}, {"address": "fe80::1"}]}}]}
+    fake.put("vms", name="web1", reported_devices=devices, comment="")
+    ran = corral("vm", "show", "web1")
+    assert "reported_devices  eth0 10.0.0.5 fe80::1" in ran.out
+    assert "comment" not in ran.out
+    assert "follow=nics,disk_attachments,reported_devices" in fake.requests[-1][1]
+    corral("vm", "show", "web1", "-o", "json")
+    assert "follow" not in fake.requests[-1][1]
+
+
 def test_an_object_that_is_not_there(fake: FakeGateway, corral: Corral) -> None:
     ran = corral("vm", "show", "web9")
     assert ran.code == 11

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,6 +80,15 @@ def test_the_stream_is_verified_while_things_change(logged_in: RealGateway, corr
     assert "violations 0" in ran.out
     assert "objects as in a fresh snapshot" in ran.out
     assert int(ran.out.split("changes ")[1].split(",")[0]) > 50
+
+
+def test_the_live_port_is_read_by_a_process_of_its_own(logged_in: RealGateway) -> None:
+    """Only a fresh process shows which words of the protocol the client itself imports."""
+    program = "import sys; from cli.main import main; sys.exit(main())"
+    words = ["events", "--verify", "--live", "--for", "0.3"]
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "violations 0" in done.stdout
 
 
 def test_events_are_followed_from_a_cursor(logged_in: RealGateway, corral: Corral, tmp_path: Path) -> None:
