@@ -15,11 +15,11 @@ import trio
 import trio_websocket
 
 from cli.client import tls_context
+from cli.client_frames import Frame, refused, unpacked
 from cli.contexts import Context
 from cli.problems import LoggedOut, Problem, Remote
 from protocol import limits
 
-Frame = dict[str, Any]
 Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 T = TypeVar("T")
 
@@ -87,7 +87,7 @@ class Subscription:
     async def frame(self) -> Frame:
         """The next frame with its `op`. Raises `Remote` for an `error` frame."""
         message = await self._socket.receive()
-        frame = _unpacked(message) if isinstance(message, bytes) else json.loads(message)
+        frame = unpacked(message) if isinstance(message, bytes) else json.loads(message)
         if frame.get("op") == "error":
             raise refused(frame, self._socket._context)
         return dict(frame)
@@ -191,15 +191,6 @@ def run(main: Callable[[], Awaitable[T]]) -> T:
         raise _first(group) from group
 
 
-def refused(frame: Frame, context: Context) -> Remote:
-    """The problem that an `error` frame tells, of a subscription or of a console."""
-    refusal = frame.get("refusal") or frame
-    if refusal.get("code") == "unauthenticated":
-        return LoggedOut(f"{refusal.get('reason', '')} Log in again with: {context.login_command}", 401)
-    parts = [str(refusal.get("reason", "")), *map(str, refusal.get("reasons", ())), str(refusal.get("remedy", ""))]
-    return Remote(" ".join(part for part in parts if part), int(refusal.get("status") or 0))
-
-
 def _not_opened(error: BaseException, context: Context, url: str) -> Remote:
     status = getattr(error, "status_code", None)
     if status == 401:
@@ -216,44 +207,3 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
         members = found.exceptions
         found = next((one for one in members if isinstance(one, Problem | BaseExceptionGroup)), members[0])
     return found
-
-
-def _unpacked(message: bytes) -> Frame:
-    """A msgpack word as the JSON port would send it, documents left as words."""
-    from protocol import codec, live_messages, registry
-
-    assert registry.RESOURCES  # whoever decodes documents has to know all words of the model
-    ops = {
-        live_messages.Subscribed: "subscribed", live_messages.SnapshotPart: "snapshot",
-        live_messages.LiveChange: "change", live_messages.LiveSamples: "samples",
-        live_messages.Resync: "resync", live_messages.LiveError: "error",
-    }  # fmt: skip
-    try:
-        word = codec.decode(message)
-    except codec.CodecError as error:
-        raise Remote(
-            f"the live port sent what this corral cannot read: {error}. Are both of the same release?"
-        ) from error
-    frame: Frame = {name: getattr(word, name) for name in word.__slots__ if not name.startswith("_")}
-    frame["op"] = ops[type(word)]
-    if "entities" in frame:
-        frame["entities"] = [
-            {"kind": one.kind, "id": one.id, "version": one.version, "document": plain(one.document)}
-            for one in frame["entities"]
-        ]
-    if "document" in frame:
-        frame["document"] = plain(frame["document"])
-    if "refusal" in frame:
-        frame["refusal"] = {
-            name: getattr(word.refusal, name) for name in ("code", "reason", "remedy", "reasons", "status")
-        }
-    return frame
-
-
-def plain(document: Any) -> Any:
-    """A word of the model as dictionaries without what is not set."""
-    import attrs
-
-    if document is None:
-        return None
-    return attrs.asdict(document, filter=lambda _, value: value is not None)

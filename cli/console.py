@@ -185,7 +185,7 @@ def _bytes_of(message: str | bytes, context: Context) -> bytes:
         return message
     import json
 
-    from cli.client_live import refused
+    from cli.client_frames import refused
 
     try:
         told = json.loads(message)

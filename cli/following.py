@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 
 import trio
 
-from cli.client_live import Frame, Lost, open_subscription
+from cli.client_frames import Frame
+from cli.client_live import Lost, open_subscription
 from cli.contexts import Context
 from cli.live_state import LiveState
 

@@ -94,7 +94,7 @@ class _View:
     async def run(self, kinds: list[str], ids: list[str], make: Callable[[], str]) -> int:
         """Draws when something has changed. Returns the exit code."""
 
-        def handle(frame: client_live.Frame) -> None:
+        def handle(frame: dict[str, Any]) -> None:
             if frame["op"] == "change" or (frame["op"] == "snapshot" and frame["last"]):
                 self._new.set()
 

@@ -28,7 +28,14 @@ Corral = Callable[..., Ran]
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the person who runs the tests is read or written; the cache is shared to keep the tests quick."""
-    for name in ("CORRAL_URL", "CORRAL_TOKEN", "CORRAL_CA_FILE", "CORRAL_CONTEXT", "CORRAL_PASSWORD", "_CORRAL_COMPLETE"):
+    for name in (
+        "CORRAL_URL",
+        "CORRAL_TOKEN",
+        "CORRAL_CA_FILE",
+        "CORRAL_CONTEXT",
+        "CORRAL_PASSWORD",
+        "_CORRAL_COMPLETE",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CORRAL_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.setenv("CORRAL_CACHE_DIR", str(tmp_path / "cache"))

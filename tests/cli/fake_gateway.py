@@ -52,7 +52,9 @@ class FakeGateway:
         held = self.collections.get(collection, {})
         if last in held:
             return self._member(method, held, last, body)
-        if method == "POST" and collection.rpartition("/")[2] in self.collections.get(collection.rpartition("/")[0], {}):
+        if method == "POST" and collection.rpartition("/")[2] in self.collections.get(
+            collection.rpartition("/")[0], {}
+        ):
             return 200, {"status": "complete", **self.answers.get(f"POST {path}", {})}
         return 404, {"fault": {"reason": "Not found.", "detail": f"There is no {path}."}}
 

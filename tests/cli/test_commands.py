@@ -11,7 +11,9 @@ from tests.cli.fake_gateway import FakeGateway
 
 
 @pytest.mark.parametrize("words", [("vm", "list"), ("list", "vms"), ("list", "vm"), ("vms", "list")])
-def test_a_list_is_a_table_with_the_columns_of_the_registry(fake: FakeGateway, corral: Corral, words: tuple[str, ...]) -> None:
+def test_a_list_is_a_table_with_the_columns_of_the_registry(
+    fake: FakeGateway, corral: Corral, words: tuple[str, ...]
+) -> None:
     cluster = fake.put("clusters", name="Default")
     fake.put("vms", name="web1", status="up", memory=str(1 << 30), cluster={"id": cluster},
              cpu={"topology": {"sockets": "2", "cores": "2", "threads": "1"}})  # fmt: skip
@@ -98,13 +100,17 @@ def test_add_makes_a_document_from_options(fake: FakeGateway, corral: Corral) ->
                 "cpu": {"topology": {"cores": 2}},
                 "os": {"boot": {"devices": {"device": ["hd", "network"]}}},
                 "delete_protected": True,
-                "placement_policy": {"hosts": {"host": [{"name": "alpha"}, {"id": "00000000-0000-0000-0000-0000000000aa"}]}},
+                "placement_policy": {
+                    "hosts": {"host": [{"name": "alpha"}, {"id": "00000000-0000-0000-0000-0000000000aa"}]}
+                },
             },
         )
     ]
 
 
-def test_add_from_json_with_options_over_it(fake: FakeGateway, corral: Corral, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_add_from_json_with_options_over_it(
+    fake: FakeGateway, corral: Corral, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     file = tmp_path_factory.mktemp("json") / "vm.json"
     file.write_text('{"name": "a", "cpu": {"topology": {"cores": 1, "sockets": 2}}}')
     corral("vm", "add", "--json", str(file), "--name", "b", "--cpu-topology-cores", "4")
@@ -136,7 +142,9 @@ def test_the_result_of_an_action_is_printed(fake: FakeGateway, corral: Corral) -
     assert corral("vm", "ticket", "web1", "--ticket-expiry", "120").out == "value  abc\nexpiry  120\n"
 
 
-@pytest.mark.parametrize("option", ["--vm", "--parent-vm-name", "--vm-identifier", "--parent-vm-identifier", "--vm-name"])
+@pytest.mark.parametrize(
+    "option", ["--vm", "--parent-vm-name", "--vm-identifier", "--parent-vm-identifier", "--vm-name"]
+)
 def test_a_nic_below_its_vm(fake: FakeGateway, corral: Corral, option: str) -> None:
     vm = fake.put("vms", name="myVm")
     fake.put(f"vms/{vm}/nics", name="nic0")
@@ -165,7 +173,10 @@ def test_a_statistic_two_levels_down(fake: FakeGateway, corral: Corral) -> None:
 
 def test_a_refusal_is_one_line_with_its_remedy(fake: FakeGateway, corral: Corral) -> None:
     id = fake.put("vms", name="web1")
-    fake.faults[f"POST vms/{id}/start"] = (409, {"reason": "No host fits.", "detail": "alpha: too little\nmemory. Add a host."})
+    fake.faults[f"POST vms/{id}/start"] = (
+        409,
+        {"reason": "No host fits.", "detail": "alpha: too little\nmemory. Add a host."},
+    )
     ran = corral("vm", "start", "web1")
     assert ran.code == 10
     assert ran.err == "corral: vm web1: start: No host fits. alpha: too little memory. Add a host.\n"

@@ -70,7 +70,9 @@ def test_waiting_ends_and_the_operation_goes_on(fake: FakeGateway, corral: Corra
     id = fake.put("vms", name="web1", status="wait_for_launch")
     fake.put("jobs", **job("j1", "started"))
     fake.answers[f"POST vms/{id}/start"] = {"job": {"id": "j1"}}
-    play([subscribed(5), snapshot(5, entity("job", "j1", status="started"), entity("vm", id, status="wait_for_launch"))])
+    play(
+        [subscribed(5), snapshot(5, entity("job", "j1", status="started"), entity("vm", id, status="wait_for_launch"))]
+    )
     ran = corral("vm", "start", "web1", "--timeout", "0.3")
     assert ran.code == 2
     assert ran.err == "corral: vm is wait_for_launch after 0.3 s. It goes on: corral job show j1\n"
@@ -138,7 +140,11 @@ BROKEN = {
     "before the snapshot was whole": [subscribed(5), change(6, 5, "vm", "a", name="x")],
     "no resync announced": [subscribed(5), snapshot(5), snapshot(6), change(7, 6, "vm", "a", name="x")],
     "the first frame is change": [change(6, 5, "vm", "a", name="x")],
-    "from version 3 to 2": [subscribed(5), snapshot(5, entity("vm", "a", version=3)), change(6, 5, "vm", "a", name="x")],
+    "from version 3 to 2": [
+        subscribed(5),
+        snapshot(5, entity("vm", "a", version=3)),
+        change(6, 5, "vm", "a", name="x"),
+    ],
 }
 
 

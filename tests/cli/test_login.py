@@ -24,7 +24,9 @@ def give(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
 def test_login_with_a_password_from_standard_input(corral: Corral, monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(FakeGateway()) as fake:
         give(monkeypatch, "secret\n")
-        ran = corral("login", fake.url + "/ovirt-engine/api", "--user", "admin@internal", "--password-stdin", "--context", "lab")
+        ran = corral(
+            "login", fake.url + "/ovirt-engine/api", "--user", "admin@internal", "--password-stdin", "--context", "lab"
+        )
         assert (ran.code, ran.err) == (0, f"logged in to {fake.url} as admin@internal (context lab).\n")
         kept = contexts.load()
         assert (kept.current, kept.by_name["lab"].token) == ("lab", "token-1")
@@ -86,7 +88,11 @@ def test_any_text_survives_the_file(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("given", "url"),
-    [("engine:8443", "https://engine:8443"), ("http://[::1]:80/api/", "http://[::1]:80"), ("https://a/x/api", "https://a/x")],
+    [
+        ("engine:8443", "https://engine:8443"),
+        ("http://[::1]:80/api/", "http://[::1]:80"),
+        ("https://a/x/api", "https://a/x"),
+    ],
 )
 def test_addresses(given: str, url: str) -> None:
     assert contexts.clean_url(given) == url

@@ -60,7 +60,9 @@ def test_every_root_collection_lists(logged_in: RealGateway, corral: Corral) -> 
 
 
 @pytest.mark.parametrize("port", [(), ("--live",)])
-def test_the_stream_is_verified_while_things_change(logged_in: RealGateway, corral: Corral, port: tuple[str, ...]) -> None:
+def test_the_stream_is_verified_while_things_change(
+    logged_in: RealGateway, corral: Corral, port: tuple[str, ...]
+) -> None:
     engine = logged_in.engine
 
     pause = threading.Event()
@@ -104,7 +106,9 @@ def test_a_console(logged_in: RealGateway, corral: Corral) -> None:
     assert (ran.code, ran.out) == (0, "HELLO\n")
 
 
-def test_a_wrong_password_and_an_unknown_ca(gateway: RealGateway, corral: Corral, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_password_and_an_unknown_ca(
+    gateway: RealGateway, corral: Corral, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CORRAL_PASSWORD", "wrong")
     ran = corral("login", gateway.url, "--user", "admin@internal", "--ca-file", gateway.ca_file)
     assert ran.code == 10

@@ -51,7 +51,11 @@ def test_ids() -> None:
         ({"topology": {"sockets": "2", "cores": "3"}}, {"type": "object"}, "6"),
         ({"major": "4", "minor": "7"}, {"type": "object"}, "4.7"),
         ({"address": "56:6f:00:00:00:01"}, {"type": "object"}, "56:6f:00:00:00:01"),
-        ({"ip": [{"address": "10.0.0.1"}, {"address": "::1"}]}, {"type": "object", "many": True, "item": "ip"}, "10.0.0.1,::1"),
+        (
+            {"ip": [{"address": "10.0.0.1"}, {"address": "::1"}]},
+            {"type": "object", "many": True, "item": "ip"},
+            "10.0.0.1,::1",
+        ),
         ({"id": "x"}, {"type": "ref", "refers": "Cluster"}, "Cluster x"),
         ("a\x1b[31m\nb", {"type": "text"}, "a\ufffd[31m\ufffdb"),
         (None, {"type": "text"}, ""),
