@@ -13,6 +13,7 @@ import attrs
 from actors.entity.decision import Decision
 from actors.entity.messages import Commanded
 from actors.entity.rows import Rows
+from protocol.commands.base import Add
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.events.operation import Operation
@@ -31,10 +32,16 @@ def accepted(kind: str, asked: Commanded, document: Any, *, job_id: str = "") ->
     return Accepted(kind=kind, id=document.id, job_id=job_id, command_id=asked.command_id, document=document)
 
 
+def new_id(asked: Commanded) -> str:
+    """The id of what an *add* adds: the command's own, unless it names one."""
+    assert isinstance(asked.command, Add)
+    return asked.command.id or asked.command_id
+
+
 def again_or_taken(kind: str, asked: Commanded, document: Document, operation: Operation | None) -> Decision:
     """An *add* for an id that exists: the same command gets the same answer, any other is refused."""
     id: str = getattr(document, "id", "")
-    if id != asked.command_id:
+    if asked.command_id not in (id, operation.id if operation else id):
         return Decision(reply=refusal("conflict", f"The {kind.replace('_', ' ')} {id} exists already.", entity=id))
     return Decision(reply=accepted(kind, asked, document, job_id=operation.id if operation else ""))
 
@@ -63,3 +70,13 @@ def busy(entity: str, what: str, operation: Operation) -> Refusal:
 
 def name_taken(what: str, name: str) -> Refusal:
     return refusal("name_taken", f"The name {name!r} is taken by another {what}.", "Choose another name.", field="name")
+
+
+def host_of_step(rows: Rows, step_id: str) -> str:
+    """Where a step of an operation that is over ran, by its job; "" when that is not known any more."""
+    _, operation_id, number = step_id.rsplit(":", 2)
+    job = rows.document("job", operation_id)
+    steps = (job.steps or ()) if job is not None else ()
+    place = int(number) if number.isdecimal() else len(steps)
+    host = steps[place].execution_host if place < len(steps) else None
+    return (host.id if host is not None else None) or ""

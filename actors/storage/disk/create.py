@@ -11,7 +11,7 @@ from actors.operations.operation import begin
 from actors.storage.disk.endings import made, provided
 from actors.storage.disk.state import DiskState
 from actors.storage.disk.steps import begun, effects_of
-from actors.storage.facts import Facts, accepted, again_or_taken, busy, not_found, refusal
+from actors.storage.facts import Facts, accepted, again_or_taken, busy, new_id, not_found, refusal
 from actors.storage.messages import DiskRecorded, ProvideDisk
 from actors.storage.volumes import derived_id, storage_domain_of, volume_id_of
 from actors.storage.waiting import StorageDecision
@@ -30,7 +30,7 @@ def add(state: DiskState | None, asked: Commanded, command: AddDisk, facts: Fact
     if state is not None:
         return again_or_taken("disk", asked, state.disk, state.operation)
     assert isinstance(command.document, Disk)
-    disk = _completed(attrs.evolve(command.document, id=asked.command_id), None)
+    disk = _completed(attrs.evolve(command.document, id=new_id(asked)), None)
     domain = _checked(disk, None, False, facts)
     if isinstance(domain, Refusal):
         return Decision(reply=domain)

@@ -19,7 +19,7 @@ from actors.entity.decision import Decision, Effect, SetTimer, Tell, ToNode
 from actors.operations.operation import current_step, with_step
 from actors.storage.disk import endings
 from actors.storage.disk.state import DiskState
-from actors.storage.facts import Facts
+from actors.storage.facts import Facts, host_of_step
 from actors.storage.messages import BackDisk, DiskProvided, UnbackDisk
 from actors.storage.volumes import volume_of
 from protocol.errors import Refusal
@@ -98,7 +98,7 @@ def node_answered(state: DiskState | None, done: StepDone, facts: Facts) -> Deci
     operation = state.operation if state else None
     step = current_step(operation) if operation else None
     if state is None or step is None or step.id != done.step_id:
-        return Decision(effects=forget(done.step_id, _host_of(done.step_id, facts)))
+        return Decision(effects=forget(done.step_id, host_of_step(facts.rows, done.step_id)))
     decision = _outcome(state, done.result, facts)
     if not decision.events:
         return decision
@@ -117,16 +117,6 @@ def disk_answered(state: DiskState | None, token: str, body: Tagged, facts: Fact
 def forget(step_id: str, host_id: str) -> tuple[Effect, ...]:
     """Tells the host that the outcome is durable."""
     return (ToNode(host_id=host_id, message=ForgetSteps(epoch=0, step_ids=(step_id,))),) if host_id else ()
-
-
-def _host_of(step_id: str, facts: Facts) -> str:
-    """Where a step of an operation that is over ran, by its job."""
-    _, operation_id, number = step_id.rsplit(":", 2)
-    job = facts.rows.document("job", operation_id)
-    steps = (job.steps or ()) if job is not None else ()
-    place = int(number) if number.isdecimal() else len(steps)
-    host = steps[place].execution_host if place < len(steps) else None
-    return (host.id if host is not None else None) or ""
 
 
 def _outcome(state: DiskState, result: Tagged, facts: Facts) -> Decision:

@@ -29,9 +29,9 @@ def connect_effect(state: StorageDomainState, step: str, *, create: bool) -> ToN
     )
 
 
-def forget(state: StorageDomainState, step: str) -> tuple[Effect, ...]:
+def forget(host_id: str, step: str) -> tuple[Effect, ...]:
     """Tells the host that the outcome is durable."""
-    return (ToNode(host_id=state.host_id, message=ForgetSteps(epoch=0, step_ids=(step,))),)
+    return (ToNode(host_id=host_id, message=ForgetSteps(epoch=0, step_ids=(step,))),) if host_id else ()
 
 
 def reconnect(state: StorageDomainState | None, facts: Facts) -> Decision:

@@ -14,7 +14,7 @@ from actors.entity.messages import Commanded
 from actors.operations.operation import begin, current_step, with_step
 from actors.storage.domain.connect import activated, connect_effect, forget
 from actors.storage.domain.state import StorageDomainState
-from actors.storage.facts import Facts, accepted, again_or_taken, name_taken, not_found, refusal
+from actors.storage.facts import Facts, accepted, again_or_taken, name_taken, new_id, not_found, refusal
 from protocol.audit import line
 from protocol.commands.storage import AddStorageDomain
 from protocol.errors import Refusal
@@ -37,7 +37,7 @@ def add(state: StorageDomainState | None, asked: Commanded, command: AddStorageD
     host = _checked(document, facts)
     if isinstance(host, Refusal):
         return Decision(reply=host)
-    domain = _completed(attrs.evolve(document, id=asked.command_id), host, facts)
+    domain = _completed(attrs.evolve(document, id=new_id(asked)), host, facts)
     if asked.dry_run:
         return Decision(reply=accepted("storage_domain", asked, domain))
     operation = begin(
@@ -71,7 +71,7 @@ def connected(state: StorageDomainState, done: StepDone, facts: Facts) -> Decisi
         problem = result.problem or ("" if result.writable else "It cannot be written.")
         if not problem:
             decision = activated(state, result, facts, ended=Outcome(outcome="done"))
-            return attrs.evolve(decision, effects=forget(state, done.step_id))
+            return attrs.evolve(decision, effects=forget(state.host_id, done.step_id))
     audit = line(
         "storage_domain_removed",
         f"{state.title} was not added: {problem}",
@@ -81,7 +81,7 @@ def connected(state: StorageDomainState, done: StepDone, facts: Facts) -> Decisi
     )
     ended = Outcome(outcome="rolled_back", reason=problem)
     event = events.StorageDomainRemoved(at=facts.now, ended=ended)
-    return Decision(events=(event,), audit=(audit,), effects=forget(state, done.step_id))
+    return Decision(events=(event,), audit=(audit,), effects=forget(state.host_id, done.step_id))
 
 
 def _completed(domain: StorageDomain, host: Host, facts: Facts) -> StorageDomain:

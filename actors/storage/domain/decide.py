@@ -14,7 +14,7 @@ from actors.host.signals import HostLost, HostReturned
 from actors.operations.operation import current_step
 from actors.storage.domain import connect, create, remove
 from actors.storage.domain.state import StorageDomainState
-from actors.storage.facts import Facts, accepted, busy, name_taken, not_found, refusal
+from actors.storage.facts import Facts, accepted, busy, host_of_step, name_taken, not_found, refusal
 from protocol.audit import line
 from protocol.commands.storage import AddStorageDomain, RemoveStorageDomain, UpdateStorageDomain
 from protocol.errors import Refusal
@@ -72,7 +72,7 @@ def _commanded(state: StorageDomainState | None, asked: Commanded, facts: Facts)
 
 def _step_done(state: StorageDomainState | None, done: StepDone, facts: Facts) -> Decision:
     if state is None:
-        return NOTHING
+        return Decision(effects=connect.forget(host_of_step(facts.rows, done.step_id), done.step_id))
     step = current_step(state.operation) if state.operation else None
     if step is not None and step.id == done.step_id:
         return create.connected(state, done, facts)
@@ -83,7 +83,7 @@ def _step_done(state: StorageDomainState | None, done: StepDone, facts: Facts) -
         reason = str(done.result)
         if state.status == "active" or state.problem != reason:
             decision = connect.deactivated(state, reason, facts)
-    return attrs.evolve(decision, effects=(*decision.effects, *connect.forget(state, done.step_id)))
+    return attrs.evolve(decision, effects=(*decision.effects, *connect.forget(state.host_id, done.step_id)))
 
 
 def update(state: StorageDomainState | None, asked: Commanded, command: UpdateStorageDomain, facts: Facts) -> Decision:

@@ -13,7 +13,7 @@ from actors.entity.checks import invalid
 from actors.entity.decision import Decision, Effect, SetTimer, Tell
 from actors.entity.messages import Commanded
 from actors.operations.operation import begin, current_step, with_step
-from actors.storage.facts import Facts, accepted, again_or_taken, name_taken, not_found, refusal
+from actors.storage.facts import Facts, accepted, again_or_taken, name_taken, new_id, not_found, refusal
 from actors.storage.messages import DiscardDisk, DiskProvided, ProvideDisk
 from actors.storage.template.defaults import defaulted
 from actors.storage.template.state import TemplateState, retry_seconds, retry_timer
@@ -48,7 +48,7 @@ def add(state: TemplateState | None, asked: Commanded, command: ImportTemplate, 
     template = defaulted(
         attrs.evolve(
             document,
-            id=asked.command_id,
+            id=new_id(asked),
             status="locked",
             creation_time=facts.now,
             nics=(),
