@@ -29,6 +29,7 @@ CREATE TABLE groups (
     PRIMARY KEY (stream, epoch)
 );
 
+-- Pages keep room for new versions of their rows, which spares the indexes.
 CREATE TABLE entities (
     kind text COLLATE "C" NOT NULL,
     id text COLLATE "C" NOT NULL,
@@ -37,11 +38,12 @@ CREATE TABLE entities (
     parent text COLLATE "C",
     state bytea NOT NULL,
     document bytea,
+    -- No event of the entity after this one is in the journal: what folding old events goes by.
     stream_id text COLLATE "C" NOT NULL,
     sequence bigint NOT NULL,
     -- By kind first: it is also the index on the kind.
     PRIMARY KEY (kind, id)
-) WITH (fillfactor = 45);
+) WITH (fillfactor = 60);
 
 CREATE UNIQUE INDEX entities_name ON entities (kind, parent, name) NULLS NOT DISTINCT WHERE name IS NOT NULL;
 

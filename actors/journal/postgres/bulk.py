@@ -14,6 +14,7 @@ from actors.journal.port import (
     CommandRepeated,
     EntityRemoval,
     EntityRow,
+    EntityWrite,
     Key,
     NameConflict,
     NotStorable,
@@ -31,7 +32,7 @@ _rejection_classes: tuple[type[Rejection], ...] = (NameConflict, VersionConflict
 
 @attrs.frozen
 class Bulk:
-    """The columns of a group; places count journal rows from 1 within the group."""
+    """The columns of a group, in the order in which the statement wants them."""
 
     entries: int
     created: Columns
@@ -49,46 +50,46 @@ class Bulk:
         return len(self.removed[0])
 
 
-@attrs.define
-class _Chain:
-    """The writes of one entity in a group, of which the last is what counts."""
-
-    expected: int
-    row: EntityRow | EntityRemoval
-    place: int
-
-
 def bulk_of(transactions: Sequence[Transaction]) -> Bulk | None:
     """The bulk form of a group, or None when it must go one by one."""
-    chains: dict[Key, _Chain] = {}
-    place = 0
+    expected: dict[Key, int] = {}
+    rows: dict[Key, EntityRow | EntityRemoval] = {}
     for transaction in transactions:
-        place += len(transaction.entries)
         for write in transaction.writes:
-            row, chain = write.row, chains.get(write.row.key)
-            if chain is None:
-                chains[row.key] = _Chain(write.expected_version, row, place)
-            elif _continues(chain, row, write.expected_version):
-                chain.row, chain.place = row, place
-            else:
+            key = write.row.key
+            before = rows.get(key)
+            if before is None:
+                expected[key] = write.expected_version
+            elif not _continues(before, write):
                 return None
+            rows[key] = write.row
     created, changed, removed = [], [], []
-    for chain in chains.values():
-        row = chain.row
+    for key, row in rows.items():
+        version = expected[key]
         if isinstance(row, EntityRemoval):
-            removed.append((row.kind, row.id, chain.expected))
-            continue
-        values = (row.kind, row.id, row.version, row.name, row.parent, row.state, row.document, chain.place)
-        if chain.expected == 0:
-            created.append(values)
+            removed.append((row.kind, row.id, version))
+        elif version == 0:
+            created.append((row.kind, row.id, row.version, row.name, row.parent, row.state, row.document))
         else:
-            changed.append((*values, chain.expected))
+            changed.append((row.kind, row.id, row.version, row.name, row.parent, row.state, row.document, version))
     return _bulk(transactions, created, changed, removed)
 
 
 def bulk_without_writes(transaction: Transaction) -> Bulk:
     """The journal rows and the outcome of a transaction whose entities were written one by one."""
     return _bulk([transaction], [], [], [])
+
+
+def _continues(before: EntityRow | EntityRemoval, write: EntityWrite) -> bool:
+    """True when only the last of the two writes needs to be made. Renames and removals are left to their order."""
+    row = write.row
+    return (
+        isinstance(before, EntityRow)
+        and isinstance(row, EntityRow)
+        and before.version == write.expected_version
+        and before.name == row.name
+        and before.parent == row.parent
+    )
 
 
 def _bulk(
@@ -98,50 +99,26 @@ def _bulk(
     removed: Sequence[tuple[Any, ...]],
 ) -> Bulk:
     outcomes = [(one.outcome.command_id, one.outcome.reply) for one in transactions if one.outcome is not None]
-    appended = _appended_columns(transactions)
+    appended = _appended(transactions)
     return Bulk(
         len(appended[0]),
-        _columns(created, 8),
-        _columns(changed, 9),
+        _columns(created, 7),
+        _columns(changed, 8),
         _columns(removed, 3),
         appended,
         _columns(outcomes, 2),
     )
 
 
-def _continues(chain: _Chain, row: EntityRow | EntityRemoval, expected_version: int) -> bool:
-    """True when only the last of the two writes needs to be made. Renames and removals are left to their order."""
-    before = chain.row
-    return (
-        isinstance(before, EntityRow)
-        and isinstance(row, EntityRow)
-        and before.version == expected_version
-        and before.name == row.name
-        and before.parent == row.parent
-    )
-
-
-def _appended_columns(transactions: Sequence[Transaction]) -> Columns:
-    """The journal rows of a group: place, kind, id, version, tag, event, document, correlation id, time, removed."""
+def _appended(transactions: Sequence[Transaction]) -> Columns:
+    """The journal rows of a group as columns, and the places (from 1) of those that end an entity."""
     rows: list[tuple[Any, ...]] = []
+    ends: list[int] = []
     for transaction in transactions:
-        last = removals_at(transaction)
-        for index, entry in enumerate(transaction.entries):
-            rows.append(
-                (
-                    len(rows) + 1,
-                    entry.kind,
-                    entry.id,
-                    entry.version,
-                    entry.tag,
-                    entry.event,
-                    entry.document,
-                    entry.correlation_id,
-                    entry.at,
-                    index in last,
-                )
-            )
-    return _columns(rows, 10)
+        ends += [len(rows) + 1 + index for index in removals_at(transaction)]
+        for one in transaction.entries:
+            rows.append((one.kind, one.id, one.version, one.tag, one.event, one.document, one.correlation_id, one.at))
+    return (*_columns(rows, 8), ends)
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> Columns:
