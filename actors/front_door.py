@@ -16,7 +16,7 @@ from actors.entity.rows import Rows
 from actors.journal.port import Journal, JournalError
 from actors.kernel.ref import Ref
 from protocol import limits
-from protocol.codec import decode
+from protocol.codec import CodecError, decode, encode
 from protocol.commands import catalogue, host, storage, vm
 from protocol.commands.base import Add, Command
 from protocol.engine_messages import Accepted, Submit
@@ -62,6 +62,16 @@ ROUTES: dict[type[Any], Route] = {
 """Which actor a command goes to: the kind, and what of the command is its id."""
 
 
+def _unsayable(command: Command) -> Refusal | None:
+    """Refuses here what no message can carry, a lone surrogate or a number of more than 64 bits, before an actor
+    fails when it writes its event."""
+    try:
+        encode(command)
+    except (UnicodeEncodeError, OverflowError, CodecError) as error:
+        return Refusal(code="invalid", status=400, reason=f"The command holds a value that cannot be kept: {error}.")
+    return None
+
+
 class FrontDoor:
     """One per engine. `submit` never raises: what goes wrong is a refusal."""
 
@@ -93,7 +103,9 @@ class FrontDoor:
         kind, id_of = route
         if isinstance(command, Add) and not command.id and id_of is _own:
             command = attrs.evolve(command, id=submit.command_id)
-        refusal = authorize(submit.principal, command, self._rows.document(kind, id_of(command)))
+        refusal = _unsayable(command) or authorize(
+            submit.principal, command, self._rows.document(kind, id_of(command))
+        )
         if refusal is not None:
             return refusal
         if not self._available():
