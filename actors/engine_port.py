@@ -5,8 +5,8 @@ It must not show states or tables: what leaves is `protocol.engine_messages`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import attrs
@@ -14,10 +14,10 @@ import trio
 
 from actors.front_door import FrontDoor
 from actors.host.consoles import Console, ConsoleBroker
-from actors.journal.port import Journal, JournalRow
+from actors.journal.port import Journal, JournalError, JournalRow
 from protocol.codec import decode
 from protocol.engine_messages import Accepted, Change, Entity, HostSamples, Principal, Snapshot, Submit
-from protocol.errors import Refusal
+from protocol.errors import Refusal, Unavailable
 from protocol.model.activity import Event
 from protocol.words import Tagged
 
@@ -79,14 +79,20 @@ class EnginePortInProcess:
             receive.close()
 
     async def changes_after(self, sequence: int, limit: int) -> Sequence[Change] | None:
+        """Raises `Unavailable` while the database is away, as `snapshot` does."""
+        with _database_may_be_away():
+            return await self._changes_after(sequence, limit)
+
+    async def _changes_after(self, sequence: int, limit: int) -> Sequence[Change] | None:
         head = await self._journal.head()
         if sequence + 1 < head.oldest_sequence or sequence > head.sequence:
             return None
         return [change_of(row) for row in await self._journal.read(sequence, limit)]
 
     async def snapshot(self) -> Snapshot:
-        taken = await self._journal.snapshot()
-        rows = await self._journal.last_events("event", events_in_snapshot_max)
+        with _database_may_be_away():
+            taken = await self._journal.snapshot()
+            rows = await self._journal.last_events("event", events_in_snapshot_max)
         return Snapshot(
             stream_id=taken.head.stream_id,
             sequence=taken.head.sequence,
@@ -103,6 +109,15 @@ class EnginePortInProcess:
         if not principal.administrator:
             return Refusal(code="forbidden", status=403, reason=f"{principal.name} may not open consoles.")
         return self._consoles.open(vm_id)
+
+
+@contextmanager
+def _database_may_be_away() -> Iterator[None]:
+    """What a gateway gets is an error of the protocol: it knows no journal."""
+    try:
+        yield
+    except JournalError as error:
+        raise Unavailable(f"The database is away: {error}", remedy="Try again in a moment.") from error
 
 
 def change_of(row: JournalRow) -> Change:
