@@ -69,7 +69,7 @@ class MacIndex:
             if not self._owners[address]:
                 del self._owners[address]
         nics = (document.nics or ()) if document is not None else ()
-        addresses = tuple(nic.mac.address.lower() for nic in nics if nic.mac is not None and nic.mac.address)
+        addresses = tuple({nic.mac.address.lower(): None for nic in nics if nic.mac is not None and nic.mac.address})
         if addresses:
             self._of_vm[id] = addresses
         for address in addresses:

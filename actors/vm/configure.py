@@ -223,6 +223,11 @@ def nic_of(
         return bad_input(
             f"The VM has a NIC named {nic.name} already.", "name", "Choose another name.", status=409, code="name_taken"
         )
+    wanted = _mac_of(nic)
+    if wanted and any(_mac_of(other) == wanted for other in others):
+        reason = f"The VM has a NIC with the MAC address {wanted} already."
+        remedy = "Choose another one, or leave it out to get a free one."
+        return bad_input(reason, "mac", remedy, status=409, code="conflict")
     profile_id = nic.vnic_profile.id if nic.vnic_profile else None
     if profile_id is None and nic.network is not None:
         profiles = facts.rows.referring("vnic_profile", "network", nic.network.id or "")
@@ -243,6 +248,10 @@ def nic_of(
         vm=Ref(id=vm_id),
         slot=next(slot for slot in range(64) if slot not in taken),
     )
+
+
+def _mac_of(nic: Nic) -> str:
+    return ((nic.mac.address if nic.mac else "") or "").lower()
 
 
 DEFERRED = ("memory", "memory_policy", "cpu", "os", "bios", "display", "console", "time_zone", "stateless", "type")
