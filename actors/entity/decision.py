@@ -50,7 +50,8 @@ class Decision:
 
     `reply` answers the message in hand; None leaves it open (`Defer`-like: an `Answer` will decide it).
     With `reply_token` it answers instead whoever waits for the answer to that question.
-    `store_outcome` keeps the reply under the command's id, so that a retried command gets it again.
+    `store_outcome` keeps the reply under the command's id, so that a retried command gets it again; `outcome` is what
+    is kept when the reply itself comes later.
     """
 
     events: tuple[Tagged, ...] = ()
@@ -59,6 +60,7 @@ class Decision:
     reply: Tagged | None = None
     reply_token: str = ""
     store_outcome: bool = False
+    outcome: Tagged | None = None
 
 
 NOTHING = Decision()

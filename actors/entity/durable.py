@@ -24,7 +24,7 @@ from protocol.codec import decode, encode
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.events.operation import Operation, Outcome
-from protocol.node_messages import ForgetSteps, NodeCommand
+from protocol.node_messages import ForgetSteps, NodeCommand, ReportNow
 from protocol.words import Tagged, word_of
 
 
@@ -183,7 +183,7 @@ class DurableActor(Actor):
                     self._tell(effect)
                 case ToNode():
                     message = effect.message
-                    if isinstance(message, NodeCommand | ForgetSteps):
+                    if isinstance(message, NodeCommand | ForgetSteps | ReportNow):
                         message = attrs.evolve(message, epoch=self.services.epoch())
                     self.services.nodes.send(effect.host_id, message)
                 case SetTimer():
@@ -250,8 +250,9 @@ class DurableActor(Actor):
             line = attrs.evolve(line, time=at, correlation_id=line.correlation_id or correlation or None)
             entries.append(JournalEntry("event", "", 1, "event", b"", encode(line), line.correlation_id or "", at))
         outcome = None
-        if decision.store_outcome and isinstance(decision.reply, Accepted) and decision.reply.command_id:
-            outcome = CommandOutcome(decision.reply.command_id, encode(decision.reply))
+        kept = decision.outcome or (decision.reply if decision.store_outcome else None)
+        if isinstance(kept, Accepted) and kept.command_id:
+            outcome = CommandOutcome(kept.command_id, encode(kept))
         return Transaction(tuple(writes), tuple(entries), outcome)
 
     def _row(self) -> EntityRow | EntityRemoval:
