@@ -127,7 +127,9 @@ def add_attachment(state: VmState, asked: Commanded, facts: Facts) -> Decision:
         at=facts.now, operation=operation, disk_attachments=(*(state.vm.disk_attachments or ()), attachment)
     )
     tell = Tell(address=f"disk/{disk_id}", message=message, token=token(disk_id))
-    return Decision(events=(event,), effects=(tell,))  # answered when the disk agrees, or is recorded at least
+    accepted = Accepted(kind="disk_attachment", id=disk_id, job_id=operation.id, command_id=asked.command_id)
+    # Answered when the disk agrees, or is recorded at least; asked again meanwhile, it is accepted with its job.
+    return Decision(events=(event,), effects=(tell,), outcome=accepted)
 
 
 def new_disk(state: VmState, disk: Disk, disk_id: str, facts: Facts) -> Disk | Refusal:
