@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from actors.entity.decision import Decision, SetTimer, Tell
+from actors.entity.decision import Decision, SetTimer, Tell, ToNode
 from actors.entity.durable import DurableActor
 from actors.entity.messages import Commanded
 from actors.host import decide as decisions
@@ -24,6 +24,7 @@ from protocol.node_messages import (
     ConsoleData,
     DomainChanged,
     DomainsSnapshot,
+    ForgetSteps,
     GuestReport,
     GuestSilent,
     HostFacts,
@@ -32,6 +33,7 @@ from protocol.node_messages import (
     StepProgress,
     StorageFacts,
 )
+from protocol.receipts import stopped_receipt
 from protocol.words import Tagged
 
 TOKEN_SECONDS = 3600
@@ -115,8 +117,20 @@ class HostActor(DurableActor):
     def _pass_on(self, address: str, message: Tagged) -> None:
         kind, _, id = address.partition("/")
         if self.services.rows.row(kind, id) is None:
-            return  # nothing of ours: what a removed object left behind is swept when the host reports
+            self._let_go(message)  # nothing of ours: what a removed object left behind is swept when the host reports
+            return
         self.carry_out(Decision(effects=(Tell(address=address, message=message),)), None)
+
+    def _let_go(self, message: Tagged) -> None:
+        """Nobody will acknowledge what a node says of an object that is gone, and the node would say it for ever."""
+        if isinstance(message, StepDone):
+            name = message.step_id
+        elif isinstance(message, DomainSeen) and message.stopped is not None:
+            name = stopped_receipt(DomainChanged(domain=message.domain, stopped=message.stopped))
+        else:
+            return
+        forget = ToNode(host_id=self.id, message=ForgetSteps(epoch=0, step_ids=(name,)))
+        self.carry_out(Decision(effects=(forget,)), None)
 
     async def _issue_token(self, envelope: Envelope, asked: Commanded) -> None:
         token = await self._enroller.issue_token(self.id)

@@ -145,8 +145,19 @@ def step_done(state: VmState, outcome: StepDone, facts: Facts) -> Decision:
     operation = state.operation
     step = current_step(operation) if operation is not None else None
     if operation is None or step is None or step.id != outcome.step_id:
+        host_id = _host_of(outcome.step_id, facts)
         forget = ForgetSteps(epoch=0, step_ids=(outcome.step_id,))
-        return Decision(effects=(ToNode(host_id=state.host_id, message=forget),)) if state.host_id else Decision()
+        return Decision(effects=(ToNode(host_id=host_id, message=forget),)) if host_id else Decision()
     if operation.kind in ("start", "restore"):
         return start.done(state, outcome, facts)
     return power.done(state, outcome, facts)
+
+
+def _host_of(step_id: str, facts: Facts) -> str:
+    """Where a step ran whose operation is over, by its job; the end of a stray QEMU bears it in its name."""
+    _, operation, *rest = step_id.split(":")
+    if operation == "stray":
+        return rest[0]
+    job = facts.rows.document("job", operation)
+    step = next((step for step in (job.steps or ()) if str(step.number) == rest[0]), None) if job and rest else None
+    return (step.execution_host.id if step is not None and step.execution_host else None) or ""

@@ -16,13 +16,16 @@ from protocol.events import vm as events
 from protocol.events.operation import Outcome
 from protocol.node_messages import (
     DestroyDomain,
+    DomainChanged,
     DomainObserved,
     DomainStatus,
+    ForgetSteps,
     GuestReport,
     GuestSilent,
     NodeCommand,
     StopReason,
 )
+from protocol.receipts import stopped_receipt
 
 STARTING = ("start", "restore")
 PASSING = frozenset({"migration", "save", "starting_up", "snapshot", "from_snapshot", "dump", "shutting_down"})
@@ -30,7 +33,17 @@ PASSING = frozenset({"migration", "save", "starting_up", "snapshot", "from_snaps
 
 
 def domain_seen(state: VmState, seen: DomainSeen, facts: Facts) -> Decision:
-    """A change of the domain on a host. One of an earlier host or run is late news: the next report has the truth."""
+    """A change of the domain on a host; the end of a run is acknowledged, or its node would say it for ever."""
+    decision = _seen(state, seen, facts)
+    if seen.stopped is None:
+        return decision
+    receipt = stopped_receipt(DomainChanged(domain=seen.domain, stopped=seen.stopped))
+    forget = ToNode(host_id=seen.host_id, message=ForgetSteps(epoch=0, step_ids=(receipt,)))
+    return attrs.evolve(decision, effects=(*decision.effects, forget))
+
+
+def _seen(state: VmState, seen: DomainSeen, facts: Facts) -> Decision:
+    """One of an earlier host or run is late news: the next report has the truth."""
     if seen.host_id != state.host_id or state.status not in RUNNING_STATUSES:
         return Decision()
     if seen.domain.started_step_id and seen.domain.started_step_id != state.start_step_id:
@@ -46,7 +59,7 @@ def _stray(state: VmState, host_id: str, domain: DomainObserved) -> Decision:
     if not alive or state.status not in ("down", "suspended") or state.operation is not None:
         return Decision()
     body = DestroyDomain(vm_id=state.id, started_step_id=domain.started_step_id)
-    step = f"{state.address}:stray:{domain.started_step_id.replace(':', '-')}"
+    step = f"{state.address}:stray:{host_id}:{domain.started_step_id.replace(':', '-')}"
     command = NodeCommand(epoch=0, step_id=step, body=body)
     text = f"VM {state.name} is {state.status}, but a QEMU of it runs on host {host_id}: it is ended."
     return Decision(

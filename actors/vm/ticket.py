@@ -36,7 +36,7 @@ def ticket(state: VmState, asked: Commanded, facts: Facts) -> Decision:
     wanted = command.ticket or Ticket()
     value = wanted.value or asked.command_id.replace("-", "")[:12]
     expiry = wanted.expiry or EXPIRY_SECONDS
-    step = f"{state.address}:ticket:{asked.command_id}"
+    step = f"{state.address}:ticket:{state.host_id}:{asked.command_id}"
     body = SetTicket(vm_id=state.id, value=value, expiry_seconds=expiry)
     text = f"{asked.principal.name} got a console ticket for VM {state.name}."
     return Decision(
@@ -52,8 +52,8 @@ def ticket(state: VmState, asked: Commanded, facts: Facts) -> Decision:
 
 
 def ticket_done(state: VmState, outcome: StepDone) -> Decision:
-    """Acknowledged; a failure is said in the trail."""
-    forget = ToNode(host_id=state.host_id, message=ForgetSteps(epoch=0, step_ids=(outcome.step_id,)))
+    """Acknowledged, also when the VM has left the host by now; a failure is said in the trail."""
+    forget = ToNode(host_id=outcome.step_id.split(":")[2], message=ForgetSteps(epoch=0, step_ids=(outcome.step_id,)))
     audit = ()
     if isinstance(outcome.result, Refusal):
         audit = (
