@@ -58,8 +58,9 @@ class GuestChannel(Actor):
         self._orders, self._orders_out = trio.open_memory_channel[bytes](orders_waiting_max)
         self._answers: dict[str, trio.Event] = {}
         self._order_number = 0
-        self._reported_at = 0.0
+        self._reported_at = -memory_report_period_seconds
         self._unsent: GuestReport | None = None
+        self._unsent_is_urgent = False
         self._tokens = float(limits.guest_frames_per_second_max)
         self._bytes_left = float(bytes_per_second_max)
         self._refilled_at = self._heard_at
@@ -172,23 +173,23 @@ class GuestChannel(Actor):
         """Sends it at once when there was silence about this guest, else `_watch` sends the newest one later."""
         self._entry.report = report
         self._unsent = report
-        quiet = self._clock.monotonic() - self._reported_at
-        if quiet >= (report_period_seconds if soon else memory_report_period_seconds):
-            self._send_report()
+        self._unsent_is_urgent |= soon
+        self._send_when_due()
 
-    def _send_report(self) -> None:
-        if self._unsent is not None:
+    def _send_when_due(self) -> None:
+        period = report_period_seconds if self._unsent_is_urgent else memory_report_period_seconds
+        if self._unsent is not None and self._clock.monotonic() - self._reported_at >= period:
             self._reported_at = self._clock.monotonic()
             self._parts.uplink.send(self._unsent)
-            self._unsent = None
+            self._unsent, self._unsent_is_urgent = None, False
 
     # -- its silence
 
     async def _watch(self) -> None:
         while True:
             await self._clock.sleep(report_period_seconds)
-            if self._entry.alive and self._clock.monotonic() - self._reported_at >= 5 * report_period_seconds:
-                self._send_report()
+            if self._entry.alive:
+                self._send_when_due()
             if self._clock.monotonic() - self._heard_at >= self._parts.stale_after_seconds:
                 self._fall_silent("no heartbeat from the agent")
 
@@ -199,7 +200,7 @@ class GuestChannel(Actor):
         self._entry.alive = False
         self._entry.silent_since = self._heard_wall
         self._entry.silent_reason = reason
-        self._unsent = None
+        self._unsent, self._unsent_is_urgent = None, False
         self._parts.uplink.send(GuestSilent(vm_id=self._vm_id, since=self._heard_wall, reason=reason))
 
 
