@@ -61,8 +61,12 @@ def word(
 
     Raises `ValueError` when the tag is taken: the tag is what is stored and sent, never the class name.
     """
+    if version < 1:
+        raise ValueError(f"version {version} of {tag!r}: versions begin at 1")
 
     def register(cls: type[T]) -> type[T]:
+        if cls in _by_class:
+            raise ValueError(f"{cls.__qualname__} is the word {_by_class[cls].tag} already")
         if tag in _by_tag:
             raise ValueError(f"tag {tag!r} is taken by {_by_tag[tag].cls.__qualname__}, wanted by {cls.__qualname__}")
         entry = Word(cls, tag, version, lane, when_full)
@@ -74,9 +78,13 @@ def word(
 
 
 def upcast(tag: str, from_version: int) -> Callable[[Upcast], Upcast]:
-    """Registers how fields of `tag` at `from_version` become those of the next version."""
+    """Registers how fields of `tag` at `from_version` become those of the next version. Raises `ValueError` if known."""
+    if from_version < 1:
+        raise ValueError(f"version {from_version} of {tag!r}: versions begin at 1")
 
     def register(step: Upcast) -> Upcast:
+        if (tag, from_version) in _upcasts:
+            raise ValueError(f"the step of {tag!r} from version {from_version} is taken")
         _upcasts[tag, from_version] = step
         return step
 
