@@ -1,0 +1,98 @@
+"""One private libvirtd in namespaces of its own, for the tests of a session; the machine's own stays untouched.
+
+It must not outlive the session: everything inside its mount namespace is killed at the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import trio
+
+from cli.daemons.lab.layout import LabFolder, open_folder
+from cli.daemons.lab.namespaces import HostNamespaces, kill_everything_inside, open_namespaces, processes_inside
+from cli.daemons.lab.private_libvirt import (
+    forget_sockets,
+    libvirtd_command,
+    wait_until_serving,
+    write_configuration,
+)
+
+ADDRESS = "10.77.0.1"  # nobody's: it only may not be this machine's own name
+
+
+class PrivateHost:
+    """A host without a cable: guests run in it, no network leaves it."""
+
+    def __init__(self, folder: LabFolder, namespaces: HostNamespaces) -> None:
+        self.folder = folder
+        self._namespaces = namespaces
+        self._libvirtd: subprocess.Popen[bytes] | None = None
+
+    @property
+    def uri(self) -> str:
+        return self.folder.libvirt_uri
+
+    def start_libvirtd(self) -> None:
+        """Starts libvirtd and returns when it serves."""
+        forget_sockets_of_libvirtd(self.folder)
+        with self.folder.log("libvirtd").open("ab") as log:
+            self._libvirtd = subprocess.Popen(
+                self._namespaces.inside(libvirtd_command()), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        trio.run(wait_until_serving, self.folder)
+
+    def kill_libvirtd(self) -> None:
+        """`kill -9`; the QEMUs go on."""
+        assert self._libvirtd is not None
+        self._libvirtd.kill()
+        self._libvirtd.wait()
+
+    def qemu_pids(self) -> list[int]:
+        """Every living QEMU of this host, whoever knows of it."""
+        return [pid for pid in processes_inside(self.folder) if _is_qemu(pid)]
+
+    def end(self) -> None:
+        trio.run(partial(kill_everything_inside, self.folder))
+        if self._libvirtd is not None:
+            self._libvirtd.wait()
+        trio.run(self._namespaces.holder.wait)
+
+
+def _is_qemu(pid: int) -> bool:
+    try:
+        return b"qemu-system" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
+    except OSError:
+        return False
+
+
+def forget_sockets_of_libvirtd(folder: LabFolder) -> None:
+    """A killed libvirtd leaves its sockets; the pid files of running QEMUs must stay."""
+    for path in (folder.host / "run").glob("libvirt-*sock*"):
+        path.unlink(missing_ok=True)
+    (folder.host / "run" / "libvirtd.pid").unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def private_host() -> Iterator[PrivateHost]:
+    """Makes the host and ends it, with everything that runs in it."""
+    path = Path(tempfile.mkdtemp(prefix="corral-real-"))
+    try:
+        folder = open_folder(path)
+        forget_sockets(folder)
+        namespaces = trio.run(open_namespaces, folder)
+        write_configuration(folder, ADDRESS)
+        host = PrivateHost(folder, namespaces)
+        try:
+            host.start_libvirtd()
+            yield host
+        finally:
+            host.end()
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
