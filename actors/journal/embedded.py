@@ -5,21 +5,30 @@ It must not need anything installed, nor give anybody but its account and the en
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import shutil
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Final
 from urllib.parse import quote
 
 import trio
 
 from actors.journal import embedded_process as process
+from actors.journal.embedded_files import (
+    database,
+    open_lock,
+    open_log,
+    role,
+    server_settings,
+    subprocess_options,
+    tail,
+    try_lock,
+    write_access,
+)
 from actors.journal.embedded_place import (
     Account,
     EmbeddedPostgresError,
@@ -32,31 +41,13 @@ from actors.journal.embedded_place import (
 )
 from actors.kernel.ports import Clock, Ids, SystemIds, TrioClock
 
+__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError"]
+
 log = logging.getLogger("corral.journal")
 
 start_timeout_seconds: Final = 120.0  # recovery after a crash included
 backends_patience_seconds: Final = 10.0
 stop_timeouts_seconds: Final = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0))
-log_bytes_max: Final = 10 * 1024 * 1024
-
-role: Final = "corral"
-database: Final = "corral"
-
-_settings: Final = {
-    "listen_addresses": "",
-    "unix_socket_permissions": "0700",
-    "max_connections": "40",
-    "shared_buffers": "128MB",
-    "max_wal_size": "1GB",
-    "wal_compression": "on",
-    "log_checkpoints": "off",
-    "log_min_messages": "log",  # errors go to the client, which tells them
-    "log_min_error_statement": "panic",  # statements hold what they write
-    "max_parallel_workers_per_gather": "0",
-    "log_line_prefix": "%m [%p] ",
-    "log_timezone": "UTC",
-    "timezone": "UTC",
-}
 
 
 class EmbeddedPostgres:
@@ -147,9 +138,9 @@ class EmbeddedPostgres:
     @asynccontextmanager
     async def _start_lock(self, place: Place) -> AsyncIterator[None]:
         """One start at a time on a place, between processes."""
-        with _open_lock(place.lock) as file:
+        with open_lock(place.lock) as file:
             with self._clock.move_on_after(2 * start_timeout_seconds) as scope:
-                while not _try_lock(file):
+                while not try_lock(file):
                     await self._clock.sleep(process.poll_seconds)
             if scope.cancelled_caught:
                 raise EmbeddedPostgresError(f"another process holds {place.lock}")
@@ -175,7 +166,7 @@ class EmbeddedPostgres:
             capture_stdout=True,
             stderr=subprocess.STDOUT,
             check=False,
-            **_options(account, place),
+            **subprocess_options(account, place),
         )
         if done.returncode != 0:
             text = done.stdout.decode(errors="replace").strip()
@@ -187,25 +178,20 @@ class EmbeddedPostgres:
         await self._make_data(account, place, binaries)
         make_private(place.sockets, account)
         process.remove_leftovers(place.data, place.sockets)
-        _write_access(place, account)
-        settings = _settings | {
-            "hba_file": str(place.access),
-            "ident_file": str(place.users),
-            "unix_socket_directories": f'"{place.sockets}"',
-        }
-        arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        with _open_log(place) as output:
+        write_access(place, account)
+        arguments = [part for name, value in server_settings(place).items() for part in ("-c", f"{name}={value}")]
+        with open_log(place) as output:
             self._child = child = await trio.lowlevel.open_process(
                 [str(binaries / "postgres"), "-D", str(place.data), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                **_options(account, place),
+                **subprocess_options(account, place),
             )
         if not await self._becomes_ready(place, child.pid):
             await self._collect()
-            raise EmbeddedPostgresError(f"PostgreSQL ended while starting: {_tail(place.log)}")
+            raise EmbeddedPostgresError(f"PostgreSQL ended while starting: {tail(place.log)}")
         return child.pid
 
     async def _becomes_ready(self, place: Place, pid: int) -> bool:
@@ -225,53 +211,9 @@ class EmbeddedPostgres:
                         return True
                     await self._clock.sleep(process.poll_seconds)
             return False
-        raise EmbeddedPostgresError(f"PostgreSQL is not ready after {start_timeout_seconds} s: {_tail(place.log)}")
+        raise EmbeddedPostgresError(f"PostgreSQL is not ready after {start_timeout_seconds} s: {tail(place.log)}")
 
     async def _collect(self) -> None:
         child, self._child = self._child, None
         if child is not None:
             await child.wait()
-
-
-def _options(account: Account, place: Place) -> dict[str, Any]:
-    """Of every process that runs for the server: its account, its directory, nothing of our environment."""
-    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
-    return {"cwd": str(place.base), "env": environment, "umask": 0o077, **account.switch}
-
-
-def _write_access(place: Place, account: Account) -> None:
-    """Who may come in: by the socket, as the user that he is, and no other way. Written anew before each start."""
-    users = sorted({account.name, "root"} if os.geteuid() == 0 else {account.name})
-    for path, text in (
-        (place.access, "local all all peer map=corral\n"),
-        (place.users, "".join(f'corral "{user}" {role}\n' for user in users)),
-    ):
-        path.write_text(text, encoding="utf-8")
-        os.chown(path, -1, account.gid)
-        path.chmod(0o640)
-
-
-def _open_log(place: Place) -> IO[bytes]:
-    if place.log.exists() and place.log.stat().st_size > log_bytes_max:
-        place.log.replace(place.log.with_suffix(".log.1"))
-    output = place.log.open("ab")
-    os.fchmod(output.fileno(), 0o600)
-    return output
-
-
-def _tail(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace")[-1000:].strip()
-
-
-@contextmanager
-def _open_lock(path: Path) -> Iterator[IO[bytes]]:
-    with path.open("ab") as file:
-        yield file
-
-
-def _try_lock(file: IO[bytes]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
