@@ -6,6 +6,7 @@ It must not decide what the VM should be: the engine does. A restart of this act
 from __future__ import annotations
 
 from functools import partial
+from typing import Final
 
 import attrs
 import trio
@@ -18,11 +19,11 @@ from node.hypervisor.port import Hypervisor
 from node.inventory import Inventory
 from node.ledger import stopped_record
 from node.notebook import Notebook
-from node.steps import Steps
+from node.steps import Steps, never_twice
 from node.storage.port import Storage
 from node.uplink import Uplink
 from protocol import guest_messages
-from protocol.errors import BadInput, NotFound
+from protocol.errors import BadInput, NotFound, Unavailable
 from protocol.node_messages import (
     DestroyDomain,
     DomainChanged,
@@ -42,6 +43,9 @@ from protocol.node_messages import (
     StartDomain,
 )
 from protocol.words import Tagged, word_of
+
+
+no_answer_retry_seconds: Final = 1.0
 
 
 @attrs.frozen(kw_only=True)
@@ -69,7 +73,7 @@ class DomainActor(Actor):
     async def receive(self, envelope: Envelope) -> None:
         match envelope.message:
             case NodeCommand() as command:
-                await self._parts.steps.run(command, partial(self._act, command))
+                await self._parts.steps.run(command, partial(self._carry_out, command))
             case DomainChanged() as change:
                 await self._report(change)
             case other:
@@ -80,6 +84,19 @@ class DomainActor(Actor):
             await self._parts.notebook.write(stopped_record(change))
         self._parts.inventory.touch(self._vm_id)
         self._parts.uplink.send(change)
+
+    async def _carry_out(self, command: NodeCommand, repeated: bool) -> Tagged:
+        """Tries until the hypervisor answers: one that does not may have acted, and a start that is called failed
+        while its QEMU runs would let the VM be started a second time elsewhere."""
+        while True:
+            try:
+                return await self._act(command, repeated)
+            except Unavailable as error:
+                if isinstance(command.body, never_twice):
+                    raise
+                self.context.log.warning("domain.no_answer", vm_id=self._vm_id, reason=str(error))
+            repeated = True
+            await self.context.ports.clock.sleep(no_answer_retry_seconds)
 
     async def _act(self, command: NodeCommand, repeated: bool) -> Tagged:
         hypervisor, storage = self._parts.hypervisor, self._parts.storage
