@@ -64,6 +64,7 @@ async def serve(
     context = tls_context(config, ("h2", "http/1.1"))
     sockets = [listen(host, config.port, config.send_timeout_seconds) for host in config.hosts]
     async with trio.open_nursery() as feeding:
+        feeding.start_soon(gateway.hub.run)
         await feeding.start(gateway.feed.run)
         async with trio.open_nursery() as nursery:
             for sock in sockets:

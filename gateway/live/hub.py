@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import attrs
+import trio
 
 from gateway.engine_client import EnginePort
 from gateway.live.frames import Encoder, Format, make_cursor
@@ -22,6 +23,8 @@ from protocol.registry import BY_KIND
 
 _subscribers_max: Final = 20_000
 _history_page_changes_max: Final = 1_000
+_woken_per_turn: Final = 16
+_look_seconds: Final = 1.0
 
 
 @attrs.frozen
@@ -96,6 +99,39 @@ class Hub:
         self._recent: deque[Change] = deque(maxlen=changes_kept_max)
         self._recent_after = 0  # `_recent` holds every change after this sequence
         self.closed = False
+        self._due: deque[Subscriber] = deque()
+        self._something_due = trio.Event()
+
+    async def run(self) -> None:
+        """Wakes subscribers, a few in each turn: the first then send while the next still wake.
+
+        Woken all at once, none would have sent before the last one had started.
+        """
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._look_after_idle)
+            while True:
+                await self._something_due.wait()
+                self._something_due = trio.Event()
+                while self._due:
+                    for _ in range(min(_woken_per_turn, len(self._due))):
+                        self._due.popleft().wake()
+                    await trio.lowlevel.checkpoint()
+
+    async def _look_after_idle(self) -> None:
+        """Lets idle subscribers check their token and say that they live."""
+        while True:
+            await trio.sleep(_look_seconds)
+            now = trio.current_time()
+            for group in self._groups.values():
+                for subscriber in group.subscribers:
+                    if subscriber.next_look <= now:
+                        self.wake_soon(subscriber)
+
+    def wake_soon(self, subscriber: Subscriber) -> None:
+        if not subscriber.is_due:
+            subscriber.is_due = True
+            self._due.append(subscriber)
+            self._something_due.set()
 
     @property
     def subscribers(self) -> int:

@@ -110,7 +110,7 @@ async def test_resume_past_a_gateways_memory_asks_the_journal(tmp_path: Path) ->
             await socket.until(engine.sequence)
             follower = socket.follower
         world.touch("vm-1", 3_000)
-        while (await client.send("GET", "/health/ready")).json()["sequence"] < engine.sequence:
+        while (await client.send("GET", "/health/ready")).json()["sequence"] < engine.sequence:  # noqa: ASYNC110
             await trio.sleep(0.05)
         async with json_socket(gateway, client.token, kinds=("vm",), cursor=follower.cursor) as socket:
             socket.follower = follower
