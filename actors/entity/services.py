@@ -30,6 +30,8 @@ class Nodes(Protocol):
 
     def linked(self, host_id: str) -> bool: ...
 
+    def session_of(self, host_id: str) -> str: ...
+
 
 @attrs.define(kw_only=True)
 class Services:

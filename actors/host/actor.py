@@ -72,6 +72,11 @@ class HostActor(DurableActor):
             silent_after_seconds=self.services.silent_after_seconds,
         )
 
+    async def started(self) -> None:
+        """The link outlives a crash of this actor."""
+        self._session = self.services.nodes.session_of(self.id)
+        await super().started()
+
     async def receive(self, envelope: Envelope) -> None:
         message = envelope.message
         if isinstance(message, Commanded) and isinstance(message.command, IssueEnrolmentToken) and self.state:
@@ -150,9 +155,12 @@ class HostActor(DurableActor):
         return str(state.host.name)
 
     def recovered(self) -> Decision:
-        """After a restart of the engine the host has the silent period to come back."""
+        """After a restart of the engine the host has the silent period to come back; one that is linked is looked at
+        soon, not at once, because the database that refused may still be away."""
         state: HostState = self.state
         timers = [SetTimer(name="silent", seconds=self.services.silent_after_seconds)]
+        if self.services.nodes.linked(self.id):
+            timers.append(SetTimer(name="linked", seconds=decisions.LINK_CHECK_SECONDS))
         if state.status == "preparing_for_maintenance":
             timers.append(SetTimer(name="emptied", seconds=decisions.VM_GONE_CHECK_SECONDS))
         return Decision(effects=tuple(timers))

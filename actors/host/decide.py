@@ -28,6 +28,7 @@ from protocol.node_messages import DomainsSnapshot, HostFacts, ReportNow
 from protocol.words import Tagged
 
 VM_GONE_CHECK_SECONDS = 2.0
+LINK_CHECK_SECONDS = 1.0
 
 
 @attrs.frozen(kw_only=True)
@@ -57,6 +58,8 @@ def decide(host_id: str, state: HostState | None, message: Tagged, facts: Facts)
             return reported(state, message, facts)
         case TimerFired(name="silent"):
             return silent(state, facts)
+        case TimerFired(name="linked"):
+            return still_linked(state, facts)
         case TimerFired(name="emptied"):
             return emptied(state, facts)
     return Decision()
@@ -72,6 +75,15 @@ def linked(state: HostState, facts: Facts) -> Decision:
         events=happened,
         effects=(CancelTimer(name="silent"), ToNode(host_id=state.id, message=ReportNow(epoch=0))),
     )
+
+
+def still_linked(state: HostState, facts: Facts) -> Decision:
+    """A while after what was decided did not become durable: the node's coming may have been part of it."""
+    if not facts.linked:
+        return Decision()
+    if state.status in ACTIVE - {"up"}:
+        return linked(state, facts)
+    return Decision(effects=(ToNode(host_id=state.id, message=ReportNow(epoch=0)),))
 
 
 def unlinked(state: HostState, message: NodeUnlinked, facts: Facts) -> Decision:
