@@ -9,6 +9,7 @@ from actors.entity.durable import DurableActor
 from actors.entity.messages import Commanded
 from actors.kernel.envelope import Answer, Envelope
 from actors.vm import decide as decisions
+from actors.vm import power
 from actors.vm.evolve import evolve
 from actors.vm.facts import Facts
 from actors.vm.project import project
@@ -67,6 +68,8 @@ class VmActor(DurableActor):
         timers: tuple[SetTimer, ...] = ()
         if state.status == "powering_up":
             timers = (SetTimer(name="guest_up", seconds=self.services.guest_up_timeout_seconds),)
+        elif power.works_elsewhere(state):
+            timers = (power.resend_timer(),)
         elif state.status == "powering_down" and state.operation is not None and state.operation.kind == "shutdown":
             timers = (SetTimer(name="shutdown", seconds=self.services.shutdown_timeout_seconds),)
         return Decision(effects=(*again.effects, *timers))

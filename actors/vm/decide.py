@@ -73,6 +73,8 @@ def decide(vm_id: str, state: VmState | None, message: Tagged, facts: Facts) -> 
             return start.guest_up(state, facts)
         case TimerFired(name="shutdown"):
             return power.shutdown_timed_out(state, facts)
+        case TimerFired(name="resend") if power.works_elsewhere(state):
+            return Decision(effects=(*resend(state).effects, power.resend_timer()))
         case Wake():
             return resend(state)
     return Decision()

@@ -120,7 +120,8 @@ def stop(state: VmState, asked: Commanded, facts: Facts) -> Decision:
         host = domain.host.id if domain is not None and domain.host is not None else ""
         operation = _begin(state, asked, "stop", description, "Discard the saved memory", facts, host)
         event = events.VmStopRequested(at=facts.now, operation=operation, reason=command.reason)
-        return _accept(state, asked, event, RemoveSavedState(vm_id=state.id, storage_domain_id=state.saved_on))
+        body = RemoveSavedState(vm_id=state.id, storage_domain_id=state.saved_on)
+        return _accept(state, asked, event, body, (), resend_timer())
     if state.status not in RUNNING_STATUSES:
         return refuse(not_legal(state, "stop", "running or suspended"))
     operation = _begin(state, asked, "stop", description, "End QEMU", facts)
@@ -129,6 +130,19 @@ def stop(state: VmState, asked: Commanded, facts: Facts) -> Decision:
     audit = line("vm_stopped", f"VM {state.name} is powered off by {asked.principal.name}.{said}", vm=state.id,
                  host=state.host_id, user=asked.principal.user_id)  # fmt: skip
     return _accept(state, asked, event, DestroyDomain(vm_id=state.id), (audit,), CancelTimer(name="shutdown"))
+
+
+RESEND_SECONDS = 10.0
+
+
+def resend_timer() -> SetTimer:
+    """For a step on a host where the VM is not: that host's return is told to its own VMs only."""
+    return SetTimer(name="resend", seconds=RESEND_SECONDS)
+
+
+def works_elsewhere(state: VmState) -> bool:
+    """The memory of a suspended VM is being discarded on the host that keeps it."""
+    return state.operation is not None and state.operation.kind == "stop" and not state.host_id
 
 
 Maker = Callable[..., events.VmEvent]
