@@ -17,6 +17,9 @@ from protocol.words import Tagged
 
 forgotten_steps_max: Final = 20_000
 """How many step ids are remembered after the engine let go of their outcomes, so that a late duplicate does nothing."""
+begun_steps_max: Final = 10_000
+"""How many steps may be begun and not done: a crash leaves behind what the engine never asks again (a look at a storage
+domain, a ticket)."""
 outcomes_max: Final = 50_000
 """How many outcomes wait for an engine that never says that it has them; the oldest become forgotten."""
 
@@ -73,6 +76,8 @@ class Ledger:
                 self.storage_domains[storage_domain_id] = path
             case ["begun", str(step_id)]:
                 self._begun[step_id] = None
+                if len(self._begun) > begun_steps_max:
+                    del self._begun[next(iter(self._begun))]
             case ["done", str(step_id), bytes(outcome)]:
                 self._begun.pop(step_id, None)
                 self._outcomes[step_id] = outcome
