@@ -6,18 +6,13 @@ from collections.abc import Iterable, Iterator
 
 
 def check(
-    operations: Iterable[tuple[str, str]],
-    jobs: Iterable[str],
-    holds: Iterable[str],
-    outcomes: Iterable[tuple[str, str]],
+    operations: Iterable[tuple[str, str]], jobs: Iterable[str], outcomes: Iterable[tuple[str, str]]
 ) -> Iterator[str]:
-    """`operations`: (object, kind) of those still in a state; `jobs`: those not ended; `holds`: places, names and
-    addresses still held; `outcomes`: (host, step) that a node still keeps because nobody said that he has them."""
+    """`operations`: (object, kind) of those still in a state; `jobs`: those not ended; `outcomes`: (host, step) that a
+    node still keeps because nobody said that he has them. Holds of places and names end by their own time."""
     for owner, kind in operations:
         yield f"{owner} is still locked by operation {kind}"
     for job in jobs:
         yield f"job {job} still goes on"
-    for hold in holds:
-        yield f"{hold} is still held"
     for host, step in outcomes:
         yield f"{host} still keeps the outcome of {step}"

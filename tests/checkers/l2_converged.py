@@ -56,10 +56,11 @@ def check_strangers(known: Iterable[str], running: Mapping[str, Sequence[object]
         yield f"a QEMU of VM {vm_id} runs, and there is no such VM"
 
 
-def check_hosts(statuses: Mapping[str, str]) -> Iterator[str]:
-    """Every host came back, or is in maintenance."""
+def check_hosts(statuses: Mapping[str, str], residents: Mapping[str, int]) -> Iterator[str]:
+    """Every host came back, or is in maintenance, or waits for its VMs to be shut down by somebody."""
     for host_id, status in statuses.items():
-        if status not in ("up", "maintenance"):
+        waits = status == "preparing_for_maintenance" and residents.get(host_id, 0) > 0
+        if status not in ("up", "maintenance") and not waits:
             yield f"host {host_id} is shown as {status}"
 
 
