@@ -30,7 +30,7 @@ def unpacked(message: bytes) -> Frame:
     ops = {
         live_messages.Subscribed: "subscribed", live_messages.SnapshotPart: "snapshot",
         live_messages.LiveChange: "change", live_messages.LiveSamples: "samples",
-        live_messages.Resync: "resync", live_messages.LiveError: "error",
+        live_messages.Resync: "resync", live_messages.LiveError: "error", live_messages.Alive: "alive",
     }  # fmt: skip
     try:
         word = codec.decode(message)

@@ -41,6 +41,7 @@ class DurableActor(Actor):
         self.version = 0
         self._in_flight = 0
         self._ended = False
+        self._behind: list[tuple[Decision, Envelope | None]] = []
         self._timers: dict[str, int] = {}
         self._job_versions: dict[str, int] = {}  # of jobs whose last row may still be in flight
         self._waiting: dict[str, Envelope] = {}  # by token: who is answered when the Answer has been decided
@@ -123,7 +124,10 @@ class DurableActor(Actor):
             if isinstance(effect, Tell) and effect.token and asked is not None and decision.reply is None:
                 self._waiting[effect.token] = asked
         if not decision.events and not decision.audit:
-            self._act(decision, asked, 0)
+            if self._in_flight:  # it rests on a state that is not durable yet, and must not be said before that is
+                self._behind.append((decision, asked))
+            else:
+                self._act(decision, asked, 0)
             return
         transaction = self._transaction(decision)
         self._in_flight += 1
@@ -140,14 +144,20 @@ class DurableActor(Actor):
                     self.services.rows.drop(write.row.kind, write.row.id)
             if self._ended:
                 self._hand_over(decision, asked, result.last_sequence)
-            else:
-                self._act(decision, asked, result.last_sequence)
+                return
+            self._act(decision, asked, result.last_sequence)
+            if not self._in_flight:
+                behind, self._behind = self._behind, []
+                for waiting, envelope in behind:
+                    self._act(waiting, envelope, 0)
 
         self.services.writer.submit(transaction, done)
 
     def _refused(self, result: Failed, asked: Envelope | None) -> None:
-        if asked is not None and asked.is_awaited:
-            self.context.reply(asked, result.refusal)
+        behind, self._behind = self._behind, []
+        for envelope in (asked, *(waiting for _, waiting in behind)):
+            if envelope is not None and envelope.is_awaited:
+                self.context.reply(envelope, result.refusal)
         with contextlib.suppress(ActorGone):
             self.context.ref.tell(CommitFailed(refusal=result.refusal, version=self.version))
 
@@ -190,7 +200,7 @@ class DurableActor(Actor):
                     self._set_timer(effect)
                 case CancelTimer():
                     self._timers.pop(effect.name, None)
-        if self.state is None and self.version:
+        if self.state is None and not self._in_flight and not self._waiting:
             self.context.stop_self()
 
     def _tell(self, effect: Tell) -> None:

@@ -105,6 +105,7 @@ class SessionTerms:
     heartbeat_period_seconds: float = limits.heartbeat_period_seconds
     silent_after_seconds: float = limits.host_silent_after_seconds
     frame_bytes_max: int = limits.frame_bytes_max
+    unknown: Callable[[bytes], None] = lambda frame: None  # a frame whose words this version does not know
 
 
 async def run_session(
@@ -125,6 +126,7 @@ async def run_session(
                 message = decode(frame, bytes_max=terms.frame_bytes_max)
             except UnknownTag as error:
                 log.warning("skipped a frame of a newer peer: %s", error)
+                terms.unknown(frame)
                 continue
             except CodecError as error:
                 raise LinkEnded(f"broken frame: {error}") from error

@@ -11,7 +11,6 @@ import attrs
 from actors.entity.decision import Decision
 from actors.entity.durable import DurableActor
 from actors.entity.services import Services
-from actors.journal.writer import Failed
 from actors.kernel.actor import Context
 from actors.kernel.envelope import Envelope
 from protocol.words import Tagged
@@ -26,23 +25,15 @@ class StorageDecision(Decision):
 
 
 class WaitingActor(DurableActor):
-    """A durable actor that understands `StorageDecision`, and that ends when there is nothing left of its entity.
-
-    A decision without events rests on the state too: while that is on its way to the journal, it waits behind it, or
-    a disk would say that it backs another before it is so.
-    """
+    """A durable actor that understands `StorageDecision`."""
 
     def __init__(self, context: Context, services: Services, id: str) -> None:
         super().__init__(context, services, id)
         self._kept: dict[str, list[Envelope]] = {}
-        self._behind: list[tuple[Decision, Envelope | None]] = []
 
     def carry_out(self, decision: Decision, asked: Envelope | None) -> None:
         if isinstance(decision, StorageDecision) and decision.hold and asked is not None and asked.is_awaited:
             self._kept.setdefault(decision.hold, []).append(asked)
-        if self._in_flight and not decision.events and not decision.audit:
-            self._behind.append((decision, asked))
-            return
         super().carry_out(decision, asked)
 
     def _act(self, decision: Decision, asked: Envelope | None, sequence: int) -> None:
@@ -50,18 +41,6 @@ class WaitingActor(DurableActor):
             for key, answer in decision.answers:
                 self._answer(self._kept.pop(key, []), answer)
         super()._act(decision, asked, sequence)
-        if self._in_flight:
-            return
-        behind, self._behind = self._behind, []
-        for waiting, envelope in behind:
-            super().carry_out(waiting, envelope)
-        if self.state is None:
-            self.context.stop_self()
-
-    def _refused(self, result: Failed, asked: Envelope | None) -> None:
-        super()._refused(result, asked)
-        behind, self._behind = self._behind, []
-        self._answer([envelope for _, envelope in behind if envelope is not None], result.refusal)
 
     def _answer(self, envelopes: list[Envelope], answer: Tagged) -> None:
         for envelope in envelopes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -53,6 +54,8 @@ def test_a_vm_of_the_sdk_lives_and_tells(lab: RunningLab, tmp_path: Path) -> Non
     until("the new host name shows", 30, lambda: (vm.get().fqdn or "").startswith("renamed"))
 
     lab.console("story", "(yes >/dev/null &) ; echo burn-$((1+1))", "burn-2")
+    for pid in lab.qemus(vm_id):
+        _prefer(pid)  # what else runs on this machine must not starve the guest
     until("the guest's CPU is above 80 %", 20, lambda: lab.statistic(vm_id, "cpu.current.guest") > 80)
     lab.console("story", "pkill yes; echo cool-$((1+1))", "cool-2")
 
@@ -106,6 +109,11 @@ def test_the_same_from_the_command_line(lab: RunningLab) -> None:
     assert "by hand" in lab.corral("vm", "show", "typed")
     lab.corral("vm", "remove", "typed")
     assert "typed" in lab.corral("vm", "show", "typed", expect=11)
+
+
+def _prefer(pid: int) -> None:
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        os.setpriority(os.PRIO_PROCESS, int(thread.name), -15)
 
 
 def _note(seen: list[str], status: str) -> str:
