@@ -44,7 +44,6 @@ from protocol.node_messages import (
 )
 from protocol.words import Tagged, word_of
 
-
 no_answer_retry_seconds: Final = 1.0
 
 

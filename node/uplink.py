@@ -19,11 +19,11 @@ from node.notebook import Notebook
 from node.version import node_version
 from node.words import LinkDown, LinkUp
 from protocol import limits
-from protocol.codec import CodecError, decode, encode
+from protocol.codec import CodecError, decode, encode, unpack
 from protocol.errors import CorralError, Refusal, Refused
 from protocol.link import EngineHello, LinkRefused, NodeHello, version_max, version_min
-from protocol.node_messages import NodeHeartbeat
-from protocol.words import Tagged
+from protocol.node_messages import NodeCommand, NodeHeartbeat, StepDone
+from protocol.words import Tagged, word_of_class
 
 backoff_first_seconds: Final = 0.5
 backoff_max_seconds: Final = 15.0
@@ -123,6 +123,7 @@ class LinkActor(Actor):
             heartbeat=lambda: NodeHeartbeat(epoch=parts.notebook.ledger.highest_epoch),
             heartbeat_period_seconds=hello.heartbeat_period_seconds,
             silent_after_seconds=parts.silent_after_seconds,
+            unknown=self._refuse_unknown,
         )
         reason = "cancelled"
         try:
@@ -168,6 +169,19 @@ class LinkActor(Actor):
             self.context.log.warning("link.refused", reason=str(message.refusal))
             return
         self._tell(message)
+
+    def _refuse_unknown(self, frame: bytes) -> None:
+        """A command of a newer engine gets an answer, or its operation would wait for ever."""
+        try:
+            tag, _, fields = unpack(frame)
+            step_id = fields["step_id"] if tag == word_of_class(NodeCommand).tag else None
+        except (CodecError, ValueError, TypeError, KeyError):
+            return
+        if isinstance(step_id, str):
+            refusal = Refusal(
+                code="unknown_command", reason="This node does not know the command.", remedy="Upgrade the node."
+            )
+            self._parts.uplink.send(StepDone(step_id=step_id, result=refusal))
 
     def _tell(self, message: Tagged) -> None:
         listener = self.context.directory.find(self._parts.listener)

@@ -1,0 +1,197 @@
+"""One guest's channel under a virtual clock: reports, silence, floods, orders, and a guest that does not read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import attrs
+import pytest
+import trio
+import trio.testing
+
+from actors.kernel.directory import Directory
+from actors.kernel.frames import FrameQueue
+from actors.kernel.ports import Ports
+from node.guest_book import GuestBook
+from node.guest_channel import GuestChannel, GuestParts
+from node.uplink import Uplink
+from node.words import ListenToGuest
+from protocol.codec import decode
+from protocol.errors import NotFound
+from protocol.node_messages import GuestReport, GuestSilent
+from supervisors.handle import CrowdHandle
+from supervisors.spec import CrowdSpec, SupervisorSpec
+from supervisors.supervisor import running
+
+
+@attrs.define
+class Line:
+    """The host's end of a channel; the test is the guest."""
+
+    to_host: trio.MemorySendChannel[bytes]
+    _from_guest: trio.MemoryReceiveChannel[bytes]
+    orders: list[dict[str, Any]] = attrs.field(factory=list)
+    reads: bool = True
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        try:
+            return await self._from_guest.receive()
+        except trio.EndOfChannel:
+            return b""
+
+    async def send_all(self, data: bytes) -> None:
+        if not self.reads:
+            await trio.sleep_forever()
+        self.orders += [json.loads(line) for line in data.splitlines()]
+        await trio.lowlevel.checkpoint()
+
+    async def aclose(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def say(self, kind: str, **fields: Any) -> None:
+        await self.to_host.send(json.dumps({"type": kind, **fields}).encode() + b"\n")
+
+
+@attrs.define
+class Hypervisor:
+    """Gives out lines; the test sees each one."""
+
+    lines: list[Line] = attrs.field(factory=list)
+    absent: bool = False
+
+    async def guest_channel(self, vm_id: str) -> Line:
+        await trio.lowlevel.checkpoint()
+        if self.absent:
+            raise NotFound("no such VM")
+        self.lines.append(Line(*trio.open_memory_channel[bytes](1000)))
+        return self.lines[-1]
+
+
+@attrs.define
+class Bench:
+    hypervisor: Hypervisor
+    book: GuestBook
+    queue: FrameQueue
+    said: list[GuestReport | GuestSilent] = attrs.field(factory=list)
+
+    @property
+    def line(self) -> Line:
+        return self.hypervisor.lines[-1]
+
+    async def collect(self) -> None:
+        while True:
+            self.said.append(decode(await self.queue.get()))
+
+
+@pytest.fixture
+async def bench(nursery: trio.Nursery) -> Any:
+    ports = Ports.seeded(1)
+    uplink, queue = Uplink(), FrameQueue()
+    uplink.open(queue, renewal_only=False)
+    bench = Bench(Hypervisor(), GuestBook(ports.clock), queue)
+    parts = GuestParts(hypervisor=bench.hypervisor, guests=bench.book, uplink=uplink)  # type: ignore[arg-type]
+    handle = CrowdHandle()
+    tree = SupervisorSpec(
+        "test", children=(CrowdSpec("guests", lambda context, key: GuestChannel(context, key, parts), handle=handle),)
+    )
+    async with running(tree, ports, Directory()):
+        nursery.start_soon(bench.collect)
+        handle.ensure("vm").tell(ListenToGuest(vm_id="vm"))
+        await trio.sleep(0.5)
+        yield bench
+        nursery.cancel_scope.cancel()
+
+
+async def test_it_welcomes_and_reports(bench: Bench, autojump_clock: object) -> None:
+    assert bench.line.orders[0]["type"] == "welcome"
+    await bench.line.say("facts", fqdn="one")
+    await trio.sleep(2)
+    assert bench.said == [GuestReport(vm_id="vm", fqdn="one")]
+    assert bench.book.is_alive("vm")
+
+
+async def test_changes_are_reported_at_most_once_a_second(bench: Bench, autojump_clock: object) -> None:
+    for number in range(30):
+        await bench.line.say("facts", fqdn=f"name-{number}")
+        await trio.sleep(0.1)
+    await trio.sleep(3)
+    assert len(bench.said) <= 6
+    assert bench.said[-1] == GuestReport(vm_id="vm", fqdn="name-29")
+
+
+async def test_silence_is_said_once_and_speech_again(bench: Bench, autojump_clock: object) -> None:
+    await bench.line.say("facts", fqdn="one")
+    await trio.sleep(60)
+    assert [type(word) for word in bench.said] == [GuestReport, GuestSilent]
+    assert not bench.book.is_alive("vm")
+    await bench.line.say("heartbeat", memory_total_bytes=2, memory_available_bytes=1)
+    await trio.sleep(2)
+    assert isinstance(bench.said[-1], GuestReport)
+    assert bench.said[-1].fqdn == "one"
+
+
+async def test_a_flood_shuts_the_guest_out_for_a_minute_with_one_event(bench: Bench, autojump_clock: object) -> None:
+    await bench.line.say("facts", fqdn="one")
+    await trio.sleep(2)
+    bench.said.clear()
+    for _ in range(500):
+        await bench.line.say("heartbeat", memory_total_bytes=1)
+    await trio.sleep(30)
+    assert len(bench.hypervisor.lines) == 1, "it is not listened to"
+    (word,) = bench.said
+    assert isinstance(word, GuestSilent)
+    assert "too much" in word.reason
+    await trio.sleep(40)
+    assert len(bench.hypervisor.lines) == 2
+    await bench.line.say("facts", fqdn="calm")
+    await trio.sleep(2)
+    assert bench.said[-1] == GuestReport(vm_id="vm", fqdn="calm")
+
+
+async def test_garbage_keeps_no_guest_alive(bench: Bench, autojump_clock: object) -> None:
+    for _ in range(40):
+        await bench.line.to_host.send(b"\x00garbage\n")
+        await trio.sleep(1)
+    assert [type(word) for word in bench.said] == [GuestSilent]
+
+
+async def test_a_closed_channel_is_opened_again(bench: Bench, autojump_clock: object) -> None:
+    await bench.line.say("facts", fqdn="one")
+    await trio.sleep(1)
+    await bench.line.to_host.aclose()
+    await trio.sleep(5)
+    assert isinstance(bench.said[-1], GuestSilent)
+    assert len(bench.hypervisor.lines) == 2
+
+
+async def test_an_order_waits_for_the_agents_word(bench: Bench, autojump_clock: object) -> None:
+    assert not await bench.book.asked("vm", "shutdown", "why"), "nobody has spoken yet"
+    await bench.line.say("hello", version=1)
+    await trio.sleep(0.1)
+    answers: list[bool] = []
+
+    async def ask() -> None:
+        answers.append(await bench.book.asked("vm", "shutdown", "why"))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        await trio.sleep(0.5)
+        order = bench.line.orders[-1]
+        assert (order["type"], order["reason"]) == ("shutdown", "why")
+        await bench.line.say("reply", id=order["id"], ok=True)
+    assert answers == [True]
+    assert not await bench.book.asked("vm", "shutdown", "no answer comes")
+
+
+async def test_a_guest_that_does_not_read_holds_nobody_up(bench: Bench, autojump_clock: object) -> None:
+    bench.line.reads = False
+    await bench.line.say("hello", version=1)
+    await trio.sleep(0.1)
+    began = trio.current_time()
+    for _ in range(20):
+        assert not await bench.book.asked("vm", "shutdown", "")
+    assert trio.current_time() - began < 61
+    await bench.line.say("heartbeat", memory_total_bytes=1)
+    await trio.sleep(1)
+    assert bench.book.is_alive("vm"), "what it says is still heard"
