@@ -29,7 +29,9 @@ class Fault(Tagged):
 @word("model.ticket")
 @attrs.frozen(kw_only=True)
 class Ticket(Tagged):
-    value: str | None = attribute()
+    """A one-time password, for a console or for a host's enrolment."""
+
+    value: str | None = attribute(secret=True)
     expiry: int | None = attribute(unit="s")
 
 

@@ -17,8 +17,11 @@ from hypothesis import strategies as st
 
 from protocol import link, node_messages
 from protocol.codec import decode, encode
+from protocol.commands.vm import SetVmTicket
 from protocol.errors import Refusal
 from protocol.link import EngineHello, Enrol, Enrolled, LinkRefused, NodeHello, agree
+from protocol.live_messages import Subscribe
+from protocol.model.document import Ticket
 from protocol.node_messages import Body
 from protocol.words import Lane, WhenFull, word_of_class
 from tests.protocol.registering import registered
@@ -251,6 +254,8 @@ def test_secrets_do_not_show_in_logs() -> None:
     assert "s3cret" not in repr(node_messages.SetTicket(vm_id="v", value="s3cret"))
     command = node_messages.NodeCommand(epoch=1, step_id="s", body=node_messages.SetTicket(vm_id="v", value="s3cret"))
     assert "s3cret" not in repr(command)
+    assert "s3cret" not in repr(SetVmTicket(id="v", ticket=Ticket(value="s3cret", expiry=60)))
+    assert "t0ken" not in repr(Subscribe(token="t0ken"))
 
 
 def test_a_refused_link_says_why() -> None:
