@@ -15,7 +15,8 @@ from actors.kernel.frames import LinkEnded
 
 log = logging.getLogger("corral.link")
 
-close_timeout_seconds: Final = 3.0
+close_timeout_seconds: Final = 0.5
+"""How long to wait for the peer's farewell once ours is sent; when we are being cancelled none can be read anyway."""
 
 
 class Connection(Protocol):
