@@ -84,13 +84,15 @@ def _frame(engine: FakeEngine) -> bytes:
     return codec.encode(change)
 
 
-async def _floor(subscribers: int, changes: int, directory: Path) -> Latency:
+async def _floor(subscribers: int, changes: int, storm: int, directory: Path) -> Latency:
     frame = _frame(small_engine())
+    snapshot = frame * _snapshot_vms  # as many bytes as a gateway's snapshot
     connections: list[WebSocketConnection] = []
 
     async def handler(request: WebSocketRequest) -> None:
         connection = await request.accept()
         await connection.get_message()
+        await connection.send_message(snapshot)
         await connection.send_message(b"ready")
         connections.append(connection)
         try:
@@ -100,15 +102,21 @@ async def _floor(subscribers: int, changes: int, directory: Path) -> Latency:
 
     async def change() -> float:
         began = time.perf_counter()
-        for connection in connections:
-            await connection.send_message(frame)
+        for connection in list(connections):
+            try:
+                await connection.send_message(frame)
+            except ConnectionClosed:
+                connections.remove(connection)
         return began
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(directory / "chain.pem", directory / "key.pem")
     async with trio.open_nursery() as nursery:
         server: Any = await nursery.start(serve_websocket, handler, "127.0.0.1", 0, context)
-        latency = await _clients(server.port, str(directory / "ca.pem"), "-", subscribers, changes, change)
+        ca_file = str(directory / "ca.pem")
+        if storm:
+            nursery.start_soon(_storm, server.port, ca_file, "-", storm)
+        latency = await _clients(server.port, ca_file, "-", subscribers, changes, change)
         nursery.cancel_scope.cancel()
     return latency
 
@@ -119,7 +127,7 @@ async def _ours(subscribers: int, changes: int, storm: int, directory: Path) -> 
     async with running(engine, directory) as gateway:
         client = Client(gateway)
         await client.login()
-        floor = await _floor(subscribers, changes, directory)
+        floor = await _floor(subscribers, changes, storm, directory)
 
         async def change() -> float:
             began = time.perf_counter()
@@ -165,7 +173,7 @@ def run(full: bool) -> list[Row]:
             is_met=ours.p99 <= 1.5 * floor.p99,
         ),
         Row(
-            id="P6", what="p50 in a storm: 50 at a time join with snapshots", unit="ms", goal="<= 1.5x calm floor",
+            id="P6", what="p50 in a storm: 50 at a time join, each with a snapshot", unit="ms", goal="<= 1.5x",
             floor=storm_floor.p50, ours=storm.p50, is_met=storm.p50 <= 1.5 * storm_floor.p50,
         ),
     ]  # fmt: skip

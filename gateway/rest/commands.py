@@ -9,6 +9,7 @@ import typing
 from typing import Any, Final
 
 import attrs
+import trio
 
 from gateway.config import Outside
 from gateway.engine_client import EnginePort
@@ -18,9 +19,10 @@ from gateway.rest.known import is_ovirt_name, unknown
 from gateway.rest.parse import Node
 from gateway.rest.read import read_document, read_object, read_scalar, to_scalar
 from gateway.rest.references import resolve
+from protocol import limits
 from protocol.commands.base import Command
 from protocol.engine_messages import Accepted, Submit
-from protocol.errors import BadInput, Refused, Unavailable
+from protocol.errors import BadInput, Refusal, Refused, Unavailable
 from protocol.model.types import About
 from protocol.registry import Action, Attribute, attributes
 
@@ -93,16 +95,23 @@ class Commands:
         if not self._engine.ready:
             raise Unavailable("The engine takes no commands now.", remedy="Try again in a few seconds.")
         wait = "201-created" in exchange.headers.get("expect", "").lower()
-        reply = await self._engine.submit(
-            Submit(
-                command_id=self._outside.uuid(),
-                principal=exchange.caller.principal,
-                command=command,
-                correlation_id=exchange.correlation_id() or self._outside.uuid(),
-                dry_run=exchange.flag("dry_run"),
-                wait_seconds=self._wait_seconds_max if wait else 0.0,
-            )
+        wait_seconds = self._wait_seconds_max if wait else 0.0
+        submit = Submit(
+            command_id=self._outside.uuid(),
+            principal=exchange.caller.principal,
+            command=command,
+            correlation_id=exchange.correlation_id() or self._outside.uuid(),
+            dry_run=exchange.flag("dry_run"),
+            wait_seconds=wait_seconds,
         )
+        reply: Accepted | Refusal | None = None
+        with trio.move_on_after(wait_seconds + limits.ask_timeout_seconds):
+            reply = await self._engine.submit(submit)
+        if reply is None:
+            raise Unavailable(
+                "The engine has not answered in time; it may still do it.",
+                remedy=f"Look at the object, and at events with the correlation id {submit.correlation_id}.",
+            )
         if not isinstance(reply, Accepted):
             raise Refused(reply)
         await self._model.wait_for(reply.sequence, _read_own_write_seconds)
