@@ -5,6 +5,7 @@ It must not contain any part of the system under test; its checkers read it and 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 
 from actors.kernel.ports import Clock, Random
@@ -15,6 +16,9 @@ from node.world.qemu import Qemu, StartRecord
 from node.world.storage import WorldStorage
 from protocol.errors import HostFailed
 from protocol.node_messages import DomainChanged
+
+history_max = 200_000
+"""Starts that are remembered for S6: more than any one simulation makes."""
 
 
 class World:
@@ -29,7 +33,7 @@ class World:
         self.hosts: dict[str, WorldHost] = {}
         self.storages: dict[str, WorldStorage] = {}  # by path
         self.saved: dict[str, str] = {}  # path of a saved state -> vm_id
-        self.starts: list[StartRecord] = []
+        self.starts: deque[StartRecord] = deque(maxlen=history_max)  # a lab runs for weeks
         self.violations: list[str] = []
         self.node_death_listener: Callable[[WorldHost], None] | None = None
         self._running: dict[str, dict[int, Qemu]] = {}  # vm_id -> pid -> QEMU, over all hosts
@@ -89,6 +93,8 @@ class World:
             self.violations.append(f"S1 at {now:.3f}: VM {qemu.vm_id} has {len(running)} QEMUs: {hosts}")
         step = (qemu.vm_id, qemu.step_id)
         self._starts_by_step[step] = self._starts_by_step.get(step, 0) + 1
+        if len(self._starts_by_step) > history_max:
+            del self._starts_by_step[next(iter(self._starts_by_step))]
         if self._starts_by_step[step] > 1:
             self.violations.append(f"S6 at {now:.3f}: step {qemu.step_id} started VM {qemu.vm_id} more than once")
         for disk, path in zip(qemu.spec.disks, qemu.volume_paths, strict=True):
