@@ -56,7 +56,7 @@ def test_a_vm_of_the_sdk_lives_and_tells(lab: RunningLab, tmp_path: Path) -> Non
     lab.console("story", "(yes >/dev/null &) ; echo burn-$((1+1))", "burn-2")
     for pid in lab.qemus(vm_id):
         _prefer(pid)  # what else runs on this machine must not starve the guest
-    until("the guest's CPU is above 80 %", 20, lambda: lab.statistic(vm_id, "cpu.current.guest") > 80)
+    until("the guest's CPU is above 80 %", 20, lambda: _above(lab.statistic(vm_id, "cpu.current.guest"), 80))
     lab.console("story", "pkill yes; echo cool-$((1+1))", "cool-2")
 
     lab.console("story", "agentctl stop; echo off-$((1+1))", "off-2")
@@ -111,7 +111,16 @@ def test_the_same_from_the_command_line(lab: RunningLab) -> None:
     assert "typed" in lab.corral("vm", "show", "typed", expect=11)
 
 
+def _above(value: float, least: float) -> bool:
+    if value <= least:
+        raise ValueError(f"it is {value:.1f}")
+    return True
+
+
 def _prefer(pid: int) -> None:
+    autogroup = Path(f"/proc/{pid}/autogroup")
+    if autogroup.exists():  # there, a thread's own niceness counts within its session only
+        autogroup.write_text("-15")
     for thread in Path(f"/proc/{pid}/task").iterdir():
         os.setpriority(os.PRIO_PROCESS, int(thread.name), -15)
 
