@@ -10,6 +10,7 @@ import pytest
 from protocol import errors
 from protocol.codec import decode, encode
 from protocol.errors import CorralError, Refusal, Refused
+from tests.protocol import source
 
 _drawn = re.compile(r"^ {4}(?P<bars>[| ]*)(?:\|- )?(?P<name>\w+) *(?P<status>\d{3})? *(?P<code>\w+)?")
 
@@ -67,3 +68,19 @@ def test_an_error_travels_as_its_refusal(cls: type[CorralError]) -> None:
     assert str(refusal) == "It did not. a b Do it."
     assert str(Refused(refusal)) == str(refusal)
     assert Refused(refusal).refusal is refusal
+
+
+to_be_mended = {"actors/vm/start.py: host_failed is 500, not 409"}
+"""Found by the test below, in rooms of others; whoever mends one takes it out."""
+
+
+def test_refusals_written_out_in_the_source_bear_the_status_of_their_code() -> None:
+    statuses = {cls.code: cls.status for cls in children()}
+    wrong = []
+    for module in source.modules():
+        for call in module.calls("Refusal"):
+            code, status = source.keyword(call, "code"), source.keyword(call, "status", 409)
+            if code in statuses and status not in (statuses[code], ...):
+                wrong.append(f"{module.path}: {code} is {statuses[code]}, not {status}")
+    wrong = [each for each in wrong if each not in to_be_mended]
+    assert wrong == [], "\n".join(wrong)
