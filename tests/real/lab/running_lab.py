@@ -115,9 +115,7 @@ class RunningLab:
     def add_tiny(self, name: str, *, nic: bool = False) -> str:
         """A VM from the template `tiny`, down; its id."""
         vms = self.connect().system_service().vms_service()
-        made = vms.add(
-            types.Vm(name=name, cluster=types.Cluster(name="Default"), template=types.Template(name="tiny"))
-        )
+        made = vms.add(types.Vm(name=name, cluster=types.Cluster(name="Default"), template=types.Template(name="tiny")))
         service = vms.vm_service(made.id)
         until(f"{name} is down", 60, lambda: service.get().status == types.VmStatus.DOWN)
         if nic:
