@@ -1,0 +1,226 @@
+"""What the engine says to a node once their link is up.
+
+Every command carries the engine's `epoch` and a stable `step_id`. The node stores the highest epoch before it acts and
+refuses lower ones; it stores the outcome under the step id and answers a repeated command with the stored outcome, so
+each step has at most one effect. It must not say how a node does it.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from protocol.node_domain import DomainSpec, VolumeRef
+from protocol.words import Lane, Tagged, WhenFull, word
+
+
+class Body(Tagged):
+    """Base of what a `NodeCommand` asks for."""
+
+    __slots__ = ()
+
+
+@word("node.command", lane=Lane.CONTROL)
+@attrs.frozen(kw_only=True)
+class NodeCommand(Tagged):
+    """One idempotent step. The answer is `StepDone` with the same step id."""
+
+    epoch: int
+    step_id: str
+    body: Tagged
+    correlation_id: str = ""
+
+
+@word("node.start_domain")
+@attrs.frozen(kw_only=True)
+class StartDomain(Body):
+    """Boots a transient domain. Done: `DomainStarted`. Already running under this step id: the same answer."""
+
+    spec: DomainSpec
+
+
+@word("node.shutdown_domain")
+@attrs.frozen(kw_only=True)
+class ShutdownDomain(Body):
+    """Asks the guest to power off (agent first, then ACPI). Done at once; the end shows as `DomainChanged`."""
+
+    vm_id: str
+    reason: str = ""
+
+
+@word("node.destroy_domain")
+@attrs.frozen(kw_only=True)
+class DestroyDomain(Body):
+    """Ends QEMU now. Done when it is gone; legal when it is gone already.
+
+    With `started_step_id` only the QEMU that this step started is ended: a later one is left alone.
+    """
+
+    vm_id: str
+    started_step_id: str = ""
+
+
+@word("node.reboot_domain")
+@attrs.frozen(kw_only=True)
+class RebootDomain(Body):
+    vm_id: str
+
+
+@word("node.reset_domain")
+@attrs.frozen(kw_only=True)
+class ResetDomain(Body):
+    vm_id: str
+
+
+@word("node.pause_domain")
+@attrs.frozen(kw_only=True)
+class PauseDomain(Body):
+    vm_id: str
+
+
+@word("node.resume_domain")
+@attrs.frozen(kw_only=True)
+class ResumeDomain(Body):
+    vm_id: str
+
+
+@word("node.save_domain")
+@attrs.frozen(kw_only=True)
+class SaveDomain(Body):
+    """Writes memory to a file of the storage domain and ends QEMU: oVirt's *suspend*. Done when QEMU is gone."""
+
+    vm_id: str
+    storage_domain_id: str
+
+
+@word("node.restore_domain")
+@attrs.frozen(kw_only=True)
+class RestoreDomain(Body):
+    """Resumes from the file that `SaveDomain` wrote, then removes the file."""
+
+    spec: DomainSpec
+    storage_domain_id: str
+
+
+@word("node.remove_saved_state")
+@attrs.frozen(kw_only=True)
+class RemoveSavedState(Body):
+    vm_id: str
+    storage_domain_id: str
+
+
+@word("node.set_ticket")
+@attrs.frozen(kw_only=True)
+class SetTicket(Body):
+    """A one-time console password, valid for `expiry_seconds`."""
+
+    vm_id: str
+    value: str = attrs.field(repr=False)
+    expiry_seconds: int = 120
+
+
+@word("node.connect_storage_domain")
+@attrs.frozen(kw_only=True)
+class ConnectStorageDomain(Body):
+    """Makes a directory usable as a storage domain on this host. Done: `StorageFacts`."""
+
+    storage_domain_id: str
+    path: str
+    create: bool = False
+
+
+@word("node.create_volume")
+@attrs.frozen(kw_only=True)
+class CreateVolume(Body):
+    """A new volume; with `backing` a thin child of another volume of the same storage domain. Done: `VolumeFacts`."""
+
+    volume: VolumeRef
+    size_bytes: int
+    preallocate: bool = False
+    backing: VolumeRef | None = None
+
+
+@word("node.copy_volume")
+@attrs.frozen(kw_only=True)
+class CopyVolume(Body):
+    """A full copy (the chain collapsed). Progress shows as `StepProgress`. Done: `VolumeFacts`."""
+
+    source: VolumeRef
+    target: VolumeRef
+
+
+@word("node.import_volume")
+@attrs.frozen(kw_only=True)
+class ImportVolume(Body):
+    """Copies an image file of this host into a new volume; the source's format is given, never probed."""
+
+    source_path: str
+    source_format: str
+    target: VolumeRef
+
+
+@word("node.resize_volume")
+@attrs.frozen(kw_only=True)
+class ResizeVolume(Body):
+    volume: VolumeRef
+    size_bytes: int
+
+
+@word("node.remove_image")
+@attrs.frozen(kw_only=True)
+class RemoveImage(Body):
+    """Deletes every volume of an image. Done when nothing is left, also when nothing was there."""
+
+    storage_domain_id: str
+    image_id: str
+
+
+@word("node.forget_steps", lane=Lane.CONTROL)
+@attrs.frozen(kw_only=True)
+class ForgetSteps(Tagged):
+    """The engine has made these outcomes durable: the node may drop them."""
+
+    epoch: int
+    step_ids: tuple[str, ...]
+
+
+@word("node.report_now", lane=Lane.CONTROL)
+@attrs.frozen(kw_only=True)
+class ReportNow(Tagged):
+    """Asks for facts, all domains and storage facts at once (sent after each connect)."""
+
+    epoch: int
+
+
+@word("node.engine_heartbeat", lane=Lane.CONTROL, when_full=WhenFull.CONFLATE)
+@attrs.frozen(kw_only=True)
+class EngineHeartbeat(Tagged):
+    epoch: int
+
+
+@word("node.renew_certificate", lane=Lane.CONTROL)
+@attrs.frozen(kw_only=True)
+class CertificateIssued(Tagged):
+    """The engine's answer to `CertificateRequested`."""
+
+    certificate_pem: str
+
+
+@word("node.console_open")
+@attrs.frozen(kw_only=True)
+class ConsoleOpen(Tagged):
+    """Connects a stream id to the serial console of a domain."""
+
+    epoch: int
+    stream_id: str
+    vm_id: str
+
+
+@word("node.console_data", lane=Lane.BULK)
+@attrs.frozen(kw_only=True)
+class ConsoleData(Tagged):
+    """Bytes of a console stream, either way. `closed` ends the stream, with the reason when there is one."""
+
+    stream_id: str
+    data: bytes = b""
+    closed: bool = False
+    reason: str = ""

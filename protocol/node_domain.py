@@ -1,0 +1,109 @@
+"""What a domain is made of and how a node sees it: pure data inside the words of the link.
+
+It must not hold libvirt's words or XML.
+"""
+
+from __future__ import annotations
+
+import datetime
+import enum
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class VolumeRef:
+    """A volume on a storage domain; the node knows the path. All ids, never names."""
+
+    storage_domain_id: str
+    image_id: str  # the disk
+    volume_id: str
+    format: str  # "qcow2" | "raw": explicit, never probed
+
+
+@attrs.frozen(kw_only=True)
+class DomainDisk:
+    disk_id: str
+    volume: VolumeRef
+    interface: str = "virtio"  # virtio | virtio_scsi | sata | ide
+    bootable: bool = False
+    read_only: bool = False
+    boot_order: int = 0  # 1 is first; 0 does not boot
+    serial: str = ""
+    slot: int = 0  # stable position; the PCI address is derived from it
+
+
+@attrs.frozen(kw_only=True)
+class DomainNic:
+    nic_id: str
+    mac: str
+    bridge: str = ""  # empty: not connected (a user network without a bridge is never used)
+    model: str = "virtio"  # virtio | e1000 | e1000e | rtl8139
+    linked: bool = True
+    boot_order: int = 0
+    slot: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class DomainSpec:
+    """A VM as a node starts it: pure data from which `node/domain_xml` makes libvirt's document."""
+
+    vm_id: str
+    name: str
+    memory_bytes: int
+    memory_max_bytes: int = 0
+    sockets: int = 1
+    cores: int = 1
+    threads: int = 1
+    machine: str = "q35"
+    firmware: str = "bios"  # bios | uefi
+    disks: tuple[DomainDisk, ...] = ()
+    nics: tuple[DomainNic, ...] = ()
+    cdrom_path: str = ""
+    boot_menu: bool = False
+    kernel: str = ""
+    initrd: str = ""
+    cmdline: str = ""
+    display: str = "vnc"  # vnc | none
+    balloon: bool = True
+    time_zone: str = "Etc/GMT"
+    paused: bool = False
+    run_once: bool = False
+
+
+class DomainStatus(enum.Enum):
+    """libvirt's life cycle of a domain, in Corral's words."""
+
+    ABSENT = "absent"
+    STARTING = "starting"
+    RUNNING = "running"
+    PAUSED = "paused"
+    SHUTTING_DOWN = "shutting_down"
+    CRASHED = "crashed"
+    UNKNOWN = "unknown"
+
+
+class StopReason(enum.Enum):
+    """Why a domain is no longer there."""
+
+    SHUTDOWN = "shutdown"  # the guest ended it
+    DESTROYED = "destroyed"  # we ended it
+    CRASHED = "crashed"  # QEMU ended by itself
+    FAILED = "failed"  # libvirt could not start or keep it
+    SAVED = "saved"
+    MIGRATED = "migrated"
+    UNKNOWN = "unknown"  # found gone
+
+
+@attrs.frozen(kw_only=True)
+class DomainObserved:
+    """One domain as a node sees it now."""
+
+    vm_id: str
+    status: DomainStatus
+    reason: str = ""  # of a pause: user | io_error | watchdog | ...
+    started_step_id: str = ""  # from the domain's metadata: the step that started this QEMU
+    qemu_pid: int = 0
+    started_at: datetime.datetime | None = None
+    vnc_socket: str = ""
+    guest_agent: bool = False

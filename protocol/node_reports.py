@@ -1,0 +1,206 @@
+"""What a node says to the engine once their link is up: outcomes, domains, facts, samples.
+
+Outcomes are kept and repeated until `ForgetSteps`; samples replace each other. It must not hold libvirt's words.
+"""
+
+from __future__ import annotations
+
+import datetime
+
+import attrs
+
+from protocol.errors import Refusal
+from protocol.node_domain import DomainObserved, StopReason, VolumeRef
+from protocol.words import Lane, Tagged, WhenFull, word
+
+
+@word("node.step_done", lane=Lane.CONTROL)
+@attrs.frozen(kw_only=True)
+class StepDone(Tagged):
+    """The outcome of a command: `result` is a word, a `Refusal` when it failed. Repeated until forgotten."""
+
+    step_id: str
+    result: Tagged
+
+    @property
+    def failed(self) -> Refusal | None:
+        return self.result if isinstance(self.result, Refusal) else None
+
+
+@word("node.done")
+@attrs.frozen(kw_only=True)
+class Done(Tagged):
+    """Nothing to add: it is done."""
+
+
+@word("node.domain_started")
+@attrs.frozen(kw_only=True)
+class DomainStarted(Tagged):
+    domain: DomainObserved
+
+
+@word("node.volume_facts")
+@attrs.frozen(kw_only=True)
+class VolumeFacts(Tagged):
+    volume: VolumeRef
+    size_bytes: int  # virtual
+    actual_bytes: int  # on the storage
+
+
+@word("node.storage_facts")
+@attrs.frozen(kw_only=True)
+class StorageFacts(Tagged):
+    storage_domain_id: str
+    available_bytes: int
+    used_bytes: int
+    writable: bool = True
+    problem: str = ""
+
+
+@word("node.step_progress", lane=Lane.BULK, when_full=WhenFull.CONFLATE)
+@attrs.frozen(kw_only=True)
+class StepProgress(Tagged):
+    step_id: str
+    percent: int
+
+    @property
+    def conflation_key(self) -> str:
+        return self.step_id
+
+
+@word("node.host_facts", when_full=WhenFull.CONFLATE)
+@attrs.frozen(kw_only=True)
+class HostFacts(Tagged):
+    """What the host is: sent after each connect and when it changes. Sizes in bytes."""
+
+    hostname: str
+    hardware_uuid: str
+    os_name: str
+    os_version: str
+    kernel: str
+    node_version: str
+    libvirt_version: str
+    qemu_version: str
+    hypervisor: str  # "libvirt" | "simulated"
+    virtualization: str  # "kvm" | "tcg"
+    virtualization_reason: str = ""  # why not KVM, from the probe
+    cpu_model: str = ""  # the guest CPU that the probe found to work
+    cpu_name: str = ""
+    cpu_sockets: int = 1
+    cpu_cores: int = 1
+    cpu_threads: int = 1
+    memory_bytes: int = 0
+    bridges: tuple[str, ...] = ()
+    boots_at_once: int = 4
+
+
+@word("node.domains", lane=Lane.CONTROL)
+@attrs.frozen(kw_only=True)
+class DomainsSnapshot(Tagged):
+    """Every domain on the host: what is not named here does not run here."""
+
+    domains: tuple[DomainObserved, ...]
+
+
+@word("node.domain_changed", lane=Lane.CONTROL)
+@attrs.frozen(kw_only=True)
+class DomainChanged(Tagged):
+    """One domain changed. When it is gone, `stopped` says why and `detail` quotes QEMU's last words."""
+
+    domain: DomainObserved
+    stopped: StopReason | None = None
+    detail: str = ""
+
+
+@word("node.heartbeat", lane=Lane.CONTROL, when_full=WhenFull.CONFLATE)
+@attrs.frozen(kw_only=True)
+class NodeHeartbeat(Tagged):
+    """Sent every heartbeat period, also while everything is quiet."""
+
+    epoch: int  # the highest engine epoch this node has stored
+
+
+DomainRow = tuple[str, int, int, int, int, int, int, int, int, int]
+"""vm_id, cpu time ns, vcpus, memory actual bytes, memory unused bytes (-1 unknown), rss bytes,
+network rx bytes, network tx bytes, block read bytes, block write bytes."""
+
+
+@word("node.statistics", lane=Lane.BULK, when_full=WhenFull.CONFLATE)
+@attrs.frozen(kw_only=True)
+class StatisticsBatch(Tagged):
+    """One batch per host and period: array rows, type-checked, never journaled."""
+
+    at: datetime.datetime
+    period_seconds: float
+    cpu_percent: float  # of the whole host
+    memory_free_bytes: int
+    memory_used_bytes: int
+    load_average: float
+    domains: tuple[DomainRow, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class GuestAddress:
+    interface: str
+    mac: str
+    addresses: tuple[str, ...]  # IPv4 and IPv6, without prefix
+
+
+@attrs.frozen(kw_only=True)
+class GuestDisk:
+    path: str
+    total_bytes: int
+    used_bytes: int
+    file_system: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class GuestSession:
+    user: str
+    console: bool = False
+
+
+@word("node.guest_report", when_full=WhenFull.CONFLATE)
+@attrs.frozen(kw_only=True)
+class GuestReport(Tagged):
+    """What the agent inside said last, already bounded and cleaned: never trusted for more than showing."""
+
+    vm_id: str
+    agent_version: str = ""
+    fqdn: str = ""
+    os_family: str = ""
+    os_distribution: str = ""
+    os_version: str = ""
+    os_codename: str = ""
+    architecture: str = ""
+    kernel: str = ""
+    time_zone: str = ""
+    utc_offset: str = ""
+    addresses: tuple[GuestAddress, ...] = ()
+    disks: tuple[GuestDisk, ...] = ()
+    sessions: tuple[GuestSession, ...] = ()
+    applications: tuple[str, ...] = ()
+    memory_total_bytes: int = 0
+    memory_available_bytes: int = 0
+
+    @property
+    def conflation_key(self) -> str:
+        return self.vm_id
+
+
+@word("node.guest_silent")
+@attrs.frozen(kw_only=True)
+class GuestSilent(Tagged):
+    """No heartbeat from the agent for the stale period, or its channel closed."""
+
+    vm_id: str
+    since: datetime.datetime
+    reason: str = ""
+
+
+@word("node.certificate_requested", lane=Lane.CONTROL)
+@attrs.frozen(kw_only=True)
+class CertificateRequested(Tagged):
+    """The node's certificate nears its end: a new signing request for the same identity."""
+
+    csr_pem: str
