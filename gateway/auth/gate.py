@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -62,6 +62,10 @@ class Gate:
         if session is None:
             raise Unauthenticated("The token is unknown, expired or revoked.", remedy="Log in again.")
         return Caller(self._principal(session.user), token)
+
+    def watch(self, caller: Caller) -> Callable[[], bool]:
+        """Whether the session that opened a connection still stands; basic auth has none that could end."""
+        return self._tokens.watch(caller.token) if caller.token else lambda: True
 
     async def by_headers(self, method: str, headers: Mapping[str, str], address: str) -> Caller:
         """Raises `Unauthenticated`, `Forbidden` or `TooManyFailures`."""

@@ -63,13 +63,21 @@ class Tokens:
             await trio.to_thread.run_sync(self._change, key, None)
         return known
 
+    def watch(self, token: str) -> Callable[[], bool]:
+        """A cheap test whether the session of a token still stands: thousands of subscriptions ask every second."""
+        key = _hash(token)
+        return lambda: self._session(key) is not None
+
     def check(self, token: str) -> Session | None:
         """The session of a token that is neither expired nor revoked."""
+        return self._session(_hash(token))
+
+    def _session(self, key: str) -> Session | None:
         # Other gateways write the file too: one look a second keeps this off the path of every request.
         if (moment := trio.current_time()) - self._looked > _look_again_seconds:
             self._looked = moment
             self._read()
-        session = self._sessions.get(_hash(token))
+        session = self._sessions.get(key)
         if session is None or session.expires <= self._now():
             return None
         return session

@@ -30,7 +30,7 @@ def websocket_routes(gate: Gate, hub: Hub, engine: EnginePort, log: Callable[[st
         await websocket.accept()
         try:
             caller, asked = await _begin(gate, websocket)
-            subscriber = hub.subscriber(asked, "json", lambda: still_allowed(gate, caller))
+            subscriber = hub.subscriber(asked, "json", gate.watch(caller))
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_drain, websocket, nursery.cancel_scope)
                 await subscriber.run(lambda data: websocket.send({"type": "websocket.send", "text": data.decode()}))
@@ -53,7 +53,7 @@ def websocket_routes(gate: Gate, hub: Hub, engine: EnginePort, log: Callable[[st
                 stream,
                 lambda: _receive_bytes(websocket),
                 lambda data: websocket.send({"type": "websocket.send", "bytes": data}),
-                lambda: still_allowed(gate, caller),
+                gate.watch(caller),
             )
             await _close(websocket, 1000)
         except* WebSocketDisconnect:
@@ -91,17 +91,6 @@ async def _close(websocket: WebSocket, code: int) -> None:
     with trio.move_on_after(_close_seconds):
         while (await websocket.receive())["type"] != "websocket.disconnect":
             pass
-
-
-def still_allowed(gate: Gate, caller: Caller) -> bool:
-    """Whether the session that opened a connection still stands."""
-    if not caller.token:
-        return True
-    try:
-        gate.by_token(caller.token)
-    except CorralError:
-        return False
-    return True
 
 
 async def _caller(gate: Gate, websocket: WebSocket) -> Caller | None:

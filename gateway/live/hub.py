@@ -118,13 +118,14 @@ class Hub:
                     await trio.lowlevel.checkpoint()
 
     async def _look_after_idle(self) -> None:
-        """Lets idle subscribers check their token and say that they live."""
+        """Ends subscribers whose session has ended, and lets idle ones say that they live."""
         while True:
             await trio.sleep(_look_seconds)
             now = trio.current_time()
             for group in self._groups.values():
                 for subscriber in group.subscribers:
-                    if subscriber.next_look <= now:
+                    subscriber.look()
+                    if subscriber.next_alive <= now:
                         self.wake_soon(subscriber)
 
     def wake_soon(self, subscriber: Subscriber) -> None:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 Send = Callable[[bytes], Awaitable[None]]
 _conflated_max: Final = 50_000
 _part_entities_max: Final = 200
-_check_seconds: Final = 2.0
 _alive_seconds: Final = 15.0
 _ahead_seconds: Final = 5.0
 
@@ -46,7 +45,8 @@ class Subscriber:
         self._lost = ""
         self._sleeping: trio.lowlevel.Task | None = None
         self.is_due = False  # the hub is going to wake it
-        self.next_look = 0.0  # when it wants to be woken though nothing happened
+        self.next_alive = trio.current_time() + _alive_seconds  # the hub wakes it then, whatever happened
+        self._ended = False
 
     # The hub's side: never waits
 
@@ -83,6 +83,12 @@ class Subscriber:
         self._conflated = None
         self._hub.wake_soon(self)
 
+    def look(self) -> None:
+        """Ends it when its session has ended. The hub asks: waking the task for that would cost a turn each."""
+        if not self._ended and not self._still_allowed():
+            self._ended = True
+            self._hub.wake_soon(self)
+
     def wake(self) -> None:
         """Lets it look for what waits; nothing happens while it is busy sending."""
         self.is_due = False
@@ -106,21 +112,15 @@ class Subscriber:
         """Raises `Unauthenticated` when the token has ended."""
         try:
             await self._begin(send)
-            next_check = trio.current_time() + _check_seconds
-            next_alive = trio.current_time() + _alive_seconds
             while not self._hub.closed:
-                now = trio.current_time()
-                if now >= next_check:
-                    next_check = now + _check_seconds
-                    if not self._still_allowed():
-                        raise Unauthenticated("The session has ended.", remedy="Log in again.")
+                if self._ended:
+                    raise Unauthenticated("The session has ended.", remedy="Log in again.")
                 if await self._send_next(send):
-                    next_alive = now + _alive_seconds
-                elif now >= next_alive:
-                    next_alive = now + _alive_seconds
+                    self.next_alive = trio.current_time() + _alive_seconds
+                elif trio.current_time() >= self.next_alive:
+                    self.next_alive = trio.current_time() + _alive_seconds
                     await self._alive(send)
                 else:
-                    self.next_look = min(next_check, next_alive)
                     await self._sleep()
         finally:
             self._hub.leave(self, self._filter)

@@ -21,7 +21,7 @@ from trio_websocket import (
 
 from gateway.auth.gate import Caller, Gate
 from gateway.engine_client import EnginePort
-from gateway.live.asgi_socket import first_refusal, still_allowed
+from gateway.live.asgi_socket import first_refusal
 from gateway.live.console import bridge, open_console
 from gateway.live.hub import Hub
 from protocol import codec, limits
@@ -29,7 +29,6 @@ from protocol.errors import BadInput, CorralError, Forbidden, Refusal, Unauthent
 from protocol.live_messages import LiveError, Subscribe
 
 _close_seconds: Final = 2.0
-_ping_seconds: Final = 20.0
 _console_prefix: Final = "/console/"
 
 
@@ -112,10 +111,9 @@ class LivePort:
     async def _live(self, connection: WebSocketConnection, caller: Caller | None) -> None:
         asked = await self._subscribe(connection)
         known = caller or self._gate.by_token(asked.token)
-        subscriber = self._hub.subscriber(asked, "msgpack", lambda: still_allowed(self._gate, known))
+        subscriber = self._hub.subscriber(asked, "msgpack", self._gate.watch(known))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_drain, connection, nursery.cancel_scope)
-            nursery.start_soon(_ping, connection, nursery.cancel_scope)
             await subscriber.run(connection.send_message)
             nursery.cancel_scope.cancel()
 
@@ -126,7 +124,7 @@ class LivePort:
             stream,
             lambda: _receive_bytes(connection),
             connection.send_message,
-            lambda: still_allowed(self._gate, known),
+            self._gate.watch(known),
         )
 
 
@@ -146,15 +144,5 @@ async def _drain(connection: WebSocketConnection, scope: trio.CancelScope) -> No
     try:
         while True:
             await connection.get_message()
-    except ConnectionClosed:
-        scope.cancel()
-
-
-async def _ping(connection: WebSocketConnection, scope: trio.CancelScope) -> None:
-    """Ends the subscription of a peer that has gone silent; one that only reads slowly still answers later."""
-    try:
-        while True:
-            await trio.sleep(_ping_seconds)
-            await connection.ping()
     except ConnectionClosed:
         scope.cancel()
