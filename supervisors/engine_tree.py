@@ -17,11 +17,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import attrs
-from actors.catalogue.actor import catalogue
-from actors.storage.disk.actor import DiskActor
-from actors.storage.domain.actor import StorageDomainActor
-from actors.storage.template.actor import TemplateActor
 
+from actors.catalogue.actor import catalogue
 from actors.catalogue.bootstrap import bootstrap
 from actors.engine_port import EnginePortInProcess
 from actors.entity.durable import DurableActor
@@ -39,6 +36,9 @@ from actors.kernel.ports import Ports
 from actors.kernel.ref import Ref
 from actors.placement.scheduler import scheduler
 from actors.reservations.actor import reservations
+from actors.storage.disk.actor import DiskActor
+from actors.storage.domain.actor import StorageDomainActor
+from actors.storage.template.actor import TemplateActor
 from actors.vm.actor import VmActor
 from supervisors.handle import CrowdHandle
 from supervisors.spec import AsyncTask, ChildSpec, CrowdSpec, Restart, Strategy, SupervisorSpec
@@ -158,7 +158,7 @@ class Engine:
         self._crowds[kind] = handle
         return CrowdSpec(
             kind,
-            lambda context, id: make(context, self.services, id),
+            lambda context, key: make(context, self.services, key),
             restart=Restart.TRANSIENT,
             restarts_max=self.times.vm_restarts_max,
             window_seconds=self.times.vm_restart_window_seconds,

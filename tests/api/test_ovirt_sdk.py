@@ -88,7 +88,7 @@ async def test_life_of_a_vm(tmp_path: Path) -> None:
         assert len(attachments.list()) == 2
         service.start()
         while (vm := service.get()).status != types.VmStatus.UP:
-            time.sleep(0.05)  # noqa: TID251 - a thread of the test
+            time.sleep(0.05)
         assert connection.follow_link(vm.host).name == "host-0"
         with pytest.raises(sdk.Error, match="The VM is up") as refused:
             service.start()
@@ -98,7 +98,7 @@ async def test_life_of_a_vm(tmp_path: Path) -> None:
         assert service.ticket().value == "secret"
         service.shutdown()
         while service.get().status != types.VmStatus.DOWN:
-            time.sleep(0.05)  # noqa: TID251
+            time.sleep(0.05)
         nics = service.nics_service()
         changed = nics.list()[0]
         changed.name = "renamed"

@@ -38,9 +38,9 @@ class Running:
 
 def outside() -> Outside:
     return Outside(
-        wall=lambda: datetime.datetime.now(datetime.UTC),  # noqa: TID251
-        uuid=lambda: str(uuid.uuid4()),  # noqa: TID251
-        token=lambda: uuid.uuid4().hex + uuid.uuid4().hex,  # noqa: TID251
+        wall=lambda: datetime.datetime.now(datetime.UTC),
+        uuid=lambda: str(uuid.uuid4()),
+        token=lambda: uuid.uuid4().hex + uuid.uuid4().hex,
     )
 
 
