@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import attrs
 
-from actors.journal.port import AppendResult, JournalRow, Key, Transaction
+from actors.journal.port import AppendResult, EntityRow, JournalRow, Key, Transaction
 from protocol.errors import Refusal
 
 log = logging.getLogger("corral.journal")
@@ -35,7 +35,7 @@ Done = Callable[[Durable | Failed], None]
 Made = tuple[Key, int]  # an entity at a version
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Pending:
     """A submitted transaction, its size, and who wants to hear of it."""
 
@@ -46,9 +46,12 @@ class Pending:
 
     @classmethod
     def of(cls, transaction: Transaction, on_done: Done) -> Pending:
-        size = sum(len(entry.event) + len(entry.document or b"") for entry in transaction.entries)
+        size = 0
+        for entry in transaction.entries:
+            size += len(entry.event) + len(entry.document or b"")
         for write in transaction.writes:
-            size += len(getattr(write.row, "state", b"")) + len(getattr(write.row, "document", None) or b"")
+            if isinstance(write.row, EntityRow):
+                size += len(write.row.state) + len(write.row.document or b"")
         return cls(transaction, on_done, len(transaction.writes) + len(transaction.entries), size)
 
     def entities(self) -> set[Key]:

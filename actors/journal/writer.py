@@ -190,7 +190,8 @@ class JournalWriter:
         answers: list[Durable | Failed] = []
         for pending, result in zip(group, results, strict=True):
             if isinstance(result, Appended):
-                never -= pending.makes()
+                if never:
+                    never -= pending.makes()
                 answers.append(Durable(result.first_sequence, result.last_sequence, result.rows))
             else:
                 refusal = built_on_failed() if pending.builds_on(never) else refusal_of(result)
