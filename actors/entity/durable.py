@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import attrs
 
@@ -28,6 +28,10 @@ from protocol.node_messages import ForgetSteps, NodeCommand, ReportNow
 from protocol.words import Tagged, word_of
 
 
+go_on_seconds: Final = 1.0
+"""Pause, on average, between falling back to the durable state and going on from it."""
+
+
 class DurableActor(Actor):
     """Base of the actors of VMs, hosts, disks, ... A room sets `kind` and gives `decide`, `evolve` and `project`."""
 
@@ -41,6 +45,7 @@ class DurableActor(Actor):
         self.version = 0
         self._in_flight = 0
         self._ended = False
+        self._goes_on_later = False
         self._behind: list[tuple[Decision, Envelope | None]] = []
         self._timers: dict[str, int] = {}
         self._job_versions: dict[str, int] = {}  # of jobs whose last row may still be in flight
@@ -166,10 +171,19 @@ class DurableActor(Actor):
             return  # the last of those in flight falls back
         self.context.log.warning("commit failed, going back to the durable state", reason=message.refusal.reason)
         self.reload()
-        if self.state is not None:
-            self.carry_out(self.recovered(), None)
-        else:
+        if self.state is None:
             self.context.stop_self()
+        elif not self._goes_on_later:
+            self._goes_on_later = True
+            self.context.spawn(self._go_on_later)
+
+    async def _go_on_later(self) -> None:
+        """Goes on after a pause. To go on at once would ask a node for the outcome that the database has just refused
+        to take, and be asked to store it again: as fast as the wire allows, for as long as the database is away."""
+        seconds = go_on_seconds * self.context.ports.random.uniform(0.5, 1.5)
+        await self.context.ports.clock.sleep(seconds)
+        self._goes_on_later = False
+        self.context.ref.tell(Wake())
 
     def _wake(self) -> None:
         """Goes on from the durable row, unless something newer of this incarnation is in flight."""
