@@ -5,6 +5,7 @@ It must not know what is in a run.
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
 import time
 from collections import Counter
@@ -16,6 +17,7 @@ from tests.sim.scenario import Result, run_seed
 from tests.sim.truth import SOMETIMES
 
 twice_every = 10
+hung_seconds = 120.0
 
 
 @attrs.define
@@ -58,7 +60,15 @@ class Report:
 
 
 def run_job(job: Job) -> Report:
-    """Runs a seed, perhaps twice: then both must leave the same trace."""
+    """Runs a seed, perhaps twice: then both must leave the same trace. One that stands still ends the process."""
+    faulthandler.dump_traceback_later(hung_seconds, exit=True)
+    try:
+        return _run_job(job)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _run_job(job: Job) -> Report:
     result = run_seed(job.seed, steps_max=job.steps_max)
     violations = [str(violation) for violation in result.violations]
     if job.twice:
@@ -81,6 +91,10 @@ def jobs(seeds: Iterable[int], steps_max: int, *, twice: bool) -> Iterator[Job]:
         yield Job(seed, steps_max, twice or number % twice_every == 0)
 
 
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
 def run(
     seeds: Iterable[int],
     *,
@@ -88,7 +102,7 @@ def run(
     twice: bool = False,
     processes: int = 1,
     minutes: float | None = None,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = _say,
 ) -> Summary:
     """Runs seeds until they, or the minutes, are over."""
     summary = Summary()

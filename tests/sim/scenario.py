@@ -28,6 +28,7 @@ from tests.sim.workload import Workload
 faulty_share = 0.6
 """Of the steps: the rest is for coming to rest."""
 calm_seconds_max = 240.0
+endless_factor = 4
 
 
 @attrs.frozen(kw_only=True)
@@ -80,6 +81,8 @@ class _Play:
             noted, world.violations = world.violations, []
             for text in noted:
                 self.truth.found(text.split(" ", 1)[0], [text])
+        if count == endless_factor * self.steps_max:
+            self.truth.found("endless", [f"{count} steps, and nothing comes to rest"])
         if count >= self.faulty_steps and self._faulty_over is not None:
             self._faulty_over.set()
 
