@@ -1,4 +1,4 @@
-"""One connection to libvirt at a time: calls in threads under limiters, fenced by the connection's incarnation.
+"""Calls to libvirt in threads under limiters, over one connection at a time, fenced by its incarnation.
 
 It must not retry a call: who asked decides. A thread that outlives its caller finishes in its own time; what it finds
 is thrown away.
@@ -8,147 +8,108 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from functools import partial
 from typing import TypeVar
 
 import libvirt
 import trio
 
+from node.hypervisor.libvirt_connection import HeldConnection, Opening
 from node.hypervisor.libvirt_errors import is_lost, mapped
-from node.hypervisor.libvirt_loop import EventPipe, RawEvent, ensure_loop
-from protocol.errors import CorralError, Unavailable
+from node.hypervisor.libvirt_loop import EventPipe, RawEvent
+from protocol.errors import Unavailable
 
 T = TypeVar("T")
 
-keepalive_interval_seconds = 5
-keepalive_count = 3
+_open_timeout_seconds = 10
 _close_timeout_seconds = 5
+_remedy = "Start libvirtd on this host."
 
 
 class Lane(enum.Enum):
-    """Which calls share threads; a long job never holds up a control call."""
+    """Which calls share threads; a long job never holds up a control call, and nothing holds up the watch."""
 
     CONTROL = 8
     QUERY = 4
     LONG = 3
+    WATCH = 1
 
 
 class LibvirtCalls:
-    """The connection and its threads. `incarnation` rises with each connection."""
+    """The connection and its threads. `incarnation` rises with each attempt to connect."""
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
         self.incarnation = 0
         self.pipe = EventPipe()
-        self._connection: libvirt.virConnect | None = None
-        self._callbacks: list[int] = []
+        self._held: HeldConnection | None = None
         self._limiters: dict[Lane, trio.CapacityLimiter] = {}
+        self._waiting: set[trio.CancelScope] = set()
 
     @property
     def connected(self) -> bool:
-        return self._connection is not None
+        return self._held is not None
 
     async def open(self) -> None:
         """Connects anew. Raises `Unavailable`."""
         await self.close()
         self.incarnation += 1
         incarnation = self.incarnation
+        opening = Opening(self.uri, incarnation, self.pipe)
         try:
-            connection, callbacks = await trio.to_thread.run_sync(self._open, incarnation, abandon_on_cancel=True)
+            with trio.fail_after(_open_timeout_seconds):
+                held = await trio.to_thread.run_sync(opening.open, abandon_on_cancel=True)
         except libvirt.libvirtError as error:
             told = mapped(error, doing=f"connect to {self.uri}").refusal
-            raise Unavailable(told.reason, remedy="Start libvirtd on this host.") from None
-        if incarnation != self.incarnation:
+            raise Unavailable(told.reason, remedy=_remedy) from None
+        except trio.TooSlowError:
+            raise Unavailable(f"libvirt does not answer within {_open_timeout_seconds} s.", remedy=_remedy) from None
+        finally:
+            opening.give_up()
+        if held is None or incarnation != self.incarnation:
+            if held is not None:
+                await trio.to_thread.run_sync(held.retire, abandon_on_cancel=True)
             raise Unavailable("Another connection to libvirt was made in the meantime.")
-        # Limiters of their own: threads that still hang on the old connection do not count.
+        # Limiters of their own: threads that still hang on an old connection do not count.
         self._limiters = {lane: trio.CapacityLimiter(lane.value) for lane in Lane}
-        self._callbacks = callbacks
-        self._connection = connection
+        self._held = held
 
     async def close(self) -> None:
-        """Gives the connection back; one that hangs is left to its thread."""
-        connection, self._connection = self._connection, None
-        callbacks, self._callbacks = self._callbacks, []
-        if connection is None:
+        """Gives the connection back. Whoever waits for it gets `Unavailable`; threads that hang in it are left."""
+        held, self._held = self._held, None
+        if held is None:
             return
+        for scope in self._waiting:
+            scope.cancel()
         with trio.move_on_after(_close_timeout_seconds):
-            await trio.to_thread.run_sync(_close, connection, callbacks, abandon_on_cancel=True)
+            await trio.to_thread.run_sync(held.retire, abandon_on_cancel=True)
 
     def lost(self, incarnation: int) -> None:
-        """Nobody uses this connection any more; the reader of the pipe hears of it."""
-        if incarnation == self.incarnation and self._connection is not None:
+        """This connection is of no use any more: who waits for it gets `Unavailable`, the pipe's reader hears of it."""
+        if incarnation == self.incarnation and self._held is not None:
+            for scope in self._waiting:
+                scope.cancel()
             self.pipe.put(RawEvent(kind="lost", incarnation=incarnation))
 
     async def call(self, lane: Lane, call: Callable[[libvirt.virConnect], T], *, doing: str, entity: str = "") -> T:
         """Runs `call` with the connection in a thread. Raises our errors, never libvirt's."""
-        connection, incarnation = self._connection, self.incarnation
-        if connection is None:
-            raise Unavailable("libvirt on this host does not answer.", remedy="Start libvirtd on this host.")
+        held, incarnation = self._held, self.incarnation
+        if held is None:
+            raise Unavailable("libvirt on this host does not answer.", remedy=_remedy)
+        scope = trio.CancelScope()
+        self._waiting.add(scope)
         try:
-            result = await trio.to_thread.run_sync(
-                call, connection, abandon_on_cancel=True, limiter=self._limiters[lane]
-            )
+            with scope:
+                result = await trio.to_thread.run_sync(
+                    held.use, call, abandon_on_cancel=True, limiter=self._limiters[lane]
+                )
         except libvirt.libvirtError as error:
             if is_lost(error):
                 self.lost(incarnation)
             raise mapped(error, doing=doing, entity=entity) from None
-        except CorralError:
-            raise
-        if incarnation != self.incarnation:
-            raise Unavailable(f"The connection to libvirt broke while it was to {doing}.", entity=entity)
+        finally:
+            self._waiting.discard(scope)
+        if scope.cancelled_caught or incarnation != self.incarnation:
+            raise Unavailable(
+                f"The connection to libvirt broke while it was to {doing}.", remedy="Look at the VM.", entity=entity
+            )
         return result
-
-    # --- in threads -----------------------------------------------------------------------------------------------
-
-    def _open(self, incarnation: int) -> tuple[libvirt.virConnect, list[int]]:
-        ensure_loop()
-        connection = libvirt.open(self.uri)
-        try:
-            connection.setKeepAlive(keepalive_interval_seconds, keepalive_count)
-        except libvirt.libvirtError:
-            pass  # a driver inside this process has nothing to keep alive
-        connection.registerCloseCallback(
-            lambda _connection, _reason, _opaque: self.pipe.put(RawEvent(kind="lost", incarnation=incarnation)), None
-        )
-        return connection, self._subscribe(connection, incarnation)
-
-    def _subscribe(self, connection: libvirt.virConnect, incarnation: int) -> list[int]:
-        put = self.pipe.put
-
-        def on_lifecycle(_c: object, domain: libvirt.virDomain, event: int, detail: int, _o: object) -> None:
-            vm_id = domain.UUIDString()
-            put(RawEvent(kind="lifecycle", incarnation=incarnation, vm_id=vm_id, event=event, detail=detail))
-
-        def on_reboot(_c: object, domain: libvirt.virDomain, _o: object) -> None:
-            put(RawEvent(kind="reboot", incarnation=incarnation, vm_id=domain.UUIDString()))
-
-        def on_io_error(
-            _c: object, domain: libvirt.virDomain, path: str, alias: str, action: int, reason: str, _o: object
-        ) -> None:
-            text = f"{path or alias}: {reason or 'I/O error'}"
-            put(RawEvent(kind="io_error", incarnation=incarnation, vm_id=domain.UUIDString(), event=action, text=text))
-
-        def on_agent(_c: object, domain: libvirt.virDomain, state: int, _reason: int, _o: object) -> None:
-            put(RawEvent(kind="agent", incarnation=incarnation, vm_id=domain.UUIDString(), event=state))
-
-        wanted: tuple[tuple[int, Callable[..., None]], ...] = (
-            (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, on_lifecycle),
-            (libvirt.VIR_DOMAIN_EVENT_ID_REBOOT, on_reboot),
-            (libvirt.VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON, on_io_error),
-            (libvirt.VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, on_agent),
-        )
-        return [connection.domainEventRegisterAny(None, kind, callback, None) for kind, callback in wanted]
-
-
-def _close(connection: libvirt.virConnect, callbacks: list[int]) -> None:
-    for callback in callbacks:
-        _try(partial(connection.domainEventDeregisterAny, callback))
-    _try(connection.unregisterCloseCallback)
-    _try(connection.close)
-
-
-def _try(step: Callable[[], object]) -> None:
-    try:
-        step()
-    except libvirt.libvirtError:
-        pass  # the connection is broken, which is why it is closed

@@ -5,6 +5,7 @@ It must not block the Trio loop: whatever touches libvirt, /proc or a file runs 
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 from collections.abc import Callable
@@ -30,7 +31,7 @@ from node.hypervisor.libvirt_start import StartLocks, started_once
 from node.hypervisor.port import ByteStream, Capabilities, HypervisorEvent, Operation, Resolve, Resync
 from node.hypervisor.probe import Virtualization
 from node.hypervisor.streams import open_socket, open_terminal
-from protocol.errors import BadInput, Busy, Conflict, HostFailed, NotFound, NotLegal, Unavailable
+from protocol.errors import BadInput, Busy, Conflict, CorralError, HostFailed, NotFound, NotLegal, Unavailable
 from protocol.node_messages import (
     DomainChanged,
     DomainObserved,
@@ -43,6 +44,8 @@ from protocol.node_messages import (
 
 T = TypeVar("T")
 
+_watch_interval_seconds = 5.0
+_watch_timeout_seconds = 15.0
 _backoff_seconds = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _test_driver = frozenset({Operation.LIFECYCLE, Operation.PAUSE, Operation.SHUTDOWN})
 _qemu_driver = frozenset(Operation)
@@ -81,12 +84,31 @@ class LibvirtHypervisor:
         await self._calls.open()
         socket_path = place.socket_of(self._calls.uri)
         self._libvirtd_pid = await _in_thread(place.listener_pid, socket_path) if socket_path else 0
-        self._memory.learn_all(await self._see_all())
+        with self._clock.move_on_after(_watch_timeout_seconds) as limit:
+            self._memory.learn_all(await self._see_all())
+        if limit.cancelled_caught:
+            raise Unavailable("libvirt on this host does not answer.", remedy="Start libvirtd on this host.")
 
     async def close(self) -> None:
         await self._calls.close()
 
     async def run(self) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watch)
+            nursery.start_soon(self._follow)
+
+    async def _watch(self) -> None:
+        """Asks libvirt something cheap again and again: its own keepalive leaves threads hanging when it does not
+        answer any more (seen with libvirt 9.0)."""
+        while True:
+            await self._clock.sleep(_watch_interval_seconds)
+            incarnation = self._calls.incarnation
+            with self._clock.move_on_after(_watch_timeout_seconds) as limit, contextlib.suppress(CorralError):
+                await self._calls.call(Lane.WATCH, lambda connection: connection.getLibVersion(), doing="answer")
+            if limit.cancelled_caught:
+                self._calls.lost(incarnation)
+
+    async def _follow(self) -> None:
         async for event in self._calls.pipe.receive:
             self._calls.pipe.taken()
             if event.incarnation != self._calls.incarnation:
@@ -187,7 +209,7 @@ class LibvirtHypervisor:
     async def start(self, spec: DomainSpec, step_id: str, resolve: Resolve) -> DomainObserved:
         if spec.paused:
             await self._needs(Operation.START_PAUSED)
-        sources = await _sources(spec, resolve, check=not self._is_test_driver)
+        sources = await self._sources(spec, resolve)
         try:
             document = domain_xml(spec, step_id, sources, self._platform)
         except ValueError as error:
@@ -199,7 +221,7 @@ class LibvirtHypervisor:
 
     async def restore(self, path: str, spec: DomainSpec, step_id: str, resolve: Resolve) -> DomainObserved:
         await self._needs(Operation.SAVE)
-        sources = await _sources(spec, resolve)
+        sources = await self._sources(spec, resolve)
         flags = libvirt.VIR_DOMAIN_SAVE_PAUSED if spec.paused else libvirt.VIR_DOMAIN_SAVE_RUNNING
 
         def create(connection: libvirt.virConnect) -> None:
@@ -314,6 +336,12 @@ class LibvirtHypervisor:
     async def _query(self, call: Callable[[libvirt.virConnect], T], doing: str, vm_id: str = "") -> T:
         return await self._calls.call(Lane.QUERY, call, doing=doing, entity=vm_id)
 
+    async def _sources(self, spec: DomainSpec, resolve: Resolve) -> dict[VolumeRef, DiskSource]:
+        paths = {disk.volume: resolve(disk.volume) for disk in spec.disks}
+        if self._is_test_driver or not paths:
+            return {ref: DiskSource(path) for ref, path in paths.items()}
+        return await _in_thread(_checked, paths, spec.vm_id, self._libvirtd_pid)
+
     async def _see(self, vm_id: str) -> Seen | None:
         pid = self._libvirtd_pid
         return await self._query(lambda connection: seen_one(connection, vm_id, pid), "look at the VM", vm_id)
@@ -333,19 +361,14 @@ async def _in_thread(call: Callable[..., T], *arguments: object) -> T:
     return await trio.to_thread.run_sync(partial(call, *arguments), abandon_on_cancel=True)
 
 
-async def _sources(spec: DomainSpec, resolve: Resolve, *, check: bool = True) -> dict[VolumeRef, DiskSource]:
-    paths = {disk.volume: resolve(disk.volume) for disk in spec.disks}
-    if not check:
-        return {ref: DiskSource(path) for ref, path in paths.items()}
-    return await _in_thread(_checked, paths, spec.vm_id)
-
-
-def _checked(paths: dict[VolumeRef, str], vm_id: str) -> dict[VolumeRef, DiskSource]:
-    """Each path with what its file system can do; QEMU's own words for a missing file name no disk."""
+def _checked(paths: dict[VolumeRef, str], vm_id: str, libvirtd_pid: int) -> dict[VolumeRef, DiskSource]:
+    """Each path with what its file system can do, looked at where QEMU will open it. QEMU's own words for a missing
+    file name no disk."""
     sources = {}
     for ref, path in paths.items():
+        seen = place.seen_by(libvirtd_pid, path)
         try:
-            os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+            os.close(os.open(seen, os.O_RDONLY | os.O_CLOEXEC))
         except OSError as error:
             raise HostFailed(
                 f"The disk {ref.image_id} of VM {vm_id} cannot be opened: {error.strerror}.",
@@ -353,7 +376,7 @@ def _checked(paths: dict[VolumeRef, str], vm_id: str) -> dict[VolumeRef, DiskSou
                 entity=vm_id,
             ) from None
         try:
-            os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECT))
+            os.close(os.open(seen, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECT))
             direct = True
         except OSError:
             direct = False

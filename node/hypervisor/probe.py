@@ -86,7 +86,9 @@ async def boot(qemu: str, accelerator: str, cpu: str, *, timeout_seconds: float 
     if ended.returncode == probe_firmware.exit_code and ended.stdout == probe_firmware.words:
         return Attempt(True)
     lines = [line for line in ended.stderr.decode(errors="replace").splitlines() if line.strip()]
-    said = lines[-1].strip().removeprefix(f"{Path(qemu).name}: ") if lines else f"QEMU ended with code {ended.returncode}"
+    said = (
+        lines[-1].strip().removeprefix(f"{Path(qemu).name}: ") if lines else f"QEMU ended with code {ended.returncode}"
+    )
     return Attempt(False, words=said[:_output_characters_max])
 
 

@@ -54,6 +54,20 @@ class PrivateHost:
         self._libvirtd.kill()
         self._libvirtd.wait()
 
+    @property
+    def libvirtd_pid(self) -> int:
+        assert self._libvirtd is not None
+        return self._libvirtd.pid
+
+    def run(self, *command: str) -> str:
+        """Runs a command on the host; returns what it printed."""
+        done = subprocess.run(self._namespaces.inside(command), check=True, capture_output=True, text=True)
+        return done.stdout
+
+    def inside(self, path: Path) -> Path:
+        """A path of the host as this process can open it."""
+        return Path(f"/proc/{self._namespaces.holder.pid}/root{path}")
+
     def qemu_pids(self) -> list[int]:
         """Every living QEMU of this host, whoever knows of it."""
         return [pid for pid in processes_inside(self.folder) if _is_qemu(pid)]
