@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import NewType, Protocol
+from typing import NamedTuple, NewType, Protocol
 
 import attrs
 
 Epoch = NewType("Epoch", int)
 Key = tuple[str, str]
+
+_none: frozenset[int] = frozenset()
 
 
 class JournalError(Exception):
@@ -91,9 +93,12 @@ class JournalEntry:
     at: datetime.datetime
 
 
-@attrs.frozen
-class JournalRow:
-    """A stored event. `removed` marks the last event of an entity that its transaction removed."""
+class JournalRow(NamedTuple):
+    """A stored event. `removed` marks the last event of an entity that its transaction removed.
+
+    A tuple, since every change makes one: a frozen class takes three times as long, and the garbage collector would
+    go through all that the feed keeps.
+    """
 
     stream_id: str
     sequence: int
@@ -290,9 +295,8 @@ def results_of(
 
 def rows_of(stream_id: str, epoch: int, first_sequence: int, transaction: Transaction) -> tuple[JournalRow, ...]:
     """The rows that a transaction's entries become."""
-    entries = transaction.entries
     last = removals_at(transaction)
-    return tuple(
+    rows = [
         JournalRow(
             stream_id,
             first_sequence + index,
@@ -307,14 +311,15 @@ def rows_of(stream_id: str, epoch: int, first_sequence: int, transaction: Transa
             entry.at,
             index in last,
         )
-        for index, entry in enumerate(entries)
-    )
+        for index, entry in enumerate(transaction.entries)
+    ]
+    return tuple(rows)
 
 
 def removals_at(transaction: Transaction) -> frozenset[int]:
     """Indexes of the entries that are the last of an entity which this transaction removes."""
     removed = {write.row.key for write in transaction.writes if isinstance(write.row, EntityRemoval)}
     if not removed:
-        return frozenset()
+        return _none
     last = {(entry.kind, entry.id): index for index, entry in enumerate(transaction.entries)}
     return frozenset(index for key, index in last.items() if key in removed)
