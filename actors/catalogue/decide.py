@@ -17,7 +17,6 @@ from actors.catalogue.references import missing_reference, owned, references, re
 from actors.catalogue.rows import Change, added, name_of, parent_of, removed, updated
 from actors.entity import checks
 from actors.entity.checks import invalid
-from actors.entity.merge import merged_over, writable
 from actors.entity.messages import Commanded
 from actors.entity.rows import Rows
 from protocol.audit import CODES, line
@@ -25,6 +24,7 @@ from protocol.commands.catalogue import AddEntity, AddEvent, RemoveEntity, Updat
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.model.activity import Event
+from protocol.model.merge import merge, writable
 from protocol.model.types import Document
 from protocol.registry import BY_KIND, RESOURCES
 from protocol.words import Tagged
@@ -100,7 +100,7 @@ def _update(asked: Commanded, command: Any, present: Any, facts: Facts) -> Verdi
         return Verdict(reply=invalid("document", f"This is no {_title(command.kind)}."))
     if problem := checks.values(document):
         return Verdict(reply=problem)
-    after = merged_over(present, writable(_by_ids(document)))
+    after = merge(present, attrs.evolve(_by_ids(document), id=None))
     if problem := checks.required(after, _title(command.kind)) or _moved(command.kind, present, after):
         return Verdict(reply=problem)
     if name_of(after) != name_of(present) and (problem := _renamed(command.kind, present, after, facts)):
@@ -151,7 +151,7 @@ def _add_event(asked: Commanded, command: AddEvent) -> Verdict:
         return Verdict(reply=invalid("document", "This is no event."))
     if problem := checks.required(event, "event") or checks.values(event):
         return Verdict(reply=problem)
-    event = attrs.evolve(writable(event), code=event.code or CODES["external"])
+    event = attrs.evolve(writable(event), id=None, code=event.code or CODES["external"])
     reply = Accepted(kind="event", id="", command_id=asked.command_id, document=event)
     return Verdict(reply=reply) if asked.dry_run else Verdict(reply=reply, audit=(event,))
 

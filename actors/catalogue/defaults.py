@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import attrs
 
-from actors.entity.merge import merged_over
 from protocol.model.document import Version
 from protocol.model.inventory import Cluster, Cpu, DataCenter, User
+from protocol.model.merge import merge
 from protocol.model.network import Network, VnicProfile
 from protocol.model.types import Document, Ref
 
@@ -55,7 +55,7 @@ _defaults: Final[dict[type[Any], Document]] = {
 
 def defaulted(document: Document) -> Document:
     """The document with every attribute that clients look into; it has its id."""
-    made: Any = merged_over(_defaults[type(document)], document)
+    made: Any = merge(_defaults[type(document)], document, read_only=True)
     if isinstance(made, Network):
         return attrs.evolve(made, vdsm_name=made.vdsm_name or made.name)
     if isinstance(made, User):

@@ -5,7 +5,8 @@ It must not know any entity: what one needs beside is checked in its own room.
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 import attrs
 
@@ -13,10 +14,24 @@ from protocol import limits
 from protocol.errors import Refusal
 from protocol.model.types import About, Ref, about
 
+_plain: Final = re.compile(r"[\w.\-+]+( [\w.\-+]+)*")
 
-def invalid(field: str, reason: str, remedy: str = "", *, code: str = "invalid") -> Refusal:
+
+def invalid(field: str, reason: str, remedy: str = "", *, code: str = "invalid", status: int = 400) -> Refusal:
     """A refusal of what was sent."""
-    return Refusal(code=code, reason=reason, remedy=remedy, status=400, field=field)
+    return Refusal(code=code, reason=reason, remedy=remedy, status=status, field=field)
+
+
+def not_found(kind: str, id: str, field: str = "") -> Refusal:
+    """There is no such object: 404 when it is what was asked for, 400 when a `field` names it."""
+    return Refusal(
+        code="not_found",
+        reason=f"There is no {kind.replace('_', ' ')} with id {id!r}.",
+        remedy=f"List them with `corral {kind.replace('_', '-')} list`.",
+        status=400 if field else 404,
+        field=field,
+        entity="" if field else f"{kind}/{id}",
+    )
 
 
 def missing(field: str, of: str, remedy: str = "") -> Refusal:
@@ -37,6 +52,19 @@ def name(of: str, value: str) -> Refusal | None:
             "name",
             f"{value[:80]!r} is no name for a {of}.",
             f"Use 1 to {limits.name_characters_max} printable characters, without spaces at the ends.",
+        )
+    return None
+
+
+def plain_name(of: str, value: str) -> Refusal | None:
+    """A name that leaves Corral, as libvirt's of a domain does (it refuses a slash): letters, digits, a few signs."""
+    if refusal := name(of, value):
+        return refusal
+    if not _plain.fullmatch(value):
+        return invalid(
+            "name",
+            f"{value[:80]!r} is no name for a {of}.",
+            "Use letters, digits, '.', '-', '_', '+' and single spaces.",
         )
     return None
 

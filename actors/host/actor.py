@@ -7,8 +7,10 @@ from typing import Any, Protocol
 from actors.entity.decision import Decision, SetTimer, Tell, ToNode
 from actors.entity.durable import DurableActor
 from actors.entity.messages import Commanded
-from actors.host import decide as decisions
+from actors.host import liveness, maintenance
+from actors.host.decide import decide
 from actors.host.evolve import evolve, project
+from actors.host.facts import Facts
 from actors.host.messages import FromNode, NodeLinked, NodeUnlinked
 from actors.host.samples import sample
 from actors.host.signals import DomainSeen
@@ -64,8 +66,8 @@ class HostActor(DurableActor):
         self._last_batch: StatisticsBatch | None = None
 
     @property
-    def facts(self) -> decisions.Facts:
-        return decisions.Facts(
+    def facts(self) -> Facts:
+        return Facts(
             now=self.now,
             rows=self.services.rows,
             linked=self.services.nodes.linked(self.id),
@@ -143,7 +145,7 @@ class HostActor(DurableActor):
         self.context.reply(envelope, Accepted(kind="host", id=self.id, command_id=asked.command_id, result=result))
 
     def decide(self, message: Tagged, envelope: Envelope) -> Decision:
-        return decisions.decide(self.id, self.state, message, self.facts)
+        return decide(self.id, self.state, message, self.facts)
 
     def evolve(self, state: Any, event: Tagged) -> HostState | None:
         return evolve(state, event)
@@ -160,7 +162,7 @@ class HostActor(DurableActor):
         state: HostState = self.state
         timers = [SetTimer(name="silent", seconds=self.services.silent_after_seconds)]
         if self.services.nodes.linked(self.id):
-            timers.append(SetTimer(name="linked", seconds=decisions.LINK_CHECK_SECONDS))
+            timers.append(SetTimer(name="linked", seconds=liveness.LINK_CHECK_SECONDS))
         if state.status == "preparing_for_maintenance":
-            timers.append(SetTimer(name="emptied", seconds=decisions.VM_GONE_CHECK_SECONDS))
+            timers.append(SetTimer(name="emptied", seconds=maintenance.VM_GONE_CHECK_SECONDS))
         return Decision(effects=tuple(timers))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from actors.entity.checks import invalid, not_found
 from actors.entity.decision import Decision, ToNode, refuse
 from actors.entity.messages import Commanded, TimerFired, Wake
 from actors.host import signals
@@ -12,8 +13,9 @@ from actors.operations.operation import current_step
 from actors.placement.messages import Placed
 from actors.reservations.messages import Reserved
 from actors.storage.messages import DiskRecorded
-from actors.vm import configure, disks, observe, power, start
-from actors.vm.facts import Facts, bad_input, not_legal
+from actors.vm import add, attach, disk_answers, nics, observe, power, start, update
+from actors.vm.facts import Facts, not_legal
+from actors.vm.remove import remove
 from actors.vm.resend import resend
 from actors.vm.state import VmState
 from actors.vm.ticket import ticket, ticket_done
@@ -24,8 +26,8 @@ from protocol.node_messages import ForgetSteps, GuestReport, GuestSilent, StepDo
 from protocol.words import Tagged
 
 COMMANDS = {
-    commands.UpdateVm: configure.update,
-    commands.RemoveVm: disks.remove,
+    commands.UpdateVm: update.update,
+    commands.RemoveVm: remove,
     commands.ShutdownVm: power.shutdown,
     commands.StopVm: power.stop,
     commands.RebootVm: power.reboot,
@@ -34,12 +36,12 @@ COMMANDS = {
     commands.PauseVm: power.pause,
     commands.ResumeVm: power.resume,
     commands.SetVmTicket: ticket,
-    commands.AddNic: configure.change_nics,
-    commands.UpdateNic: configure.change_nics,
-    commands.RemoveNic: configure.change_nics,
-    commands.AddDiskAttachment: disks.add_attachment,
-    commands.UpdateDiskAttachment: disks.update_attachment,
-    commands.RemoveDiskAttachment: disks.remove_attachment,
+    commands.AddNic: nics.change,
+    commands.UpdateNic: nics.change,
+    commands.RemoveNic: nics.change,
+    commands.AddDiskAttachment: attach.attach,
+    commands.UpdateDiskAttachment: attach.update,
+    commands.RemoveDiskAttachment: attach.detach,
 }
 
 
@@ -68,7 +70,7 @@ def decide(vm_id: str, state: VmState | None, message: Tagged, facts: Facts) -> 
         case GuestSilent():
             return observe.guest_silent(state, message, facts)
         case DiskRecorded():
-            return disks.recorded(state, message)
+            return disk_answers.recorded(state, message)
         case TimerFired(name="guest_up"):
             return start.guest_up(state, facts)
         case TimerFired(name="shutdown"):
@@ -86,24 +88,16 @@ def command(vm_id: str, state: VmState | None, asked: Commanded, facts: Facts) -
     if isinstance(wanted, commands.AddVm):
         if state is not None:
             return Decision(reply=Accepted(kind="vm", id=vm_id, command_id=asked.command_id))
-        return configure.add(vm_id, asked, facts)
+        return add.add(vm_id, asked, facts)
     if state is None:
-        return refuse(
-            bad_input(
-                f"There is no VM with id {vm_id!r}.",
-                "id",
-                "List them with `corral vm list`.",
-                status=404,
-                code="not_found",
-            )
-        )
+        return refuse(not_found("vm", vm_id))
     if isinstance(wanted, commands.StartVm):
         if state.status == "paused":
             return power.resume(state, asked, facts)
         return start.command(state, asked, facts)
     decider = COMMANDS.get(type(wanted))
     if decider is None:
-        return refuse(bad_input(f"A VM does not understand {type(wanted).__name__}.", "command"))
+        return refuse(invalid("command", f"A VM does not understand {type(wanted).__name__}."))
     return decider(state, asked, facts)
 
 
@@ -119,7 +113,7 @@ def answer(vm_id: str, state: VmState | None, token: str, body: Tagged, facts: F
     """Another actor answered what this one asked."""
     what, _, about = token.partition(":")
     if what == "disk" and state is not None:
-        return disks.answered(state, about, body, facts)
+        return disk_answers.answered(state, about, body, facts)
     asked = facts.pending
     if asked is None or asked.command_id != about:
         return Decision()
@@ -127,17 +121,17 @@ def answer(vm_id: str, state: VmState | None, token: str, body: Tagged, facts: F
         return Decision()
     if isinstance(asked.command, commands.AddVm):
         assert isinstance(body, Reserved | Refusal)
-        return configure.reserved(vm_id, asked, body, facts)
+        return add.reserved(vm_id, asked, body, facts)
     if state is None:
-        return refuse(bad_input(f"VM {vm_id} is gone.", "id", status=404, code="not_found"))
+        return refuse(not_found("vm", vm_id))
     if what == "place":
         assert isinstance(body, Placed | Refusal)
         return start.placed(state, asked, body, facts)
     if state.operation is not None:
         return refuse(not_legal(state, "change", "without a running operation"))
     if isinstance(asked.command, commands.UpdateVm):
-        return configure.update_reserved(state, asked, body, facts)
-    return configure.nics_reserved(state, asked, body, facts)
+        return update.reserved(state, asked, body, facts)
+    return nics.reserved(state, asked, body, facts)
 
 
 def step_done(state: VmState, outcome: StepDone, facts: Facts) -> Decision:

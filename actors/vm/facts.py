@@ -6,7 +6,6 @@ It must not change anything: look-ups read documents that the journal has confir
 from __future__ import annotations
 
 import datetime
-from typing import Any
 
 import attrs
 
@@ -61,25 +60,3 @@ def not_legal(state: VmState, asked: str, legal: str, remedy: str = "") -> Refus
         entity=state.address,
         field="status",
     )
-
-
-def bad_input(reason: str, field: str, remedy: str = "", *, status: int = 400, code: str = "invalid") -> Refusal:
-    return Refusal(code=code, reason=reason, remedy=remedy, status=status, field=field)
-
-
-def not_found(kind: str, id: str, field: str) -> Refusal:
-    return Refusal(
-        code="not_found",
-        reason=f"There is no {kind.replace('_', ' ')} with id {id!r}.",
-        remedy=f"List them with `corral {kind.replace('_', '-')} list`.",
-        status=404 if not field else 400,
-        field=field,
-    )
-
-
-def data_center_of(rows: Rows, cluster_id: str | None) -> Any:
-    """The data center of a cluster, or None."""
-    cluster = rows.document("cluster", cluster_id or "")
-    if cluster is None or cluster.data_center is None:
-        return None
-    return rows.document("data_center", cluster.data_center.id or "")

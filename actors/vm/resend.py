@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from actors.entity.decision import Decision, Tell, ToNode
 from actors.operations.operation import current_step
-from actors.vm import disks, power
+from actors.vm import power
+from actors.vm.disk_answers import current_message
+from actors.vm.disk_step import KINDS
 from actors.vm.state import VmState
 from protocol.node_messages import Body, NodeCommand, RestoreDomain, StartDomain
 
@@ -14,8 +16,8 @@ def resend(state: VmState, host_id: str | None = None) -> Decision:
     operation = state.operation
     if operation is None:
         return Decision()
-    if operation.kind in disks.KINDS:
-        tell = disks.current_message(state) if host_id is None else None
+    if operation.kind in KINDS:
+        tell = current_message(state) if host_id is None else None
         return Decision(effects=(tell,)) if isinstance(tell, Tell) else Decision()
     step = current_step(operation)
     if step is None or (host_id is not None and step.host_id != host_id):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+import attrs
+
 from actors.entity import checks
 from actors.entity.checks import invalid
 from actors.entity.decision import NOTHING, Decision, Effect
-from actors.entity.merge import merged_over, writable
 from actors.entity.messages import Commanded, TimerFired, Wake
 from actors.kernel.envelope import Answer
 from actors.operations.operation import current_step
@@ -18,6 +19,7 @@ from protocol.audit import line
 from protocol.commands.storage import ImportTemplate, RemoveTemplate, UpdateTemplate
 from protocol.errors import Refusal
 from protocol.events import template as events
+from protocol.model.merge import merge
 from protocol.model.vm import Template
 from protocol.words import Tagged
 
@@ -73,7 +75,7 @@ def update(state: TemplateState | None, asked: Commanded, command: UpdateTemplat
     assert isinstance(command.document, Template)
     if problem := _update_problem(state, command.document, facts):
         return Decision(reply=problem)
-    template: Template = merged_over(state.template, writable(command.document, but=not_changeable))
+    template = merge(state.template, attrs.evolve(command.document, **dict.fromkeys(not_changeable)))
     if asked.dry_run or template == state.template:
         return Decision(reply=accepted("template", asked, template))
     text = f"The template {state.template.name} was changed."

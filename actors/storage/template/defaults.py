@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from actors.entity.merge import merged_over
 from protocol.model.inventory import Cpu, CpuTopology
+from protocol.model.merge import merge
 from protocol.model.vm import (
     Bios,
     Boot,
@@ -42,5 +42,4 @@ def defaulted(template: Template) -> Template:
         nics=(),
         disk_attachments=(),
     )
-    merged: Template = merged_over(base, template)
-    return merged
+    return merge(base, template, read_only=True)

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from actors.entity.merge import merged_over
 from actors.kernel.envelope import Answer
 from actors.storage.messages import DiscardDisk, DiskProvided, ProvideDisk
 from actors.storage.template.decide import again, decide
@@ -164,9 +163,3 @@ def test_changed_without_what_is_read_only() -> None:
     template = p.state.template
     assert (template.description, template.status, template.name) == ("Small.", "ok", "tiny")
     assert template.cpu.topology == CpuTopology(sockets=2, cores=2, threads=1)
-
-
-def test_merging_goes_into_nested_documents() -> None:
-    base = Cpu(architecture="x86_64", topology=CpuTopology(sockets=1, cores=4))
-    merged = merged_over(base, Cpu(topology=CpuTopology(sockets=2)))
-    assert merged == Cpu(architecture="x86_64", topology=CpuTopology(sockets=2, cores=4))

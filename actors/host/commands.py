@@ -1,0 +1,116 @@
+"""What people ask of a host: add, update, remove, confirm its reboot. Decides; it must not reach the node."""
+
+from __future__ import annotations
+
+import attrs
+
+from actors.entity.checks import invalid, not_found, plain_name, required, values
+from actors.entity.decision import Decision, Tell, refuse
+from actors.entity.messages import Commanded
+from actors.host.facts import Facts, not_legal
+from actors.host.signals import HostConfirmedDown
+from actors.host.state import HostState
+from protocol.audit import line
+from protocol.commands.host import AddHost, FenceHost, UpdateHost
+from protocol.engine_messages import Accepted
+from protocol.errors import Refusal
+from protocol.events import host as events
+from protocol.model.host import Host
+from protocol.model.merge import merge, writable
+from protocol.model.types import Ref
+
+
+def add(host_id: str, state: HostState | None, asked: Commanded, facts: Facts) -> Decision:
+    """Announces a host; its node enrols with a token of its own."""
+    accepted = Accepted(kind="host", id=host_id, command_id=asked.command_id)
+    if state is not None:
+        return Decision(reply=accepted)
+    assert isinstance(asked.command, AddHost)
+    document = asked.command.document
+    assert isinstance(document, Host)
+    refusal = _check(document, facts, adding=True)
+    if refusal is None and any(other.id != host_id for other in facts.rows.named("host", document.name or "")):
+        reason = f"There is a host named {document.name} already."
+        refusal = invalid("name", reason, "Choose another name.", status=409, code="name_taken")
+    if refusal:
+        return refuse(refusal)
+    cluster = document.cluster or Ref(id=next((c.id for c in facts.rows.named("cluster", "Default")), None))
+    host = attrs.evolve(writable(document), id=host_id, cluster=cluster)
+    text = f"Host {host.name} was added by {asked.principal.name}. It comes up when its node has enrolled."
+    return Decision(
+        events=(events.HostAdded(at=facts.now, host=host),),
+        audit=(line("host_added", text, host=host_id, user=asked.principal.user_id),),
+        reply=accepted,
+        store_outcome=True,
+    )
+
+
+def update(state: HostState, asked: Commanded, facts: Facts) -> Decision:
+    document = asked.command.document if isinstance(asked.command, UpdateHost) else None
+    assert isinstance(document, Host)
+    refusal = _check(document, facts, adding=False)
+    moved = (
+        document.cluster is not None and state.host.cluster is not None and document.cluster.id != state.host.cluster.id
+    )
+    if refusal is None and moved and state.status != "maintenance":
+        refusal = not_legal(state, "move", "in maintenance")
+    if refusal:
+        return refuse(refusal)
+    host = merge(state.host, attrs.evolve(document, id=None))
+    return Decision(
+        events=(events.HostUpdated(at=facts.now, host=host),) if host != state.host else (),
+        reply=Accepted(kind="host", id=state.id, command_id=asked.command_id),
+        store_outcome=host != state.host,
+    )
+
+
+def remove(state: HostState, asked: Commanded, facts: Facts) -> Decision:
+    if state.status not in ("maintenance", "installing"):
+        return refuse(not_legal(state, "remove", "in maintenance"))
+    uses = [f"VM {vm_id}" for vm_id in facts.rows.referring("vm", "host", state.id)]
+    uses += [f"storage domain {id}" for id in facts.rows.referring("storage_domain", "host", state.id)]
+    if uses:
+        return refuse(
+            Refusal(code="conflict", reason=f"Host {state.name} is in use.", reasons=tuple(uses), entity=state.address,
+                    remedy="Remove these first.")
+        )  # fmt: skip
+    text = f"Host {state.name} was removed by {asked.principal.name}."
+    return Decision(
+        events=(events.HostRemoved(at=facts.now),),
+        audit=(line("host_removed", text, user=asked.principal.user_id),),
+        reply=Accepted(kind="host", id=state.id, command_id=asked.command_id),
+        store_outcome=True,
+    )
+
+
+def fence(state: HostState, asked: Commanded, facts: Facts) -> Decision:
+    """The operator's word that the machine was rebooted; other kinds need a fence agent, which comes later."""
+    assert isinstance(asked.command, FenceHost)
+    if asked.command.fence_type != "manual":
+        reason = f"Fence type {asked.command.fence_type!r} is not part of this release."
+        return refuse(invalid("fence_type", reason, "Use manual after you rebooted the machine yourself."))
+    if state.status != "non_responsive" or facts.linked:
+        return refuse(not_legal(state, "confirm the reboot of", "non responsive"))
+    down = HostConfirmedDown(host_id=state.id)
+    text = f"{asked.principal.name} confirmed that Host {state.name} was rebooted: its VMs are down."
+    return Decision(
+        events=(events.HostConfirmedRebooted(at=facts.now),),
+        audit=(line("host_silent", text, severity="warning", host=state.id, user=asked.principal.user_id),),
+        reply=Accepted(kind="host", id=state.id, command_id=asked.command_id),
+        store_outcome=True,
+        effects=tuple(
+            Tell(address=f"vm/{vm_id}", message=down) for vm_id in facts.rows.referring("vm", "host", state.id)
+        ),
+    )
+
+
+def _check(document: Host, facts: Facts, *, adding: bool) -> Refusal | None:
+    if adding and (refusal := required(document, "host")):
+        return refusal
+    if document.name is not None and (refusal := plain_name("host", document.name)):
+        return refusal
+    if refusal := values(document):
+        return refusal
+    if document.cluster is not None and facts.rows.document("cluster", document.cluster.id or "") is None:
+        return not_found("cluster", document.cluster.id or "", "cluster")
+    return None
