@@ -10,8 +10,8 @@ import uuid
 
 import libvirt
 import psutil
-from lxml import etree
 
+from node.domain_xml.capabilities import host_capabilities
 from node.hypervisor import place
 from node.hypervisor.probe import Virtualization
 from protocol import limits
@@ -61,15 +61,13 @@ def _row(vm_id: str, stats: dict[str, int]) -> DomainRow:
 
 def host_facts(connection: libvirt.virConnect, libvirtd_pid: int, found: Virtualization) -> HostFacts:
     """Facts of the host that libvirt runs on, which may be a namespace of this machine."""
-    capabilities = etree.fromstring(connection.getCapabilities().encode())
-    _, _, _, _, _, sockets, cores, threads = connection.getInfo()
-    topology = capabilities.find("host/cpu/topology")
-    if topology is not None:
-        sockets, cores, threads = (int(topology.get(name, "1")) for name in ("sockets", "cores", "threads"))
+    capabilities = host_capabilities(connection.getCapabilities())
+    _, _, _, _, _, *topology = connection.getInfo()
+    sockets, cores, threads = capabilities.topology or topology
     release = _os_release()
     return HostFacts(
         hostname=connection.getHostname() or socket.gethostname(),
-        hardware_uuid=capabilities.findtext("host/uuid", "") or _machine_uuid(),
+        hardware_uuid=capabilities.hardware_uuid or _machine_uuid(),
         os_name=release.get("NAME", "Linux"),
         os_version=release.get("VERSION_ID", ""),
         kernel=platform.release(),
