@@ -6,8 +6,7 @@ It must not leave anything half made under a volume's name: work happens under a
 from __future__ import annotations
 
 import contextlib
-import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -15,7 +14,7 @@ from typing import TypeVar
 import attrs
 import trio
 
-from node.storage import images, layout
+from node.storage import health, images, layout, volumes
 from node.storage.layout import Layout, VolumeRecord
 from node.storage.port import Progress, checked_id, checked_ref, formats
 from protocol.errors import BadInput, Busy, Conflict, HostFailed, NotFound, NotLegal
@@ -39,12 +38,12 @@ class DirectoryStorage:
         if not path.startswith("/"):
             raise BadInput(f"The path {path!r:.200} is not absolute.", field="path")
         found = Layout(Path(path), self._host)
-        await self._thread(_connect, found, storage_domain_id, create, frozenset(self._in_work))
+        await self._thread(health.connect, found, storage_domain_id, create, frozenset(self._in_work))
         self._domains[storage_domain_id] = found
         return await self.facts(storage_domain_id)
 
     async def facts(self, storage_domain_id: str) -> StorageFacts:
-        return await self._look(_facts, self._layout(storage_domain_id), storage_domain_id)
+        return await self._look(health.facts, self._layout(storage_domain_id), storage_domain_id)
 
     def _layout(self, storage_domain_id: str) -> Layout:
         found = self._domains.get(storage_domain_id)
@@ -136,16 +135,16 @@ class DirectoryStorage:
 
     async def volume_facts(self, volume: VolumeRef) -> VolumeFacts:
         record = await self._record(checked_ref(volume))
-        return await self._look(_volume_facts, self._layout(volume.storage_domain_id), record)
+        return await self._look(volumes.volume_facts, self._layout(volume.storage_domain_id), record)
 
     async def remove_image(self, storage_domain_id: str, image_id: str) -> None:
         found = self._layout(storage_domain_id)
         checked_id(image_id, "image_id")
         async with self._working(found.removing(image_id)):
-            await self._thread(_remove_image, found, image_id)
+            await self._thread(volumes.remove_image, found, image_id)
 
     async def list_images(self, storage_domain_id: str) -> tuple[VolumeFacts, ...]:
-        return await self._look(_list, self._layout(storage_domain_id))
+        return await self._look(volumes.list_volumes, self._layout(storage_domain_id))
 
     # --- paths ----------------------------------------------------------------------------------------------------
 
@@ -188,13 +187,13 @@ class DirectoryStorage:
         async with self._working(making):
             there = await self._thread(layout.read_record, found, record.ref)
             if there is None:
-                await self._thread(_prepare, found, record.ref)
+                await self._thread(volumes.prepare, found, record.ref)
                 try:
                     await make(making)
                     await self._thread(layout.publish, found, record)
                 except BaseException:
                     with trio.CancelScope(shield=True):
-                        await trio.to_thread.run_sync(_abandon, found, record.ref)
+                        await trio.to_thread.run_sync(volumes.abandon, found, record.ref)
                     raise
             elif (there.made_by, there.format) != (record.made_by, record.format):
                 raise Conflict(
@@ -228,120 +227,3 @@ class DirectoryStorage:
             raise HostFailed(
                 f"The storage refused: {text} ({error.filename}).", remedy=images.remedy_for(text)
             ) from None
-
-
-# --- in threads ---------------------------------------------------------------------------------------------------
-
-
-def _connect(found: Layout, storage_domain_id: str, create: bool, in_work: frozenset[Path]) -> None:
-    if not found.root.is_dir():
-        raise HostFailed(
-            f"There is no directory {found.root} on this host.", remedy="Make or mount it, then activate again."
-        )
-    fields = layout.read_document(found.domain_file)
-    if fields is None:
-        _check_may_create(found, storage_domain_id, create)
-        layout.write_document(found.domain_file, found.host, {"storage_domain_id": storage_domain_id})
-    elif fields.get("storage_domain_id") != storage_domain_id:
-        raise Conflict(
-            f"The directory {found.root} is storage domain {fields.get('storage_domain_id')}.",
-            remedy="Choose another directory.",
-        )
-    if not os.access(found.root, os.W_OK) or _is_read_only(found.root):
-        return
-    for folder in (found.images, found.saved):
-        folder.mkdir(exist_ok=True)
-    layout.clean_up(found, in_work)
-
-
-def _check_may_create(found: Layout, storage_domain_id: str, create: bool) -> None:
-    if found.domain_file.exists():
-        raise HostFailed(
-            f"{found.domain_file} is damaged.", remedy="Restore it from a backup, or choose another directory."
-        )
-    if not create:
-        raise NotFound(
-            f"The directory {found.root} is no storage domain.",
-            remedy="Check the path, or create the storage domain there.",
-            entity=storage_domain_id,
-        )
-    if any(not path.name.startswith(".writing.") and path.name != "lost+found" for path in found.root.iterdir()):
-        raise NotLegal(f"The directory {found.root} is not empty.", remedy="Choose an empty directory.")
-
-
-def _is_read_only(path: Path) -> bool:
-    return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
-
-
-def _facts(found: Layout, storage_domain_id: str) -> StorageFacts:
-    """Space and health: a directory that vanished, or is another one now, is a problem and not an error."""
-    problem = ""
-    available = used = 0
-    try:
-        space = os.statvfs(found.root)
-        available = space.f_bavail * space.f_frsize
-        used = (space.f_blocks - space.f_bfree) * space.f_frsize
-        fields = layout.read_document(found.domain_file)
-        if fields is None:
-            problem = f"The directory {found.root} lost its storage domain; it may not be mounted."
-        elif fields.get("storage_domain_id") != storage_domain_id:
-            problem = f"The directory {found.root} is another storage domain now."
-        elif space.f_flag & os.ST_RDONLY or not os.access(found.root, os.W_OK):
-            problem = f"The directory {found.root} is read-only."
-    except OSError as error:
-        problem = f"The directory {found.root} cannot be reached: {error.strerror}."
-    return StorageFacts(
-        storage_domain_id=storage_domain_id,
-        available_bytes=available,
-        used_bytes=used,
-        writable=not problem,
-        problem=problem,
-    )
-
-
-def _prepare(found: Layout, ref: VolumeRef) -> None:
-    _check_there(found)
-    found.image(ref.image_id).mkdir(exist_ok=True)
-    layout.sync_directory(found.images)
-    found.making(ref).unlink(missing_ok=True)
-
-
-def _check_there(found: Layout) -> None:
-    """A mount that went away leaves an empty directory behind: nothing may be written there."""
-    if not found.domain_file.exists():
-        raise HostFailed(f"The storage domain at {found.root} is gone.", remedy="Mount it again and activate it.")
-
-
-def _abandon(found: Layout, ref: VolumeRef) -> None:
-    with contextlib.suppress(OSError):
-        found.making(ref).unlink(missing_ok=True)
-        if not found.volume(ref).exists():
-            found.record(ref).unlink(missing_ok=True)
-        found.image(ref.image_id).rmdir()  # only an empty one goes
-
-
-def _volume_facts(found: Layout, record: VolumeRecord) -> VolumeFacts:
-    actual = os.stat(found.volume(record.ref)).st_blocks * 512
-    return VolumeFacts(volume=record.ref, size_bytes=record.size_bytes, actual_bytes=actual)
-
-
-def _list(found: Layout) -> tuple[VolumeFacts, ...]:
-    _check_there(found)
-    return tuple(_volume_facts(found, record) for record in layout.records(found))
-
-
-def _remove_image(found: Layout, image_id: str) -> None:
-    _check_there(found)
-    for record in layout.records(found):
-        if record.image_id != image_id and record.backing_image_id == image_id:
-            raise Conflict(f"Volume {record.volume_id} depends on image {image_id}.", entity=image_id)
-    for path in _volumes_of(found, image_id):
-        if images.is_in_use(path):
-            raise Busy(f"Image {image_id} is in use by a running VM.", remedy="Stop the VM first.", entity=image_id)
-    layout.remove_image(found, image_id)
-
-
-def _volumes_of(found: Layout, image_id: str) -> Iterator[Path]:
-    folder = found.image(image_id)
-    if folder.is_dir():
-        yield from (path for path in folder.iterdir() if not path.name.startswith(".") and path.suffix != ".meta")
