@@ -170,9 +170,9 @@ def _introduce(folder: LabFolder, summary: Summary) -> None:
         f"password  {summary.password}",
         "",
         "Try:",
-        f"  ./dev run corral login --lab {folder.path}",
-        "  ./dev run corral host list",
-        "  ./dev run corral vm add --name first --cluster-name Default --template-name tiny",
+        f"  ./dev run login --lab {folder.path}",
+        "  ./dev run host list",
+        "  ./dev run vm add --name first --cluster-name Default --template-name tiny",
     ]
     if summary.libvirt_uri is not None:
         lines.append(f"  virsh -c '{summary.libvirt_uri}' list")
