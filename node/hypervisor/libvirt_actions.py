@@ -9,9 +9,9 @@ import datetime
 
 import libvirt
 
-from node.domain_xml.live import graphics_with_ticket
+from node.domain_xml.live import graphics_with_ticket, live_domain
 from node.hypervisor.libvirt_domains import lookup, seen
-from node.hypervisor.libvirt_errors import is_absent
+from node.hypervisor.libvirt_errors import is_absent, is_lost
 from protocol.errors import NotFound, NotLegal
 
 
@@ -64,18 +64,29 @@ def resume(connection: libvirt.virConnect, vm_id: str) -> None:
 
 
 def save(connection: libvirt.virConnect, vm_id: str, path: str) -> None:
-    """libvirt marks the file whole at the very end and removes it when it fails."""
-    domain_of(connection, vm_id).saveFlags(path, None, 0)
+    """libvirt marks the file whole at the very end and removes it when it fails. Saved already: done."""
+    try:
+        domain_of(connection, vm_id).saveFlags(path, None, 0)
+    except NotFound as gone:
+        try:
+            saved_document(connection, vm_id, path)
+        except NotFound:
+            raise gone from None
 
 
 def saved_document(connection: libvirt.virConnect, vm_id: str, path: str) -> str:
     """The domain's document in a file of `save`. Raises `NotFound` when there is no whole file of this VM."""
     try:
-        return str(connection.saveImageGetXMLDesc(path, libvirt.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE))
+        saved = str(connection.saveImageGetXMLDesc(path, libvirt.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE))
     except libvirt.libvirtError as error:
+        if is_lost(error):
+            raise
         raise NotFound(
             f"There is no saved state of VM {vm_id} at {path}: {error.get_error_message()}.", entity=vm_id
         ) from None
+    if live_domain(saved).vm_id != vm_id:
+        raise NotFound(f"The saved state at {path} is another VM's than {vm_id}.", entity=vm_id)
+    return saved
 
 
 def set_ticket(connection: libvirt.virConnect, vm_id: str, value: str, valid_to: datetime.datetime) -> None:

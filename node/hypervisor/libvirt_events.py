@@ -57,7 +57,8 @@ class DomainMemory:
     def expect(self, vm_id: str, step_id: str, name: str) -> None:
         """A start of this step is about to be tried: its QEMU may end before anybody could look at it."""
         observed = DomainObserved(vm_id=vm_id, status=DomainStatus.STARTING, started_step_id=step_id)
-        self._expected[vm_id] = _Known(observed, name, ran=False)
+        # A step that another one is in front of will be refused: the first one's end must not be told as its own.
+        self._expected.setdefault(vm_id, _Known(observed, name, ran=False))
 
     def expect_no_more(self, vm_id: str, step_id: str) -> None:
         """That start failed and made no QEMU."""
@@ -74,6 +75,7 @@ class DomainMemory:
     def learn_all(self, found: tuple[Seen, ...]) -> None:
         """After a connect: what is not named is gone, and its end will not be told."""
         self._known.clear()
+        self._expected.clear()
         for one in found:
             self.learn(one)
 

@@ -125,8 +125,8 @@ class Hypervisor(Protocol):
     async def resume(self, vm_id: str) -> None: ...
 
     async def save(self, vm_id: str, path: str) -> None:
-        """Writes the memory to a new file and ends QEMU (`StopReason.SAVED`). A failed save leaves the domain running
-        and no file."""
+        """Writes the memory to a file and ends QEMU (`StopReason.SAVED`). A failed save leaves the domain running and
+        no file; an absent domain whose file is there is saved already."""
         ...
 
     async def restore(self, path: str, spec: DomainSpec, step_id: str, resolve: Resolve) -> DomainObserved:

@@ -171,6 +171,8 @@ class WorldHost:
         self._changed(qemu)
 
     def save(self, vm_id: str, path: str) -> None:
+        if vm_id not in self.qemus and self.world.saved.get(path) == vm_id:
+            return
         qemu = self.qemu(vm_id)
         self.world.check_writable(self, path)
         self.world.saved[path] = vm_id

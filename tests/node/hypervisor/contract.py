@@ -367,6 +367,9 @@ class HypervisorContract:
             await hypervisor.save(spec.vm_id, harness.saved_path)
             end = await end_of(hypervisor, spec.vm_id)
             assert end.stopped is StopReason.SAVED
+            await hypervisor.save(spec.vm_id, harness.saved_path)
+            with pytest.raises(NotFound):
+                await hypervisor.restore(harness.saved_path, harness.spec(2), "step-2", harness.resolve)
             restored = await hypervisor.restore(harness.saved_path, spec, "step-2", harness.resolve)
             assert restored.status is DomainStatus.RUNNING
             assert restored.started_step_id == "step-2"

@@ -57,7 +57,7 @@ async def test_domains_of_others_are_not_seen(tmp_path: Path) -> None:
     async with opened(harness.hypervisor) as hypervisor:
         foreign = "<domain type='test'><name>foreign</name><memory>1024</memory><os><type>hvm</type></os></domain>"
         assert isinstance(hypervisor, LibvirtHypervisor)
-        await hypervisor._query(lambda connection: connection.createXML(foreign, 0), "start")
+        await hypervisor._host.query(lambda connection: connection.createXML(foreign, 0), "start")
         assert await hypervisor.list() == ()
         await hypervisor.start(harness.spec(), "step-1", harness.resolve)
         assert len(await hypervisor.list()) == 1
