@@ -38,7 +38,9 @@ def _main(_: Command) -> str:
 
 
 ROUTES: dict[type[Any], Route] = {
-    **dict.fromkeys((catalogue.AddEntity, catalogue.UpdateEntity, catalogue.RemoveEntity, catalogue.AddEvent), ("catalogue", _main)),
+    **dict.fromkeys(
+        (catalogue.AddEntity, catalogue.UpdateEntity, catalogue.RemoveEntity, catalogue.AddEvent), ("catalogue", _main)
+    ),
     **dict.fromkeys(
         (host.AddHost, host.UpdateHost, host.RemoveHost, host.ActivateHost, host.DeactivateHost, host.ApproveHost,
          host.FenceHost, host.IssueEnrolmentToken),

@@ -18,7 +18,7 @@ from actors.catalogue.rows import transaction_of
 from actors.catalogue.status import due_changes
 from actors.entity.messages import Commanded, Crash
 from actors.entity.services import Services
-from actors.journal.port import CommandOutcome, EntityRow
+from actors.journal.port import CommandOutcome
 from actors.journal.writer import Durable, Failed
 from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Envelope
@@ -128,11 +128,7 @@ class CatalogueActor(Actor):
         def done(result: Durable | Failed) -> None:
             self._is_writing = False
             if isinstance(result, Durable):
-                for write in transaction.writes:
-                    if isinstance(write.row, EntityRow):
-                        self._services.rows.put(write.row)
-                    else:
-                        self._services.rows.drop(*write.row.key)
+                self._services.rows.confirm(transaction)
             if envelope is not None:
                 self.context.reply(envelope, _reply(verdict, result))
             self._go_on()

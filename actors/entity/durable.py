@@ -14,19 +14,16 @@ import attrs
 from actors.entity.decision import CancelTimer, Decision, SetTimer, Tell, ToNode
 from actors.entity.messages import CommitFailed, Crash, TimerFired, Wake
 from actors.entity.services import Services
-from actors.journal.port import CommandOutcome, EntityRemoval, EntityRow, EntityWrite, JournalEntry, Transaction
+from actors.entity.transaction import Standing, transaction_of
 from actors.journal.writer import Durable, Failed
 from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Answer, Envelope
 from actors.kernel.ref import ActorGone, MailboxFull
-from actors.operations.operation import job_of
-from protocol.codec import decode, encode
+from protocol.codec import decode
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
-from protocol.events.operation import Operation, Outcome
 from protocol.node_messages import ForgetSteps, NodeCommand, ReportNow
 from protocol.words import Tagged, word_of
-
 
 go_on_seconds: Final = 1.0
 """Pause, on average, between falling back to the durable state and going on from it."""
@@ -41,15 +38,18 @@ class DurableActor(Actor):
         super().__init__(context)
         self.services = services
         self.id = id
-        self.state: Any = None
-        self.version = 0
+        self._standing = Standing()
         self._in_flight = 0
         self._ended = False
         self._goes_on_later = False
         self._behind: list[tuple[Decision, Envelope | None]] = []
         self._timers: dict[str, int] = {}
-        self._job_versions: dict[str, int] = {}  # of jobs whose last row may still be in flight
         self._waiting: dict[str, Envelope] = {}  # by token: who is answered when the Answer has been decided
+
+    @property
+    def state(self) -> Any:
+        """As it was decided last, durable or not yet; None when there is no such entity."""
+        return self._standing.state
 
     # --- what a room gives ---------------------------------------------------------------------------------------
 
@@ -95,10 +95,8 @@ class DurableActor(Actor):
 
     def reload(self) -> None:
         """Back to what the journal holds."""
-        self._job_versions.clear()
         row = self.services.rows.row(self.kind, self.id)
-        self.state = decode(row.state) if row else None
-        self.version = row.version if row else 0
+        self._standing = Standing(state=decode(row.state), version=row.version) if row else Standing()
 
     @property
     def now(self) -> datetime.datetime:
@@ -134,7 +132,7 @@ class DurableActor(Actor):
             else:
                 self._act(decision, asked, 0)
             return
-        transaction = self._transaction(decision)
+        transaction, self._standing = transaction_of(self, self._standing, decision, self.now, self._job_version)
         self._in_flight += 1
 
         def done(result: Durable | Failed) -> None:
@@ -142,11 +140,7 @@ class DurableActor(Actor):
             if isinstance(result, Failed):
                 self._refused(result, asked)
                 return
-            for write in transaction.writes:
-                if isinstance(write.row, EntityRow):
-                    self.services.rows.put(write.row)
-                else:
-                    self.services.rows.drop(write.row.kind, write.row.id)
+            self.services.rows.confirm(transaction)
             if self._ended:
                 self._hand_over(decision, asked, result.last_sequence)
                 return
@@ -158,13 +152,17 @@ class DurableActor(Actor):
 
         self.services.writer.submit(transaction, done)
 
+    def _job_version(self, id: str) -> int:
+        row = self.services.rows.row("job", id)
+        return row.version if row else 0
+
     def _refused(self, result: Failed, asked: Envelope | None) -> None:
         behind, self._behind = self._behind, []
         for envelope in (asked, *(waiting for _, waiting in behind)):
             if envelope is not None and envelope.is_awaited:
                 self.context.reply(envelope, result.refusal)
         with contextlib.suppress(ActorGone):
-            self.context.ref.tell(CommitFailed(refusal=result.refusal, version=self.version))
+            self.context.ref.tell(CommitFailed(refusal=result.refusal, version=self._standing.version))
 
     def _fall_back(self, message: CommitFailed) -> None:
         if self._in_flight:
@@ -239,75 +237,3 @@ class DurableActor(Actor):
         await self.context.ports.clock.sleep(timer.seconds)
         if self._timers.get(timer.name) == generation:
             self.context.ref.tell(TimerFired(name=timer.name, generation=generation))
-
-    # --- the transaction -----------------------------------------------------------------------------------------
-
-    def _transaction(self, decision: Decision) -> Transaction:
-        before = self.version
-        entries: list[JournalEntry] = []
-        jobs: dict[str, tuple[Operation, Outcome | None]] = {}
-        at, correlation = self.now, ""
-        state = self.state
-        for event in decision.events:
-            previous: Operation | None = getattr(state, "operation", None)
-            state = self.evolve(state, event)
-            self.version += 1
-            operation: Operation | None = getattr(event, "operation", None) or previous
-            if operation is not None:
-                correlation = operation.correlation_id
-                jobs[operation.id] = (operation, getattr(event, "ended", None))
-                if previous is not None and previous.id != operation.id:
-                    jobs.setdefault(previous.id, (previous, Outcome(outcome="failed", reason="Superseded.")))
-            document = encode(self.project(state)) if state is not None else None
-            entries.append(
-                JournalEntry(
-                    self.kind, self.id, self.version, word_of(event).tag, encode(event), document, correlation, at
-                )
-            )
-        self.state = state
-        writes: list[EntityWrite] = []
-        if decision.events:
-            writes.append(EntityWrite(self._row(), before))
-        for operation, ended in jobs.values():
-            self._write_job(operation, ended, at, writes, entries)
-        for line in decision.audit:
-            line = attrs.evolve(line, time=at, correlation_id=line.correlation_id or correlation or None)
-            entries.append(JournalEntry("event", "", 1, "event", b"", encode(line), line.correlation_id or "", at))
-        outcome = None
-        kept = decision.outcome or (decision.reply if decision.store_outcome else None)
-        if isinstance(kept, Accepted) and kept.command_id:
-            outcome = CommandOutcome(kept.command_id, encode(kept))
-        return Transaction(tuple(writes), tuple(entries), outcome)
-
-    def _row(self) -> EntityRow | EntityRemoval:
-        if self.state is None:
-            return EntityRemoval(self.kind, self.id, self.version)
-        return EntityRow(
-            self.kind,
-            self.id,
-            self.version,
-            self.name_of(self.state),
-            self.parent_of(self.state),
-            encode(self.state),
-            encode(self.project(self.state)),
-        )
-
-    def _write_job(
-        self,
-        operation: Operation,
-        ended: Outcome | None,
-        at: datetime.datetime,
-        writes: list[EntityWrite],
-        entries: list[JournalEntry],
-    ) -> None:
-        known = self.services.rows.row("job", operation.id)
-        pending = self._job_versions.get(operation.id, known.version if known else 0)
-        document = encode(job_of(operation, self.kind, self.id, ended, at))
-        row = EntityRow("job", operation.id, pending + 1, None, None, b"", document)
-        writes.append(EntityWrite(row, pending))
-        tag = "job.ended" if ended else ("job.progressed" if pending else "job.started")
-        entries.append(JournalEntry("job", operation.id, pending + 1, tag, b"", document, operation.correlation_id, at))
-        if ended:
-            self._job_versions.pop(operation.id, None)
-        else:
-            self._job_versions[operation.id] = pending + 1

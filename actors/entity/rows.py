@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from actors.journal.port import EntityRow
+from actors.journal.port import EntityRow, Transaction
 from protocol.codec import decode
 from protocol.model.types import Ref
 
@@ -99,6 +99,14 @@ class Rows:
         self._documents.pop((kind, id), None)
         for observer in self._observers:
             observer(kind, id, None)
+
+    def confirm(self, transaction: Transaction) -> None:
+        """The journal confirmed all that this transaction writes."""
+        for write in transaction.writes:
+            if isinstance(write.row, EntityRow):
+                self.put(write.row)
+            else:
+                self.drop(*write.row.key)
 
     def _unindex(self, kind: str, id: str) -> None:
         for key, index in self._index_keys(kind, self.document(kind, id)):

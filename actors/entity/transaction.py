@@ -1,0 +1,127 @@
+"""What one decision makes durable: the entity's row and events, its jobs' rows, audit lines, the command's outcome.
+
+Pure: from what stands and the decision to the transaction and what stands after it. It must not submit anything.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Protocol
+
+import attrs
+
+from actors.entity.decision import Decision
+from actors.journal.port import CommandOutcome, EntityRemoval, EntityRow, EntityWrite, JournalEntry, Transaction
+from actors.operations.operation import job_of
+from protocol.codec import encode
+from protocol.engine_messages import Accepted
+from protocol.events.operation import Operation, Outcome
+from protocol.model.activity import Event
+from protocol.words import Tagged, word_of
+
+SUPERSEDED = Outcome(outcome="failed", reason="Superseded.")
+
+
+class Room(Protocol):
+    """What a room says of its entity."""
+
+    kind: ClassVar[str]
+    id: str
+
+    def evolve(self, state: Any, event: Tagged) -> Any: ...
+
+    def project(self, state: Any) -> Tagged: ...
+
+    def name_of(self, state: Any) -> str | None: ...
+
+    def parent_of(self, state: Any) -> str | None: ...
+
+
+@attrs.frozen(kw_only=True)
+class Standing:
+    """An entity as it was decided last, durable or not yet. `jobs`: versions of rows that may still be in flight."""
+
+    state: Any = None
+    version: int = 0
+    jobs: Mapping[str, int] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class _Job:
+    """A job that the decision touches, and how it ends, if it does."""
+
+    operation: Operation
+    ended: Outcome | None
+
+
+def transaction_of(
+    room: Room, before: Standing, decision: Decision, at: datetime.datetime, job_version: Callable[[str], int]
+) -> tuple[Transaction, Standing]:
+    """The transaction of a decision, and what stands after it. `job_version`: of a job's durable row, 0 for none."""
+    state, version, correlation = before.state, before.version, ""
+    entries: list[JournalEntry] = []
+    jobs: dict[str, _Job] = {}
+    for event in decision.events:
+        touched = _jobs_of(state, event)
+        state, version = room.evolve(state, event), version + 1
+        jobs.update((job.operation.id, job) for job in touched)
+        document = encode(room.project(state)) if state is not None else None
+        correlation = touched[-1].operation.correlation_id if touched else correlation
+        tag = word_of(event).tag
+        entries.append(JournalEntry(room.kind, room.id, version, tag, encode(event), document, correlation, at))
+    writes = [EntityWrite(_row(room, state, version), before.version)] if decision.events else []
+    versions = dict(before.jobs)
+    for job in jobs.values():
+        write, entry = _job_row(room, job, versions.get(job.operation.id) or job_version(job.operation.id), at)
+        writes.append(write)
+        entries.append(entry)
+        versions[job.operation.id] = write.row.version
+        if job.ended:
+            del versions[job.operation.id]
+    entries += _audit(decision.audit, correlation, at)
+    after = Standing(state=state, version=version, jobs=versions)
+    return Transaction(tuple(writes), tuple(entries), _outcome(decision)), after
+
+
+def _jobs_of(state: Any, event: Tagged) -> list[_Job]:
+    """The operation that an event superseded, then the one that it begins, moves or ends."""
+    previous: Operation | None = getattr(state, "operation", None)
+    operation: Operation | None = getattr(event, "operation", None) or previous
+    touched = []
+    if previous is not None and operation is not None and previous.id != operation.id:
+        touched.append(_Job(operation=previous, ended=SUPERSEDED))
+    if operation is not None:
+        touched.append(_Job(operation=operation, ended=getattr(event, "ended", None)))
+    return touched
+
+
+def _row(room: Room, state: Any, version: int) -> EntityRow | EntityRemoval:
+    if state is None:
+        return EntityRemoval(room.kind, room.id, version)
+    name, parent, document = room.name_of(state), room.parent_of(state), encode(room.project(state))
+    return EntityRow(room.kind, room.id, version, name, parent, encode(state), document)
+
+
+def _job_row(room: Room, job: _Job, before: int, at: datetime.datetime) -> tuple[EntityWrite, JournalEntry]:
+    operation = job.operation
+    document = encode(job_of(operation, room.kind, room.id, job.ended, at))
+    row = EntityRow("job", operation.id, before + 1, None, None, b"", document)
+    tag = "job.ended" if job.ended else "job.progressed" if before else "job.started"
+    entry = JournalEntry("job", operation.id, row.version, tag, b"", document, operation.correlation_id, at)
+    return EntityWrite(row, before), entry
+
+
+def _audit(lines: Iterable[Event], correlation: str, at: datetime.datetime) -> list[JournalEntry]:
+    """Lines of the audit trail with their time and what they belong to; readers number them."""
+    entries = []
+    for line in lines:
+        stamped = attrs.evolve(line, time=at, correlation_id=line.correlation_id or correlation or None)
+        entries.append(JournalEntry("event", "", 1, "event", b"", encode(stamped), stamped.correlation_id or "", at))
+    return entries
+
+
+def _outcome(decision: Decision) -> CommandOutcome | None:
+    """What the same command gets when it is asked again."""
+    kept = decision.outcome or (decision.reply if decision.store_outcome else None)
+    return CommandOutcome(kept.command_id, encode(kept)) if isinstance(kept, Accepted) and kept.command_id else None
