@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from actors.entity.decision import Decision, Tell, ToNode
 from actors.operations.operation import current_step
-from actors.vm import power
+from actors.vm import power, start
 from actors.vm.disk_answers import current_message
 from actors.vm.disk_step import KINDS
 from actors.vm.state import VmState
@@ -24,6 +24,8 @@ def resend(state: VmState, host_id: str | None = None) -> Decision:
         return Decision()
     body: Body | None
     match operation.kind:
+        case "start" | "restore" if operation.rolling_back:
+            body = start.undo(state)
         case "start":
             assert state.run is not None
             body = StartDomain(spec=state.run)

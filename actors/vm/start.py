@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import attrs
+
 from actors.entity.decision import Decision, Effect, SetTimer, Tell, ToNode, refuse
 from actors.entity.messages import Commanded
 from actors.operations.operation import begin, with_step
@@ -18,6 +20,7 @@ from protocol.events.operation import Outcome
 from protocol.model.merge import merge
 from protocol.model.vm import Vm
 from protocol.node_messages import (
+    DestroyDomain,
     DomainStarted,
     DomainStatus,
     ForgetSteps,
@@ -114,24 +117,24 @@ def placed(state: VmState, asked: Commanded, answer: Placed | Refusal, facts: Fa
 
 
 def done(state: VmState, outcome: StepDone, facts: Facts) -> Decision:
-    """The node's outcome of the start."""
-    assert state.operation is not None
-    host = facts.rows.document("host", state.host_id)
-    host_name = host.name if host is not None else state.host_id
+    """The node's outcome of the start, or of making sure that a failed one left nothing."""
+    operation = state.operation
+    assert operation is not None
     forget = ToNode(host_id=state.host_id, message=ForgetSteps(epoch=0, step_ids=(outcome.step_id,)))
+    if operation.rolling_back:
+        left = f" What it left could not be ended: {outcome.failed}" if outcome.failed is not None else ""
+        return _failed(state, operation.rolling_back + left, facts, forget)
     if outcome.failed is not None:
-        reason = str(outcome.failed)
+        # A failure proves nothing: the answer may have got lost behind a QEMU that runs.
+        undoing = attrs.evolve(operation, rolling_back=str(outcome.failed))
+        undoing = with_step(undoing, state.address, "Make sure that nothing was left", facts.now, state.host_id)
+        command_to_node = NodeCommand(epoch=0, step_id=undoing.steps[-1].id, body=undo(state))
         return Decision(
-            events=(
-                events.VmStartFailed(at=facts.now, reason=reason, ended=Outcome(outcome="failed", reason=reason)),
-            ),
-            audit=(
-                line("vm_start_failed", f"Failed to run VM {state.name} on Host {host_name}: {reason}",
-                     severity="error", vm=state.id, host=state.host_id),
-            ),
-            effects=(forget,),
-        )  # fmt: skip
-    restoring = state.operation.kind == "restore"
+            events=(events.VmOperationProgressed(at=facts.now, operation=undoing),),
+            effects=(forget, ToNode(host_id=state.host_id, message=command_to_node)),
+        )
+    host_name = _host_name(state, facts)
+    restoring = operation.kind == "restore"
     ended = Outcome(outcome="done")
     happened: list[events.VmEvent] = []
     effects: list[Effect] = [forget]
@@ -146,7 +149,7 @@ def done(state: VmState, outcome: StepDone, facts: Facts) -> Decision:
     text = f"VM {state.name} {'was restored' if restoring else 'started'} on Host {host_name}"
     return Decision(
         events=tuple(happened),
-        audit=(line("vm_started", text, vm=state.id, host=state.host_id, user=state.operation.user_id),),
+        audit=(line("vm_started", text, vm=state.id, host=state.host_id, user=operation.user_id),),
         effects=tuple(effects),
     )
 
@@ -155,14 +158,28 @@ def _is_paused(outcome: StepDone) -> bool:
     return isinstance(outcome.result, DomainStarted) and outcome.result.domain.status is DomainStatus.PAUSED
 
 
-def died_while_starting(state: VmState, reason: str, facts: Facts) -> Decision:
-    """QEMU ended before the node reported the start."""
-    assert state.operation is not None
-    step = state.operation.steps[-1].id
-    outcome = StepDone(
-        step_id=step, result=Refusal(code="host_failed", reason=f"QEMU ended while it started. {reason}".strip())
+def undo(state: VmState) -> DestroyDomain:
+    """Ends what this start may have left, and nothing that another one started."""
+    return DestroyDomain(vm_id=state.id, started_step_id=state.start_step_id)
+
+
+def _failed(state: VmState, reason: str, facts: Facts, *effects: Effect) -> Decision:
+    text = f"Failed to run VM {state.name} on Host {_host_name(state, facts)}: {reason}"
+    return Decision(
+        events=(events.VmStartFailed(at=facts.now, reason=reason, ended=Outcome(outcome="failed", reason=reason)),),
+        audit=(line("vm_start_failed", text, severity="error", vm=state.id, host=state.host_id),),
+        effects=effects,
     )
-    return done(state, outcome, facts)
+
+
+def _host_name(state: VmState, facts: Facts) -> str:
+    host = facts.rows.document("host", state.host_id)
+    return str(host.name) if host is not None else state.host_id
+
+
+def died_while_starting(state: VmState, reason: str, facts: Facts) -> Decision:
+    """QEMU ended before the node reported the start: proven, so there is nothing to undo."""
+    return _failed(state, f"QEMU ended while it started. {reason}".strip(), facts)
 
 
 def guest_up(state: VmState, facts: Facts) -> Decision:

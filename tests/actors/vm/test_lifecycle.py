@@ -62,6 +62,12 @@ def test_up_when_a_guest_without_agent_had_its_time() -> None:
 
 def test_start_that_fails_says_why() -> None:
     play = launching().node_done(Refusal(code="host_failed", reason="QEMU died."))
+    assert play.status == "wait_for_launch", "a failure proves nothing: first it is made sure that nothing was left"
+    assert play.state is not None
+    assert play.sent == [DestroyDomain(vm_id=VM, started_step_id=play.state.start_step_id)]
+    again = [e.message for e in resend(play.state).effects]  # type: ignore[union-attr]
+    assert [message.body for message in again] == play.sent, "also after a crash"
+    play.node_done(Done())
     assert play.happened == ["VmStartFailed"]
     assert play.status == "down"
     assert play.state is not None
@@ -148,6 +154,7 @@ def test_failed_restore_stays_suspended() -> None:
     play.command(commands.StartVm(id=VM)).answer(Placed(host_id=HOST)).node_done(
         Refusal(code="host_failed", reason="x")
     )
+    play.node_done(Done())
     assert play.status == "suspended"
 
 
