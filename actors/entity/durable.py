@@ -43,7 +43,8 @@ class DurableActor(Actor):
         self._ended = False
         self._goes_on_later = False
         self._behind: list[tuple[Decision, Envelope | None]] = []
-        self._timers: dict[str, int] = {}
+        self._timers: dict[str, int] = {}  # the generation that counts, by name
+        self._timers_set = 0
         self._waiting: dict[str, Envelope] = {}  # by token: who is answered when the Answer has been decided
 
     @property
@@ -80,18 +81,14 @@ class DurableActor(Actor):
     # --- the loop ------------------------------------------------------------------------------------------------
 
     async def started(self) -> None:
+        """Begins where the journal stands, once it is known what became of the last incarnation's commits."""
+        await self.services.in_flight.settled(self.kind, self.id)
         self.reload()
         if self.state is not None:
             self.carry_out(self.recovered(), None)
 
     async def stopping(self) -> None:
         self._ended = True
-
-    def _hand_over(self, decision: Decision, asked: Envelope | None, sequence: int) -> None:
-        """It became durable after this incarnation had ended: the reply is owed, the rest is the next one's."""
-        self._reply(decision, asked, sequence)
-        with contextlib.suppress(ActorGone, MailboxFull):
-            self.context.ref.tell(Wake())
 
     def reload(self) -> None:
         """Back to what the journal holds."""
@@ -134,15 +131,19 @@ class DurableActor(Actor):
             return
         transaction, self._standing = transaction_of(self, self._standing, decision, self.now, self._job_version)
         self._in_flight += 1
+        self.services.in_flight.begin(self.kind, self.id)
+        if asked is not None and decision.reply is not None:
+            asked.hand_over()  # the journal's answer is its answer, whatever becomes of this incarnation
 
         def done(result: Durable | Failed) -> None:
             self._in_flight -= 1
+            self.services.in_flight.end(self.kind, self.id)
             if isinstance(result, Failed):
                 self._refused(result, asked)
                 return
             self.services.rows.confirm(transaction)
-            if self._ended:
-                self._hand_over(decision, asked, result.last_sequence)
+            if self._ended:  # the reply is owed; the rest is the next incarnation's, which waits for this
+                self._reply(decision, asked, result.last_sequence)
                 return
             self._act(decision, asked, result.last_sequence)
             if not self._in_flight:
@@ -161,7 +162,9 @@ class DurableActor(Actor):
         for envelope in (asked, *(waiting for _, waiting in behind)):
             if envelope is not None and envelope.is_awaited:
                 self.context.reply(envelope, result.refusal)
-        with contextlib.suppress(ActorGone):
+        if self._ended:
+            return
+        with contextlib.suppress(ActorGone, MailboxFull):
             self.context.ref.tell(CommitFailed(refusal=result.refusal, version=self._standing.version))
 
     def _fall_back(self, message: CommitFailed) -> None:
@@ -229,8 +232,8 @@ class DurableActor(Actor):
             ref.tell(effect.message)
 
     def _set_timer(self, timer: SetTimer) -> None:
-        generation = self._timers.get(timer.name, 0) + 1
-        self._timers[timer.name] = generation
+        self._timers_set += 1  # never the number of one that was cancelled: its task sleeps on, and would fire for this
+        generation = self._timers[timer.name] = self._timers_set
         self.context.spawn(self._run_timer, timer, generation)
 
     async def _run_timer(self, timer: SetTimer, generation: int) -> None:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import attrs
 
+from actors.entity.in_flight import InFlight
 from actors.entity.rows import Rows
 from actors.journal.port import Transaction
 from actors.journal.writer import Durable, Failed
@@ -42,6 +43,7 @@ class Services:
     nodes: Nodes
     ensure: Callable[[str, str], Ref | None]
     epoch: Callable[[], int]
+    in_flight: InFlight = attrs.field(factory=InFlight)
     publish: Callable[[Tagged], None] = lambda _: None
     silent_after_seconds: float = 20.0
     guest_up_timeout_seconds: float = 60.0

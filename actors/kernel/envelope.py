@@ -40,7 +40,10 @@ class Answer(Tagged):
 class Envelope:
     """One message and who waits for its answer: a task (ask), an actor (reply_to) or nobody."""
 
-    __slots__ = ("_outcome", "_owed", "_task", "correlation_id", "lane", "message", "reply_to", "standing", "token")
+    __slots__ = (
+        "_outcome", "_owed", "_task", "correlation_id", "is_handed_over", "lane", "message", "reply_to", "standing",
+        "token",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -56,6 +59,7 @@ class Envelope:
         self.reply_to = reply_to
         self.token = token
         self.lane = Lane.DATA
+        self.is_handed_over = False
         self._task: trio.lowlevel.Task | None = None
         self._outcome: Tagged | CorralError | None = None
         self._owed: dict[Envelope, None] | None = None
@@ -80,6 +84,11 @@ class Envelope:
         if task is not None:
             self._task = None
             trio.lowlevel.reschedule(task)
+
+    def hand_over(self) -> None:
+        """Its answer no longer hangs on the life of the actor that took it: somebody else will see to it."""
+        self.is_handed_over = True
+        self._strike_out()
 
     def enter_into(self, owed: dict[Envelope, None]) -> None:
         """Puts itself on the list of those who still wait, until it is answered or the asker leaves."""

@@ -208,7 +208,7 @@ class Life:
                     raise self.poison
                 await actor.receive(envelope)
             finally:
-                if envelope.standing == WAITING:
+                if envelope.standing == WAITING and not envelope.is_handed_over:
                     if self._owed is None:
                         self._owed = {}
                     envelope.enter_into(self._owed)

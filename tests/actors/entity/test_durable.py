@@ -1,0 +1,208 @@
+"""The shell of durable actors: nothing is said or done before it is durable, and a failed commit takes all of it back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from actors.entity.decision import CancelTimer, Decision, SetTimer, Tell, ToNode
+from actors.journal.memory import AppendFault
+from actors.journal.port import EntityRow, EntityWrite, Transaction
+from protocol.codec import decode
+from protocol.engine_messages import Accepted
+from protocol.errors import Refusal
+from protocol.model.activity import Event
+from tests.actors.entity.thing import Changed, Gone, Room, Thing, WorkOn, opened, operation, yes
+
+to_node = ToNode(host_id="h", message=WorkOn(step_id="step"))
+
+
+def count(number: int, **more: Any) -> Decision:
+    return Decision(events=(Changed(count=number),), reply=yes(), **more)
+
+
+async def one_more(room: Room) -> None:
+    """Asks a thing that counts one up from what it finds."""
+    room.ask_soon(lambda thing: count(thing.count + 1 if thing else 1), "count")
+    await wait_all_tasks_blocked()
+
+
+async def test_the_reply_leaves_when_it_is_durable_and_names_its_sequence(autojump_clock: MockClock) -> None:
+    async with opened(delay_seconds=1.0) as room:
+        began = trio.current_time()
+        reply = await room.ask(count(7))
+        assert trio.current_time() - began >= 1.0
+        assert isinstance(reply, Accepted)
+        assert reply.sequence == room.journal("thing")[-1].sequence
+        assert room.durable == Thing(count=7)
+        assert room.rows.document("thing", "t") == Thing(count=7), "who gets a reply can read what he wrote"
+
+
+async def test_effects_wait_for_the_journal(mock_clock: MockClock) -> None:
+    async with opened(delay_seconds=1.0) as room:
+        room.ask_soon(count(1, effects=(to_node,)), "asked")
+        await wait_all_tasks_blocked()
+        assert (room.nodes.sent, room.told) == ([], [])
+        mock_clock.jump(1.0)
+        await wait_all_tasks_blocked()
+        mock_clock.jump(1.0)
+        await wait_all_tasks_blocked()
+        assert room.nodes.sent == ["h: step"]
+        assert room.told == ["asked: accepted"]
+
+
+async def test_the_next_decision_rests_on_the_one_in_flight(autojump_clock: MockClock) -> None:
+    async with opened(delay_seconds=1.0) as room:
+        for _ in range(5):
+            await one_more(room)
+        await trio.sleep(60)
+        assert room.durable == Thing(count=5)
+        assert [row.version for row in room.journal("thing")] == [1, 2, 3, 4, 5]
+
+
+async def test_a_decision_without_events_waits_behind_what_is_in_flight(mock_clock: MockClock) -> None:
+    """What it says rests on a state that may still be taken back."""
+    async with opened(delay_seconds=1.0) as room:
+        room.ask_soon(count(1), "write")
+        await wait_all_tasks_blocked()
+        room.ask_soon(lambda thing: Decision(reply=yes(id=str(thing.count)), effects=(to_node,)), "read")
+        await wait_all_tasks_blocked()
+        assert (room.nodes.sent, room.told) == ([], [])
+        for _ in range(2):
+            mock_clock.jump(1.0)
+            await wait_all_tasks_blocked()
+        assert sorted(room.told) == ["read: accepted", "write: accepted"]
+        assert room.nodes.sent == ["h: step"]
+
+
+async def test_a_failed_commit_is_refused_and_leaves_the_durable_state(autojump_clock: MockClock) -> None:
+    async with opened() as room:
+        await room.ask(count(1))
+        room.store.append_faults.append(AppendFault.UNAVAILABLE)
+        refusal = await room.ask(count(2, effects=(to_node,)))
+        assert isinstance(refusal, Refusal)
+        assert (refusal.code, refusal.status) == ("unavailable", 503)
+        await trio.sleep(60)
+        assert room.nodes.sent == [], "an effect of what never was"
+        seen = await room.ask(lambda thing: Decision(reply=yes(id=str(thing.count))))
+        assert isinstance(seen, Accepted)
+        assert seen.id == "1"
+
+
+async def test_an_unknown_commit_that_landed_counts(autojump_clock: MockClock) -> None:
+    async with opened() as room:
+        room.store.append_faults.append(AppendFault.UNKNOWN_LANDED)
+        assert isinstance(await room.ask(count(1, effects=(to_node,))), Accepted)
+        assert room.nodes.sent == ["h: step"]
+        assert room.durable == Thing(count=1)
+
+
+async def test_when_the_first_of_two_in_flight_fails_both_are_refused(autojump_clock: MockClock) -> None:
+    async with opened(delay_seconds=1.0) as room:
+        await room.ask(Decision(events=(Changed(count=1, operation=operation()),), reply=yes()))
+        room.store.append_faults.append(AppendFault.UNAVAILABLE)
+        await one_more(room)
+        await one_more(room)
+        room.ask_soon(lambda thing: Decision(reply=yes(id=str(thing.count))), "read")
+        await trio.sleep(60)
+        assert sorted(room.told) == ["count: unavailable", "count: unavailable", "read: unavailable"]
+        assert room.nodes.sent == ["h: thing/t:op:0"], "it fell back once, and goes on with its operation once"
+        await one_more(room)
+        await trio.sleep(60)
+        assert room.durable is not None
+        assert room.durable.count == 2
+
+
+async def test_a_name_that_is_taken_is_the_answer(autojump_clock: MockClock) -> None:
+    async with opened() as room:
+        await room.ask(count(1))
+        taken = EntityRow("thing", "other", 1, "taken", "", b"", None)
+        room.writer.submit(Transaction((EntityWrite(taken, 0),)), lambda _: None)
+        refusal = await room.ask(Decision(events=(Changed(count=2, name="taken"),), reply=yes(), effects=(to_node,)))
+        assert isinstance(refusal, Refusal)
+        assert (refusal.code, refusal.field) == ("name_taken", "name")
+        assert room.durable == Thing(count=1)
+        assert room.nodes.sent == []
+        assert isinstance(await room.ask(lambda thing: count(thing.count + 1)), Accepted)
+        assert room.durable == Thing(count=2)
+
+
+async def test_what_cannot_be_added_leaves_no_actor(autojump_clock: MockClock) -> None:
+    async with opened() as room:
+        room.store.append_faults.append(AppendFault.UNAVAILABLE)
+        assert isinstance(await room.ask(count(1)), Refusal)
+        await trio.sleep(60)
+        assert room.crowd.keys() == ()
+
+
+async def test_one_that_is_removed_leaves_no_actor_and_no_row(autojump_clock: MockClock) -> None:
+    async with opened() as room:
+        await room.ask(count(1))
+        await room.ask(Decision(events=(Gone(),), reply=yes()))
+        await trio.sleep(1)
+        assert room.crowd.keys() == ()
+        assert room.durable is None
+        assert room.rows.row("thing", "t") is None
+        last = room.journal("thing")[-1]
+        assert (last.version, last.removed, last.document) == (2, True, None)
+
+
+async def test_the_outcome_of_a_command_is_kept_with_it(autojump_clock: MockClock) -> None:
+    async with opened() as room:
+        accepted = yes(command_id="c1", job_id="op")
+        await room.ask(Decision(events=(Changed(count=1),), reply=accepted, store_outcome=True))
+        assert decode(room.store.tables.commands["c1"][0]) == accepted
+        later = yes(command_id="c2")
+        room.ask_soon(Decision(events=(Changed(count=2),), outcome=later), "answered later")
+        await trio.sleep(1)
+        assert decode(room.store.tables.commands["c2"][0]) == later
+        assert room.told == []
+        await room.ask(Decision(events=(Changed(count=3),), reply=yes(command_id="c3")))
+        assert set(room.store.tables.commands) == {"c1", "c2"}
+
+
+async def test_audit_lines_get_their_time_and_what_they_belong_to(autojump_clock: MockClock) -> None:
+    async with opened() as room:
+        line = Event(code=1, severity="normal", description="It was changed.")
+        begun = operation(correlation_id="corr")
+        await room.ask(Decision(events=(Changed(count=1, operation=begun),), audit=(line,), reply=yes()))
+        (row,) = room.journal("event")
+        said = decode(row.document)
+        assert isinstance(said, Event)
+        assert said.time == row.at
+        assert said.correlation_id == row.correlation_id == "corr"
+        assert room.journal("thing")[-1].correlation_id == "corr"
+        await room.ask(Decision(audit=(line,), reply=yes()))
+        assert len(room.journal("event")) == 2, "a line without an event is written too"
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_a_timer_fires_once_and_in_its_own_time(cancelled: bool, autojump_clock: MockClock) -> None:
+    """One that was cancelled and set again must not end with the first one's time."""
+    async with opened() as room:
+        timer = SetTimer(name="one", seconds=10.0)
+        began = trio.current_time()
+        await room.ask(count(1, effects=(timer,)))
+        await trio.sleep(5)
+        await room.ask(Decision(reply=yes(), effects=(CancelTimer(name="one"), timer) if cancelled else (timer,)))
+        await trio.sleep(60)
+        assert room.fired == [f"one at {began + 15:g}"]
+
+
+async def test_a_cancelled_timer_does_not_fire(autojump_clock: MockClock) -> None:
+    async with opened() as room:
+        await room.ask(count(1, effects=(SetTimer(name="one", seconds=10.0),)))
+        await room.ask(Decision(reply=yes(), effects=(CancelTimer(name="one"),)))
+        await trio.sleep(60)
+        assert room.fired == []
+
+
+async def test_a_question_to_nobody_is_answered_by_a_refusal(autojump_clock: MockClock) -> None:
+    async with opened() as room:
+        question = Tell(address="ghost/1", message=WorkOn(step_id="s"), token="x")
+        refusal = await room.ask(Decision(events=(Changed(count=1),), effects=(question,)))
+        assert isinstance(refusal, Refusal)
+        assert refusal.code == "not_found"

@@ -1,0 +1,216 @@
+"""The smallest durable entity: a number with a name and operations, which does what the test decides.
+
+On a simulated journal, its writer and a supervisor. It must not assert.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import attrs
+import trio
+
+from actors.entity.decision import Decision, ToNode
+from actors.entity.durable import DurableActor
+from actors.entity.messages import TimerFired
+from actors.entity.rows import Rows
+from actors.entity.services import Services
+from actors.journal.memory import MemoryStore
+from actors.journal.writer import JournalWriter
+from actors.kernel import Answer, Context, Directory, Envelope, Ports, Ref
+from actors.operations.operation import begin, current_step, with_step
+from protocol.codec import decode
+from protocol.engine_messages import Accepted
+from protocol.errors import Refusal
+from protocol.events.operation import Operation, Outcome
+from protocol.words import Tagged, word
+from supervisors.handle import CrowdHandle
+from supervisors.spec import AsyncTask, ChildSpec, CrowdSpec, Restart, SupervisorSpec
+from supervisors.supervisor import running
+
+AT = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
+
+
+@word("test.thing")
+@attrs.frozen(kw_only=True)
+class Thing(Tagged):
+    """State and document in one."""
+
+    id: str = "t"
+    name: str = "t"
+    count: int = 0
+    operation: Operation | None = None
+
+
+@word("test.thing_changed")
+@attrs.frozen(kw_only=True)
+class Changed(Tagged):
+    """The thing as it is now."""
+
+    count: int = 0
+    name: str = "t"
+    operation: Operation | None = None
+    ended: Outcome | None = None
+
+
+@word("test.thing_gone")
+@attrs.frozen(kw_only=True)
+class Gone(Tagged):
+    operation: Operation | None = None
+    ended: Outcome | None = None
+
+
+@word("test.do")
+@attrs.frozen(kw_only=True)
+class Do(Tagged):
+    """Decide this, in the state that is found."""
+
+    decide: Any
+
+
+@word("test.work_on")
+@attrs.frozen(kw_only=True)
+class WorkOn(Tagged):
+    """What a node is told in a step."""
+
+    step_id: str
+
+
+def evolve(thing: Thing | None, event: Tagged) -> Thing | None:
+    if isinstance(event, Gone):
+        return None
+    assert isinstance(event, Changed)
+    before = thing.operation if thing is not None else None
+    operation = None if event.ended is not None else event.operation or before
+    return Thing(name=event.name, count=event.count, operation=operation)
+
+
+def yes(id: str = "t", **more: Any) -> Accepted:
+    return Accepted(kind="thing", id=id, **more)
+
+
+def operation(id: str = "op", correlation_id: str = "") -> Operation:
+    begun = begin(id=id, kind="work", description=f"Working on {id}", at=AT, correlation_id=correlation_id)
+    return with_step(begun, "thing/t", "First", AT, "h")
+
+
+class ThingActor(DurableActor):
+    kind = "thing"
+
+    def __init__(self, context: Context, services: Services, id: str, fired: list[str]) -> None:
+        super().__init__(context, services, id)
+        self._fired = fired
+
+    def decide(self, message: Tagged, envelope: Envelope) -> Decision:
+        if isinstance(message, TimerFired):
+            self._fired.append(f"{message.name} at {trio.current_time():g}")
+        if isinstance(message, Answer):
+            return Decision(reply=message.body)
+        if not isinstance(message, Do):
+            return Decision()
+        decided = message.decide(self.state) if callable(message.decide) else message.decide
+        assert isinstance(decided, Decision)
+        return decided
+
+    def evolve(self, state: Any, event: Tagged) -> Any:
+        return evolve(state, event)
+
+    def project(self, state: Any) -> Tagged:
+        assert isinstance(state, Thing)
+        return state
+
+    def name_of(self, state: Any) -> str | None:
+        return str(state.name)
+
+    def recovered(self) -> Decision:
+        step = current_step(self.state.operation) if self.state.operation else None
+        return Decision(effects=(ToNode(host_id="h", message=WorkOn(step_id=step.id)),) if step else ())
+
+
+@attrs.define
+class Nodes:
+    """Writes down what is sent."""
+
+    sent: list[str] = attrs.field(factory=list)
+
+    def send(self, host_id: str, message: Tagged) -> bool:
+        self.sent.append(f"{host_id}: {message.step_id if isinstance(message, WorkOn) else message}")
+        return True
+
+    def linked(self, host_id: str) -> bool:
+        return True
+
+    def session_of(self, host_id: str) -> str:
+        return ""
+
+
+@attrs.define
+class Room:
+    store: MemoryStore
+    rows: Rows
+    writer: JournalWriter
+    nodes: Nodes
+    crowd: CrowdHandle
+    fired: list[str]
+    told: list[str] = attrs.field(factory=list)
+    _nursery: trio.Nursery | None = None
+
+    def thing(self, id: str = "t") -> Ref:
+        return self.crowd.ensure(id)
+
+    async def ask(self, decide: Decision | Callable[[Any], Decision], id: str = "t") -> Tagged:
+        return await self.thing(id).ask(Do(decide=decide), timeout_seconds=100)
+
+    def ask_soon(self, decide: Decision | Callable[[Any], Decision], label: str) -> None:
+        """Asks beside the test; the answer goes to `told` as `label: code`."""
+
+        async def run() -> None:
+            try:
+                answer: Any = await self.thing().ask(Do(decide=decide), timeout_seconds=100)
+            except Exception as error:  # noqa: BLE001 - what the asker gets is what is looked at
+                self.told.append(f"{label}: {type(error).__name__}")
+                return
+            self.told.append(f"{label}: {answer.code if isinstance(answer, Refusal) else 'accepted'}")
+
+        assert self._nursery is not None
+        self._nursery.start_soon(run)
+
+    @property
+    def durable(self) -> Thing | None:
+        """What the database holds."""
+        row = self.store.tables.entities.get(("thing", "t"))
+        found = decode(row.state) if row else None
+        assert found is None or isinstance(found, Thing)
+        return found
+
+    def journal(self, kind: str) -> list[Any]:
+        return [row for row in self.store.tables.journal if row.kind == kind]
+
+
+@asynccontextmanager
+async def opened(*, delay_seconds: float = 0.0) -> AsyncIterator[Room]:
+    """A crowd of things over a database that takes `delay_seconds` for a commit."""
+    ports = Ports.seeded(1)
+    store = MemoryStore(ports.clock)
+    journal = store.connect()
+    epoch = await journal.acquire_lease("engine", 1e6)
+    assert epoch is not None
+    writer = JournalWriter(journal, epoch, clock=ports.clock, random=ports.random, on_deposed=lambda: None)
+    rows, nodes, crowd = Rows(), Nodes(), CrowdHandle()
+    fired: list[str] = []
+    services = Services(
+        rows=rows, writer=writer, nodes=nodes, epoch=lambda: 1,
+        ensure=lambda kind, key: crowd.ensure(key) if kind == "thing" else None,
+    )  # fmt: skip
+    things = CrowdSpec(
+        "things", lambda context, key: ThingActor(context, services, key, fired), restart=Restart.TRANSIENT,
+        address="thing", handle=crowd,
+    )  # fmt: skip
+    tree = SupervisorSpec("test", children=(ChildSpec("writer", AsyncTask(lambda _: writer.run())), things))
+    async with running(tree, ports, Directory(), observer=lambda _: None), trio.open_nursery() as nursery:
+        store.delay_seconds = delay_seconds
+        yield Room(store, rows, writer, nodes, crowd, fired, nursery=nursery)
+        nursery.cancel_scope.cancel()
