@@ -36,6 +36,8 @@ from actors.journal.embedded_place import (
     default_elsewhere,
     find_binaries,
     find_place,
+    find_present_place,
+    forget_place,
     make_private,
     server_account,
 )
@@ -127,6 +129,16 @@ class EmbeddedPostgres:
                 log.error("PostgreSQL did not end within %s s of %s", seconds, number.name)
         await self._collect()
         self._pid = None
+
+    async def remove(self) -> None:
+        """Ends the server and deletes its data, also where it lives elsewhere: a deleted state directory leaves that."""
+        place = find_present_place(self._state_dir)
+        if place is None:
+            return
+        self._place = place
+        await self.stop()
+        await process.clear_backends(self._clock, place.data, backends_patience_seconds)
+        await trio.to_thread.run_sync(forget_place, self._state_dir, place)
 
     def _prepare(self) -> tuple[Account, Place, Path]:
         account = server_account()

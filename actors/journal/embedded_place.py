@@ -136,6 +136,19 @@ def find_place(state_dir: Path, account: Account, elsewhere: Path, new_name: str
     return Place(base)
 
 
+def find_present_place(state_dir: Path) -> Place | None:
+    """The place that this state directory's server has already, if any."""
+    note, inside = state_dir / location_file, state_dir / "postgres"
+    base = Path(note.read_text(encoding="utf-8").strip()) if note.exists() else inside.resolve()
+    return Place(base) if base.exists() else None
+
+
+def forget_place(state_dir: Path, place: Place) -> None:
+    """Deletes everything of a server that has ended."""
+    shutil.rmtree(place.base)
+    (state_dir / location_file).unlink(missing_ok=True)
+
+
 def make_private(directory: Path, account: Account) -> None:
     """A directory of the server's account alone, if it is not there."""
     if not directory.exists():

@@ -170,6 +170,18 @@ async def test_behind_a_closed_directory_it_lives_elsewhere(directory: Path, cap
         assert server.place.base != first, "a new state directory must not find the old one's data"
 
 
+@pytest.mark.parametrize("mode", [0o711, 0o700])
+async def test_removed_it_leaves_nothing(directory: Path, mode: int) -> None:
+    (directory / "state").mkdir(mode=mode)
+    async with started(directory) as server:
+        place = server.place
+        await EmbeddedPostgres(directory / "state", elsewhere=directory / "elsewhere").remove()
+        assert not place.base.exists()
+        assert list((directory / "state").iterdir()) == []
+        assert server_processes(place.data) == []
+    await EmbeddedPostgres(directory / "state").remove()
+
+
 async def test_a_path_too_long_for_a_socket_goes_elsewhere(directory: Path) -> None:
     deep = directory / ("d" * 60) / ("e" * 60)
     deep.mkdir(parents=True, mode=0o755)
