@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from actors.entity.checks import invalid, not_found, plain_name, required, values
+from actors.entity.checks import invalid, missing, not_found, plain_name, required, values
 from actors.entity.decision import Decision, Tell, refuse
 from actors.entity.messages import Commanded
 from actors.host.facts import Facts, not_legal
@@ -28,17 +28,16 @@ def add(host_id: str, state: HostState | None, asked: Commanded, facts: Facts) -
     assert isinstance(asked.command, AddHost)
     document = asked.command.document
     assert isinstance(document, Host)
-    refusal = _check(document, facts, adding=True)
-    if refusal is None and any(other.id != host_id for other in facts.rows.named("host", document.name or "")):
-        reason = f"There is a host named {document.name} already."
-        refusal = invalid("name", reason, "Choose another name.", status=409, code="name_taken")
+    default = next((Ref(id=cluster.id) for cluster in facts.rows.named("cluster", "Default")), None)
+    document = attrs.evolve(writable(document), id=host_id, cluster=document.cluster or default)
+    refusal = required(document, "host") or _check(host_id, document, facts)
+    if refusal is None and document.cluster is None:
+        refusal = missing("cluster", "host")
     if refusal:
         return refuse(refusal)
-    cluster = document.cluster or Ref(id=next((c.id for c in facts.rows.named("cluster", "Default")), None))
-    host = attrs.evolve(writable(document), id=host_id, cluster=cluster)
-    text = f"Host {host.name} was added by {asked.principal.name}. It comes up when its node has enrolled."
+    text = f"Host {document.name} was added by {asked.principal.name}. It comes up when its node has enrolled."
     return Decision(
-        events=(events.HostAdded(at=facts.now, host=host),),
+        events=(events.HostAdded(at=facts.now, host=document),),
         audit=(line("host_added", text, host=host_id, user=asked.principal.user_id),),
         reply=accepted,
         store_outcome=True,
@@ -48,7 +47,7 @@ def add(host_id: str, state: HostState | None, asked: Commanded, facts: Facts) -
 def update(state: HostState, asked: Commanded, facts: Facts) -> Decision:
     document = asked.command.document if isinstance(asked.command, UpdateHost) else None
     assert isinstance(document, Host)
-    refusal = _check(document, facts, adding=False)
+    refusal = _check(state.id, document, facts)
     moved = (
         document.cluster is not None and state.host.cluster is not None and document.cluster.id != state.host.cluster.id
     )
@@ -104,13 +103,15 @@ def fence(state: HostState, asked: Commanded, facts: Facts) -> Decision:
     )
 
 
-def _check(document: Host, facts: Facts, *, adding: bool) -> Refusal | None:
-    if adding and (refusal := required(document, "host")):
-        return refusal
+def _check(host_id: str, document: Host, facts: Facts) -> Refusal | None:
+    """What is set is sane, its name free and its cluster there."""
     if document.name is not None and (refusal := plain_name("host", document.name)):
         return refusal
     if refusal := values(document):
         return refusal
+    if any(other.id != host_id for other in facts.rows.named("host", document.name or "")):
+        reason = f"There is a host named {document.name} already."
+        return invalid("name", reason, "Choose another name.", status=409, code="name_taken")
     if document.cluster is not None and facts.rows.document("cluster", document.cluster.id or "") is None:
         return not_found("cluster", document.cluster.id or "", "cluster")
     return None

@@ -54,7 +54,7 @@ def unlinked(state: HostState, message: NodeUnlinked, facts: Facts) -> Decision:
 
 def silent(state: HostState, facts: Facts) -> Decision:
     """Silence proves nothing of the VMs: they become unknown."""
-    if facts.linked:
+    if facts.linked or state.status == "installing":  # a node that never came has not fallen silent
         return Decision()
     lost = HostLost(host_id=state.id)
     effects = tuple(tell_residents(state, facts, lambda _: lost))
