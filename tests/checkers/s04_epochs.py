@@ -15,6 +15,12 @@ def check_writes(highest: int, epochs: Iterable[int]) -> Iterator[str]:
             yield f"the database took a write of epoch {epoch} after it had given epoch {highest}"
 
 
+def check_link(host: str, engine_epoch: int, stored_epoch: int) -> Iterator[str]:
+    """A node talks to an engine that has said hello: not to one of a lower epoch than the one on its disk."""
+    if engine_epoch < stored_epoch:
+        yield f"{host} had stored epoch {stored_epoch} and talks to an engine of epoch {engine_epoch}"
+
+
 def check_step(host: str, step_id: str, told_epochs: Iterable[int], stored_epoch: int) -> Iterator[str]:
     """A node begins a step: it must have been told to under an epoch not lower than the one on its disk."""
     told = max(told_epochs, default=0)

@@ -46,6 +46,10 @@ def check_retry(command_id: str, first: Accepted | Refusal, again: Accepted | Re
         if again.code not in ("unavailable", "internal"):
             yield f"command {command_id} was accepted, and when asked again: {again}"
         return
-    plain = {"sequence": 0, "document": None, "result": None}
-    if attrs.evolve(first, **plain) != attrs.evolve(again, **plain):
+    if _essence(first) != _essence(again):
         yield f"command {command_id} got two replies: {first!r:.200} and {again!r:.200}"
+
+
+def _essence(reply: Accepted) -> Accepted:
+    """Without what is told once only: where in the journal it is, a document as of then, a password."""
+    return attrs.evolve(reply, sequence=0, document=None, result=None)

@@ -5,7 +5,9 @@ It must not know what is in a run.
 
 from __future__ import annotations
 
+import concurrent.futures
 import faulthandler
+import itertools
 import multiprocessing
 import time
 from collections import Counter
@@ -112,13 +114,23 @@ def run(
         reports: Iterable[Report] = map(run_job, work)
         _gather(reports, summary, deadline, steps_max, say)
     else:
-        with multiprocessing.get_context("spawn").Pool(processes) as pool:
-            _gather(pool.imap_unordered(run_job, _rationed(work, deadline)), summary, deadline, steps_max, say)
+        _gather(_side_by_side(_rationed(work, deadline), processes), summary, deadline, steps_max, say)
     return summary
 
 
+def _side_by_side(work: Iterator[Job], processes: int) -> Iterator[Report]:
+    """A few jobs at a time, so that work without end is not read ahead. Raises when a process ended: its seed hung."""
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(processes, mp_context=context) as pool:
+        waiting = {pool.submit(run_job, job) for job in itertools.islice(work, 2 * processes)}
+        while waiting:
+            done, waiting = concurrent.futures.wait(waiting, return_when=concurrent.futures.FIRST_COMPLETED)
+            waiting |= {pool.submit(run_job, job) for job in itertools.islice(work, len(done))}
+            yield from sorted((future.result() for future in done), key=lambda report: report.seed)
+
+
 def _rationed(work: Iterator[Job], deadline: float | None) -> Iterator[Job]:
-    """A pool reads ahead without end: seeds are handed out until the time is over."""
+    """Seeds are handed out until the time is over."""
     for job in work:
         if deadline is not None and time.monotonic() > deadline:
             return

@@ -5,6 +5,8 @@ It must not cause faults or check anything.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 import trio
 
@@ -125,24 +127,25 @@ class Cluster:
 
     async def furnish(self, hosts: int) -> None:
         """Hosts and a storage domain on each, by commands like any other; no fault happens meanwhile."""
-        while not self.gateway.ready:
-            await trio.sleep(0.1)
+        await self._until(lambda: self.gateway.ready)
         for number in range(hosts):
             node = self.add_host(f"host-{number}")
             document = Host(name=node.host.name, address=f"{node.host.name}.test")
             await self._accepted(AddHost(document=document), node.host_id)
             self.start_node(node)
         for node in self.nodes:
-            while not self._is(node.host_id, "host", "up"):
-                await trio.sleep(0.2)
+            await self._until(lambda node=node: self._is(node.host_id, "host", "up"))  # type: ignore[misc]
             domain = StorageDomain(
                 name=f"data-{node.host.name}", type="data", host=Ref(id=node.host_id),
                 storage=HostStorage(type="localfs", path=f"/{node.host.name}"),
             )  # fmt: skip
             id = self.ids.uuid()
             await self._accepted(AddStorageDomain(document=domain), id)
-            while not self._is(id, "storage_domain", "active"):
-                await trio.sleep(0.2)
+            await self._until(lambda key=id: self._is(key, "storage_domain", "active"))  # type: ignore[misc]
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():  # noqa: ASYNC110 - nobody tells of what is waited for
+            await trio.sleep(0.1)
 
     async def _accepted(self, command: Command, id: str) -> None:
         reply = await self.ask(command, id=id)

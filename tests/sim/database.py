@@ -90,6 +90,8 @@ class WatchedTables(MemoryTables):
         detail = ""
         if row.kind == "event" and row.document is not None:
             detail = str(decode(row.document).description)
+        if detail.endswith("it is ended."):
+            truth.once("stray QEMU ended")
         truth.say(f"#{row.sequence} epoch {row.epoch} {row.kind}/{row.id} v{row.version} {row.tag} {detail:.120}")
         if row.kind == "vm":
             self._vm(row)

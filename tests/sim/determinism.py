@@ -15,6 +15,7 @@ from trio.testing import MockClock
 
 T = TypeVar("T")
 
+hair_seconds = 1e-9
 private_names = ("_ALLOW_DETERMINISTIC_SCHEDULING", "_r")
 
 
@@ -43,15 +44,20 @@ class Steps(trio.abc.Instrument):
         return self._hash.hexdigest()
 
 
+def virtual_clock() -> MockClock:
+    """Jumps a hair further than asked: now + (deadline - now) may round to just before the deadline, for ever."""
+    clock = MockClock(autojump_threshold=0)
+    clock.jump = lambda seconds: MockClock.jump(clock, seconds + hair_seconds)  # type: ignore[method-assign]
+    return clock
+
+
 def run_seeded(main: Callable[..., Awaitable[T]], *args: Any, seed: int, steps: Steps | None = None) -> T:
     """Like `trio.run` on a virtual clock that jumps when nobody runs, with the scheduler's choices drawn from `seed`."""
     allowed, state = _scheduler._ALLOW_DETERMINISTIC_SCHEDULING, _scheduler._r.getstate()
     _scheduler._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]
     _scheduler._r.seed(seed)
     try:
-        return trio.run(
-            main, *args, clock=MockClock(autojump_threshold=0), instruments=[steps] if steps is not None else []
-        )
+        return trio.run(main, *args, clock=virtual_clock(), instruments=[steps] if steps is not None else [])
     finally:
         _scheduler._ALLOW_DETERMINISTIC_SCHEDULING = allowed  # type: ignore[misc]
         _scheduler._r.setstate(state)

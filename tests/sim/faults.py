@@ -222,7 +222,7 @@ class Faults:
 
     async def _fold_journal(self) -> None:
         tables = self.cluster.tables
-        tables.forget_before(max(tables.oldest_sequence, tables.sequence - self.random.randrange(10)))
+        tables.forget_before(max(tables.oldest_sequence, tables.sequence + 1 - self.random.randrange(4)))
         self._say(f"the journal starts at {tables.oldest_sequence} now")
         await trio.lowlevel.checkpoint()
 

@@ -155,7 +155,7 @@ class Reader:
                 except Exception as error:  # noqa: BLE001 - a feed that ends leaves the gateway blind
                     self.truth.found("crash", [f"the feed of reader {self.name} ended: {error!r}"])
             if self.model.loaded and self.model.sequence > began:
-                self.truth.once("reader caught up from another engine")
+                self.truth.once("reader caught up after a lost connection")
             await trio.sleep(self.random.uniform(0.0, 0.5))
 
     def check(self, tables: WatchedTables) -> None:

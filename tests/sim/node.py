@@ -26,8 +26,10 @@ from node.storage.simulated import SimulatedStorage
 from node.tree import NodePorts, NodeSettings, node_tree
 from node.world import World, WorldHost
 from protocol.codec import decode
+from protocol.link import EngineHello, NodeHello
 from protocol.node_messages import NodeCommand
 from supervisors.supervisor import running
+from tests.checkers import s04_epochs
 from tests.sim.guests import HostileGuest
 from tests.sim.observer import observer
 from tests.sim.process import Process, ProcessClock, ProcessTransport
@@ -198,17 +200,23 @@ class NodeTransport(ProcessTransport):
     def __init__(self, process: Process, inner: FrameTransport, node: SimNode) -> None:
         super().__init__(process, inner)
         self._node = node
+        self._epochs = (0, 0)  # the engine's by its hello, and the one on the node's disk then
 
     async def send(self, frame: bytes) -> None:
         await self.process.gate()
-        self._node.truth.said_by_node(self._node.host.name, decode(frame))
+        message, host = decode(frame), self._node.host.name
+        self._node.truth.said_by_node(host, message)
+        if not isinstance(message, NodeHello):
+            self._node.truth.found("S4", s04_epochs.check_link(host, *self._epochs))
         await self.inner.send(frame)
 
     async def receive(self) -> bytes:
         frame = await ProcessTransport.receive(self)
         message = decode(frame)
         self._node.truth.heard_by_node(self._node.host.name, message)
-        if isinstance(message, NodeCommand):
+        if isinstance(message, EngineHello):
+            self._epochs = (message.epoch, self._node.ledger.highest_epoch)
+        elif isinstance(message, NodeCommand):
             standing = self._node.ledger.standing(message.step_id)
             if standing is Standing.DONE:
                 self._node.truth.once("step repeated and answered from the notebook")

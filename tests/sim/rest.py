@@ -61,9 +61,8 @@ def locks(cluster: Cluster) -> Iterator[str]:
     outcomes = [
         (node.host.name, step_id)
         for node in cluster.nodes
-        for step_id in (*node.ledger._outcomes, *node.ledger._begun, *node.ledger._stopped)
-        # A look at a storage domain and a ticket are never asked again: one that a crash interrupted stays begun.
-        if not (step_id in node.ledger._begun and (":probe-" in step_id or ":ticket:" in step_id))
+        # What a crash interrupted and nobody asks for any more (a ticket, a step superseded by a stop) stays begun.
+        for step_id in (*node.ledger._outcomes, *node.ledger._stopped)
     ]
     yield from l1_locks.check(operations, jobs, outcomes)
 
@@ -97,7 +96,8 @@ def _saved_path(cluster: Cluster, state: Any) -> str:
 
 
 def _volumes(cluster: Cluster) -> Iterator[str]:
-    wanted, doubtful = [], []
+    wanted: list[str] = []
+    doubtful: list[str] = []
     for (kind, id), state in cluster.tables.folder.states.items():
         if kind != "disk":
             continue
@@ -138,7 +138,8 @@ def check_owners(cluster: Cluster, lead: SimEngine) -> None:
 def check_bounds(cluster: Cluster) -> None:
     """S16: looked at once a second."""
     lengths: list[tuple[str, int, int]] = []
-    for process in (*cluster.engines, *cluster.nodes):
+    processes: tuple[Any, ...] = (*cluster.engines, *cluster.nodes)
+    for process in processes:
         root = process.tree._root if process.tree is not None else None
         for slot in root.slots() if root is not None else ():
             # Answers are let in beyond the limit; an actor asks few questions.

@@ -11,6 +11,7 @@ import trio
 import trio._core._run as scheduler
 
 from tests.sim.determinism import Steps, private_names, run_seeded
+from tests.sim.regressions import REGRESSIONS
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,3 +55,15 @@ def simulation(*arguments: str) -> str:
 
 def test_a_hundred_seeds() -> None:
     assert simulation("--seeds", "100").startswith("seeds 100, violations 0, ")
+
+
+def test_seeds_that_once_found_a_bug() -> None:
+    beyond = [seed for seed in REGRESSIONS if seed > 100]
+    for seed in beyond:
+        assert simulation("--seeds", "1", "--first-seed", str(seed)).startswith("seeds 1, violations 0, ")
+
+
+def test_every_mutant_is_caught() -> None:
+    words = simulation("--mutants").split()
+    assert words[:2] == ["mutants", "caught"]
+    assert words[2] == words[4]

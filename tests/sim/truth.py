@@ -16,6 +16,7 @@ from actors.kernel.ports import Clock
 from protocol.codec import encode
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
+from protocol.link import LinkRefused
 from protocol.node_messages import EngineHeartbeat, ForgetSteps, NodeCommand, ReportNow, StepDone
 from protocol.words import Tagged, word_of
 from tests.checkers import s04_epochs, s05_acknowledged, s06_effects, s17_guests
@@ -25,6 +26,7 @@ SOMETIMES = (
     "operation rolled back",
     "operation failed",
     "stale command refused by a node",
+    "engine of an old epoch turned a node away",
     "step repeated and answered from the notebook",
     "step begun by an earlier life of the node and carried on",
     "commit outcome unknown, landed",
@@ -44,7 +46,7 @@ SOMETIMES = (
     "command retried after its reply was lost",
     "command refused while the database was away",
     "reader reset because its cursor was lost",
-    "reader caught up from another engine",
+    "reader caught up after a lost connection",
     "guest shut out for flooding",
     "guest talked in another VM's name",
     "stray QEMU ended",
@@ -116,6 +118,8 @@ class Truth:
                 self.told[host, step_id].add(epoch)
                 self.asked[getattr(body, "vm_id", ""), tag].add(step_id)
                 self.say(f"{host} <- {tag} {step_id} epoch {epoch}")
+            case LinkRefused(refusal=refusal) if refusal.code == "stale_epoch":
+                self.once("engine of an old epoch turned a node away")
             case EngineHeartbeat() | ReportNow() | ForgetSteps():
                 pass
 
