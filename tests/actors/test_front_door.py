@@ -1,0 +1,229 @@
+"""Where commands come in: what is refused at the door, what goes to whom, and what a repeated command gets."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import attrs
+import pytest
+import trio
+from trio.testing import MockClock
+
+from actors.entity.messages import Commanded
+from actors.entity.rows import Rows
+from actors.front_door import ROUTES, FrontDoor
+from actors.journal.memory import MemoryJournal, MemoryStore
+from actors.journal.port import CommandOutcome, EntityRow, Transaction
+from actors.kernel import Actor, Context, Directory, Envelope, Ports
+from protocol.codec import encode
+from protocol.commands import base, catalogue, host, storage, vm
+from protocol.engine_messages import Accepted, Principal, Submit
+from protocol.errors import Refusal
+from protocol.model.network import Nic
+from protocol.model.types import Ref
+from protocol.model.vm import Vm
+from protocol.words import Tagged, all_words, word
+from supervisors.spec import ChildSpec, SupervisorSpec
+from supervisors.supervisor import running
+
+ADMIN = Principal(user_id="u", name="admin@internal", administrator=True)
+GUEST = Principal(user_id="g", name="guest@internal", administrator=False)
+
+
+@word("test.unknown_command")
+@attrs.frozen(kw_only=True)
+class Unknown(base.Command):
+    """Nobody serves it."""
+
+
+@attrs.define
+class Desk:
+    door: FrontDoor
+    journal: MemoryJournal
+    epoch: int
+    rows: Rows
+    got: list[tuple[str, Commanded]]
+    available: bool = True
+
+    async def submit(self, command: Tagged, *, id: str = "c1", by: Principal = ADMIN, **more: Any) -> Any:
+        return await self.door.submit(Submit(command_id=id, principal=by, command=command, **more))
+
+    def put(self, kind: str, document: Any) -> None:
+        self.rows.put(EntityRow(kind, document.id, 1, document.name, "", b"", encode(document)))
+
+
+class Clerk(Actor):
+    """Writes down what it is asked, and says yes."""
+
+    def __init__(
+        self, context: Context, got: list[tuple[str, Commanded]], answer: Callable[[Commanded], Tagged]
+    ) -> None:
+        super().__init__(context)
+        self._got = got
+        self._answer = answer
+
+    async def receive(self, envelope: Envelope) -> None:
+        asked = envelope.message
+        assert isinstance(asked, Commanded)
+        self._got.append((self.context.address, asked))
+        self.context.reply(envelope, self._answer(asked))
+
+
+def accept(asked: Commanded) -> Tagged:
+    return Accepted(kind="vm", id="1", command_id=asked.command_id)
+
+
+@asynccontextmanager
+async def opened(answer: Callable[[Commanded], Tagged] = accept) -> AsyncIterator[Desk]:
+    """A door in front of clerks, one for each address that is asked for."""
+    ports, directory = Ports.seeded(1), Directory()
+    journal = MemoryStore(ports.clock).connect()
+    epoch = await journal.acquire_lease("engine", 1e6)
+    assert epoch is not None
+    got: list[tuple[str, Commanded]] = []
+    addresses = ("vm/1", "vm/c1", "host/h", "disk/d", "template/t", "storage_domain/s", "catalogue/main")
+    children = tuple(
+        ChildSpec(address.replace("/", "-"), lambda context: Clerk(context, got, answer), address=address)
+        for address in addresses
+    )
+    rows = Rows()
+    door = FrontDoor(rows, journal, lambda kind, key: directory.find(f"{kind}/{key}"), lambda: desk.available)
+    desk = Desk(door, journal, epoch, rows, got)
+    async with running(SupervisorSpec("test", children=children), ports, directory, observer=lambda _: None):
+        yield desk
+
+
+async def test_a_command_reaches_its_actor_with_who_asked(autojump_clock: MockClock) -> None:
+    async with opened() as desk:
+        desk.put("vm", Vm(id="1", name="web"))
+        reply = await desk.submit(vm.StartVm(id="1"), correlation_id="corr", dry_run=True)
+        assert reply == Accepted(kind="vm", id="1", command_id="c1")
+        ((address, asked),) = desk.got
+        assert address == "vm/1"
+        assert (asked.principal, asked.correlation_id, asked.dry_run) == (ADMIN, "corr", True)
+
+
+async def test_an_unknown_command_is_no_command(autojump_clock: MockClock) -> None:
+    async with opened() as desk:
+        for command in (Unknown(id="1"), Vm(id="1")):
+            refusal = await desk.submit(command)
+            assert isinstance(refusal, Refusal)
+            assert (refusal.status, refusal.code) == (400, "invalid")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        vm.StartVm(id="1"),
+        vm.AddNic(parent_id="1", document=Nic(name="nic1")),
+        vm.RemoveNic(parent_id="1", id="n"),
+        host.ActivateHost(id="h"),
+        storage.RemoveDisk(id="d"),
+        storage.RemoveTemplate(id="t"),
+        storage.RemoveStorageDomain(id="s"),
+    ],
+    ids=lambda command: type(command).__name__,
+)
+async def test_what_is_not_there_is_not_found(command: Tagged, autojump_clock: MockClock) -> None:
+    async with opened() as desk:
+        refusal = await desk.submit(command)
+        assert isinstance(refusal, Refusal)
+        assert (refusal.status, refusal.code) == (404, "not_found")
+        assert desk.got == []
+
+
+async def test_a_part_goes_to_the_object_that_it_is_part_of(autojump_clock: MockClock) -> None:
+    async with opened() as desk:
+        desk.put("vm", Vm(id="1", name="web"))
+        await desk.submit(vm.AddNic(parent_id="1", document=Nic(name="nic1")))
+        assert [address for address, _ in desk.got] == ["vm/1"]
+
+
+async def test_what_is_added_gets_the_id_of_its_command(autojump_clock: MockClock) -> None:
+    async with opened() as desk:
+        await desk.submit(vm.AddVm(document=Vm(name="web", cluster=Ref(id="c"))))
+        ((address, asked),) = desk.got
+        assert address == "vm/c1"
+        assert asked.command.id == "c1"  # type: ignore[attr-defined]
+
+
+async def test_passive_objects_go_to_the_catalogue(autojump_clock: MockClock) -> None:
+    async with opened() as desk:
+        await desk.submit(catalogue.RemoveEntity(kind="network", id="n"))
+        assert [address for address, _ in desk.got] == ["catalogue/main"]
+
+
+async def test_nothing_is_taken_while_the_database_is_away(autojump_clock: MockClock) -> None:
+    async with opened() as desk:
+        desk.put("vm", Vm(id="1", name="web"))
+        desk.available = False
+        refusal = await desk.submit(vm.StartVm(id="1"))
+        assert isinstance(refusal, Refusal)
+        assert (refusal.status, refusal.code, refusal.retryable) == (503, "unavailable", True)
+        assert desk.got == []
+
+
+async def test_a_database_that_goes_away_meanwhile_is_unavailable_too(autojump_clock: MockClock) -> None:
+    async with opened() as desk:
+        desk.put("vm", Vm(id="1", name="web"))
+        desk.journal.store.away = True
+        refusal = await desk.submit(vm.StartVm(id="1"))
+        assert isinstance(refusal, Refusal)
+        assert (refusal.status, refusal.retryable) == (503, True)
+        assert desk.got == []
+
+
+async def test_a_command_given_again_gets_what_it_got(autojump_clock: MockClock) -> None:
+    """Also when the object is gone by then: the first one may have removed it."""
+    async with opened() as desk:
+        known = Accepted(kind="vm", id="1", command_id="c1", job_id="c1")
+        await desk.journal.append(desk.epoch, [Transaction(outcome=CommandOutcome("c1", encode(known)))])
+        assert await desk.submit(vm.RemoveVm(id="1")) == known
+        assert desk.got == []
+
+
+async def test_who_may_not_is_refused_before_anything_is_looked_up(autojump_clock: MockClock) -> None:
+    async with opened() as desk:
+        desk.put("vm", Vm(id="1", name="web"))
+        known = Accepted(kind="vm", id="1", command_id="c1")
+        await desk.journal.append(desk.epoch, [Transaction(outcome=CommandOutcome("c1", encode(known)))])
+        for id in ("c1", "c2"):
+            refusal = await desk.submit(vm.StartVm(id="1"), id=id, by=GUEST)
+            assert isinstance(refusal, Refusal)
+            assert (refusal.status, refusal.code) == (403, "forbidden"), "nor is told what others were"
+        unknown, known_one = (
+            await desk.submit(vm.StartVm(id="2"), by=GUEST),
+            await desk.submit(vm.StartVm(id="1"), by=GUEST),
+        )
+        assert unknown.status == known_one.status == 403
+        assert desk.got == []
+
+
+@pytest.mark.parametrize("value", ["\ud800", 1 << 70])
+async def test_what_no_message_can_carry_is_refused_at_the_door(value: Any, autojump_clock: MockClock) -> None:
+    async with opened() as desk:
+        desk.put("vm", Vm(id="1", name="web"))
+        document = Vm(name=value) if isinstance(value, str) else Vm(memory=value)
+        refusal = await desk.submit(vm.UpdateVm(id="1", document=document))
+        assert isinstance(refusal, Refusal)
+        assert (refusal.status, refusal.code) == (400, "invalid")
+        assert desk.got == []
+
+
+async def test_an_actor_that_fails_is_a_refusal(autojump_clock: MockClock) -> None:
+    def fail(_: Commanded) -> Tagged:
+        raise RuntimeError("a bug")
+
+    async with opened(fail) as desk:
+        desk.put("vm", Vm(id="1", name="web"))
+        refusal = await desk.submit(vm.StartVm(id="1"))
+        assert isinstance(refusal, Refusal)
+        assert refusal.status == 500
+        await trio.sleep(1)
+
+
+def test_every_command_has_a_way() -> None:
+    known = {entry.cls for tag, entry in all_words().items() if tag.startswith("command.")}
+    assert known == set(ROUTES)
