@@ -44,7 +44,7 @@ TABLE: Final[dict[type[Any], tuple[frozenset[str], str]]] = {
     events.VmResumeRequested: (frozenset({"paused"}), STAY),
     events.VmResumed: (frozenset({"paused", "unknown", "up", "powering_up"}), "up"),
     events.VmSuspendRequested: (frozenset({"up"}), "saving_state"),
-    events.VmSuspended: (frozenset({"saving_state", "unknown"}), "suspended"),
+    events.VmSuspended: (frozenset({"saving_state", "unknown", "powering_down"}), "suspended"),
     events.VmSuspendFailed: (frozenset({"saving_state", "unknown"}), "up"),
     events.VmLost: (LIVE, "unknown"),
     events.VmGuestReported: (ANY, STAY),

@@ -57,7 +57,7 @@ def evolve(state: VmState | None, event: Any) -> VmState | None:
         case events.VmSuspendFailed():
             changed.update(desired="up", saved_on="")
         case events.VmSuspended():
-            changed.update(host_id="", run=None, start_step_id="", stopped_at=event.at, guest=None)
+            changed.update(desired="suspended", host_id="", run=None, start_step_id="", stopped_at=event.at, guest=None)
         case events.VmWentDown():
             changed.update(
                 desired="down", host_id="", run=None, run_once=False, start_step_id="", stopped_at=event.at,

@@ -270,6 +270,7 @@ def _failed(state: VmState, operation: Operation, refusal: Refusal, forget: Effe
     reason = str(refusal)
     ended = Outcome(outcome="failed", reason=reason)
     event: events.VmEvent
+    effects: tuple[Effect, ...] = (forget,)
     match operation.kind:
         case "shutdown" if state.status in ("powering_down", "unknown"):
             event = events.VmShutdownIgnored(at=facts.now, ended=ended)
@@ -277,13 +278,16 @@ def _failed(state: VmState, operation: Operation, refusal: Refusal, forget: Effe
             event = events.VmSuspendFailed(at=facts.now, reason=reason, ended=ended)
         case "reboot" | "reset" if state.status == "reboot_in_progress":
             event = events.VmRebooted(at=facts.now, ended=ended)
+            effects = (forget, SetTimer(name="guest_up", seconds=facts.guest_up_timeout_seconds))
+        case "stop" if works_elsewhere(state):  # its memory is still there
+            event = events.VmSuspended(at=facts.now, ended=ended)
         case "stop" if state.status == "powering_down":
             event = events.VmShutdownIgnored(at=facts.now, ended=ended)
         case _:
             event = events.VmOperationEnded(at=facts.now, ended=ended)
     audit = line("vm_operation_failed", f"{operation.description} failed: {reason}", severity="error", vm=state.id,
                  host=state.host_id)  # fmt: skip
-    return Decision(events=(event,), audit=(audit,), effects=(forget,))
+    return Decision(events=(event,), audit=(audit,), effects=effects)
 
 
 def shutdown_timed_out(state: VmState, facts: Facts) -> Decision:

@@ -15,6 +15,8 @@ REGRESSIONS: dict[int, str] = {
     39: "a host that came back while the database was away stayed non responsive",
     92: "an outcome that the database refused was asked for again without a pause",
     95: "as 92, with the whole database away",
+    135: "the timer of a failed reboot was never set",
+    239: "a suspended VM whose memory could not be discarded was shown as up",
     124: "a step superseded after its node was killed stayed begun",
 }
 """They repeat what happened only as long as nobody changes what a seed draws; they are cheap, and so they stay."""
