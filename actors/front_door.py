@@ -16,11 +16,14 @@ from actors.entity.rows import Rows
 from actors.journal.port import Journal, JournalError
 from actors.kernel.ref import Ref
 from protocol import limits
+from protocol.audit import line
 from protocol.codec import CodecError, decode, encode
 from protocol.commands import catalogue, host, storage, vm
 from protocol.commands.base import Add, Command
 from protocol.engine_messages import Accepted, Submit
 from protocol.errors import CorralError, Refusal
+from protocol.model.activity import Event
+from protocol.words import word_of
 
 Route = tuple[str, Callable[[Command], str]]
 
@@ -78,12 +81,18 @@ class FrontDoor:
     """One per engine. `submit` never raises: what goes wrong is a refusal."""
 
     def __init__(
-        self, rows: Rows, journal: Journal, ensure: Callable[[str, str], Ref | None], available: Callable[[], bool]
+        self,
+        rows: Rows,
+        journal: Journal,
+        ensure: Callable[[str, str], Ref | None],
+        available: Callable[[], bool],
+        audit: Callable[[Event], None],
     ) -> None:
         self._rows = rows
         self._journal = journal
         self._ensure = ensure
         self._available = available
+        self._audit = audit
 
     async def submit(self, submit: Submit) -> Accepted | Refusal:
         """Carries one command to its actor and the answer back."""
@@ -105,10 +114,13 @@ class FrontDoor:
         kind, id_of = route
         if isinstance(command, Add) and not command.id and id_of is _own:
             command = attrs.evolve(command, id=submit.command_id)
-        refusal = _unsayable(command) or authorize(
-            submit.principal, command, self._rows.document(kind, id_of(command))
-        )
+        refusal = _unsayable(command)
         if refusal is not None:
+            return refusal
+        refusal = authorize(submit.principal, command, self._rows.document(kind, id_of(command)))
+        if refusal is not None:
+            text = f"{submit.principal.name} was denied {word_of(command).tag} on {kind} {id_of(command)}."
+            self._audit(line("access_denied", text, severity="warning", user=submit.principal.user_id))
             return refusal
         if not self._available():
             return Refusal(

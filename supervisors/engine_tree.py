@@ -28,7 +28,7 @@ from actors.front_door import FrontDoor
 from actors.host.actor import Enroller, HostActor
 from actors.host.consoles import ConsoleBroker
 from actors.host.link_hub import LinkHub
-from actors.journal.port import Journal
+from actors.journal.port import Journal, JournalEntry, Transaction
 from actors.journal.writer import JournalWriter
 from actors.kernel.actor import Actor, Context
 from actors.kernel.directory import Directory
@@ -40,6 +40,8 @@ from actors.storage.disk.actor import DiskActor
 from actors.storage.domain.actor import StorageDomainActor
 from actors.storage.template.actor import TemplateActor
 from actors.vm.actor import VmActor
+from protocol.codec import encode
+from protocol.model.activity import Event
 from supervisors.handle import CrowdHandle
 from supervisors.spec import AsyncTask, ChildSpec, CrowdSpec, Restart, Strategy, SupervisorSpec
 
@@ -89,7 +91,7 @@ class Engine:
             shutdown_timeout_seconds=self.times.shutdown_timeout_seconds,
         )
         self.consoles = ConsoleBroker(self.services, ports.ids.uuid)
-        self.front_door = FrontDoor(self.rows, journal, self.ensure, lambda: self.writer.available)
+        self.front_door = FrontDoor(self.rows, journal, self.ensure, lambda: self.writer.available, self.audit)
         self.port = EnginePortInProcess(journal, self.front_door, self.consoles, lambda: self.writer.available)
         self.writer.on_rows(self.port.published)
         self._enroller = enroller
@@ -100,6 +102,12 @@ class Engine:
         if crowd is not None:
             return crowd.ensure(id)
         return self.directory.find(f"{kind}/{id}")
+
+    def audit(self, event: Event) -> None:
+        """A line of the audit trail that belongs to no entity's transaction: a denial, a restart."""
+        at = self.ports.clock.wall()
+        entry = JournalEntry("event", "", 1, "event", b"", encode(attrs.evolve(event, time=at)), "", at)
+        self.writer.submit(Transaction(entries=(entry,)), lambda _: None)
 
     def _find_host(self, address: str) -> Ref | None:
         kind, _, id = address.partition("/")

@@ -15,6 +15,7 @@ from actors.vm.facts import Facts
 from actors.vm.project import project
 from actors.vm.resend import resend
 from actors.vm.state import VmState
+from protocol.commands.vm import SetVmTicket
 from protocol.events.vm import VmEvent
 from protocol.words import Tagged
 
@@ -27,6 +28,7 @@ class VmActor(DurableActor):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._pending: Commanded | None = None
+        self._fresh_secret = ""
 
     @property
     def facts(self) -> Facts:
@@ -34,13 +36,17 @@ class VmActor(DurableActor):
             now=self.now,
             rows=self.services.rows,
             pending=self._pending,
+            fresh_secret=self._fresh_secret,
             guest_up_timeout_seconds=self.services.guest_up_timeout_seconds,
             shutdown_timeout_seconds=self.services.shutdown_timeout_seconds,
         )
 
     def decide(self, message: Tagged, envelope: Envelope) -> Decision:
         state: VmState | None = self.state
+        if isinstance(message, Commanded) and isinstance(message.command, SetVmTicket):
+            self._fresh_secret = self.context.ports.ids.token()
         decision = decisions.decide(self.id, state, message, self.facts)
+        self._fresh_secret = ""
         if isinstance(message, Commanded) and decision.reply is None and not decision.events and decision.effects:
             self._pending = message
         elif (

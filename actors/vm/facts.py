@@ -22,6 +22,7 @@ class Facts:
     now: datetime.datetime
     rows: Rows
     pending: Commanded | None = None
+    fresh_secret: str = attrs.field(default="", repr=False)  # for the one command that needs one
     guest_up_timeout_seconds: float = 60.0
     shutdown_timeout_seconds: float = 300.0
 

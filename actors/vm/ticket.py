@@ -17,6 +17,7 @@ from protocol.words import Tagged, word
 import attrs  # isort: skip
 
 EXPIRY_SECONDS = 120
+TICKET_CHARACTERS = 8  # all that VNC looks at
 
 
 @word("vm.ticket_reply")
@@ -28,13 +29,13 @@ class TicketReply(Tagged):
 
 
 def ticket(state: VmState, asked: Commanded, facts: Facts) -> Decision:
-    """Legal while the VM runs. The value comes from the caller or is the command's own id, which nobody else knows."""
+    """Legal while the VM runs. The value comes from the caller, or is random."""
     command = asked.command
     assert isinstance(command, commands.SetVmTicket)
     if state.status not in ("up", "powering_up", "paused", "powering_down", "reboot_in_progress"):
         return refuse(not_legal(state, "set a console ticket of", "running"))
     wanted = command.ticket or Ticket()
-    value = wanted.value or asked.command_id.replace("-", "")[:12]
+    value = wanted.value or facts.fresh_secret[:TICKET_CHARACTERS]
     expiry = wanted.expiry or EXPIRY_SECONDS
     step = f"{state.address}:ticket:{state.host_id}:{asked.command_id}"
     body = SetTicket(vm_id=state.id, value=value, expiry_seconds=expiry)

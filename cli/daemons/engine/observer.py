@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import attrs
-
-from actors.journal.port import JournalEntry, Transaction
 from protocol.audit import line
-from protocol.codec import encode
 from supervisors.engine_tree import Engine
 from supervisors.observe import Kind, Observed, Observer, log_observed
 
@@ -32,11 +28,7 @@ def observer(engine: Engine) -> Observer:
         code, severity, text = told
         kind, _, id = observed.address.partition("/")
         refers = {kind: id} if kind in ("vm", "host", "template", "storage_domain") else {}
-        at = engine.ports.clock.wall()
-        event = line(
-            code, f"Actor {observed.address} {text} (incarnation {observed.incarnation}).", severity=severity, **refers
-        )
-        entry = JournalEntry("event", "", 1, "event", b"", encode(attrs.evolve(event, time=at)), "", at)
-        engine.writer.submit(Transaction(entries=(entry,)), lambda _: None)
+        said = f"Actor {observed.address} {text} (incarnation {observed.incarnation})."
+        engine.audit(line(code, said, severity=severity, **refers))
 
     return observe

@@ -104,7 +104,9 @@ async def _lead(
     )
     await engine.prepare()
     names = (*config.names, *config.node_listen, config.listen_host)
-    files = await trio.to_thread.run_sync(authority.server_files, names)  # once: two children need them at the same time
+    files = await trio.to_thread.run_sync(
+        authority.server_files, names
+    )  # once: two children need them at the same time
     serving = _Serving(config, engine, authority, enrolment, private, names, files)
     extra = (
         ChildSpec("nodes", AsyncTask(serving.nodes), stop_seconds=3.0),
