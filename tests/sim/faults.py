@@ -5,6 +5,7 @@ It must not check anything, and it undoes whatever it did when the liveness phas
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -14,9 +15,12 @@ import trio
 from actors.journal.memory import AppendFault
 from actors.kernel.ports import SeededRandom
 from node.world.faults import Fault
-from protocol.errors import HostFailed
+from protocol.commands.host import FenceHost
+from protocol.engine_messages import Accepted
+from protocol.errors import CorralError, HostFailed
 from tests.sim.cluster import Cluster
 from tests.sim.engine import SimEngine
+from tests.sim.gateway import submit
 from tests.sim.node import SimNode
 
 TiB = 1024**4
@@ -174,8 +178,21 @@ class Faults:
         if host.qemus:
             self.cluster.truth.once("host lost power under a QEMU")
         host.power_off()
-        await trio.sleep(self.random.uniform(1.0, 20.0))
+        await trio.sleep(self.random.uniform(1.0, 25.0))
+        if self.random.random() < 0.5:
+            await self._confirm(host.name)
         host.power_on()
+
+    async def _confirm(self, name: str) -> None:
+        """An operator who stands before the dark machine says so, once. He is still there when the answer comes."""
+        cluster = self.cluster
+        node = next(node for node in cluster.nodes if node.host.name == name)
+        with contextlib.suppress(CorralError):
+            asked = submit(cluster.ids.uuid(), FenceHost(id=node.host_id))
+            reply = await cluster.gateway.submit(asked)
+            cluster.truth.replied(asked.command_id, asked.command, reply, cluster.tables.sequence, cluster.tables.jobs)
+            if isinstance(reply, Accepted):
+                cluster.truth.once("operator confirmed that a host is down")
 
     async def _kill_libvirt(self) -> None:
         host = self._node().host

@@ -156,7 +156,7 @@ class Reader:
                     self.truth.found("crash", [f"the feed of reader {self.name} ended: {error!r}"])
             if self.model.loaded and self.model.sequence > began:
                 self.truth.once("reader caught up after a lost connection")
-            await trio.sleep(self.random.uniform(0.0, 0.5))
+            await trio.sleep(10.0 * self.random.random() ** 3)
 
     def check(self, tables: WatchedTables) -> None:
         """At rest: what it holds is what the database holds."""

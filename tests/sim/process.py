@@ -16,6 +16,13 @@ from actors.journal.memory import MemoryJournal
 from actors.kernel.frames import FrameTransport
 from actors.kernel.ports import TrioClock
 
+remains_seconds = 60.0
+"""How long a call of a killed process stands before it raises: only one in a shielded scope sees the end of it."""
+
+
+class ProcessDied(Exception):
+    """Nothing hears this: the process is dead, and what is left of its tasks must end."""
+
 
 class Process:
     """Alive until `die`; between `pause` and `resume` nothing of it passes a gate."""
@@ -40,7 +47,7 @@ class Process:
             self._resumed = None
 
     def die(self) -> None:
-        """From now on every port of this process sleeps for ever."""
+        """From now on no call of a port of this process returns."""
         self.alive = False
         self.died.set()
         self.resume()
@@ -50,7 +57,8 @@ class Process:
         while self._resumed is not None:
             await self._resumed.wait()
         if not self.alive:
-            await trio.sleep_forever()
+            await trio.sleep(remains_seconds)
+            raise ProcessDied(self.name)
 
 
 @attrs.define

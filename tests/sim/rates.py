@@ -71,6 +71,15 @@ MOST: dict[str, float] = {
 }  # fmt: skip
 
 
+THEMES: dict[str, dict[str, float]] = {
+    "failover": {"kill_engine": 1.0, "pause_engine": 4.0, "cut_journal": 3.0, "cut_both": 3.0, "call_seconds": 6.0},
+    "database": {"append_unknown": 0.3, "journal_away": 3.0, "fold_journal": 6.0, "journal_seconds": 0.2},
+    "nodes": {"kill_node": 6.0, "die_at_note": 0.02, "die_at_call": 0.02, "reply_lost": 0.1, "duplicate": 0.1},
+    "power": {"power_off": 4.0, "cut_both": 4.0, "kill_qemu": 4.0},
+}
+"""What comes together in one seed of three, so that it is not left to chance alone."""
+
+
 def draw(random: SeededRandom) -> Rates:
     """Each fault is there in half of the seeds, with a rate up to its most; one seed in twenty is calm."""
     rates = Rates()
@@ -79,4 +88,7 @@ def draw(random: SeededRandom) -> Rates:
     for name, most in MOST.items():
         if random.random() < 0.5:
             setattr(rates, name, most * random.random() ** 2)
+    if random.random() < 0.33:
+        for name, value in THEMES[random.choice(tuple(THEMES))].items():
+            setattr(rates, name, value)
     return rates

@@ -37,6 +37,7 @@ SOMETIMES = (
     "node killed while a QEMU ran",
     "node killed between acting and noting it",
     "host lost power under a QEMU",
+    "operator confirmed that a host is down",
     "QEMU crashed",
     "VM unknown, then found",
     "VM unknown, then down",
