@@ -14,6 +14,7 @@ from actors.placement.messages import Placed
 from actors.reservations.messages import Reserved
 from actors.storage.messages import DiskRecorded
 from actors.vm import add, attach, disk_answers, nics, observe, power, start, update
+from actors.vm.claims import released
 from actors.vm.facts import Facts, not_legal
 from actors.vm.remove import remove
 from actors.vm.resend import resend
@@ -128,7 +129,8 @@ def answer(vm_id: str, state: VmState | None, token: str, body: Tagged, facts: F
         assert isinstance(body, Placed | Refusal)
         return start.placed(state, asked, body, facts)
     if state.operation is not None:
-        return refuse(not_legal(state, "change", "without a running operation"))
+        late = refuse(not_legal(state, "change", "without a running operation"))
+        return released(late, asked) if isinstance(body, Reserved) else late
     if isinstance(asked.command, commands.UpdateVm):
         return update.reserved(state, asked, body, facts)
     return nics.reserved(state, asked, body, facts)

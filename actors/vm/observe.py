@@ -167,7 +167,7 @@ def host_confirmed_down(state: VmState, signal: HostConfirmedDown, facts: Facts)
     ended = Outcome(outcome="failed", reason="Its host was rebooted.") if state.operation is not None else None
     reason = "Its host was confirmed as rebooted."
     if state.operation is not None and state.operation.kind in STARTING:
-        return Decision(events=(events.VmStartFailed(at=facts.now, reason=reason, ended=ended),))
+        return Decision(events=(start.failed(state, reason, facts),))
     return Decision(
         events=(events.VmWentDown(at=facts.now, cause="host_down", reason=reason, ended=ended),),
         audit=(line("vm_down_error", f"VM {state.name} is down. {reason}", severity="error", vm=state.id,

@@ -24,6 +24,7 @@ from protocol.node_messages import (
     PauseDomain,
     RebootDomain,
     RemoveSavedState,
+    ReportNow,
     ResetDomain,
     ResumeDomain,
     SaveDomain,
@@ -240,7 +241,8 @@ def done(state: VmState, outcome: StepDone, facts: Facts) -> Decision:
         case "shutdown":
             waiting = with_step(operation, state.address, "Wait for the guest to power off", facts.now, state.host_id)
             progressed = events.VmOperationProgressed(at=facts.now, operation=waiting)
-            return Decision(events=(progressed,), effects=(forget,))
+            still_unknown = (look_again(state),) if state.status == "unknown" else ()
+            return Decision(events=(progressed,), effects=(forget, *still_unknown))
         case "stop":
             gone = events.VmWentDown(at=facts.now, cause="destroyed", reason=state.stop_reason, ended=ended)
             return happened("vm_down", f"VM {state.name} is down.", gone, also=(CancelTimer(name="guest_up"),))
@@ -266,11 +268,17 @@ def done(state: VmState, outcome: StepDone, facts: Facts) -> Decision:
     raise AssertionError(f"no power operation: {operation.kind}")
 
 
+def look_again(state: VmState) -> ToNode:
+    """Has the host say what runs there: an operation that failed does not tell what it left, and a VM that became
+    unknown meanwhile is seen again by a report alone."""
+    return ToNode(host_id=state.host_id, message=ReportNow(epoch=0))
+
+
 def _failed(state: VmState, operation: Operation, refusal: Refusal, forget: Effect, facts: Facts) -> Decision:
     reason = str(refusal)
     ended = Outcome(outcome="failed", reason=reason)
     event: events.VmEvent
-    effects: tuple[Effect, ...] = (forget,)
+    effects: tuple[Effect, ...] = (forget, look_again(state))
     match operation.kind:
         case "shutdown" if state.status in ("powering_down", "unknown"):
             event = events.VmShutdownIgnored(at=facts.now, ended=ended)
@@ -278,9 +286,9 @@ def _failed(state: VmState, operation: Operation, refusal: Refusal, forget: Effe
             event = events.VmSuspendFailed(at=facts.now, reason=reason, ended=ended)
         case "reboot" | "reset" if state.status == "reboot_in_progress":
             event = events.VmRebooted(at=facts.now, ended=ended)
-            effects = (forget, SetTimer(name="guest_up", seconds=facts.guest_up_timeout_seconds))
+            effects = (*effects, SetTimer(name="guest_up", seconds=facts.guest_up_timeout_seconds))
         case "stop" if works_elsewhere(state):  # its memory is still there
-            event = events.VmSuspended(at=facts.now, ended=ended)
+            event, effects = events.VmSuspended(at=facts.now, ended=ended), (forget,)
         case "stop" if state.status == "powering_down":
             event = events.VmShutdownIgnored(at=facts.now, ended=ended)
         case _:

@@ -128,7 +128,9 @@ def done(state: VmState, outcome: StepDone, facts: Facts) -> Decision:
         # A failure proves nothing: the answer may have got lost behind a QEMU that runs.
         undoing = attrs.evolve(operation, rolling_back=str(outcome.failed))
         undoing = with_step(undoing, state.address, "Make sure that nothing was left", facts.now, state.host_id)
-        command_to_node = NodeCommand(epoch=0, step_id=undoing.steps[-1].id, body=undo(state))
+        command_to_node = NodeCommand(
+            epoch=0, step_id=undoing.steps[-1].id, body=undo(state), correlation_id=operation.correlation_id
+        )
         return Decision(
             events=(events.VmOperationProgressed(at=facts.now, operation=undoing),),
             effects=(forget, ToNode(host_id=state.host_id, message=command_to_node)),
@@ -166,10 +168,18 @@ def undo(state: VmState) -> DestroyDomain:
 def _failed(state: VmState, reason: str, facts: Facts, *effects: Effect) -> Decision:
     text = f"Failed to run VM {state.name} on Host {_host_name(state, facts)}: {reason}"
     return Decision(
-        events=(events.VmStartFailed(at=facts.now, reason=reason, ended=Outcome(outcome="failed", reason=reason)),),
+        events=(failed(state, reason, facts),),
         audit=(line("vm_start_failed", text, severity="error", vm=state.id, host=state.host_id),),
         effects=effects,
     )
+
+
+def failed(state: VmState, reason: str, facts: Facts) -> events.VmEvent:
+    """No QEMU runs. What was being restored is suspended still, also when its host was away meanwhile."""
+    ended = Outcome(outcome="failed", reason=reason)
+    if state.status == "unknown" and state.operation is not None and state.operation.kind == "restore":
+        return events.VmSuspended(at=facts.now, ended=ended)
+    return events.VmStartFailed(at=facts.now, reason=reason, ended=ended)
 
 
 def _host_name(state: VmState, facts: Facts) -> str:

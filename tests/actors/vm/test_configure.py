@@ -6,9 +6,10 @@ import attrs
 import pytest
 
 from actors.kernel.envelope import Answer
-from actors.reservations.messages import Reserved
+from actors.reservations.messages import ReleaseReservation, Reserved
 from actors.storage.messages import AttachDisk, DiscardDisk, DiskProvided, DiskRecorded, ProvideDisk
 from actors.storage.volumes import volume_of
+from protocol import limits
 from protocol.commands import vm as commands
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
@@ -182,3 +183,40 @@ def test_remove_is_refused_while_it_runs_or_is_protected() -> None:
     play.command(commands.RemoveVm(id=VM))
     assert isinstance(play.said.reply, Refusal)
     assert play.said.reply.field == "delete_protected"
+
+
+def test_a_name_that_was_held_for_nothing_is_let_go() -> None:
+    play = up().command(commands.UpdateVm(id=VM, document=Vm(name="other")))
+    question = play.said.effects[-1]
+    play.command(commands.ShutdownVm(id=VM, force=True))
+    play.when(Answer(token=question.token, body=Reserved()))  # type: ignore[union-attr]
+    assert isinstance(play.said.reply, Refusal)
+    assert [type(effect.message) for effect in play.said.effects] == [ReleaseReservation]  # type: ignore[union-attr]
+
+
+def test_a_vm_has_only_so_many_nics_and_disks() -> None:
+    nics = tuple(Nic(name=f"nic{number}") for number in range(limits.vm_nics_max + 1))
+    play = Play().command(commands.AddVm(id=VM, document=Vm(name="web", cluster=Ref(id=CLUSTER), nics=nics)))
+    assert isinstance(play.said.reply, Refusal)
+    assert play.said.reply.field == "nics"
+    play = added()
+    assert play.state is not None
+    disks = tuple(DiskAttachment(id=f"d{slot}", slot=slot) for slot in range(limits.vm_disks_max))
+    play.state = attrs.evolve(play.state, vm=attrs.evolve(play.state.vm, disk_attachments=disks))
+    attachment = DiskAttachment(disk=Disk(id=DISK), interface="virtio")
+    play.command(commands.AddDiskAttachment(parent_id=VM, document=attachment))
+    assert isinstance(play.said.reply, Refusal)
+    assert str(limits.vm_disks_max) in play.said.reply.reason
+
+
+def test_a_second_disk_does_not_become_bootable() -> None:
+    play = added()
+    assert play.state is not None
+    disks = (DiskAttachment(id="a", bootable=True), DiskAttachment(id="b"))
+    play.state = attrs.evolve(play.state, vm=attrs.evolve(play.state.vm, disk_attachments=disks))
+    boot = DiskAttachment(bootable=True)
+    play.command(commands.UpdateDiskAttachment(parent_id=VM, id="b", document=boot))
+    assert isinstance(play.said.reply, Refusal)
+    assert play.said.reply.field == "bootable"
+    play.command(commands.UpdateDiskAttachment(parent_id=VM, id="a", document=boot))
+    assert isinstance(play.said.reply, Accepted)

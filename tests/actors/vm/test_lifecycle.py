@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from actors.entity.decision import SetTimer, ToNode
 from actors.entity.messages import TimerFired
 from actors.host.signals import DomainSeen, HostConfirmedDown, HostLost, HostReturned
 from actors.placement.messages import Placed
@@ -18,6 +19,7 @@ from protocol.node_messages import (
     Done,
     GuestReport,
     GuestSilent,
+    ReportNow,
     RestoreDomain,
     SaveDomain,
     ShutdownDomain,
@@ -238,3 +240,54 @@ def test_silent_agent_takes_back_what_it_said() -> None:
 
 def test_the_same_report_is_not_journaled_twice() -> None:
     assert up().when(GuestReport(vm_id=VM, fqdn="web.lab", memory_available_bytes=7)).happened == []
+
+
+# --- what happens while its host is away ---------------------------------------------------------------------------
+
+
+def test_an_operation_that_failed_while_unknown_has_the_host_look_again() -> None:
+    """Its report came before the outcome, when there was still something to wait for: no other would come."""
+    play = (
+        up()
+        .command(commands.PauseVm(id=VM))
+        .when(HostLost(host_id=HOST))
+        .when(HostReturned(host_id=HOST, domain=domain()))
+    )
+    assert play.status == "unknown", "the step is sent again, and its outcome says what the VM is"
+    play.node_done(Refusal(code="host_failed", reason="x"))
+    assert play.happened == ["VmOperationEnded"]
+    assert ReportNow(epoch=0) in [e.message for e in play.said.effects if isinstance(e, ToNode)]
+    assert play.when(HostReturned(host_id=HOST, domain=domain())).status == "up"
+
+
+def test_a_shutdown_that_was_taken_while_unknown_is_waited_for() -> None:
+    play = up().command(commands.ShutdownVm(id=VM)).when(HostLost(host_id=HOST)).node_done(Done())
+    assert play.status == "unknown"
+    assert ReportNow(epoch=0) in [e.message for e in play.said.effects if isinstance(e, ToNode)]
+    play.when(HostReturned(host_id=HOST, domain=domain()))
+    assert play.status == "powering_down"
+    assert SetTimer(name="shutdown", seconds=300.0) in play.said.effects
+
+
+@pytest.mark.parametrize("proof", ["the node says so", "the host was rebooted", "its QEMU is gone"])
+def test_a_restore_that_failed_while_unknown_leaves_the_memory(proof: str) -> None:
+    play = up().command(commands.SuspendVm(id=VM)).node_done(Done())
+    play.command(commands.StartVm(id=VM)).answer(Placed(host_id=HOST)).when(HostLost(host_id=HOST))
+    assert play.state is not None
+    if proof == "the node says so":
+        play.node_done(Refusal(code="host_failed", reason="x")).node_done(Done())
+    elif proof == "the host was rebooted":
+        play.when(HostConfirmedDown(host_id=HOST))
+    else:
+        gone = domain(DomainStatus.ABSENT, play.state.start_step_id)
+        play.when(DomainSeen(host_id=HOST, domain=gone, stopped=StopReason.CRASHED))
+    assert play.status == "suspended"
+    assert play.state.saved_on == "sd"
+    assert play.state.desired == "suspended"
+
+
+def test_a_stop_that_failed_is_looked_at() -> None:
+    """Whether the VM runs, stands still or is gone: its host knows, we do not."""
+    play = launching().command(commands.StopVm(id=VM)).node_done(Refusal(code="host_failed", reason="x"))
+    assert ReportNow(epoch=0) in [e.message for e in play.said.effects if isinstance(e, ToNode)]
+    assert play.when(HostReturned(host_id=HOST)).status == "down"

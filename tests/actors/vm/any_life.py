@@ -1,0 +1,200 @@
+"""Any life of a VM: whatever may arrive next, in any order, drawn by hypothesis. It must not assert."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from hypothesis import strategies as st
+
+from actors.entity.decision import CancelTimer, SetTimer, Tell, ToNode
+from actors.entity.messages import TimerFired, Wake
+from actors.host.signals import DomainSeen, HostConfirmedDown, HostLost, HostReturned
+from actors.kernel.envelope import Answer
+from actors.placement.messages import Place, Placed
+from actors.reservations.messages import Reserve, Reserved
+from actors.storage.messages import DiskRecorded
+from protocol.commands import vm as commands
+from protocol.errors import Refusal
+from protocol.model.network import Nic
+from protocol.model.storage import Disk, DiskAttachment
+from protocol.model.types import Ref
+from protocol.model.vm import Template, Vm
+from protocol.node_messages import (
+    DomainStarted,
+    DomainStatus,
+    Done,
+    GuestReport,
+    GuestSilent,
+    NodeCommand,
+    RestoreDomain,
+    StartDomain,
+    StepDone,
+    StopReason,
+)
+from protocol.words import Tagged
+from tests.actors.vm.playbook import BLANK, CLUSTER, DISK, HOST, NOW, VM, Play, domain, rows
+
+no = Refusal(code="host_failed", reason="No.")
+
+running = (
+    commands.StartVm(id=VM), commands.StartVm(id=VM, pause=True), commands.ShutdownVm(id=VM),
+    commands.ShutdownVm(id=VM, force=True), commands.StopVm(id=VM), commands.RebootVm(id=VM), commands.ResetVm(id=VM),
+    commands.SuspendVm(id=VM), commands.PauseVm(id=VM), commands.ResumeVm(id=VM), commands.SetVmTicket(id=VM),
+    commands.UpdateVm(id=VM, document=Vm(memory=1 << 29)), commands.UpdateVm(id=VM, document=Vm(name="other")),
+)  # fmt: skip
+at_rest = (
+    commands.UpdateVm(id=VM, document=Vm(delete_protected=True)),
+    commands.UpdateVm(id=VM, document=Vm(delete_protected=False)),
+    commands.RemoveVm(id=VM), commands.RemoveVm(id=VM, detach_only=True),
+    commands.AddNic(parent_id=VM, document=Nic(name="more")),
+    commands.AddDiskAttachment(parent_id=VM, document=DiskAttachment(disk=Disk(id=DISK), interface="virtio")),
+    commands.AddDiskAttachment(
+        parent_id=VM, document=DiskAttachment(disk=Disk(provisioned_size=1 << 30), interface="virtio")
+    ),
+    commands.RemoveDiskAttachment(parent_id=VM, id=DISK),
+    commands.RemoveDiskAttachment(parent_id=VM, id=DISK, detach_only=True),
+)  # fmt: skip
+
+
+class Life(Play):
+    """A play that keeps what is on its way: questions, steps at nodes, timers."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.history: list[Tagged] = []
+        self.questions: list[Tell] = []
+        self.steps: dict[str, ToNode] = {}
+        self.at_disks: Tell | None = None
+        self.timers: set[str] = set()
+
+    def when(self, message: Tagged) -> Life:
+        super().when(message)
+        self.history += self.said.events
+        for effect in self.said.effects:
+            match effect:
+                case Tell(token=token) if token:
+                    self.questions.append(effect)
+                    if token.startswith("disk:"):
+                        self.at_disks = effect
+                case ToNode(message=NodeCommand(step_id=step_id)):
+                    self.steps[step_id] = effect
+                case SetTimer(name=name):
+                    self.timers.add(name)
+                case CancelTimer(name=name):
+                    self.timers.discard(name)
+        return self
+
+    def answers(self, question: Tell, good: bool) -> Life:
+        """What was asked is answered, the right way or with a refusal."""
+        self.questions.remove(question)
+        body: Tagged = Done() if good else no
+        if good and isinstance(question.message, Place):
+            body = Placed(host_id=HOST)
+        if good and isinstance(question.message, Reserve):
+            body = Reserved(macs=tuple(mac or "56:6f:00:00:00:09" for mac in question.message.macs))
+        return self.when(Answer(token=question.token, body=body))
+
+    def ends(self, step_id: str, result: Tagged) -> Life:
+        return self.when(StepDone(step_id=step_id, result=result))
+
+    def fires(self, name: str) -> Life:
+        self.timers.discard(name)
+        return self.when(TimerFired(name=name, generation=1))
+
+
+def result_of(effect: ToNode, status: DomainStatus) -> Tagged:
+    """What a node answers when all went well."""
+    assert isinstance(effect.message, NodeCommand)
+    if isinstance(effect.message.body, StartDomain | RestoreDomain):
+        return DomainStarted(domain=domain(status, effect.message.step_id))
+    return Done()
+
+
+Moves = list[Callable[[], Any]]
+
+
+def next_moves(life: Life) -> list[Moves]:
+    """Everything that may arrive now, by kind. A kind that is pressing stands more than once: lives get somewhere."""
+    pressing = [_answers(life), _outcomes(life, current=True)]
+    usual = [_commands(life, running), _commands(life, running), _seen(life), _signals(life), _timers(life)]
+    rare = [_commands(life, at_rest), _outcomes(life, current=False)]
+    return [moves for moves in (*pressing * 3, *usual, *usual, *rare) if moves]
+
+
+def _commands(life: Life, wanted: tuple[Tagged, ...]) -> Moves:
+    return [partial(life.command, command, correlation_id="corr") for command in wanted]
+
+
+def _answers(life: Life) -> Moves:
+    return [partial(life.answers, question, good) for question in life.questions for good in (True, True, True, False)]
+
+
+def _outcomes(life: Life, *, current: bool) -> Moves:
+    """Of the step under way, or once more of one that is over."""
+    operation = life.state.operation if life.state is not None else None
+    under_way = operation.steps[-1].id if operation is not None else ""
+    moves: Moves = []
+    for step_id, effect in life.steps.items():
+        if (step_id == under_way) == current:
+            done = partial(life.ends, step_id, result_of(effect, DomainStatus.RUNNING))
+            moves += [done, done, partial(life.ends, step_id, no)]
+            moves.append(partial(life.ends, step_id, result_of(effect, DomainStatus.PAUSED)))
+    return moves
+
+
+def _timers(life: Life) -> Moves:
+    return [partial(life.fires, name) for name in sorted(life.timers)]
+
+
+def _seen(life: Life) -> Moves:
+    """What the host says of the domain: this run's, an earlier one's, its end."""
+    step = life.state.start_step_id if life.state is not None else ""
+    observed = (
+        domain(DomainStatus.RUNNING, step), domain(DomainStatus.PAUSED, step, reason="io_error"),
+        domain(DomainStatus.RUNNING, "vm/x:old:0"), domain(DomainStatus.ABSENT, step),
+    )  # fmt: skip
+    moves: Moves = [partial(life.when, DomainSeen(host_id=HOST, domain=each)) for each in observed]
+    for host_id in (HOST, "elsewhere"):
+        moves += [partial(life.when, HostReturned(host_id=host_id, domain=each)) for each in (*observed, None)]
+    gone = domain(DomainStatus.ABSENT, step)
+    return moves + [partial(life.when, DomainSeen(host_id=HOST, domain=gone, stopped=why)) for why in StopReason]
+
+
+def _signals(life: Life) -> Moves:
+    signals = (
+        HostReturned(host_id=HOST, domain=domain(DomainStatus.RUNNING, life.state.start_step_id if life.state else "")),
+        HostReturned(host_id=HOST), HostReturned(host_id="elsewhere"), HostLost(host_id=HOST), HostLost(host_id=HOST),
+        HostConfirmedDown(host_id=HOST), HostLost(host_id="elsewhere"), HostConfirmedDown(host_id="elsewhere"),
+        GuestReport(vm_id=VM, fqdn="web.lab"), GuestSilent(vm_id=VM, since=NOW), DiskRecorded(disk_id=DISK), Wake(),
+        TimerFired(name="nobody", generation=1),
+    )  # fmt: skip
+    return [partial(life.when, signal) for signal in signals]
+
+
+def born(stage: str) -> Life:
+    """A VM at the beginning: on its way from Blank or from a template with two disks, down, up, or suspended."""
+    disks = (DiskAttachment(id=DISK, bootable=True, interface="virtio"), DiskAttachment(id=DISK, interface="virtio"))
+    tiny = Template(id="66666666-6666-4666-8666-666666666666", name="tiny", status="ok", disk_attachments=disks)
+    template = Ref(id=tiny.id if stage == "from template" else BLANK)
+    document = Vm(name="web", cluster=Ref(id=CLUSTER), template=template, nics=(Nic(name="nic1"), Nic(name="nic2")))
+    life = Life(rows(("template", tiny)))
+    life.command(commands.AddVm(id=VM, document=document), correlation_id="corr")
+    if stage in ("down", "up", "suspended"):
+        life.answers(life.questions[0], True)
+    if stage in ("up", "suspended"):
+        life.command(commands.StartVm(id=VM), correlation_id="corr")
+        life.answers(life.questions[0], True)
+        _outcomes(life, current=True)[0]()
+        life.when(GuestReport(vm_id=VM, fqdn="web.lab"))
+    if stage == "suspended":
+        life.command(commands.SuspendVm(id=VM), correlation_id="corr")
+        _outcomes(life, current=True)[0]()
+    return life
+
+
+stages = ("new", "from template", "down", "up", "suspended")
+plans = st.tuples(
+    st.sampled_from(stages), st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99)), min_size=10, max_size=50)
+)
