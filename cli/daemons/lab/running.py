@@ -237,6 +237,7 @@ async def run_until_signalled(lab: Lab, serving: Callable[[Summary], None]) -> N
 
     Raises LabError when the lab does not come up.
     """
+    failed: LabError | None = None
     try:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
             async with trio.open_nursery() as nursery:
@@ -249,7 +250,9 @@ async def run_until_signalled(lab: Lab, serving: Callable[[Summary], None]) -> N
                 nursery.start_soon(stop_when_told)
                 serving(await nursery.start(lab.serve))
     except* LabError as failures:
-        raise _first_of(failures) from None
+        failed = _first_of(failures)
+    if failed is not None:  # raised out here: Python before 3.11.4 wraps what an except* clause raises
+        raise failed from None
 
 
 def _first_of(group: BaseExceptionGroup[LabError]) -> LabError:

@@ -22,13 +22,22 @@ from cli.daemons.lab.process_notes import living
 from cli.daemons.lab.tools import poll_until
 
 CHECKOUT = Path(__file__).parents[3]
-SECONDS_MAX = 20.0
+SECONDS_MAX = 60.0
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """The first of three free ports in a row: a lab takes as many."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        try:
+            for other in (port + 1, port + 2):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", other))
+        except OSError:
+            continue
+        return port
 
 
 @asynccontextmanager
