@@ -10,6 +10,8 @@ def sample(host_id: str, before: StatisticsBatch | None, batch: StatisticsBatch)
     """The figures between two batches; a VM seen for the first time has rates of zero."""
     known = {row[0]: row for row in before.domains} if before is not None else {}
     elapsed = (batch.at - before.at).total_seconds() if before is not None else batch.period_seconds
+    if elapsed <= 0:  # the host's clock was set back
+        elapsed = batch.period_seconds
     return HostSamples(
         host_id=host_id,
         at=batch.at,
@@ -17,31 +19,36 @@ def sample(host_id: str, before: StatisticsBatch | None, batch: StatisticsBatch)
         memory_used_bytes=batch.memory_used_bytes,
         memory_free_bytes=batch.memory_free_bytes,
         load_average=batch.load_average,
-        vms=tuple(
-            _vm(row, known.get(row[0]), elapsed if elapsed > 0 else batch.period_seconds) for row in batch.domains
-        ),
+        vms=tuple([_vm(row, known.get(row[0]), elapsed) for row in batch.domains]),
     )
 
 
 def _vm(row: DomainRow, before: DomainRow | None, elapsed: float) -> VmSample:
-    vm_id, cpu_ns, vcpus, actual, unused = row[0], row[1], max(1, row[2]), row[3], row[4]
-
-    def rate(index: int) -> float:
-        if before is None:
-            return 0.0
-        delta = int(row[index]) - int(before[index])
-        return max(0.0, delta / elapsed)
-
-    cpu = 0.0
-    if before is not None and cpu_ns >= before[1]:
-        cpu = min(100.0, (cpu_ns - before[1]) / (elapsed * 1e9 * vcpus) * 100.0)
+    """Written out rather than looped: thousands of these are made every second."""
+    vm_id, cpu_ns, vcpus, actual, unused, rss, rx, tx, read, written = row
+    cpu = rx_rate = tx_rate = read_rate = written_rate = 0.0
+    if before is not None:
+        _, cpu_ns_before, _, _, _, _, rx_before, tx_before, read_before, written_before = before
+        if cpu_ns > cpu_ns_before:
+            cpu = (cpu_ns - cpu_ns_before) / (elapsed * 1e9 * (vcpus if vcpus > 1 else 1)) * 100.0
+            if cpu > 100.0:
+                cpu = 100.0
+        # A counter that fell began anew with its QEMU: nothing is known of the time between.
+        if rx > rx_before:
+            rx_rate = (rx - rx_before) / elapsed
+        if tx > tx_before:
+            tx_rate = (tx - tx_before) / elapsed
+        if read > read_before:
+            read_rate = (read - read_before) / elapsed
+        if written > written_before:
+            written_rate = (written - written_before) / elapsed
     return VmSample(
         vm_id=vm_id,
         cpu_percent=cpu,
         memory_bytes=actual,
-        memory_used_bytes=actual - unused if unused >= 0 else row[5],
-        network_rx_bytes_per_second=rate(6),
-        network_tx_bytes_per_second=rate(7),
-        disk_read_bytes_per_second=rate(8),
-        disk_write_bytes_per_second=rate(9),
+        memory_used_bytes=actual - unused if unused >= 0 else rss,
+        network_rx_bytes_per_second=rx_rate,
+        network_tx_bytes_per_second=tx_rate,
+        disk_read_bytes_per_second=read_rate,
+        disk_write_bytes_per_second=written_rate,
     )
