@@ -153,6 +153,22 @@ def _tuple_structurer(hint: Any, made: cattrs.Converter) -> Callable[[Any, Any],
             raise CodecError(f"expected a row of {len(hooks)}, got {value!r:.80}")
         return tuple([hook(item, kind) for (hook, kind), item in zip(hooks, value, strict=True)])
 
+    return (
+        _counters_structurer(items, structure_row) if items[:1] == (str,) and set(items[1:]) == {int} else structure_row
+    )
+
+
+def _counters_structurer(items: tuple[Any, ...], slowly: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """A row of a name and integers, as statistics have: its types are compared at once and its integers by their
+    extremes. A hook for each field took eight times as long; whatever does not fit goes that way and is told why."""
+
+    def structure_row(value: object, hint: Any) -> Any:
+        if type(value) is list and tuple(map(type, value)) == items:
+            first, *counters = value
+            if first.isascii() and min(counters) >= -(2**63) and max(counters) < 2**63:
+                return tuple(value)
+        return slowly(value, hint)
+
     return structure_row
 
 
@@ -233,19 +249,22 @@ def unpack(data: bytes, *, bytes_max: int = limits.frame_bytes_max, depth_max: i
     if len(data) > bytes_max:
         raise CodecError(f"{len(data)} bytes where at most {bytes_max} are allowed")
     items_left = limits.msgpack_items_max
-
-    def take(count: int) -> None:
-        nonlocal items_left
-        items_left -= count
-        if items_left < 0:
-            raise CodecError(f"more than {limits.msgpack_items_max} items")
+    containers = 0
 
     def take_list(items: list[Any]) -> list[Any]:
-        take(len(items) + 1)
+        nonlocal items_left, containers
+        containers += 1
+        items_left -= len(items) + 1
+        if items_left < 0:
+            raise CodecError(f"more than {limits.msgpack_items_max} items")
         return items
 
     def take_map(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
-        take(2 * len(pairs) + 1)
+        nonlocal items_left, containers
+        containers += 1
+        items_left -= 2 * len(pairs) + 1
+        if items_left < 0:
+            raise CodecError(f"more than {limits.msgpack_items_max} items")
         made = dict(pairs)
         if len(made) != len(pairs):
             raise CodecError("a map with the same key twice")
@@ -269,7 +288,8 @@ def unpack(data: bytes, *, bytes_max: int = limits.frame_bytes_max, depth_max: i
         raise
     except Exception as error:  # msgpack raises ten kinds of error on hostile bytes
         raise CodecError(f"not msgpack: {type(error).__name__}: {error}"[:300]) from error
-    _check_depth(value, depth_max)
+    if containers > depth_max:  # fewer cannot be nested deeper, and most frames have fewer
+        _check_depth(value, depth_max)
     return value
 
 
