@@ -63,7 +63,7 @@ class Host(Document):
     cpu: Cpu | None = attribute(read_only=True)
     memory: int | None = attribute(unit="bytes", read_only=True, search="memory", column=6)
     max_scheduling_memory: int | None = attribute(unit="bytes", read_only=True)
-    summary: VmSummary | None = attribute(read_only=True, column=5)
+    summary: VmSummary | None = attribute(read_only=True)
     hardware_information: HardwareInformation | None = attribute(read_only=True)
     spm: Spm | None = attribute()
     certificate: Certificate | None = attribute(read_only=True)
