@@ -164,6 +164,8 @@ class DurableActor(Actor):
                 self.context.reply(envelope, result.refusal)
         if self._ended:
             return
+        if not self._in_flight:
+            self.reload()  # here and not with the message: what is read before it must not rest on what never was
         with contextlib.suppress(ActorGone, MailboxFull):
             self.context.ref.tell(CommitFailed(refusal=result.refusal, version=self._standing.version))
 
