@@ -87,7 +87,10 @@ class EnginePortInProcess:
         head = await self._journal.head()
         if sequence + 1 < head.oldest_sequence or sequence > head.sequence:
             return None
-        return [change_of(row) for row in await self._journal.read(sequence, limit)]
+        rows = await self._journal.read(sequence, limit)
+        if rows and rows[0].sequence != sequence + 1:
+            return None  # folded since the head was read
+        return [change_of(row) for row in rows]
 
     async def snapshot(self) -> Snapshot:
         with _database_may_be_away():

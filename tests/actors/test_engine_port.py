@@ -110,7 +110,7 @@ async def test_beyond_what_is_kept_there_are_no_changes(autojump_clock: MockCloc
     engine = await opened()
     for number in range(3):
         await engine.write(number)
-    engine.journal.store.tables.oldest_sequence = 4
+    engine.journal.store.tables.forget_before(4)
     assert await engine.port.changes_after(2, 10) is None, "the row after it is gone"
     assert await engine.port.changes_after(3, 10) is not None
     assert await engine.port.changes_after(7, 10) is None, "a cursor of the future is of another history"
