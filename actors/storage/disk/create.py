@@ -7,7 +7,7 @@ import attrs
 from actors.entity.checks import invalid, missing, name, values
 from actors.entity.decision import Decision, Effect, Tell
 from actors.entity.messages import Commanded
-from actors.operations.operation import begin
+from actors.operations.operation import begin, begin_for
 from actors.storage.disk.endings import made, provided
 from actors.storage.disk.state import DiskState
 from actors.storage.disk.steps import begun, effects_of
@@ -36,15 +36,7 @@ def add(state: DiskState | None, asked: Commanded, command: AddDisk, facts: Fact
         return Decision(reply=domain)
     if asked.dry_run:
         return Decision(reply=accepted("disk", asked, disk))
-    operation = begin(
-        id=asked.command_id,
-        kind="add",
-        description=f"Adding disk {disk.name}",
-        at=facts.now,
-        correlation_id=asked.correlation_id,
-        user_id=asked.principal.user_id,
-        host_id=_host_of(domain),
-    )
+    operation = begin_for(asked, "add", f"Adding disk {disk.name}", facts.now, _host_of(domain))
     decision = _begin(disk, operation, DiskWork(phase="make"), facts)
     return attrs.evolve(decision, reply=accepted("disk", asked, _locked(disk), job_id=operation.id), store_outcome=True)
 
@@ -53,6 +45,9 @@ def provide(state: DiskState | None, message: ProvideDisk, facts: Facts) -> Deci
     """A disk for a VM or template; the answer comes when it is there. The same disk again waits along."""
     if state is not None:
         return _provide_again(state, message, facts)
+    if ended := facts.rows.document("job", derived_id(message.operation_id, message.disk.id or "")):
+        reason = f"The disk {message.disk.name} was not made: {ended.reason or 'it is gone again.'}"
+        return Decision(reply=refusal("host_failed", reason, entity=message.disk.id or "", status=500))
     backing = None
     if message.backing_disk_id:
         backing = facts.rows.document("disk", message.backing_disk_id)
