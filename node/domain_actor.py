@@ -23,12 +23,13 @@ from node.steps import Steps, never_twice
 from node.storage.port import Storage
 from node.uplink import Uplink
 from protocol import guest_messages
-from protocol.errors import BadInput, NotFound, Unavailable
+from protocol.errors import BadInput, HostFailed, NotFound, Unavailable
 from protocol.node_messages import (
     DestroyDomain,
     DomainChanged,
     DomainObserved,
     DomainStarted,
+    DomainStatus,
     Done,
     NodeCommand,
     PauseDomain,
@@ -101,9 +102,13 @@ class DomainActor(Actor):
         hypervisor, storage = self._parts.hypervisor, self._parts.storage
         match command.body:
             case StartDomain(spec=spec):
+                if repeated:
+                    await self._require_running()
                 async with self._parts.boots.slot(self._vm_id):
                     return self._started(await hypervisor.start(spec, command.step_id, storage.path_of))
             case RestoreDomain(spec=spec, storage_domain_id=storage_domain_id):
+                if repeated:
+                    await self._require_running()
                 return await self._restore(command.step_id, spec.vm_id, storage_domain_id, command.body)
             case SaveDomain(vm_id=vm_id, storage_domain_id=storage_domain_id):
                 return await self._save(vm_id, storage_domain_id, repeated)
@@ -129,6 +134,14 @@ class DomainActor(Actor):
             case other:
                 raise BadInput(f"This node cannot do {word_of(other).tag}.", remedy="Upgrade the node.")
         return Done()
+
+    async def _require_running(self) -> None:
+        """A start that was begun before is never done again: its QEMU may have come and gone, its disks moved on."""
+        if (await self._parts.hypervisor.observe(self._vm_id)).status is DomainStatus.ABSENT:
+            raise HostFailed(
+                "The start was interrupted and QEMU does not run; whether it ever did is not known.",
+                remedy="Start the VM again.", entity=self._vm_id,
+            )  # fmt: skip
 
     def _started(self, domain: DomainObserved) -> DomainStarted:
         self._parts.inventory.touch(self._vm_id)
