@@ -17,7 +17,7 @@ from protocol.codec import encode
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.link import LinkRefused
-from protocol.node_messages import EngineHeartbeat, ForgetSteps, NodeCommand, ReportNow, StepDone
+from protocol.node_messages import ForgetSteps, NodeCommand, StepDone
 from protocol.words import Tagged, word_of
 from tests.checkers import s04_epochs, s05_acknowledged, s06_effects, s17_guests
 
@@ -121,8 +121,8 @@ class Truth:
                 self.say(f"{host} <- {tag} {step_id} epoch {epoch}")
             case LinkRefused(refusal=refusal) if refusal.code == "stale_epoch":
                 self.once("engine of an old epoch turned a node away")
-            case EngineHeartbeat() | ReportNow() | ForgetSteps():
-                pass
+            case ForgetSteps(epoch=epoch, step_ids=step_ids):
+                self.say(f"{host} <- forget {' '.join(step_ids)} epoch {epoch}")
 
     def said_by_node(self, host: str, message: Tagged) -> None:
         """A frame that a node's process has written."""
