@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from actors.lifecycle.illegal import IllegalTransition
 from protocol.events.disk import (
     DiskAdded,
     DiskAttached,
@@ -49,10 +50,6 @@ TRANSITIONS: Final[dict[tuple[str, type[DiskEvent]], str]] = {
     ("locked", DiskRemoveFailed): "illegal",
     ("locked", DiskRemoved): absent,
 }
-
-
-class IllegalTransition(AssertionError):
-    """A bug: an event was decided that the status does not allow."""
 
 
 def status_after(status: str, event: DiskEvent) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from actors.lifecycle.vm_table import STAY, IllegalTransition
+from actors.lifecycle.illegal import IllegalTransition
+from actors.lifecycle.vm_table import STAY
 from protocol.events import host as events
 
 ANY: Final = frozenset(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from actors.lifecycle.illegal import IllegalTransition
 from protocol.events.storage_domain import (
     StorageDomainActivated,
     StorageDomainAdded,
@@ -38,10 +39,6 @@ TRANSITIONS: Final[dict[tuple[str, type[StorageDomainEvent]], str]] = {
     ("detaching", StorageDomainRemoveAbandoned): "inactive",
     ("detaching", StorageDomainRemoved): absent,
 }
-
-
-class IllegalTransition(AssertionError):
-    """A bug: an event was decided that the status does not allow."""
 
 
 def status_after(status: str, event: StorageDomainEvent) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from actors.lifecycle.illegal import IllegalTransition
 from protocol.events.template import (
     TemplateAdded,
     TemplateEvent,
@@ -30,10 +31,6 @@ TRANSITIONS: Final[dict[tuple[str, type[TemplateEvent]], tuple[str, ...]]] = {
     ("locked", TemplateRemoveFailed): ("illegal", "ok"),  # ok when none of its disks went
     ("locked", TemplateRemoved): (absent,),
 }
-
-
-class IllegalTransition(AssertionError):
-    """A bug: an event was decided that the status does not allow."""
 
 
 def status_after(status: str, event: TemplateEvent) -> str:

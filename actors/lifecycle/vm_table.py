@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from actors.lifecycle.illegal import IllegalTransition
 from protocol.events import vm as events
 
 STAY: Final = "="
@@ -62,10 +63,6 @@ OWNERS: Final[dict[str, str]] = {
     "unknown": "the host's link; ends when the host reports again or is fenced",
 }
 """Transient statuses: who owns each and what ends it (S15)."""
-
-
-class IllegalTransition(AssertionError):
-    """An event that the table does not allow in this status: a bug in deciding, never in the journal."""
 
 
 def next_status(status: str, event: Any) -> str:

@@ -6,6 +6,7 @@ import datetime
 
 import attrs
 
+from actors.entity.messages import Commanded
 from protocol.events.operation import Operation, OperationStep, Outcome
 from protocol.model.activity import Job, Step
 from protocol.model.types import Ref, ref
@@ -29,6 +30,19 @@ def begin(
         started_at=at,
         correlation_id=correlation_id,
         user_id=user_id,
+        host_id=host_id,
+    )
+
+
+def begin_for(asked: Commanded, kind: str, description: str, at: datetime.datetime, host_id: str = "") -> Operation:
+    """The operation that a command becomes: it bears the command's id, and so does its job."""
+    return begin(
+        id=asked.command_id,
+        kind=kind,
+        description=description,
+        at=at,
+        correlation_id=asked.correlation_id,
+        user_id=asked.principal.user_id,
         host_id=host_id,
     )
 

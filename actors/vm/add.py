@@ -9,7 +9,7 @@ import attrs
 
 from actors.entity.decision import Decision, refuse
 from actors.entity.messages import Commanded
-from actors.operations.operation import begin, with_step
+from actors.operations.operation import begin_for, with_step
 from actors.reservations.messages import Reserved
 from actors.storage.messages import ProvideDisk
 from actors.vm.claims import claim, released
@@ -66,13 +66,6 @@ def reserved(vm_id: str, asked: Commanded, answer: Reserved | Refusal, facts: Fa
 
 
 def _begin(vm: Vm, asked: Commanded, template: Template, provided: tuple[ProvideDisk, ...], facts: Facts) -> Operation:
-    operation = begin(
-        id=asked.command_id,
-        kind="add",
-        description=f"Creating VM {vm.name} from template {template.name}",
-        at=facts.now,
-        correlation_id=asked.correlation_id,
-        user_id=asked.principal.user_id,
-    )
+    operation = begin_for(asked, "add", f"Creating VM {vm.name} from template {template.name}", facts.now)
     operation = attrs.evolve(operation, data=VmAddData(disks=provided))
     return with_step(operation, f"vm/{vm.id}", f"Create disk {provided[0].disk.name}", facts.now)

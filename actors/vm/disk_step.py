@@ -8,7 +8,7 @@ import attrs
 
 from actors.entity.decision import Decision, Tell
 from actors.entity.messages import Commanded
-from actors.operations.operation import begin, with_step
+from actors.operations.operation import begin_for, with_step
 from actors.storage.messages import ProvideDisk
 from actors.vm.facts import Facts
 from actors.vm.state import VmState
@@ -59,10 +59,7 @@ def ask(disk_id: str, message: Tagged) -> Tell:
 
 def begin_on_disks(state: VmState, asked: Commanded, kind: str, description: str, facts: Facts) -> Operation:
     """The operation with its one step, which the disks carry out."""
-    operation = begin(
-        id=asked.command_id, kind=kind, description=description, at=facts.now, correlation_id=asked.correlation_id,
-        user_id=asked.principal.user_id,
-    )  # fmt: skip
+    operation = begin_for(asked, kind, description, facts.now)
     return with_step(operation, state.address, description, facts.now)
 
 

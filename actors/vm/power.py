@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from actors.entity.decision import CancelTimer, Decision, Effect, SetTimer, ToNode, refuse
 from actors.entity.messages import Commanded
-from actors.operations.operation import begin, with_step
+from actors.operations.operation import begin_for, with_step
 from actors.vm.facts import Facts, busy, not_legal, what
 from actors.vm.state import RUNNING_STATUSES, VmState
 from protocol.audit import line
@@ -60,15 +60,7 @@ def body_of(state: VmState) -> Body | None:
 def _begin(
     state: VmState, asked: Commanded, kind: str, description: str, step: str, facts: Facts, host: str = ""
 ) -> Operation:
-    operation = begin(
-        id=asked.command_id,
-        kind=kind,
-        description=description,
-        at=facts.now,
-        correlation_id=asked.correlation_id,
-        user_id=asked.principal.user_id,
-        host_id=host or state.host_id,
-    )
+    operation = begin_for(asked, kind, description, facts.now, host or state.host_id)
     return with_step(operation, state.address, step, facts.now, host or state.host_id)
 
 

@@ -6,7 +6,7 @@ import attrs
 
 from actors.entity.decision import Decision, Effect, SetTimer, Tell, ToNode, refuse
 from actors.entity.messages import Commanded
-from actors.operations.operation import begin, with_step
+from actors.operations.operation import begin_for, with_step
 from actors.placement.messages import Place, Placed, ReleasePlacement
 from actors.vm import spec as domain_spec
 from actors.vm.facts import Facts, busy, not_legal
@@ -86,14 +86,12 @@ def placed(state: VmState, asked: Commanded, answer: Placed | Refusal, facts: Fa
     host = facts.rows.document("host", answer.host_id)
     host_name = host.name if host is not None else answer.host_id
     restoring = state.status == "suspended"
-    operation = begin(
-        id=asked.command_id,
-        kind="restore" if restoring else "start",
-        description=f"{'Resuming' if restoring else 'Launching'} VM {state.name}",
-        at=facts.now,
-        correlation_id=asked.correlation_id,
-        user_id=asked.principal.user_id,
-        host_id=answer.host_id,
+    operation = begin_for(
+        asked,
+        "restore" if restoring else "start",
+        f"{'Resuming' if restoring else 'Launching'} VM {state.name}",
+        facts.now,
+        answer.host_id,
     )
     operation = with_step(operation, state.address, f"Start on host {host_name}", facts.now, answer.host_id)
     accepted = Accepted(kind="vm", id=state.id, job_id=operation.id, command_id=asked.command_id)

@@ -5,9 +5,11 @@ It must not know what is asked.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,29 +42,31 @@ async def serve(path: Path, answer: Answer) -> None:
     """Answers (0600) until cancelled."""
     await trio.Path(path).unlink(missing_ok=True)
     sock = trio.socket.socket(trio.socket.AF_UNIX)
-    before = os.umask(0o177)
-    try:
-        await sock.bind(str(path))
-    finally:
-        os.umask(before)
-    sock.listen(16)
+    with sock:
+        before = os.umask(0o177)
+        try:
+            await sock.bind(str(path))
+        finally:
+            os.umask(before)
+        sock.listen(16)
+        try:
+            await trio.serve_listeners(partial(_answer_one, answer), [trio.SocketListener(sock)])
+        finally:
+            with contextlib.suppress(FileNotFoundError):  # whoever starts the daemon anew may have swept it
+                os.unlink(path)
 
-    async def one(stream: trio.SocketStream) -> None:
-        async with stream:
-            with trio.move_on_after(timeout_seconds):
+
+async def _answer_one(answer: Answer, stream: trio.SocketStream) -> None:
+    async with stream:
+        with trio.move_on_after(timeout_seconds):
+            try:
                 try:
-                    try:
-                        reply = await answer(await _receive(stream))
-                    except (CorralError, CodecError, KeyError) as error:
-                        reply = {"error": str(error)}
-                    await _send(stream, reply)
-                except trio.BrokenResourceError:
-                    return
-
-    try:
-        await trio.serve_listeners(one, [trio.SocketListener(sock)])
-    finally:
-        os.unlink(path)
+                    reply = await answer(await _receive(stream))
+                except (CorralError, CodecError, KeyError) as error:
+                    reply = {"error": str(error)}
+                await _send(stream, reply)
+            except trio.BrokenResourceError:
+                return
 
 
 async def _send(stream: trio.SocketStream, value: Mapping[str, object]) -> None:

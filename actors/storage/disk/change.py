@@ -10,7 +10,7 @@ from actors.entity import checks
 from actors.entity.checks import invalid
 from actors.entity.decision import Decision
 from actors.entity.messages import Commanded
-from actors.operations.operation import begin
+from actors.operations.operation import begin_for
 from actors.storage.disk.state import DiskState
 from actors.storage.disk.steps import begun, effects_of
 from actors.storage.facts import Facts, accepted, busy, not_found, refusal
@@ -53,14 +53,12 @@ def update(state: DiskState | None, asked: Commanded, command: UpdateDisk, facts
 
 def _resize(state: DiskState, decision: StorageDecision, asked: Commanded, size: int, facts: Facts) -> StorageDecision:
     domain = facts.rows.document("storage_domain", storage_domain_of(state.disk))
-    operation = begin(
-        id=asked.command_id,
-        kind="resize",
-        description=f"Extending disk {state.disk.name}",
-        at=facts.now,
-        correlation_id=asked.correlation_id,
-        user_id=asked.principal.user_id,
-        host_id=(domain.host.id if domain is not None and domain.host is not None else None) or "",
+    operation = begin_for(
+        asked,
+        "resize",
+        f"Extending disk {state.disk.name}",
+        facts.now,
+        (domain.host.id if domain is not None and domain.host is not None else None) or "",
     )
     operation = begun(operation, state.id, DiskWork(phase="grow", size_bytes=size), facts)
     event = events.DiskResizeRequested(at=facts.now, operation=operation, size_bytes=size)

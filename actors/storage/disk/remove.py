@@ -6,7 +6,7 @@ import attrs
 
 from actors.entity.decision import Decision
 from actors.entity.messages import Commanded
-from actors.operations.operation import begin
+from actors.operations.operation import begin, begin_for
 from actors.storage.disk.endings import removed
 from actors.storage.disk.state import DiskState
 from actors.storage.disk.steps import begun, effects_of
@@ -32,14 +32,7 @@ def remove(state: DiskState | None, asked: Commanded, command: RemoveDisk, facts
         return Decision(reply=problem)
     if asked.dry_run:
         return Decision(reply=accepted("disk", asked, state.disk))
-    operation = begin(
-        id=asked.command_id,
-        kind="remove",
-        description=f"Removing disk {state.disk.name}",
-        at=facts.now,
-        correlation_id=asked.correlation_id,
-        user_id=asked.principal.user_id,
-    )
+    operation = begin_for(asked, "remove", f"Removing disk {state.disk.name}", facts.now)
     decision = _begin(state, operation, DiskWork(phase="remove"), facts)
     return attrs.evolve(decision, reply=accepted("disk", asked, state.disk, job_id=operation.id), store_outcome=True)
 

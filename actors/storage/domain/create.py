@@ -11,7 +11,7 @@ from actors.entity import checks
 from actors.entity.checks import invalid, missing
 from actors.entity.decision import Decision
 from actors.entity.messages import Commanded
-from actors.operations.operation import begin, current_step, with_step
+from actors.operations.operation import begin_for, current_step, with_step
 from actors.storage.domain.connect import activated, connect_effect, forget
 from actors.storage.domain.state import StorageDomainState
 from actors.storage.facts import Facts, accepted, again_or_taken, name_taken, new_id, not_found, refusal
@@ -40,15 +40,7 @@ def add(state: StorageDomainState | None, asked: Commanded, command: AddStorageD
     domain = _completed(attrs.evolve(document, id=new_id(asked)), host, facts)
     if asked.dry_run:
         return Decision(reply=accepted("storage_domain", asked, domain))
-    operation = begin(
-        id=asked.command_id,
-        kind="add",
-        description=f"Adding storage domain {domain.name}",
-        at=facts.now,
-        correlation_id=asked.correlation_id,
-        user_id=asked.principal.user_id,
-        host_id=host.id or "",
-    )
+    operation = begin_for(asked, "add", f"Adding storage domain {domain.name}", facts.now, host.id or "")
     address = f"storage_domain/{domain.id}"
     operation = with_step(operation, address, "Connecting the directory", facts.now, host.id or "")
     after = StorageDomainState(domain=domain, operation=operation)

@@ -11,7 +11,7 @@ import attrs
 
 from actors.entity.decision import NOTHING, Decision, Effect, Tell
 from actors.entity.messages import Commanded
-from actors.operations.operation import begin, current_step, with_step
+from actors.operations.operation import begin_for, current_step, with_step
 from actors.storage.domain.connect import reconnect
 from actors.storage.domain.state import StorageDomainState
 from actors.storage.facts import Facts, accepted, busy, not_found, refusal
@@ -41,14 +41,7 @@ def remove(state: StorageDomainState | None, asked: Commanded, command: RemoveSt
         return Decision(reply=problem)
     if asked.dry_run:
         return Decision(reply=accepted("storage_domain", asked, state.domain))
-    operation = begin(
-        id=asked.command_id,
-        kind="remove",
-        description=f"Removing storage domain {state.domain.name}",
-        at=facts.now,
-        correlation_id=asked.correlation_id,
-        user_id=asked.principal.user_id,
-    )
+    operation = begin_for(asked, "remove", f"Removing storage domain {state.domain.name}", facts.now)
     operation = with_step(operation, state.address, "Taking no new disk", facts.now)
     after = attrs.evolve(state, operation=operation)
     return Decision(

@@ -12,7 +12,7 @@ from actors.entity import checks
 from actors.entity.checks import invalid
 from actors.entity.decision import Decision, Effect, SetTimer, Tell
 from actors.entity.messages import Commanded
-from actors.operations.operation import begin, current_step, with_step
+from actors.operations.operation import begin_for, current_step, with_step
 from actors.storage.facts import Facts, accepted, again_or_taken, name_taken, new_id, not_found, refusal
 from actors.storage.messages import DiscardDisk, DiskProvided, ProvideDisk
 from actors.storage.template.defaults import defaulted
@@ -58,14 +58,7 @@ def add(state: TemplateState | None, asked: Commanded, command: ImportTemplate, 
     if asked.dry_run:
         return Decision(reply=accepted("template", asked, template))
     provide = _provide(template, asked, command)
-    operation = begin(
-        id=asked.command_id,
-        kind="import",
-        description=f"Importing template {template.name}",
-        at=facts.now,
-        correlation_id=asked.correlation_id,
-        user_id=asked.principal.user_id,
-    )
+    operation = begin_for(asked, "import", f"Importing template {template.name}", facts.now)
     operation = with_step(operation, f"template/{template.id}", "Filling its disk", facts.now)
     operation = attrs.evolve(operation, data=ImportData(provide=provide))
     after = TemplateState(template=template, operation=operation)

@@ -9,7 +9,7 @@ import attrs
 
 from actors.entity.decision import Decision, Effect, SetTimer, Tell
 from actors.entity.messages import Commanded
-from actors.operations.operation import begin, current_step, with_step
+from actors.operations.operation import begin_for, current_step, with_step
 from actors.storage.facts import Facts, accepted, busy, not_found, refusal
 from actors.storage.messages import DiscardDisk
 from actors.storage.template.state import TemplateState, blank_id, retry_seconds, retry_timer
@@ -29,14 +29,7 @@ def remove(state: TemplateState | None, asked: Commanded, command: RemoveTemplat
         return Decision(reply=problem)
     if asked.dry_run:
         return Decision(reply=accepted("template", asked, state.template))
-    operation = begin(
-        id=asked.command_id,
-        kind="remove",
-        description=f"Removing template {state.template.name}",
-        at=facts.now,
-        correlation_id=asked.correlation_id,
-        user_id=asked.principal.user_id,
-    )
+    operation = begin_for(asked, "remove", f"Removing template {state.template.name}", facts.now)
     reply = accepted("template", asked, state.template, job_id=operation.id)
     if not state.disk_ids:
         requested = events.TemplateRemoveRequested(at=facts.now, operation=operation)

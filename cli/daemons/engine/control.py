@@ -1,13 +1,11 @@
 """The lab's control socket (0600): tokens, the tiny template, crash hooks. Only labs open it.
 
-A frame is its length in four big-endian bytes and a msgpack map `{"do": ...}`; the reply is a map, with `error` when
-refused. It must not do what a user could do by the API without going through the front door.
+A question is a map `{"do": ...}`; the reply is a map, with `error` when refused. It must not do what a user could do by
+the API without going through the front door.
 """
 
 from __future__ import annotations
 
-import os
-import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -15,12 +13,12 @@ from typing import Any
 import trio
 
 from actors.entity.messages import Crash
-from protocol.codec import CodecError, pack, unpack
+from cli.daemons.control_socket import serve, timeout_seconds
 from protocol.commands.base import Command
 from protocol.commands.host import AddHost, IssueEnrolmentToken
 from protocol.commands.storage import AddStorageDomain, ImportTemplate
 from protocol.engine_messages import Accepted, Principal, Submit
-from protocol.errors import Refusal
+from protocol.errors import BadInput, Conflict, NotFound, Refusal
 from protocol.model.host import Host
 from protocol.model.inventory import Cpu, CpuTopology
 from protocol.model.storage import HostStorage, StorageDomain
@@ -28,15 +26,9 @@ from protocol.model.types import Ref
 from protocol.model.vm import Boot, OperatingSystem, Template
 from supervisors.engine_tree import Engine
 
-frame_bytes_max = 1 << 20
-wait_seconds_max = 60.0
 tiny_memory_bytes = 256 * 1024**2
 
 LAB = Principal(user_id="lab", name="lab@internal", administrator=True)
-
-
-class ControlRefused(Exception):
-    """What was asked cannot be done; the text goes back."""
 
 
 class Control:
@@ -53,45 +45,19 @@ class Control:
 
     async def run(self) -> None:
         """Serves until cancelled."""
-        self._path.unlink(missing_ok=True)
-        sock = trio.socket.socket(trio.socket.AF_UNIX)
-        before = os.umask(0o177)
-        try:
-            await sock.bind(str(self._path))
-        finally:
-            os.umask(before)
-        sock.listen(16)
-        try:
-            await trio.serve_listeners(self._serve, [trio.SocketListener(sock)])
-        finally:
-            self._path.unlink(missing_ok=True)
-
-    async def _serve(self, stream: trio.SocketStream) -> None:
-        async with stream:
-            with trio.move_on_after(wait_seconds_max):
-                try:
-                    reply = await self._answer(await _frame(stream))
-                except ControlRefused as refused:
-                    reply = {"error": str(refused)}
-                except (CodecError, KeyError, trio.BrokenResourceError) as error:
-                    reply = {"error": f"not understood: {error!r}"}
-                body = pack(reply)
-                try:
-                    await stream.send_all(struct.pack(">I", len(body)) + body)
-                except trio.BrokenResourceError:
-                    return
+        await serve(self._path, self._answer)
 
     async def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
-        doer = self._doers.get(question["do"])
+        doer = self._doers.get(str(question.get("do")))
         if doer is None:
-            raise ControlRefused(f"there is no {question['do']!r}; there are {', '.join(self._doers)}")
+            raise BadInput(f"There is no {question.get('do')!r}; there are {', '.join(self._doers)}")
         return await doer(question)
 
     async def _submit(self, command: Command) -> Accepted:
         submit = Submit(command_id=self._engine.ports.ids.uuid(), principal=LAB, command=command, correlation_id="lab")
         answer = await self._engine.front_door.submit(submit)
         if isinstance(answer, Refusal):
-            raise ControlRefused(str(answer))
+            raise Conflict(str(answer))
         return answer
 
     async def _enrolment_token(self, question: dict[str, Any]) -> dict[str, Any]:
@@ -148,42 +114,22 @@ class Control:
     async def _found(self, kind: str, name: str, status: str) -> Any:
         """The object of that name once it has the status. Refused when it does not come to it."""
         found: Any = None
-        with trio.move_on_after(wait_seconds_max - 5):
+        with trio.move_on_after(timeout_seconds - 5):
             while True:
                 found = next(iter(self._engine.rows.named(kind, name)), None)
                 if found is not None and found.status == status:
                     return found
                 await trio.sleep(0.1)
         if found is None:
-            raise ControlRefused(f"there is no {kind} named {name}")
-        raise ControlRefused(f"{kind} {name} is {found.status}, not {status}")
+            raise NotFound(f"There is no {kind} named {name}.")
+        raise Conflict(f"{kind} {name} is {found.status}, not {status}")
 
     async def _crash_actor(self, question: dict[str, Any]) -> dict[str, Any]:
         """The actor at `address` raises in its next message."""
         kind, _, id = str(question["address"]).partition("/")
         if self._engine.rows.row(kind, id) is None:
-            raise ControlRefused(f"there is no {kind}/{id}")
+            raise NotFound(f"There is no {kind}/{id}.")
         ref = self._engine.ensure(kind, id)
         assert ref is not None
         ref.tell(Crash())
         return {"crashed": ref.address}
-
-
-async def _frame(stream: trio.SocketStream) -> dict[str, Any]:
-    (size,) = struct.unpack(">I", await _exactly(stream, 4))
-    if size > frame_bytes_max:
-        raise ControlRefused(f"{size} bytes are more than {frame_bytes_max}")
-    question = unpack(await _exactly(stream, size))
-    if not isinstance(question, dict):
-        raise ControlRefused("a question is a map")
-    return question
-
-
-async def _exactly(stream: trio.SocketStream, count: int) -> bytes:
-    received = b""
-    while len(received) < count:
-        more = await stream.receive_some(count - len(received))
-        if not more:
-            raise trio.BrokenResourceError("closed before the end of the frame")
-        received += bytes(more)
-    return received

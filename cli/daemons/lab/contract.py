@@ -4,21 +4,17 @@ It starts no process; a change of a daemon's configuration or control words is m
 """
 
 import json
-import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgpack
-import trio
-
+from cli.daemons.control_socket import ask
 from cli.daemons.lab.errors import LabError
 from cli.daemons.lab.layout import LabFolder
+from protocol.errors import CorralError
 
 READY = "ready.json"
 CONTROL_SOCKET = "control.sock"
-CONTROL_SECONDS = 60.0
-CONTROL_FRAME_BYTES_MAX = 1 << 20
 
 
 def write_engine_configuration(folder: LabFolder, port: int, node_listen: Sequence[str]) -> Path:
@@ -108,37 +104,14 @@ async def cut_simulated_host(simulated_state_dir: Path, host_name: str) -> None:
 
 
 async def ask_control(state_dir: Path, question: Mapping[str, object]) -> dict[str, Any]:
-    """One question on a daemon's control socket: a msgpack map behind its length in four bytes, both ways.
+    """One question on a daemon's control socket.
 
-    Raises LabError when nobody answers in CONTROL_SECONDS, or with the reason in ``error``.
+    Raises LabError when nobody answers in time, or with the reason of the refusal.
     """
-    path = state_dir / CONTROL_SOCKET
-    body = msgpack.packb(dict(question))
     try:
-        with trio.fail_after(CONTROL_SECONDS):
-            async with await trio.open_unix_socket(str(path)) as stream:
-                await stream.send_all(struct.pack(">I", len(body)) + body)
-                (size,) = struct.unpack(">I", await _receive(stream, 4))
-                if size > CONTROL_FRAME_BYTES_MAX:
-                    raise LabError(f"{path} answered {size} bytes, more than {CONTROL_FRAME_BYTES_MAX}")
-                reply = msgpack.unpackb(await _receive(stream, size))
-    except (OSError, trio.BrokenResourceError) as failure:
-        raise LabError(f"nobody answers on {path}: {failure}") from failure
-    except trio.TooSlowError:
-        raise LabError(f"{path} did not answer within {CONTROL_SECONDS:.0f} s") from None
-    if not isinstance(reply, dict) or "error" in reply:
-        raise LabError(f"{question['do']} was refused: {reply.get('error') if isinstance(reply, dict) else reply}")
-    return reply
-
-
-async def _receive(stream: trio.SocketStream, count: int) -> bytes:
-    received = b""
-    while len(received) < count:
-        more = await stream.receive_some(count - len(received))
-        if not more:
-            raise LabError("the control socket was closed before the answer")
-        received += bytes(more)
-    return received
+        return await ask(state_dir / CONTROL_SOCKET, question)
+    except CorralError as refused:
+        raise LabError(str(refused)) from refused
 
 
 def _write(state_dir: Path, settings: Mapping[str, str | int | bool | list[str]]) -> Path:

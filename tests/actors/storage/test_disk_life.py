@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from actors.entity.decision import Tell
 from actors.kernel.envelope import Answer
-from actors.lifecycle.disk_table import TRANSITIONS, IllegalTransition, absent, status_after
+from actors.lifecycle.disk_table import TRANSITIONS, absent, status_after
+from actors.lifecycle.illegal import IllegalTransition
 from actors.storage.disk.decide import decide
 from actors.storage.disk.evolve import evolve
 from actors.storage.messages import (
