@@ -1,4 +1,7 @@
-"""The host's shell: hears its node, sorts what it says to whom it concerns, keeps the silent timer. It holds no rule."""
+"""The host's shell: hears its node, sorts what it says to whom it concerns, keeps the silent timer.
+
+It must not hold a rule: those are in `decide` and what it names.
+"""
 
 from __future__ import annotations
 

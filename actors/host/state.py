@@ -1,4 +1,4 @@
-"""A host's frozen state: what was configured and what its node said of it. No behaviour."""
+"""A host's frozen state: what was configured and what its node said of it. It must not behave."""
 
 from __future__ import annotations
 

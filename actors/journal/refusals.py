@@ -14,35 +14,25 @@ from protocol.errors import Refusal
 
 def away() -> Refusal:
     """The database is away and nothing was done."""
-    return Refusal(
-        code="unavailable",
-        reason="The database cannot be reached; nothing was changed.",
-        remedy="Try again when it is back.",
-        status=503,
-        retryable=True,
-    )
+    return _unavailable("The database cannot be reached; nothing was changed.", "Try again when it is back.")
 
 
 def deposed() -> Refusal:
     """Another engine leads."""
-    return Refusal(
-        code="unavailable",
-        reason="This engine no longer leads; nothing was changed.",
-        remedy="Try again: the engine that leads will answer.",
-        status=503,
-        retryable=True,
+    return _unavailable(
+        "This engine no longer leads; nothing was changed.", "Try again: the engine that leads will answer."
     )
 
 
 def overloaded() -> Refusal:
     """More waits to be written than the writer keeps."""
-    return Refusal(
-        code="unavailable",
-        reason="More changes wait to be stored than the engine keeps; nothing was changed.",
-        remedy="Try again later.",
-        status=503,
-        retryable=True,
+    return _unavailable(
+        "More changes wait to be stored than the engine keeps; nothing was changed.", "Try again later."
     )
+
+
+def _unavailable(reason: str, remedy: str) -> Refusal:
+    return Refusal(code="unavailable", reason=reason, remedy=remedy, status=503, retryable=True)
 
 
 def built_on_failed() -> Refusal:

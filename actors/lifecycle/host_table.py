@@ -1,4 +1,4 @@
-"""Which event moves a host from which status to which. Data only."""
+"""Which event moves a host from which status to which. It must not say why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which event moves a VM from which status to which. Data only: what follows from a move is decided elsewhere.
+"""Which event moves a VM from which status to which. It must not say what follows from a move.
 
 `STAY` keeps the status. An event in a status that its line does not name is a bug, and `next_status` says so.
 Every transient status names its owner (an operation) and what ends it (see `OWNERS`).

@@ -1,4 +1,7 @@
-"""The VM's shell: facts in, decision out, one command at a time between question and answer. It holds no rule."""
+"""The VM's shell: facts in, decision out, one command at a time between question and answer.
+
+It must not hold a rule: those are in `decide` and what it names.
+"""
 
 from __future__ import annotations
 

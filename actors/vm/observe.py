@@ -1,4 +1,7 @@
-"""What the host says of the VM, laid beside what is wanted: down, found, lost, paused, guest facts. Decides only."""
+"""What the host says of the VM, laid beside what is wanted: down, found, lost, paused, guest facts.
+
+Decides; it must not take silence for proof of anything.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Shutdown, stop, reboot, reset, pause, resume, suspend: what each is allowed from and what it becomes. Decides only."""
+"""Shutdown, stop, reboot, reset, pause, resume, suspend: what each is allowed from and what it becomes.
+
+Decides; it must not reach the node.
+"""
 
 from __future__ import annotations
 

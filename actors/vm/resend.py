@@ -1,4 +1,7 @@
-"""Which message the step under way sends: the same one after a crash, with the same step id. Decides only."""
+"""Which message the step under way sends: the same one after a crash, with the same step id.
+
+It must not decide anew: what was decided is in the operation.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a host is told to run: the VM's configuration with its volumes and bridges looked up. Pure; no XML."""
+"""What a host is told to run: the VM's configuration with its volumes and bridges looked up.
+
+Pure; it must not write XML: that is the node's.
+"""
 
 from __future__ import annotations
 

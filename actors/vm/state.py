@@ -1,4 +1,7 @@
-"""A VM's frozen state: configuration, what is wanted, what was seen, and the operation that runs. No behaviour."""
+"""A VM's frozen state: configuration, what is wanted, what was seen, and the operation that runs.
+
+It must not behave: events change it, in `evolve` alone.
+"""
 
 from __future__ import annotations
 
