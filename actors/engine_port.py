@@ -88,7 +88,7 @@ class EnginePortInProcess:
         if sequence + 1 < head.oldest_sequence or sequence > head.sequence:
             return None
         rows = await self._journal.read(sequence, limit)
-        if rows and rows[0].sequence != sequence + 1:
+        if (rows[0].sequence if rows else head.sequence + 1) != sequence + 1:
             return None  # folded since the head was read
         return [change_of(row) for row in rows]
 
