@@ -17,6 +17,11 @@ REGRESSIONS: dict[int, str] = {
     95: "as 92, with the whole database away",
     135: "the timer of a failed reboot was never set",
     239: "a suspended VM whose memory could not be discarded was shown as up",
+    162: "a start carried on after its QEMU had come and gone started a second one",
+    185: "between a failed commit and going back, a node was told to forget what was not durable",
+    201: "as 162",
+    220: "history folded while a reader caught up left a hole in what it read",
+    390: "a disk asked for again after it was rolled back used step ids that its node had forgotten",
     124: "a step superseded after its node was killed stayed begun",
 }
 """They repeat what happened only as long as nobody changes what a seed draws; they are cheap, and so they stay."""
