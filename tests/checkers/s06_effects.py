@@ -14,10 +14,16 @@ from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 
 
-def check_effects(vm_id: str, kind: str, effects: int, steps: Collection[str]) -> Iterator[str]:
-    """What must not be done twice (a reboot, a reset) was done no more often than there were steps that asked for it."""
-    if effects > len(steps):
-        yield f"{kind} of VM {vm_id} happened {effects} times for {len(steps)} steps"
+def check_asked_for(vm_id: str, kind: str, steps: Collection[str]) -> Iterator[str]:
+    """`steps`: those that a host has begun, and that ask for what just happened."""
+    if not steps:
+        yield f"{kind} of VM {vm_id} happened, and no step on that host asks for it now"
+
+
+def check_effects(vm_id: str, kind: str, step_id: str, effects: int) -> Iterator[str]:
+    """What must not be done twice (a reboot, a reset) was done once for a step."""
+    if effects > 1:
+        yield f"{kind} of VM {vm_id} happened {effects} times for step {step_id}"
 
 
 def check_starts(starts: Mapping[tuple[str, str], int]) -> Iterator[str]:

@@ -272,6 +272,7 @@ def shutdown_is_done_when_asked(original: Any) -> Any:
 UNREST = {"duplicate": 0.1, "kill_node": 4.0, "cut_both": 2.0}
 FAILOVER = {"kill_engine": 1.0, "pause_engine": 4.0, "cut_journal": 3.0, "cut_both": 4.0, "call_seconds": 2.0}
 DATABASE = {"append_unknown": 0.3, "journal_away": 1.0}
+DYING = {"die_at_note": 0.02, "die_at_call": 0.03}
 GUESTS = {"guest_garbage": 0.5}
 
 BREAKS: tuple[dict[str, Any], ...] = (
@@ -290,7 +291,7 @@ BREAKS: tuple[dict[str, Any], ...] = (
      "patches": ((durable.DurableActor, "carry_out", reply_before_durable),)},
     {"name": "S5: an unknown outcome counts as landed", "found_by": ("S5", "S12"), "rates": DATABASE,
      "patches": ((JournalWriter, "_settle", unknown_means_landed),)},
-    {"name": "S6: a step begun before a crash is done again", "found_by": ("S6",), "rates": {"die_at_note": 0.05},
+    {"name": "S6: a step begun before a crash is done again", "found_by": ("S6",), "rates": DYING,
      "patches": ((steps, "never_twice", lambda _: ()),)},
     {"name": "S6: the node sends an outcome and does not note it", "found_by": ("S6",), "rates": UNREST,
      "patches": ((steps.Steps, "_finish", outcome_only_sent),)},

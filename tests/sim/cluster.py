@@ -85,7 +85,6 @@ class Cluster:
             has_agent=self.random.random() < 0.8,
         )
         host = self.world.add_host(name, self.ids.uuid(), HostShape(memory_bytes=4 * GiB, guests=guests))
-        count_effects(host, self.truth)
         self.world.add_storage(f"/{name}")
         faults = WireFaults(
             drop=self.rates.drop, duplicate=self.rates.duplicate, reorder=self.rates.reorder,
@@ -96,6 +95,7 @@ class Cluster:
         node = SimNode(
             self.truth, self.world, host, self.ids.uuid(), dial, self._drawn(name), self.rates, self.seed, skew, rate
         )
+        count_effects(node)
         self.nodes.append(node)
         return node
 

@@ -223,14 +223,15 @@ class NodeTransport(ProcessTransport):
         return frame
 
 
-def count_effects(host: WorldHost, truth: Truth) -> None:
+def count_effects(node: SimNode) -> None:
     """Lets the truth see what must happen once for each step: a guest that starts over."""
+    host, truth = node.host, node.truth
     inner: Callable[..., None] = host.reboot
 
     def reboot(vm_id: str, *, by_guest: bool = False) -> None:
         number = host.qemus[vm_id].boot_number if vm_id in host.qemus else 0
         inner(vm_id, by_guest=by_guest)
         if host.qemu(vm_id).boot_number > number:
-            truth.effect(vm_id, "node.reboot_domain" if by_guest else "node.reset_domain")
+            truth.effect(vm_id, "node.reboot_domain" if by_guest else "node.reset_domain", node.ledger._begun)
 
     host.reboot = reboot  # type: ignore[method-assign]

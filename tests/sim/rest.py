@@ -154,7 +154,8 @@ def check_bounds(cluster: Cluster) -> None:
     for node in cluster.nodes:
         kept = len(node.ledger._outcomes) + len(node.ledger._begun) + len(node.ledger._stopped)
         lengths.append((f"notebook of {node.host.name}", kept, 300))
-    lengths.append(("tasks", trio.lowlevel.current_statistics().tasks_living, 700))
+    # At most 226 were seen in 40 seeds of six VMs.
+    lengths.append(("tasks", trio.lowlevel.current_statistics().tasks_living, 400))
     cluster.truth.found("S16", s16_bounds.check(lengths))
 
 

@@ -87,7 +87,7 @@ class Truth:
     log: list[str] = attrs.field(factory=list)
     told: defaultdict[tuple[str, str], set[int]] = attrs.field(factory=lambda: defaultdict(set))  # epochs by host, step
     asked: defaultdict[tuple[str, str], set[str]] = attrs.field(factory=lambda: defaultdict(set))  # steps by VM, tag
-    effects: Counter[tuple[str, str]] = attrs.field(factory=Counter)  # by VM, tag
+    effects: Counter[tuple[str, str]] = attrs.field(factory=Counter)  # by VM, step
     outcomes: dict[tuple[str, str], Any] = attrs.field(factory=dict)  # by host, step
 
     def found(self, name: str, sentences: Iterable[str]) -> None:
@@ -145,10 +145,13 @@ class Truth:
         """A node's disk took the note that it begins a step."""
         self.found("S4", s04_epochs.check_step(host, step_id, self.told[host, step_id], stored_epoch))
 
-    def effect(self, vm_id: str, tag: str) -> None:
-        """Something happened to a QEMU that must happen once for each step."""
-        self.effects[vm_id, tag] += 1
-        self.found("S6", s06_effects.check_effects(vm_id, tag, self.effects[vm_id, tag], self.asked[vm_id, tag]))
+    def effect(self, vm_id: str, tag: str, begun: Iterable[str]) -> None:
+        """Something happened to a QEMU that must happen once for each step. `begun`: by the disk of its host, now."""
+        steps = [step_id for step_id in begun if step_id in self.asked[vm_id, tag]]
+        self.found("S6", s06_effects.check_asked_for(vm_id, tag, steps))
+        for step_id in steps[-1:]:
+            self.effects[vm_id, step_id] += 1
+            self.found("S6", s06_effects.check_effects(vm_id, tag, step_id, self.effects[vm_id, step_id]))
 
     # --- the gateway ----------------------------------------------------------------------------------------------
 
