@@ -23,21 +23,28 @@ class Grown:
 
 @attrs.frozen(kw_only=True)
 class Row:
-    """One line of the table. `floor` is None where the goal is absolute."""
+    """One line of the table. `floor` is None where the goal is absolute, `ours` where this machine cannot measure it;
+    `what` says why then."""
 
     id: str
     what: str
     unit: str
     floor: float | None
-    ours: float
+    ours: float | None
     goal: str
-    is_met: bool
+    is_met: bool = False
     growth: tuple[Grown, ...] = ()
 
     @property
     def ratio(self) -> float | None:
         """Ours over floor."""
-        return None if not self.floor else self.ours / self.floor
+        return None if not self.floor or self.ours is None else self.ours / self.floor
+
+    @property
+    def verdict(self) -> str:
+        if self.ours is None or self.goal == "-":
+            return "-"
+        return "met" if self.is_met else "MISSED"
 
 
 def side_by_side(floor: Callable[[], float], ours: Callable[[], float], rounds: int) -> tuple[float, float]:

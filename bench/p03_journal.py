@@ -170,7 +170,7 @@ def _server() -> Iterator[str]:
 
 
 def run(full: bool) -> Row:
-    changes, rounds = (100_000, 5) if full else (20_000, 3)
+    changes, rounds = (100_000, 5) if full else (12_000, 3)
     growth = []
     with _server() as dsn:
         for times in (1, 4, 16):

@@ -40,7 +40,7 @@ def run(full: bool) -> list[Row]:
     growth, cold, at_goal = [], 0.0, None
     for vms in sizes:
         with tempfile.TemporaryDirectory() as directory:
-            measured = trio.run(_measure, vms, 6.0 if full else 3.0, Path(directory))
+            measured = trio.run(_measure, vms, 6.0 if full else 2.0, Path(directory))
         growth.append(Grown(vms // sizes[0], measured[1].p50_seconds * 1e3, measured[2].p50_seconds * 1e3))
         if vms == 10_000:
             cold, at_goal = measured[0], (measured[1], measured[2])

@@ -153,7 +153,7 @@ async def _storm(port: int, ca_file: str, token: str, at_once: int) -> None:
 
 
 def run(full: bool) -> list[Row]:
-    changes = 30 if full else 10
+    changes = 30 if full else 6
     growth = []
     floor = ours = Latency(0, 0)
     for subscribers, times in ((62, 1), (250, 4), (1_000, 16)):
