@@ -15,7 +15,7 @@ Every mailbox message passes the codec. No thread, no file, no socket.
     engine.py node.py process.py   daemons with lives: killed (ports go inert first), paused, started again
     gateway.py       clients that retry, readers that fold  guests.py    agents, some of them hostile
     truth.py database.py observer.py rest.py               what really happened, handed to `tests.checkers`
-    mutants.py       breaks of production code             regressions.py   seeds that once found a bug
+    mutants.py broken.py   breaks of production code       regressions.py   seeds that once found a bug
     determinism.py   the two private names of Trio         campaign.py __main__.py   many seeds
 
 A checker lives in `tests/checkers/` in a file that bears its invariant's number. A run ends at its first violation.
