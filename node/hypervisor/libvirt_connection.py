@@ -17,13 +17,13 @@ from protocol.errors import Unavailable
 
 T = TypeVar("T")
 
-keepalive_interval_seconds = 5
-keepalive_count = 3
+abandoned: list[libvirt.virConnect] = []
+"""Connections retired while a call hung in them. Kept, so that nothing of them is ever freed: one socket a hang."""
 
 
 class HeldConnection:
-    """A connection and the threads in it. The last one out closes a retired one, and nobody enters it any more
-    (simply closing was seen to crash the process, when libvirtd hung)."""
+    """A connection and the threads in it. Nobody enters a retired one any more. One that is retired while a call hangs
+    in it is left open for good: to close it under the call, or after it, was seen to crash the process."""
 
     def __init__(self, connection: libvirt.virConnect, callbacks: list[int]) -> None:
         self._connection = connection
@@ -43,19 +43,17 @@ class HeldConnection:
         finally:
             with self._lock:
                 self._users -= 1
-                last = self._retired and self._users == 0
-            if last:
-                self._close()
 
     def retire(self) -> None:
-        """Closes the connection, now or when the last call in it has ended. Blocking."""
+        """Closes the connection when nobody is in it, and abandons it otherwise. Blocking."""
         with self._lock:
             if self._retired:
                 return
             self._retired = True
-            last = self._users == 0
-        if last:
-            self._close()
+            if self._users:
+                abandoned.append(self._connection)
+                return
+        self._close()
 
     def _close(self) -> None:
         for callback in self._callbacks:
@@ -78,10 +76,8 @@ class Opening:
         """The connection; None when nobody waits for it any more. Raises libvirt's error."""
         ensure_loop()
         connection = libvirt.open(self._uri)
-        try:
-            connection.setKeepAlive(keepalive_interval_seconds, keepalive_count)
-        except libvirt.libvirtError:
-            pass  # a driver inside this process has nothing to keep alive
+        # No keepalive: its timer breaks the connection in libvirt's event thread while other threads are in calls on
+        # it, which crashed the process when libvirtd hung. `libvirt_calls` watches the connection instead.
         connection.registerCloseCallback(lambda *_: self._put("lost"), None)
         held = HeldConnection(connection, self._subscribe(connection))
         with self._lock:

@@ -14,6 +14,7 @@ import libvirt
 
 from node.hypervisor.libvirt_domains import Seen, lookup, seen
 from node.hypervisor.libvirt_errors import is_absent
+from node.hypervisor.orphans import end_orphans
 from protocol.errors import Conflict, HostFailed
 from protocol.node_messages import DomainStatus
 
@@ -55,6 +56,11 @@ def started_once(
     """The VM's domain as started by this step: found, or made by `create`. Raises `Conflict` when it is another's."""
     if (found := _settled(connection, vm_id, libvirtd_pid)) is not None:
         return _own(found, step_id)
+    if libvirtd_pid:
+        try:
+            end_orphans(libvirtd_pid, vm_id)
+        except TimeoutError as error:
+            raise HostFailed(f"{error}.", remedy="Look at that process on the host.", entity=vm_id) from error
     try:
         create(connection)
     except libvirt.libvirtError:

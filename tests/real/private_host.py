@@ -69,7 +69,8 @@ class PrivateHost:
         return Path(f"/proc/{self._namespaces.holder.pid}/root{path}")
 
     def qemu_pids(self) -> list[int]:
-        """Every living QEMU of this host, whoever knows of it."""
+        """Every living QEMU of this host that runs a VM, whoever knows of it. (A libvirtd that is killed while it looks
+        at what QEMU can do leaves that one behind, which runs nothing.)"""
         return [pid for pid in processes_inside(self.folder) if _is_qemu(pid)]
 
     def end(self) -> None:
@@ -81,7 +82,8 @@ class PrivateHost:
 
 def _is_qemu(pid: int) -> bool:
     try:
-        return b"qemu-system" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        return b"qemu-system" in words[0] and b"-uuid" in words
     except OSError:
         return False
 
