@@ -89,7 +89,9 @@ async def opened(answer: Callable[[Commanded], Tagged] = accept) -> AsyncIterato
         for address in addresses
     )
     rows = Rows()
-    door = FrontDoor(rows, journal, lambda kind, key: directory.find(f"{kind}/{key}"), lambda: desk.available, lambda _: None)
+    door = FrontDoor(
+        rows, journal, lambda kind, key: directory.find(f"{kind}/{key}"), lambda: desk.available, lambda _: None
+    )
     desk = Desk(door, journal, epoch, rows, got)
     async with running(SupervisorSpec("test", children=children), ports, directory, observer=lambda _: None):
         yield desk
