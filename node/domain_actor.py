@@ -23,7 +23,7 @@ from node.steps import Steps, never_twice
 from node.storage.port import Storage
 from node.uplink import Uplink
 from protocol import guest_messages
-from protocol.errors import BadInput, HostFailed, NotFound, Unavailable
+from protocol.errors import BadInput, HostFailed, Unavailable
 from protocol.node_messages import (
     DestroyDomain,
     DomainChanged,
@@ -111,7 +111,7 @@ class DomainActor(Actor):
                     await self._require_running()
                 return await self._restore(command.step_id, spec.vm_id, storage_domain_id, command.body)
             case SaveDomain(vm_id=vm_id, storage_domain_id=storage_domain_id):
-                return await self._save(vm_id, storage_domain_id, repeated)
+                return await self._save(vm_id, storage_domain_id)
             case ShutdownDomain(vm_id=vm_id, reason=reason):
                 if not await self._parts.guests.asked(vm_id, guest_messages.SHUTDOWN, reason):
                     await hypervisor.shutdown(vm_id)
@@ -156,12 +156,7 @@ class DomainActor(Actor):
             await storage.remove_saved_state(storage_domain_id, vm_id)
         return self._started(domain)
 
-    async def _save(self, vm_id: str, storage_domain_id: str, repeated: bool) -> Done:
-        path = self._parts.storage.saved_state_path(storage_domain_id, vm_id)
-        try:
-            await self._parts.hypervisor.save(vm_id, path)
-        except NotFound:
-            # A failed save leaves the domain running: begun before a crash and gone now, it was saved then.
-            if not repeated:
-                raise
+    async def _save(self, vm_id: str, storage_domain_id: str) -> Done:
+        # Repeated, it finds the file that it wrote. A QEMU that is gone without one was not saved, whoever ended it.
+        await self._parts.hypervisor.save(vm_id, self._parts.storage.saved_state_path(storage_domain_id, vm_id))
         return Done()

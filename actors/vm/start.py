@@ -29,6 +29,7 @@ from protocol.node_messages import (
     StartDomain,
     StepDone,
 )
+from protocol.words import Tagged
 
 SCHEDULER = "scheduler/main"
 
@@ -124,7 +125,7 @@ def done(state: VmState, outcome: StepDone, facts: Facts) -> Decision:
         return _failed(state, operation.rolling_back + left, facts, forget)
     if outcome.failed is not None:
         # A failure proves nothing: the answer may have got lost behind a QEMU that runs.
-        undoing = attrs.evolve(operation, rolling_back=str(outcome.failed))
+        undoing = attrs.evolve(operation, rolling_back=str(outcome.failed), data=outcome.failed)
         undoing = with_step(undoing, state.address, "Make sure that nothing was left", facts.now, state.host_id)
         command_to_node = NodeCommand(
             epoch=0, step_id=undoing.steps[-1].id, body=undo(state), correlation_id=operation.correlation_id
@@ -175,9 +176,19 @@ def _failed(state: VmState, reason: str, facts: Facts, *effects: Effect) -> Deci
 def failed(state: VmState, reason: str, facts: Facts) -> events.VmEvent:
     """No QEMU runs. What was being restored is suspended still, also when its host was away meanwhile."""
     ended = Outcome(outcome="failed", reason=reason)
+    why = state.operation.data if state.operation is not None else None
+    if state.operation is not None and state.operation.kind == "restore" and _lost(why):
+        return events.VmWentDown(
+            at=facts.now, cause="failed", reason=f"Its saved memory is gone. {reason}", ended=ended
+        )
     if state.status == "unknown" and state.operation is not None and state.operation.kind == "restore":
         return events.VmSuspended(at=facts.now, ended=ended)
     return events.VmStartFailed(at=facts.now, reason=reason, ended=ended)
+
+
+def _lost(why: Tagged | None) -> bool:
+    """The host says that there is no saved memory: suspended it would stay for ever."""
+    return isinstance(why, Refusal) and why.code == "not_found"
 
 
 def _host_name(state: VmState, facts: Facts) -> str:

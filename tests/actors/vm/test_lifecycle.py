@@ -160,6 +160,15 @@ def test_failed_restore_stays_suspended() -> None:
     assert play.status == "suspended"
 
 
+def test_a_restore_without_saved_memory_ends_down_with_the_reason() -> None:
+    play = up().command(commands.SuspendVm(id=VM)).node_done(Done())
+    play.command(commands.StartVm(id=VM)).answer(Placed(host_id=HOST))
+    play.node_done(Refusal(code="not_found", reason="There is no saved state.")).node_done(Done())
+    assert play.status == "down"
+    assert play.state is not None
+    assert "saved memory is gone" in play.state.stop_reason
+
+
 def test_stop_of_a_suspended_vm_discards_its_memory() -> None:
     play = up().command(commands.SuspendVm(id=VM)).node_done(Done()).command(commands.StopVm(id=VM)).node_done(Done())
     assert play.status == "down"
