@@ -23,7 +23,7 @@ from node.steps import Steps, never_twice
 from node.storage.port import Storage
 from node.uplink import Uplink
 from protocol import guest_messages
-from protocol.errors import BadInput, HostFailed, Unavailable
+from protocol.errors import BadInput, CorralError, HostFailed, Unavailable
 from protocol.node_messages import (
     DestroyDomain,
     DomainChanged,
@@ -137,7 +137,11 @@ class DomainActor(Actor):
 
     async def _require_running(self) -> None:
         """A start that was begun before is never done again: its QEMU may have come and gone, its disks moved on."""
-        if (await self._parts.hypervisor.observe(self._vm_id)).status is DomainStatus.ABSENT:
+        try:
+            domain = await self._parts.hypervisor.observe(self._vm_id)
+        except CorralError as error:  # no answer is no failed start: it is asked again
+            raise Unavailable(f"VM {self._vm_id} cannot be looked at: {error}") from error
+        if domain.status is DomainStatus.ABSENT:
             raise HostFailed(
                 "The start was interrupted and QEMU does not run; whether it ever did is not known.",
                 remedy="Start the VM again.", entity=self._vm_id,
@@ -153,7 +157,10 @@ class DomainActor(Actor):
         domain = await hypervisor.restore(path, body.spec, step_id, storage.path_of)
         # The file goes only when the VM runs: a crash before this leaves it, and the repeated step comes here again.
         with trio.CancelScope(shield=True):
-            await storage.remove_saved_state(storage_domain_id, vm_id)
+            try:
+                await storage.remove_saved_state(storage_domain_id, vm_id)
+            except CorralError as error:  # the VM runs, which is what was asked; the next save replaces the file
+                self.context.log.warning("domain.saved_state_left", vm_id=vm_id, reason=str(error))
         return self._started(domain)
 
     async def _save(self, vm_id: str, storage_domain_id: str) -> Done:
