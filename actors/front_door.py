@@ -145,7 +145,11 @@ class FrontDoor:
                 code="not_found", status=404, reason=f"There is no {kind} with id {id!r}.", entity=f"{kind}/{id}"
             )
         ref = self._ensure(kind, id)
-        assert ref is not None, f"no actor for {kind}"
+        if ref is None:  # the tree is going down, or that part of it is being started again
+            return Refusal(
+                code="unavailable", status=503, retryable=True, reason=f"This engine serves no {kind} just now.",
+                remedy="Nothing was done. Try again in a moment.",
+            )  # fmt: skip
         asked = Commanded(
             command_id=submit.command_id, principal=submit.principal, command=command,
             correlation_id=submit.correlation_id, dry_run=submit.dry_run,

@@ -229,3 +229,15 @@ async def test_an_actor_that_fails_is_a_refusal(autojump_clock: MockClock) -> No
 def test_every_command_has_a_way() -> None:
     known = {entry.cls for tag, entry in all_words().items() if tag.startswith("command.")}
     assert known == set(ROUTES)
+
+
+async def test_an_engine_whose_tree_goes_down_refuses() -> None:
+    store = MemoryStore(Ports.seeded(1).clock)
+    door = FrontDoor(Rows(), store.connect(), lambda _kind, _key: None, lambda: True, lambda _: None)
+    submit = Submit(
+        command_id="c1", principal=Principal(user_id="u", name="admin@internal", administrator=True),
+        command=catalogue.AddEntity(kind="network", document=Nic(name="n")),
+    )  # fmt: skip
+    answer = await door.submit(submit)
+    assert isinstance(answer, Refusal)
+    assert answer.status == 503

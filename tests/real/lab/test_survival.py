@@ -50,6 +50,7 @@ def test_the_engine_is_killed_in_the_middle_of_ten_starts(lab: RunningLab, runni
     for number, thread in enumerate(threads):
         thread.start()
         if number == AT_ONCE // 2:
+            until("some starts are acknowledged, others under way", 60, lambda: acknowledged)
             os.kill(engine, signal.SIGKILL)
         time.sleep(0.05)
     for thread in threads:
