@@ -46,6 +46,8 @@ from protocol.node_messages import (
 from protocol.words import Tagged, word_of
 
 no_answer_retry_seconds: Final = 1.0
+power_button_after_seconds: Final = 20.0
+"""How long a guest has whose agent took the order to shut down."""
 
 
 @attrs.frozen(kw_only=True)
@@ -84,6 +86,8 @@ class DomainActor(Actor):
             await self._parts.notebook.write(stopped_record(change))
         self._parts.inventory.touch(self._vm_id)
         self._parts.uplink.send(change)
+        if change.rebooted:
+            self._parts.guests.starts_over(self._vm_id)
 
     async def _carry_out(self, command: NodeCommand, repeated: bool) -> Tagged:
         """Tries until the hypervisor answers: one that does not may have acted, and a start that is called failed
@@ -113,7 +117,10 @@ class DomainActor(Actor):
             case SaveDomain(vm_id=vm_id, storage_domain_id=storage_domain_id):
                 return await self._save(vm_id, storage_domain_id)
             case ShutdownDomain(vm_id=vm_id, reason=reason):
-                if not await self._parts.guests.asked(vm_id, guest_messages.SHUTDOWN, reason):
+                run = (await hypervisor.observe(vm_id)).started_step_id
+                if await self._parts.guests.asked(vm_id, guest_messages.SHUTDOWN, reason):
+                    self.context.spawn(self._press_later, run)
+                else:
                     await hypervisor.shutdown(vm_id)
             case RebootDomain(vm_id=vm_id):
                 if not await self._parts.guests.asked(vm_id, guest_messages.REBOOT, ""):
@@ -134,6 +141,18 @@ class DomainActor(Actor):
             case other:
                 raise BadInput(f"This node cannot do {word_of(other).tag}.", remedy="Upgrade the node.")
         return Done()
+
+    async def _press_later(self, run: str) -> None:
+        """An agent that promised to power off and did not is helped with the power button. A reboot is not: pressed
+        in the middle of one, the button would make a second."""
+        await self.context.ports.clock.sleep(power_button_after_seconds)
+        try:
+            domain = await self._parts.hypervisor.observe(self._vm_id)
+            if domain.status is DomainStatus.RUNNING and domain.started_step_id == run:
+                self.context.log.warning("domain.power_button", vm_id=self._vm_id)
+                await self._parts.hypervisor.shutdown(self._vm_id)
+        except CorralError as error:
+            self.context.log.warning("domain.no_power_button", vm_id=self._vm_id, reason=str(error))
 
     async def _require_running(self) -> None:
         """A start that was begun before is never done again: its QEMU may have come and gone, its disks moved on."""

@@ -26,6 +26,10 @@ class GuestWriter(Protocol):
         """Sends an order; the event is set when the agent says that it obeys. None when the channel is not usable."""
         ...
 
+    def starts_over(self) -> None:
+        """The guest boots again: whoever spoke until now is gone."""
+        ...
+
 
 @attrs.define
 class GuestEntry:
@@ -49,6 +53,12 @@ class GuestBook:
         """Whether the agent was heard within the stale period."""
         entry = self.entries.get(vm_id)
         return entry is not None and entry.alive
+
+    def starts_over(self, vm_id: str) -> None:
+        """Forgets what the agent said before its guest booted again."""
+        entry = self.entries.get(vm_id)
+        if entry is not None and entry.writer is not None:
+            entry.writer.starts_over()
 
     def words(self) -> Iterator[GuestReport | GuestSilent]:
         """The last word on each guest: what a new link gets."""

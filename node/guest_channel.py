@@ -57,6 +57,7 @@ class GuestChannel(Actor):
         self._heard_wall = self._clock.wall()
         self._orders, self._orders_out = trio.open_memory_channel[bytes](orders_waiting_max)
         self._answers: dict[str, trio.Event] = {}
+        self._line = trio.CancelScope()
         self._order_number = 0
         self._reported_at = -memory_report_period_seconds
         self._unsent: GuestReport | None = None
@@ -89,14 +90,26 @@ class GuestChannel(Actor):
         self._answers[name] = trio.Event()
         return self._answers[name]
 
+    def starts_over(self) -> None:
+        """The line is opened anew: what is still on it was said, or is meant for, before."""
+        self._entry.alive = False
+        self._entry.report = self._entry.silent_since = None
+        self._unsent, self._unsent_is_urgent = None, False
+        self._heard_at, self._heard_wall = self._clock.monotonic(), self._clock.wall()
+        self._orders, self._orders_out = trio.open_memory_channel[bytes](orders_waiting_max)
+        self._answers.clear()
+        self._line.cancel()
+
     # -- the stream
 
     async def _listen_for_ever(self) -> None:
         while True:
             wait_seconds = reconnect_seconds
             try:
-                await self._listen()
-                self._fall_silent("the channel closed")
+                with trio.CancelScope() as self._line:
+                    await self._listen()
+                if not self._line.cancelled_caught:
+                    self._fall_silent("the channel closed")
             except* NotFound:
                 wait_seconds = reconnect_seconds
             except* Flood as floods:
@@ -116,6 +129,8 @@ class GuestChannel(Actor):
                 self._welcome()
                 reader = LineReader(self._vm_id)
                 while data := await stream.receive_some(limits.guest_frame_bytes_max):
+                    if self._line.cancel_called:
+                        break  # what had been read when the guest started over
                     self._spend(bytes_count=len(data))
                     for word in reader.feed(bytes(data)):
                         self._spend(frames=1)

@@ -105,11 +105,13 @@ class DomainsSnapshot(Tagged):
 @word("node.domain_changed", lane=Lane.CONTROL)
 @attrs.frozen(kw_only=True)
 class DomainChanged(Tagged):
-    """One domain changed. When it is gone, `stopped` says why and `detail` quotes QEMU's last words."""
+    """One domain changed. When it is gone, `stopped` says why and `detail` quotes QEMU's last words; `rebooted` when
+    the guest runs its firmware anew in the same QEMU."""
 
     domain: DomainObserved
     stopped: StopReason | None = None
     detail: str = ""
+    rebooted: bool = False
 
 
 @word("node.heartbeat", lane=Lane.CONTROL, when_full=WhenFull.CONFLATE)

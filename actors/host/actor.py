@@ -111,7 +111,11 @@ class HostActor(DurableActor):
                 self._pass_on(owner_of(message.step_id), message)
             case DomainChanged():
                 seen = DomainSeen(
-                    host_id=self.id, domain=message.domain, stopped=message.stopped, detail=message.detail
+                    host_id=self.id,
+                    domain=message.domain,
+                    stopped=message.stopped,
+                    detail=message.detail,
+                    rebooted=message.rebooted,
                 )
                 self._pass_on(f"vm/{message.domain.vm_id}", seen)
             case GuestReport() | GuestSilent():

@@ -28,12 +28,13 @@ class HostLost(Tagged):
 @word("host.domain", lane=Lane.CONTROL)
 @attrs.frozen(kw_only=True)
 class DomainSeen(Tagged):
-    """A change of the VM's domain on this host; when it is gone, `stopped` says why."""
+    """A change of the VM's domain on this host; when it is gone, `stopped` says why. `rebooted` as in DomainChanged."""
 
     host_id: str
     domain: DomainObserved
     stopped: StopReason | None = None
     detail: str = ""
+    rebooted: bool = False
 
 
 @word("host.gone", lane=Lane.CONTROL)

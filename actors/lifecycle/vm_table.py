@@ -40,6 +40,7 @@ TABLE: Final[dict[type[Any], tuple[frozenset[str], str]]] = {
     events.VmRebootRequested: (frozenset({"up", "powering_up", "reboot_in_progress"}), "reboot_in_progress"),
     events.VmResetRequested: (frozenset({"up", "powering_up", "paused", "reboot_in_progress"}), "reboot_in_progress"),
     events.VmRebooted: (frozenset({"reboot_in_progress", "unknown", "up"}), "powering_up"),
+    events.VmRebootIgnored: (frozenset({"reboot_in_progress", "unknown"}), "up"),
     events.VmPauseRequested: (frozenset({"up", "powering_up"}), STAY),
     events.VmPaused: (LIVE, "paused"),
     events.VmResumeRequested: (frozenset({"paused"}), STAY),
@@ -58,7 +59,7 @@ OWNERS: Final[dict[str, str]] = {
     "restoring_state": "operation restore; ends with the node's outcome of RestoreDomain",
     "powering_up": "timer guest_up; ends when the guest answers or had the time to",
     "powering_down": "operation shutdown (timer shutdown) or stop; ends when QEMU is gone",
-    "reboot_in_progress": "operation reboot or reset; ends with the node's outcome",
+    "reboot_in_progress": "operation reboot (timer reboot) or reset; ends when the guest starts over",
     "saving_state": "operation suspend; ends with the node's outcome of SaveDomain",
     "unknown": "the host's link; ends when the host reports again or is fenced",
 }

@@ -12,7 +12,7 @@ from actors.entity.durable import DurableActor
 from actors.entity.messages import Commanded
 from actors.kernel.envelope import Answer, Envelope
 from actors.vm import decide as decisions
-from actors.vm import power
+from actors.vm import power, power_done
 from actors.vm.evolve import evolve
 from actors.vm.facts import Facts
 from actors.vm.project import project
@@ -76,9 +76,9 @@ class VmActor(DurableActor):
         again = resend(state)
         timers: tuple[SetTimer, ...] = ()
         if state.status == "powering_up":
-            timers = (SetTimer(name="guest_up", seconds=self.services.guest_up_timeout_seconds),)
+            timers = (power_done.guest_up_timer(self.facts),)
         elif power.works_elsewhere(state):
             timers = (power.resend_timer(),)
-        elif state.status == "powering_down" and state.operation is not None and state.operation.kind == "shutdown":
-            timers = (SetTimer(name="shutdown", seconds=self.services.shutdown_timeout_seconds),)
+        elif power_done.asked(state):
+            timers = (power_done.waiting_timer(state, self.facts),)
         return Decision(effects=(*again.effects, *timers))

@@ -13,7 +13,7 @@ from actors.operations.operation import current_step
 from actors.placement.messages import Placed
 from actors.reservations.messages import Reserved
 from actors.storage.messages import DiskRecorded
-from actors.vm import add, attach, disk_answers, nics, observe, power, start, update
+from actors.vm import add, attach, disk_answers, nics, observe, power, power_done, start, update
 from actors.vm.claims import released
 from actors.vm.facts import Facts, not_legal
 from actors.vm.remove import remove
@@ -74,8 +74,8 @@ def decide(vm_id: str, state: VmState | None, message: Tagged, facts: Facts) -> 
             return disk_answers.recorded(state, message)
         case TimerFired(name="guest_up"):
             return start.guest_up(state, facts)
-        case TimerFired(name="shutdown"):
-            return power.shutdown_timed_out(state, facts)
+        case TimerFired(name=("shutdown" | "reboot") as kind):
+            return power_done.timed_out(state, kind, facts)
         case TimerFired(name="resend") if power.works_elsewhere(state):
             return Decision(effects=(*resend(state).effects, power.resend_timer()))
         case Wake():
@@ -148,7 +148,7 @@ def step_done(state: VmState, outcome: StepDone, facts: Facts) -> Decision:
         return Decision(effects=(ToNode(host_id=host_id, message=forget),)) if host_id else Decision()
     if operation.kind in ("start", "restore"):
         return start.done(state, outcome, facts)
-    return power.done(state, outcome, facts)
+    return power_done.done(state, outcome, facts)
 
 
 def _host_of(step_id: str, facts: Facts) -> str:

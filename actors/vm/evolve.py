@@ -64,6 +64,8 @@ def evolve(state: VmState | None, event: Any) -> VmState | None:
                 stop_reason=event.reason or state.stop_reason, guest=None, guest_silent_since=None, saved_on="",
                 **_next_run(state),
             )  # fmt: skip
+        case events.VmRebooted():
+            changed.update(guest=None, guest_silent_since=None)
         case events.VmPaused():
             changed["pause_reason"] = event.reason
         case events.VmResumed():

@@ -31,9 +31,10 @@ def what(state: VmState) -> str:
     return f"VM {state.name}"
 
 
-def busy(state: VmState, facts: Facts, asked: str) -> Refusal | None:
-    """Refused while an operation runs: the lock is that operation, and it is named."""
-    if state.operation is not None:
+def busy(state: VmState, facts: Facts, asked: str, *, over: str = "") -> Refusal | None:
+    """Refused while an operation runs: the lock is that operation, and it is named. One of the kind `over` is no
+    lock: what is asked takes its place."""
+    if state.operation is not None and state.operation.kind != over:
         return Refusal(
             code="busy",
             reason=f"Cannot {asked} {what(state)}: operation '{state.operation.description}' runs on it.",

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import attrs
 
-from actors.entity.decision import CancelTimer, Decision, Effect, SetTimer, ToNode
+from actors.entity.decision import CancelTimer, Decision, Effect, ToNode
 from actors.host.signals import DomainSeen, HostConfirmedDown, HostLost, HostReturned
 from actors.operations.operation import current_step
-from actors.vm import start
+from actors.vm import power_done, start
 from actors.vm.facts import Facts
 from actors.vm.resend import resend
 from actors.vm.state import RUNNING_STATUSES, VmState
@@ -53,6 +53,8 @@ def _seen(state: VmState, seen: DomainSeen, facts: Facts) -> Decision:
         return Decision()  # the last words of an earlier run
     if seen.stopped is not None or seen.domain.status is DomainStatus.ABSENT:
         return _gone(state, seen.stopped or StopReason.UNKNOWN, seen.detail, facts)
+    if seen.rebooted:
+        return power_done.started_over(state, facts)
     return _still_there(state, seen.domain, facts)
 
 
@@ -90,7 +92,7 @@ def _gone(state: VmState, why: StopReason, detail: str, facts: Facts) -> Decisio
             line("vm_down" if clean else "vm_down_error", text, severity="normal" if clean else "error",
                  vm=state.id, host=state.host_id),
         ),
-        effects=(CancelTimer(name="guest_up"), CancelTimer(name="shutdown")),
+        effects=tuple(CancelTimer(name=name) for name in ("guest_up", "shutdown", "reboot")),
     )  # fmt: skip
 
 
@@ -106,7 +108,7 @@ def _reason(why: StopReason, detail: str) -> str:
 
 
 def _still_there(state: VmState, domain: DomainObserved, facts: Facts) -> Decision:
-    if state.operation is not None and state.operation.kind not in ("shutdown", "stop"):
+    if state.operation is not None and state.operation.kind != "stop" and not power_done.asked(state):
         return Decision()  # its outcome says what the VM is
     if state.status == "unknown":
         return _found(state, domain, facts)
@@ -126,9 +128,10 @@ def _still_there(state: VmState, domain: DomainObserved, facts: Facts) -> Decisi
 def _found(state: VmState, domain: DomainObserved, facts: Facts) -> Decision:
     status = "paused" if domain.status is DomainStatus.PAUSED else "up"
     effects: tuple[Effect, ...] = ()
-    if state.operation is not None and state.operation.kind in ("shutdown", "stop"):
+    if power_done.asked(state):
+        status, effects = power_done.waiting_status(state), (power_done.waiting_timer(state, facts),)
+    elif state.operation is not None and state.operation.kind == "stop":
         status = "powering_down"
-        effects = (SetTimer(name="shutdown", seconds=facts.shutdown_timeout_seconds),)
     text = f"VM {state.name} is seen again on its host."
     return Decision(
         events=(events.VmFound(at=facts.now, status=status),),

@@ -1,6 +1,6 @@
-"""Shutdown, stop, reboot, reset, pause, resume, suspend: what each is allowed from and what it becomes.
+"""Shutdown, stop, reboot, reset, pause, resume, suspend: what each is allowed from and what it asks of the node.
 
-Decides; it must not reach the node.
+Decides; it must not reach the node. What follows from the answer is in `power_done`.
 """
 
 from __future__ import annotations
@@ -17,22 +17,19 @@ from protocol.commands import vm as commands
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.events import vm as events
-from protocol.events.operation import Operation, Outcome
+from protocol.events.operation import Operation
 from protocol.model.activity import Event
 from protocol.node_messages import (
     Body,
     DestroyDomain,
-    ForgetSteps,
     NodeCommand,
     PauseDomain,
     RebootDomain,
     RemoveSavedState,
-    ReportNow,
     ResetDomain,
     ResumeDomain,
     SaveDomain,
     ShutdownDomain,
-    StepDone,
 )
 
 
@@ -48,7 +45,7 @@ def body_of(state: VmState) -> Body | None:
                 return RemoveSavedState(vm_id=vm_id, storage_domain_id=state.saved_on)
             return DestroyDomain(vm_id=vm_id)
         case "reboot":
-            return RebootDomain(vm_id=vm_id)
+            return RebootDomain(vm_id=vm_id) if len(state.operation.steps) == 1 else None
         case "reset":
             return ResetDomain(vm_id=vm_id)
         case "pause":
@@ -87,7 +84,7 @@ def shutdown(state: VmState, asked: Commanded, facts: Facts) -> Decision:
     assert isinstance(command, commands.ShutdownVm)
     if state.operation is not None and state.operation.kind == "shutdown":
         return Decision(reply=Accepted(kind="vm", id=state.id, job_id=state.operation.id, command_id=asked.command_id))
-    if not command.force and (refusal := busy(state, facts, "shut down")):
+    if not command.force and (refusal := busy(state, facts, "shut down", over="reboot")):
         return refuse(refusal)
     if state.status not in ("up", "powering_up", "paused", "reboot_in_progress"):
         return refuse(not_legal(state, "shut down", "up", "A VM that does not answer can be stopped."))
@@ -153,8 +150,9 @@ def _simple(
     made: Maker,
     body: Body,
     text: str,
+    over: str = "",
 ) -> Decision:
-    refusal = busy(state, facts, kind)
+    refusal = busy(state, facts, kind, over=over)
     if refusal:
         return refuse(refusal)
     if state.status not in legal:
@@ -172,7 +170,8 @@ def reboot(state: VmState, asked: Commanded, facts: Facts) -> Decision:
 def reset(state: VmState, asked: Commanded, facts: Facts) -> Decision:
     legal = ("up", "powering_up", "paused", "reboot_in_progress")
     body = ResetDomain(vm_id=state.id)
-    return _simple(state, asked, facts, "reset", legal, events.VmResetRequested, body, f"Resetting VM {state.name}")
+    text = f"Resetting VM {state.name}"
+    return _simple(state, asked, facts, "reset", legal, events.VmResetRequested, body, text, over="reboot")
 
 
 def pause(state: VmState, asked: Commanded, facts: Facts) -> Decision:
@@ -215,91 +214,3 @@ def _where_to_save(state: VmState, facts: Facts) -> str:
         if domain is not None and domain.status == "active":
             return id
     return ""
-
-
-def done(state: VmState, outcome: StepDone, facts: Facts) -> Decision:
-    """The node's outcome of a power operation's step."""
-    operation = state.operation
-    assert operation is not None
-    step = operation.steps[-1]
-    forget = ToNode(host_id=step.host_id, message=ForgetSteps(epoch=0, step_ids=(outcome.step_id,)))
-    if outcome.failed is not None:
-        return _failed(state, operation, outcome.failed, forget, facts)
-    ended = Outcome(outcome="done")
-    timer = SetTimer(name="guest_up", seconds=facts.guest_up_timeout_seconds)
-
-    def happened(what_: str, text: str, *made: events.VmEvent, also: tuple[Effect, ...] = ()) -> Decision:
-        audit = (line(what_, text, vm=state.id, host=step.host_id, user=operation.user_id),)
-        return Decision(events=made, audit=audit, effects=(forget, *also))
-
-    match operation.kind:
-        case "shutdown":
-            waiting = with_step(operation, state.address, "Wait for the guest to power off", facts.now, state.host_id)
-            progressed = events.VmOperationProgressed(at=facts.now, operation=waiting)
-            still_unknown = (look_again(state),) if state.status == "unknown" else ()
-            return Decision(events=(progressed,), effects=(forget, *still_unknown))
-        case "stop":
-            gone = events.VmWentDown(at=facts.now, cause="destroyed", reason=state.stop_reason, ended=ended)
-            return happened("vm_down", f"VM {state.name} is down.", gone, also=(CancelTimer(name="guest_up"),))
-        case "reboot":
-            return happened(
-                "vm_rebooted",
-                f"VM {state.name} was rebooted.",
-                events.VmRebooted(at=facts.now, ended=ended),
-                also=(timer,),
-            )
-        case "reset":
-            return happened(
-                "vm_reset", f"VM {state.name} was reset.", events.VmRebooted(at=facts.now, ended=ended), also=(timer,)
-            )
-        case "pause":
-            return happened("vm_paused", f"VM {state.name} is paused.", events.VmPaused(at=facts.now, ended=ended))
-        case "resume":
-            return happened("vm_resumed", f"VM {state.name} goes on.", events.VmResumed(at=facts.now, ended=ended))
-        case "suspend":
-            return happened(
-                "vm_suspended", f"VM {state.name} is suspended.", events.VmSuspended(at=facts.now, ended=ended)
-            )
-    raise AssertionError(f"no power operation: {operation.kind}")
-
-
-def look_again(state: VmState) -> ToNode:
-    """Has the host say what runs there: an operation that failed does not tell what it left, and a VM that became
-    unknown meanwhile is seen again by a report alone."""
-    return ToNode(host_id=state.host_id, message=ReportNow(epoch=0))
-
-
-def _failed(state: VmState, operation: Operation, refusal: Refusal, forget: Effect, facts: Facts) -> Decision:
-    reason = str(refusal)
-    ended = Outcome(outcome="failed", reason=reason)
-    event: events.VmEvent
-    effects: tuple[Effect, ...] = (forget, look_again(state))
-    match operation.kind:
-        case "shutdown" if state.status in ("powering_down", "unknown"):
-            event = events.VmShutdownIgnored(at=facts.now, ended=ended)
-        case "suspend":
-            event = events.VmSuspendFailed(at=facts.now, reason=reason, ended=ended)
-        case "reboot" | "reset" if state.status == "reboot_in_progress":
-            event = events.VmRebooted(at=facts.now, ended=ended)
-            effects = (*effects, SetTimer(name="guest_up", seconds=facts.guest_up_timeout_seconds))
-        case "stop" if works_elsewhere(state):  # its memory is still there
-            event, effects = events.VmSuspended(at=facts.now, ended=ended), (forget,)
-        case "stop" if state.status == "powering_down":
-            event = events.VmShutdownIgnored(at=facts.now, ended=ended)
-        case _:
-            event = events.VmOperationEnded(at=facts.now, ended=ended)
-    audit = line("vm_operation_failed", f"{operation.description} failed: {reason}", severity="error", vm=state.id,
-                 host=state.host_id)  # fmt: skip
-    return Decision(events=(event,), audit=(audit,), effects=effects)
-
-
-def shutdown_timed_out(state: VmState, facts: Facts) -> Decision:
-    """The guest did not power off in time: the VM is up again as far as we are concerned."""
-    if state.operation is None or state.operation.kind != "shutdown" or state.status != "powering_down":
-        return Decision()
-    reason = f"The guest did not power off within {facts.shutdown_timeout_seconds:g} s."
-    return Decision(
-        events=(events.VmShutdownIgnored(at=facts.now, ended=Outcome(outcome="failed", reason=reason)),),
-        audit=(line("vm_shutdown_ignored", f"VM {state.name} ignored the shutdown request. {reason} It can be stopped.",
-                    severity="warning", vm=state.id, host=state.host_id),),
-    )  # fmt: skip

@@ -104,7 +104,7 @@ class DomainMemory:
         if known is None:
             return None  # not ours, or not started yet: libvirt tells of a start after its first steps
         if event.kind == "reboot":
-            return DomainChanged(domain=known.observed, detail="The guest started anew.")
+            return DomainChanged(domain=known.observed, rebooted=True)
         if event.kind == "io_error":
             known.io_error = event.text
             return None

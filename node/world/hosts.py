@@ -146,12 +146,12 @@ class WorldHost:
         self.world.agenda.after(qemu.shape.shutdown_seconds, lambda: self._guest_ended(qemu))
 
     def reboot(self, vm_id: str, *, by_guest: bool = False) -> None:
-        """The guest starts anew in the same QEMU."""
+        """The guest starts anew in the same QEMU; by itself only when it is up and cares to be asked."""
         qemu = self.qemu(vm_id)
-        if qemu.guest is not Guest.UP and by_guest:
+        if by_guest and (qemu.guest is not Guest.UP or qemu.shape.ignores_power_button):
             return
         self._boot(qemu)
-        self._changed(qemu, "The guest rebooted." if by_guest else "")
+        self._tell(DomainChanged(domain=qemu.observed(), rebooted=True))
 
     def pause(self, vm_id: str, reason: str = "user") -> None:
         qemu = self.qemu(vm_id)

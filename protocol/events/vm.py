@@ -177,6 +177,12 @@ class VmRebooted(VmEvent):
     """The guest starts over."""
 
 
+@word("vm.reboot_ignored")
+@attrs.frozen(kw_only=True)
+class VmRebootIgnored(VmEvent):
+    """The guest did not start over in time, or could not be asked to."""
+
+
 @word("vm.pause_requested")
 @attrs.frozen(kw_only=True)
 class VmPauseRequested(VmEvent):

@@ -265,6 +265,52 @@ async def test_shutdown_and_reboot_go_through_the_agent(lab: Lab, autojump_clock
         await lab.engine.until(lambda: any(c.stopped is StopReason.SHUTDOWN for c in lab.engine.ear.of(DomainChanged)))
 
 
+async def test_a_guest_that_promises_to_power_off_and_does_not_is_helped_by_the_button(
+    lab: Lab, autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pressed: list[float] = []
+    really = WorldHost.press_power_button
+
+    def button(host: WorldHost, name: str) -> None:
+        pressed.append(trio.current_time())
+        if len(pressed) > 1:  # the first is the agent's word, which this guest forgets
+            really(host, name)
+
+    monkeypatch.setattr(WorldHost, "press_power_button", button)
+    async with lab.node():
+        await lab.start()
+        await lab.engine.until(lambda: lab.engine.ear.of(GuestReport))
+        assert await lab.step("shutdown-1", ShutdownDomain(vm_id=vm_id)) == Done()
+        await lab.engine.until(lambda: any(c.stopped is StopReason.SHUTDOWN for c in lab.engine.ear.of(DomainChanged)))
+        assert pressed[1] - pressed[0] >= 20
+        assert len(pressed) == 2
+
+
+async def test_another_run_is_not_ended_by_the_button_meant_for_the_one_before(
+    lab: Lab, autojump_clock: object
+) -> None:
+    async with lab.node():
+        await lab.start()
+        await lab.engine.until(lambda: lab.engine.ear.of(GuestReport))
+        assert await lab.step("shutdown-1", ShutdownDomain(vm_id=vm_id)) == Done()
+        await lab.engine.until(lambda: any(c.stopped is StopReason.SHUTDOWN for c in lab.engine.ear.of(DomainChanged)))
+        assert isinstance(await lab.step("start-2", StartDomain(spec=domain_spec())), DomainStarted)
+        await trio.sleep(60)
+        assert lab.world.running_of(vm_id)
+
+
+async def test_what_the_agent_said_before_a_reboot_is_not_said_after_it(lab: Lab, autojump_clock: object) -> None:
+    async with lab.node():
+        await lab.start()
+        await lab.engine.until(lambda: lab.engine.ear.of(GuestReport))
+        lab.engine.ear.heard.clear()
+        lab.host.reboot(vm_id, by_guest=True)
+        await lab.engine.until(lambda: any(c.rebooted for c in lab.engine.ear.of(DomainChanged)))
+        assert not lab.engine.ear.of(GuestReport), "the guest is still booting"
+        await lab.engine.until(lambda: lab.engine.ear.of(GuestReport))
+        assert lab.engine.ear.of(GuestReport)[-1].fqdn
+
+
 async def test_a_dead_agent_is_reported_within_thirty_seconds(lab: Lab, autojump_clock: object) -> None:
     async with lab.node():
         await lab.start()

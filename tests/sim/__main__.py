@@ -20,7 +20,9 @@ def fix_hashes() -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.sim", description="The simulated cluster.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.sim", description="The simulated cluster.", allow_abbrev=False
+    )
     parser.add_argument("--seeds", type=int, help="how many; 100 when neither this nor --minutes is given")
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, help="stop after so many minutes")

@@ -21,7 +21,7 @@ from actors.journal.writer import Durable, JournalWriter
 from actors.vm import actor as vm_actor
 from actors.vm import decide as vm_decide
 from actors.vm import evolve as vm_evolve
-from actors.vm import observe, power
+from actors.vm import observe, power_done
 from gateway.read_model import ReadModel
 from node import commands as node_commands
 from node import guest_lines, steps
@@ -258,6 +258,13 @@ def deaf_to_ends(original: Any) -> Any:
     return gone
 
 
+def waits_for_ever(original: Any) -> Any:
+    def timed_out(state: Any, kind: str, facts: Any) -> Decision:
+        return Decision() if kind == "reboot" else original(state, kind, facts)
+
+    return timed_out
+
+
 def shutdown_is_done_when_asked(original: Any) -> Any:
     def done(state: Any, outcome: StepDone, facts: Any) -> Decision:
         decision: Decision = original(state, outcome, facts)
@@ -323,10 +330,12 @@ BREAKS: tuple[dict[str, Any], ...] = (
      "patches": ((vm_evolve, "_operation", reboots_go_on),)},
     {"name": "L1: the node never forgets", "found_by": ("L1", "S16"),
      "patches": ((node_commands, "forget_record", lambda original: lambda names: original(())),)},
+    {"name": "L1: a reboot that is ignored is waited for", "found_by": ("L1",), "rates": {"guests_stubborn": 1.0},
+     "patches": ((power_done, "timed_out", waits_for_ever),)},
     {"name": "L2: QEMU is not ended", "found_by": ("L2", "S1"),
      "patches": ((DomainActor, "_act", destroys_nothing),)},
     {"name": "L2: the end of a QEMU is not heard", "found_by": ("L2",), "rates": {"kill_qemu": 4.0},
      "patches": ((observe, "_gone", deaf_to_ends),)},
     {"name": "L2: a shutdown is done when asked for", "found_by": ("L2", "S1"), "rates": {"guests_stubborn": 1.0},
-     "patches": ((power, "done", shutdown_is_done_when_asked),)},
+     "patches": ((power_done, "done", shutdown_is_done_when_asked),)},
 )  # fmt: skip

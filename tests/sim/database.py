@@ -127,6 +127,10 @@ class WatchedTables(MemoryTables):
                 once("start failed")
             case "vm.shutdown_ignored":
                 once("shutdown ignored by the guest")
+            case "vm.reboot_ignored":
+                once("reboot ignored by the guest")
+            case "vm.rebooted":
+                once("guest started over as asked")
             case "vm.restored":
                 once("suspended VM restored")
             case "vm.removed" if decode(row.event).ended is not None and self.folder.had_disks(row.id):

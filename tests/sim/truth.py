@@ -43,6 +43,8 @@ SOMETIMES = (
     "VM unknown, then down",
     "start failed",
     "shutdown ignored by the guest",
+    "reboot ignored by the guest",
+    "guest started over as asked",
     "suspended VM restored",
     "command retried after its reply was lost",
     "command refused while the database was away",

@@ -12,6 +12,7 @@ from actors.vm.resend import resend
 from protocol.commands import vm as commands
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
+from protocol.events.operation import Outcome
 from protocol.model.vm import Boot, OperatingSystem, Vm
 from protocol.node_messages import (
     DestroyDomain,
@@ -27,7 +28,7 @@ from protocol.node_messages import (
     StopReason,
 )
 from tests.actors.vm.lives import added, booting, launching, up
-from tests.actors.vm.playbook import HOST, NOW, VM, domain, started
+from tests.actors.vm.playbook import HOST, NOW, VM, Play, domain, started
 
 
 def test_start_places_first_then_is_durable_then_reaches_the_node() -> None:
@@ -174,12 +175,80 @@ def test_stop_of_a_suspended_vm_discards_its_memory() -> None:
     assert play.status == "down"
 
 
-@pytest.mark.parametrize("command", [commands.RebootVm, commands.ResetVm])
-def test_reboot_and_reset_boot_again(command: type) -> None:
-    play = up().command(command(id=VM))
+def test_reset_boots_again() -> None:
+    play = up().command(commands.ResetVm(id=VM))
     assert play.status == "reboot_in_progress"
-    play.node_done(Done())
+    assert play.node_done(Done()).status == "powering_up"
+
+
+def rebooting() -> Play:
+    return up().command(commands.RebootVm(id=VM)).node_done(Done())
+
+
+def anew() -> DomainSeen:
+    return DomainSeen(host_id=HOST, domain=domain(), rebooted=True)
+
+
+def test_a_reboot_is_over_when_the_guest_started_over_not_when_its_agent_promised() -> None:
+    play = rebooting()
+    assert SetTimer(name="reboot", seconds=300.0) in play.said.effects
+    play.when(GuestReport(vm_id=VM, fqdn="late.lab"))
+    assert play.status == "reboot_in_progress", "the agent of before is not the one of after"
+    play.when(anew())
+    assert play.happened == ["VmRebooted"]
     assert play.status == "powering_up"
+    assert play.state is not None
+    assert play.state.guest is None, "nothing of the agent of before is shown"
+    assert play.when(GuestReport(vm_id=VM, fqdn="web.lab")).status == "up"
+
+
+def test_a_guest_that_starts_over_before_its_node_said_so_is_rebooted() -> None:
+    play = up().command(commands.RebootVm(id=VM)).when(anew())
+    assert play.status == "powering_up"
+    assert play.state is not None
+    assert play.state.operation is None
+
+
+def test_a_reboot_that_the_guest_ignores_ends_as_failed() -> None:
+    play = rebooting().when(TimerFired(name="reboot", generation=1))
+    assert play.happened == ["VmRebootIgnored"]
+    assert play.status == "up"
+    assert play.said.audit[0].severity == "warning"
+    assert isinstance(play.said.events[0].ended, Outcome)
+    assert "did not start over within 300 s" in play.said.events[0].ended.reason
+    assert play.when(TimerFired(name="reboot", generation=1)).happened == [], "it fired twice"
+
+
+def test_a_reboot_that_the_host_cannot_ask_for_leaves_the_vm_up() -> None:
+    play = up().command(commands.RebootVm(id=VM)).node_done(Refusal(code="host_failed", reason="x"))
+    assert play.status == "up"
+    assert play.state is not None
+    assert play.state.guest is not None
+
+
+@pytest.mark.parametrize("command", [commands.ShutdownVm, commands.ResetVm, commands.StopVm])
+def test_a_reboot_that_hangs_is_no_lock(command: type) -> None:
+    play = rebooting().command(command(id=VM))
+    assert isinstance(play.said.reply, Accepted)
+    assert play.state is not None
+    assert play.state.operation is not None
+    assert play.state.operation.kind != "reboot"
+
+
+def test_a_reboot_whose_host_falls_silent_goes_on_waiting() -> None:
+    play = rebooting().when(HostLost(host_id=HOST)).when(TimerFired(name="reboot", generation=1))
+    assert play.status == "unknown"
+    play.when(HostReturned(host_id=HOST, domain=domain()))
+    assert play.status == "reboot_in_progress"
+    assert SetTimer(name="reboot", seconds=300.0) in play.said.effects
+    assert play.when(anew()).status == "powering_up"
+
+
+def test_a_reboot_from_inside_is_said() -> None:
+    play = up().when(anew())
+    assert play.happened == ["VmRebooted"]
+    assert "from inside" in (play.said.audit[0].description or "")
+    assert play.when(anew()).happened == [], "a guest that boots in circles is powering up all the while"
 
 
 def test_pause_and_start_resumes() -> None:

@@ -279,7 +279,7 @@ class HypervisorContract:
             started = await hypervisor.start(spec, "step-1", harness.resolve)
             await harness.until_up(spec.vm_id)
             await harness.reboot_inside(spec.vm_id)
-            await next_change(hypervisor, lambda c: bool(c.detail) and c.stopped is None, harness.patience_seconds)
+            await next_change(hypervisor, lambda c: c.rebooted, harness.patience_seconds)
             await harness.until_up(spec.vm_id)
             assert (await hypervisor.observe(spec.vm_id)).qemu_pid == started.qemu_pid
             await harness.power_off_inside(spec.vm_id)
@@ -295,9 +295,7 @@ class HypervisorContract:
             await hypervisor.reset(spec.vm_id)
             await harness.until_up(spec.vm_id)
             await hypervisor.reboot(spec.vm_id)
-            await next_change(
-                hypervisor, lambda c: "anew" in c.detail or "reboot" in c.detail, harness.patience_seconds
-            )
+            await next_change(hypervisor, lambda c: c.rebooted, harness.patience_seconds)
             await harness.until_up(spec.vm_id)
             seen = await hypervisor.observe(spec.vm_id)
             assert (seen.status, seen.qemu_pid) == (DomainStatus.RUNNING, started.qemu_pid)

@@ -1,0 +1,155 @@
+"""How a power operation goes on and ends: by the node's outcome, by what is seen of the domain, or by its timer.
+
+Decides; it must not reach the node.
+"""
+
+from __future__ import annotations
+
+from actors.entity.decision import CancelTimer, Decision, Effect, SetTimer, ToNode
+from actors.operations.operation import with_step
+from actors.vm.facts import Facts
+from actors.vm.power import works_elsewhere
+from actors.vm.state import VmState
+from protocol.audit import line
+from protocol.errors import Refusal
+from protocol.events import vm as events
+from protocol.events.operation import Operation, Outcome
+from protocol.node_messages import ForgetSteps, ReportNow, StepDone
+
+WAITS = {
+    "shutdown": ("powering_down", "Wait for the guest to power off"),
+    "reboot": ("reboot_in_progress", "Wait for the guest to start over"),
+}
+"""Operations that the guest itself ends, after it was asked: the VM's status meanwhile, and their last step."""
+
+
+def asked(state: VmState) -> bool:
+    """Whether the guest is asked for something that it has not done yet."""
+    return state.operation is not None and state.operation.kind in WAITS
+
+
+def waiting_status(state: VmState) -> str:
+    """The status of a VM whose guest is asked for something."""
+    assert state.operation is not None
+    return WAITS[state.operation.kind][0]
+
+
+def waiting_timer(state: VmState, facts: Facts) -> SetTimer:
+    """How long the guest has."""
+    assert state.operation is not None
+    return SetTimer(name=state.operation.kind, seconds=facts.shutdown_timeout_seconds)
+
+
+def guest_up_timer(facts: Facts) -> SetTimer:
+    """How long a guest that boots may take to answer before it counts as up."""
+    return SetTimer(name="guest_up", seconds=facts.guest_up_timeout_seconds)
+
+
+def done(state: VmState, outcome: StepDone, facts: Facts) -> Decision:
+    """The node's outcome of a power operation's step."""
+    operation = state.operation
+    assert operation is not None
+    step = operation.steps[-1]
+    forget = ToNode(host_id=step.host_id, message=ForgetSteps(epoch=0, step_ids=(outcome.step_id,)))
+    if outcome.failed is not None:
+        return _failed(state, operation, outcome.failed, forget, facts)
+    ended = Outcome(outcome="done")
+
+    def happened(what_: str, text: str, *made: events.VmEvent, also: tuple[Effect, ...] = ()) -> Decision:
+        audit = (line(what_, text, vm=state.id, host=step.host_id, user=operation.user_id),)
+        return Decision(events=made, audit=audit, effects=(forget, *also))
+
+    match operation.kind:
+        case "shutdown" | "reboot":
+            waiting = with_step(operation, state.address, WAITS[operation.kind][1], facts.now, state.host_id)
+            progressed = events.VmOperationProgressed(at=facts.now, operation=waiting)
+            next_: Effect = look_again(state) if state.status == "unknown" else waiting_timer(state, facts)
+            return Decision(events=(progressed,), effects=(forget, next_))
+        case "stop":
+            gone = events.VmWentDown(at=facts.now, cause="destroyed", reason=state.stop_reason, ended=ended)
+            return happened("vm_down", f"VM {state.name} is down.", gone, also=(CancelTimer(name="guest_up"),))
+        case "reset":
+            over = events.VmRebooted(at=facts.now, ended=ended)
+            return happened("vm_reset", f"VM {state.name} was reset.", over, also=(guest_up_timer(facts),))
+        case "pause":
+            return happened("vm_paused", f"VM {state.name} is paused.", events.VmPaused(at=facts.now, ended=ended))
+        case "resume":
+            return happened("vm_resumed", f"VM {state.name} goes on.", events.VmResumed(at=facts.now, ended=ended))
+        case "suspend":
+            return happened(
+                "vm_suspended", f"VM {state.name} is suspended.", events.VmSuspended(at=facts.now, ended=ended)
+            )
+    raise AssertionError(f"no power operation: {operation.kind}")
+
+
+def look_again(state: VmState) -> ToNode:
+    """Has the host say what runs there: an operation that failed does not tell what it left, and a VM that became
+    unknown meanwhile is seen again by a report alone."""
+    return ToNode(host_id=state.host_id, message=ReportNow(epoch=0))
+
+
+def _failed(state: VmState, operation: Operation, refusal: Refusal, forget: Effect, facts: Facts) -> Decision:
+    reason = str(refusal)
+    ended = Outcome(outcome="failed", reason=reason)
+    event: events.VmEvent
+    effects: tuple[Effect, ...] = (forget, look_again(state))
+    match operation.kind:
+        case "shutdown" if state.status in ("powering_down", "unknown"):
+            event = events.VmShutdownIgnored(at=facts.now, ended=ended)
+        case "suspend":
+            event = events.VmSuspendFailed(at=facts.now, reason=reason, ended=ended)
+        case "reboot" | "reset" if state.status in ("reboot_in_progress", "unknown"):
+            event = events.VmRebootIgnored(at=facts.now, ended=ended)
+        case "stop" if works_elsewhere(state):  # its memory is still there
+            event, effects = events.VmSuspended(at=facts.now, ended=ended), (forget,)
+        case "stop" if state.status == "powering_down":
+            event = events.VmShutdownIgnored(at=facts.now, ended=ended)
+        case _:
+            event = events.VmOperationEnded(at=facts.now, ended=ended)
+    audit = line("vm_operation_failed", f"{operation.description} failed: {reason}", severity="error", vm=state.id,
+                 host=state.host_id)  # fmt: skip
+    return Decision(events=(event,), audit=(audit,), effects=effects)
+
+
+def started_over(state: VmState, facts: Facts) -> Decision:
+    """The guest runs its firmware anew: asked by an operation, or by somebody inside."""
+    operation = state.operation
+    if operation is None and state.status == "up":
+        over = events.VmRebooted(at=facts.now)
+        said = line("vm_rebooted", f"VM {state.name} was rebooted from inside.", vm=state.id, host=state.host_id)
+        return Decision(events=(over,), audit=(said,), effects=(guest_up_timer(facts),))
+    if operation is None or operation.kind != "reboot" or state.status not in ("reboot_in_progress", "unknown"):
+        return Decision()
+    return Decision(
+        events=(events.VmRebooted(at=facts.now, ended=Outcome(outcome="done")),),
+        audit=(line("vm_rebooted", f"VM {state.name} was rebooted.", vm=state.id, host=state.host_id,
+                    user=operation.user_id),),
+        effects=(CancelTimer(name="reboot"), guest_up_timer(facts)),
+    )  # fmt: skip
+
+
+def timed_out(state: VmState, kind: str, facts: Facts) -> Decision:
+    """The guest did not do in time what it was asked: the VM is up again as far as we are concerned."""
+    if state.operation is None or state.operation.kind != kind or state.status != WAITS[kind][0]:
+        return Decision()
+    return (_shutdown_timed_out if kind == "shutdown" else _reboot_timed_out)(state, facts)
+
+
+def _reboot_timed_out(state: VmState, facts: Facts) -> Decision:
+    reason = f"The guest did not start over within {facts.shutdown_timeout_seconds:g} s."
+    return Decision(
+        events=(events.VmRebootIgnored(at=facts.now, ended=Outcome(outcome="failed", reason=reason)),),
+        audit=(line("vm_reboot_ignored", f"VM {state.name} ignored the reboot request. {reason} It can be reset.",
+                    severity="warning", vm=state.id, host=state.host_id),),
+        effects=(look_again(state),),
+    )  # fmt: skip
+
+
+def _shutdown_timed_out(state: VmState, facts: Facts) -> Decision:
+    reason = f"The guest did not power off within {facts.shutdown_timeout_seconds:g} s."
+    return Decision(
+        events=(events.VmShutdownIgnored(at=facts.now, ended=Outcome(outcome="failed", reason=reason)),),
+        audit=(line("vm_shutdown_ignored", f"VM {state.name} ignored the shutdown request. {reason} It can be stopped.",
+                    severity="warning", vm=state.id, host=state.host_id),),
+        effects=(look_again(state),),
+    )  # fmt: skip
