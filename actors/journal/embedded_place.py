@@ -10,6 +10,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import threading
 from importlib import metadata, util
 from pathlib import Path
 from typing import Any, Final
@@ -126,9 +127,8 @@ def find_place(state_dir: Path, account: Account, elsewhere: Path, new_name: str
             if not _fits(base):
                 raise EmbeddedPostgresError(f"the path of the socket would be too long in {base}")
             _make_elsewhere(elsewhere)
-            _write_whole(note, f"{base}\n")
-    if not base.exists():
-        base.mkdir(mode=0o700)
+            base = Path(_first_note(note, f"{base}\n").strip())
+    base.mkdir(mode=0o700, exist_ok=True)
     if base.stat().st_uid != os.geteuid():
         raise EmbeddedPostgresError(f"{base} belongs to another user; run as the one who made it")
     os.chown(base, -1, account.gid)
@@ -162,14 +162,21 @@ def _fits(base: Path) -> bool:
 
 def _make_elsewhere(elsewhere: Path) -> None:
     if not elsewhere.exists():
-        elsewhere.mkdir(parents=True)
+        elsewhere.mkdir(parents=True, exist_ok=True)
         elsewhere.chmod(0o755 if os.geteuid() == 0 else 0o700)
 
 
-def _write_whole(path: Path, text: str) -> None:
-    new = path.with_name(path.name + ".new")
+def _first_note(path: Path, text: str) -> str:
+    """Writes a file whole, unless another start did so first; returns what it says."""
+    new = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
     new.write_text(text, encoding="utf-8")
-    new.replace(path)
+    try:
+        os.link(new, path)
+    except FileExistsError:
+        return path.read_text(encoding="utf-8")
+    finally:
+        new.unlink()
+    return text
 
 
 def find_binaries(account: Account, elsewhere: Path, data: Path) -> Path:

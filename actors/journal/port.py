@@ -318,8 +318,11 @@ def rows_of(stream_id: str, epoch: int, first_sequence: int, transaction: Transa
 
 def removals_at(transaction: Transaction) -> frozenset[int]:
     """Indexes of the entries that are the last of an entity which this transaction removes."""
-    removed = {write.row.key for write in transaction.writes if isinstance(write.row, EntityRemoval)}
-    if not removed:
+    for write in transaction.writes:
+        if type(write.row) is EntityRemoval:
+            break
+    else:  # nearly always: this is asked twice for each durable change
         return _none
+    removed = {write.row.key for write in transaction.writes if isinstance(write.row, EntityRemoval)}
     last = {(entry.kind, entry.id): index for index, entry in enumerate(transaction.entries)}
     return frozenset(index for key, index in last.items() if key in removed)

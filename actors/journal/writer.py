@@ -73,7 +73,7 @@ class JournalWriter:
         self._group = 0
         self._outage: Refusal | None = None
         self._deposed = False
-        self._bell_ring, self._bell = trio.open_memory_channel[None](1)
+        self._bell = trio.Event()
         self._row_listeners: list[RowsListener] = []
         self._availability_listeners: list[Callable[[bool], None]] = []
 
@@ -115,7 +115,7 @@ class JournalWriter:
             if self._queue:
                 await self._commit()
             else:
-                await self._bell.receive()
+                await self._wait_for_bell()
 
     async def _commit(self) -> None:
         self._in_flight = self._queue.take_group(self._rows_max, self._bytes_max)
@@ -171,7 +171,7 @@ class JournalWriter:
         with self._clock.move_on_after(seconds):
             while True:
                 self._answer_refused()
-                await self._bell.receive()
+                await self._wait_for_bell()
 
     def _touches_undecided(self, pending: Pending) -> bool:
         wanted = pending.entities()
@@ -245,10 +245,12 @@ class JournalWriter:
             listener(self.available)
 
     def _ring(self) -> None:
-        try:
-            self._bell_ring.send_nowait(None)
-        except trio.WouldBlock:
-            pass  # the bell rings already
+        self._bell.set()
+
+    async def _wait_for_bell(self) -> None:
+        """Until something was submitted since it was waited for last."""
+        await self._bell.wait()
+        self._bell = trio.Event()
 
 
 def _fail(group: Iterable[Pending], refusal: Refusal) -> None:

@@ -72,12 +72,15 @@ async def test_a_running_one_is_adopted(directory: Path) -> None:
         assert server_processes(first.place.data) == []
 
 
-async def test_two_that_start_at_once_share_one_server(directory: Path) -> None:
-    servers = [EmbeddedPostgres(directory / "state") for _ in range(3)]
+@pytest.mark.parametrize("mode", [0o711, 0o700])
+async def test_those_that_start_at_once_share_one_server(directory: Path, mode: int) -> None:
+    (directory / "state").mkdir(mode=mode)
+    servers = [EmbeddedPostgres(directory / "state", elsewhere=directory / "elsewhere") for _ in range(3)]
     async with trio.open_nursery() as nursery:
         for server in servers:
             nursery.start_soon(server.start)
     assert len({server.postgres_pid for server in servers}) == 1
+    assert len({server.place for server in servers}) == 1
     for server in servers:
         await server.stop()
 
