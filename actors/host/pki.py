@@ -23,7 +23,8 @@ no_check_time = 0x200000
 """OpenSSL's X509_V_FLAG_NO_CHECK_TIME: an expired client certificate passes TLS, so that we can say why it is refused
 and let it renew. Source: openssl/x509_vfy.h."""
 
-_backdated = datetime.timedelta(minutes=5)  # the clocks of two machines differ a little
+_backdated_seconds_max = 300.0  # the clocks of two machines differ a little
+_backdated_part = 0.1  # of the life: five minutes before a life of one would make it due for renewal at its birth
 
 
 @attrs.frozen(kw_only=True)
@@ -153,13 +154,14 @@ class Authority:
         ca: bool = False,
     ) -> x509.CertificateBuilder:
         now = self._wall()
+        backdated = datetime.timedelta(seconds=min(_backdated_seconds_max, _backdated_part * seconds))
         return (
             x509.CertificateBuilder()
             .subject_name(subject or _name(common_name))
             .issuer_name(issuer or self.certificate.subject)
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - _backdated)
+            .not_valid_before(now - backdated)
             .not_valid_after(now + datetime.timedelta(seconds=seconds))
             .add_extension(x509.BasicConstraints(ca=ca, path_length=0 if ca else None), critical=True)
             .add_extension(_key_usage(ca), critical=True)

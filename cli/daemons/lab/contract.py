@@ -4,6 +4,7 @@ It starts no process; a change of a daemon's configuration or control words is m
 """
 
 import json
+import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,14 @@ CONTROL_SOCKET = "control.sock"
 
 
 def write_engine_configuration(folder: LabFolder, port: int, node_listen: Sequence[str]) -> Path:
-    """The engine's file: the API on ``port``, the live stream and the nodes on the two ports after it."""
+    """The engine's file: the API on ``port``, the live stream and the nodes on the two ports after it.
+
+    Raises LabError when the lab's own ``engine.toml`` cannot be read.
+    """
     return _write(
         folder.engine,
         {
+            **_own_settings(folder.engine_settings),
             "state_dir": str(folder.engine),
             "listen_host": "127.0.0.1",
             "port": port,
@@ -114,7 +119,15 @@ async def ask_control(state_dir: Path, question: Mapping[str, object]) -> dict[s
         raise LabError(str(refused)) from refused
 
 
-def _write(state_dir: Path, settings: Mapping[str, str | int | bool | list[str]]) -> Path:
+def _own_settings(path: Path) -> dict[str, Any]:
+    """What somebody laid into the lab's folder for its engine; nothing is the rule."""
+    try:
+        return tomllib.loads(path.read_text()) if path.exists() else {}
+    except tomllib.TOMLDecodeError as error:
+        raise LabError(f"{path} is no TOML: {error}") from None
+
+
+def _write(state_dir: Path, settings: Mapping[str, str | int | float | bool | list[str]]) -> Path:
     """Writes TOML: JSON's strings, numbers, booleans and lists of strings are TOML's too."""
     state_dir.mkdir(parents=True, exist_ok=True)
     state_dir.chmod(0o711)

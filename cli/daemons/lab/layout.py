@@ -36,6 +36,11 @@ class LabFolder:
         return self.path / "lab.json"
 
     @property
+    def engine_settings(self) -> Path:
+        """Settings that the lab's engine gets besides the lab's own, such as shorter times; a person writes it."""
+        return self.path / "engine.toml"
+
+    @property
     def logs(self) -> Path:
         return self.path / "log"
 

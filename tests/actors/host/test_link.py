@@ -121,6 +121,19 @@ async def test_an_unknown_host_gets_403(bench: Bench) -> None:
         assert await refusal_of(bench, identity) == "unknown_host"
 
 
+@pytest.mark.parametrize("seconds", [30.0, 3600.0, 90 * 86_400.0])
+async def test_a_certificate_is_due_when_two_thirds_of_its_life_are_over_however_short(
+    tmp_path: pathlib.Path, seconds: float
+) -> None:
+    bench = Bench(tmp_path, lifetimes=Lifetimes(node_seconds=seconds))
+    async with bench.listening():
+        identity = await bench.enrolled()
+        due = identity.renewal_due()
+        assert due is not None
+        left = (due - bench.ports.clock.wall()).total_seconds()
+        assert 0.5 * seconds < left < 2 / 3 * seconds
+
+
 async def test_an_expired_certificate_may_only_renew(tmp_path: pathlib.Path) -> None:
     bench = Bench(tmp_path, lifetimes=Lifetimes(node_seconds=60))
     async with bench.listening():

@@ -15,7 +15,10 @@ import pytest
 import trio
 from click.testing import CliRunner
 
+from cli.daemons.configuration import read
+from cli.daemons.engine.config import EngineConfig
 from cli.daemons.lab.command import command
+from cli.daemons.lab.contract import write_engine_configuration
 from cli.daemons.lab.errors import LabError
 from cli.daemons.lab.layout import LabFolder, open_folder
 from cli.daemons.lab.process_notes import living
@@ -138,3 +141,13 @@ def test_a_folder_too_deep_for_sockets_is_refused(tmp_path: Path) -> None:
 def test_status_of_no_lab(tmp_path: Path) -> None:
     result = CliRunner().invoke(command, ["status", "--dir", str(tmp_path)])
     assert (result.exit_code, "no lab runs" in result.output) == (3, True)
+
+
+def test_the_engine_gets_the_settings_laid_into_the_folder_and_the_lab_has_the_last_word(tmp_path: Path) -> None:
+    folder = open_folder(tmp_path)
+    folder.engine_settings.write_text("node_certificate_seconds = 30.0\nport = 1\n")
+    settings = read(write_engine_configuration(folder, 9443, ["127.0.0.1"]), EngineConfig)
+    assert (settings.node_certificate_seconds, settings.port) == (30.0, 9443)
+    folder.engine_settings.write_text("30 seconds")
+    with pytest.raises(LabError, match="no TOML"):
+        write_engine_configuration(folder, 9443, ["127.0.0.1"])
