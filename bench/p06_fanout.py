@@ -5,6 +5,7 @@ It must not forget those who come anew: in the storm, subscribers join (each wit
 
 from __future__ import annotations
 
+import contextlib
 import json
 import resource
 import ssl
@@ -23,6 +24,7 @@ import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, serve_websocket
 
 from bench import Grown, Row
+from cli.daemons.collector import calm_collector
 from gateway.live.frames import make_cursor
 from protocol import codec
 from protocol.live_messages import LiveChange
@@ -124,9 +126,10 @@ async def _floor(subscribers: int, changes: int, storm: int, directory: Path) ->
 async def _ours(subscribers: int, changes: int, storm: int, directory: Path) -> tuple[Latency, Latency]:
     """(floor, ours): the floor runs first, with the same certificate."""
     engine = small_engine(vms=_snapshot_vms)
-    async with running(engine, directory) as gateway:
+    async with running(engine, directory) as gateway, contextlib.AsyncExitStack() as settings:
         client = Client(gateway)
         await client.login()
+        settings.enter_context(calm_collector())
         floor = await _floor(subscribers, changes, storm, directory)
 
         async def change() -> float:
@@ -153,7 +156,7 @@ async def _storm(port: int, ca_file: str, token: str, at_once: int) -> None:
 
 
 def run(full: bool) -> list[Row]:
-    changes = 30 if full else 6
+    changes = 30 if full else 12
     growth = []
     floor = ours = Latency(0, 0)
     for subscribers, times in ((62, 1), (250, 4), (1_000, 16)):
