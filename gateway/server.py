@@ -56,12 +56,16 @@ async def serve(
     config: GatewayConfig,
     engine: EnginePort,
     outside: Outside,
+    follow: Callable[[ssl.SSLContext], ssl.SSLContext] = lambda context: context,
     *,
     task_status: trio.TaskStatus[Serving] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Runs a gateway until it is cancelled; started when it listens and has read the inventory."""
+    """Runs a gateway until it is cancelled; started when it listens and has read the inventory.
+
+    `follow` is told each TLS context, by whoever loads a new certificate into it before the old one expires.
+    """
     gateway = await trio.to_thread.run_sync(build, config, engine, outside)
-    context = tls_context(config, ("h2", "http/1.1"))
+    context = follow(tls_context(config, ("h2", "http/1.1")))
     sockets = [listen(host, config.port, config.send_timeout_seconds) for host in config.hosts]
     async with trio.open_nursery() as feeding:
         feeding.start_soon(gateway.hub.run)
@@ -69,7 +73,7 @@ async def serve(
         async with trio.open_nursery() as nursery:
             for sock in sockets:
                 await nursery.start(_serve_http, gateway, config, sock, context)
-            live_port = await _start_live_port(nursery, gateway, config, engine)
+            live_port = await _start_live_port(nursery, gateway, config, engine, follow)
             task_status.started(Serving(port=sockets[0].getsockname()[1], live_port=live_port))
             await trio.sleep_forever()
         feeding.cancel_scope.cancel()
@@ -163,13 +167,17 @@ def _innermost(error: BaseException) -> BaseException:
 
 
 async def _start_live_port(
-    nursery: trio.Nursery, gateway: Gateway, config: GatewayConfig, engine: EnginePort
+    nursery: trio.Nursery,
+    gateway: Gateway,
+    config: GatewayConfig,
+    engine: EnginePort,
+    follow: Callable[[ssl.SSLContext], ssl.SSLContext],
 ) -> int | None:
     """The port it listens on, None when there is none."""
     if config.live_port is None:
         return None
     sock = listen(config.hosts[0], config.live_port, config.send_timeout_seconds)
-    context = tls_context(config, ("http/1.1",))
+    context = follow(tls_context(config, ("http/1.1",)))
     port = LivePort(gateway.gate, gateway.hub, engine, context, config.tls_handshake_timeout_seconds)
     connections = Connections()
 

@@ -8,6 +8,7 @@ import ipaddress
 import os
 import pathlib
 import ssl
+import threading
 from collections.abc import Callable, Iterable
 
 import attrs
@@ -52,7 +53,8 @@ class Authority:
     def __init__(self, state_dir: pathlib.Path, wall: Callable[[], datetime.datetime], lifetimes: Lifetimes) -> None:
         self._dir = state_dir
         self._wall = wall
-        self._lifetimes = lifetimes
+        self.lifetimes = lifetimes
+        self._server_lock = threading.Lock()
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         key_file, self.ca_file = state_dir / "ca.key", state_dir / "ca.pem"
         if key_file.exists() and self.ca_file.exists():
@@ -71,7 +73,7 @@ class Authority:
     def sign_node(self, csr_pem: str, host_id: str) -> str:
         """A certificate for a node's signing request; only its key is taken, the name is ours. Raises `BadInput`."""
         key = key_of_request(csr_pem)
-        made = self._builder(key, host_id, self._lifetimes.node_seconds).add_extension(
+        made = self._builder(key, host_id, self.lifetimes.node_seconds).add_extension(
             x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
         )
         return self._sign(made).public_bytes(serialization.Encoding.PEM).decode()
@@ -79,8 +81,11 @@ class Authority:
     def server_files(self, names: Iterable[str]) -> tuple[pathlib.Path, pathlib.Path]:
         """Certificate and key file of the engine's server for these host names and IP addresses; the ones on disk
         while they cover the names and have a third of their life left."""
+        with self._server_lock:  # two that write at once would leave the key of one with the certificate of the other
+            return self._server_files(_alternative_names(names))
+
+    def _server_files(self, wanted: list[x509.GeneralName]) -> tuple[pathlib.Path, pathlib.Path]:
         cert_file, key_file = self._dir / "server.pem", self._dir / "server.key"
-        wanted = _alternative_names(names)
         if cert_file.exists() and key_file.exists():
             current = x509.load_pem_x509_certificate(cert_file.read_bytes())
             held = current.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -90,7 +95,7 @@ class Authority:
                 return cert_file, key_file
         key = ec.generate_private_key(ec.SECP256R1())
         made = (
-            self._builder(key.public_key(), "corral engine", self._lifetimes.server_seconds)
+            self._builder(key.public_key(), "corral engine", self.lifetimes.server_seconds)
             .add_extension(x509.SubjectAlternativeName(wanted), critical=False)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         )
@@ -139,7 +144,7 @@ class Authority:
         name = _name("Corral authority")
         return self._sign(
             self._builder(
-                self._key.public_key(), "", self._lifetimes.authority_seconds, subject=name, issuer=name, ca=True
+                self._key.public_key(), "", self.lifetimes.authority_seconds, subject=name, issuer=name, ca=True
             )
         )
 

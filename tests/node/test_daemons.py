@@ -86,7 +86,7 @@ async def test_the_certificate_is_renewed_while_the_link_stands(tmp_path: pathli
             session = bench.hub.session_of(host_id)
             identity = Identity(tmp_path / "host")
             first = identity.certificate
-            bench.authority._lifetimes = Lifetimes(node_seconds=3600)
+            bench.authority.lifetimes = Lifetimes(node_seconds=3600)
             await until(lambda: identity.certificate != first)
             assert bench.hub.session_of(host_id) == session, "nothing was dropped"
 
@@ -101,7 +101,7 @@ async def test_an_expired_host_comes_back_by_itself(tmp_path: pathlib.Path) -> N
             await run_node(node_config(bench, token=token))
         assert identity.certificate is not None
         await trio.sleep(1)
-        bench.authority._lifetimes = Lifetimes(node_seconds=3600)
+        bench.authority.lifetimes = Lifetimes(node_seconds=3600)
         async with alive(run_node, node_config(bench)):
             await until(lambda: bench.hub.linked(host_id))
         assert any(isinstance(link, NodeLinked) and link.renewal_only for link in bench.ear.links)

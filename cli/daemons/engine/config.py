@@ -26,5 +26,6 @@ class EngineConfig:
     shutdown_timeout_seconds: float = 300.0
     lease_seconds: float = 10.0
     node_certificate_seconds: float = 90 * 86_400.0
+    server_certificate_seconds: float = 397 * 86_400.0
     vm_restarts_max: int = 3
     vm_restart_window_seconds: float = 60.0

@@ -14,6 +14,7 @@ import trio
 from actors.host.enrolment import Enrolment
 from actors.host.link import LinkListener
 from actors.host.pki import Authority, Lifetimes
+from actors.host.server_certificate import ServerCertificate
 from actors.journal.embedded import EmbeddedPostgres
 from actors.journal.port import JournalUnavailable
 from actors.journal.postgres import PostgresJournal
@@ -85,7 +86,14 @@ async def _lead(
     epoch = await leadership.acquire()
     nursery.start_soon(leadership.keep)
     authority = await trio.to_thread.run_sync(
-        partial(Authority, private, ports.clock.wall, Lifetimes(node_seconds=config.node_certificate_seconds))
+        partial(
+            Authority,
+            private,
+            ports.clock.wall,
+            Lifetimes(
+                node_seconds=config.node_certificate_seconds, server_seconds=config.server_certificate_seconds
+            ),
+        )
     )
     enrolment = Enrolment(authority, private, ports)
     engine = Engine(
@@ -104,13 +112,12 @@ async def _lead(
     )
     await engine.prepare()
     names = (*config.names, *config.node_listen, config.listen_host)
-    files = await trio.to_thread.run_sync(
-        authority.server_files, names
-    )  # once: two children need them at the same time
-    serving = _Serving(config, engine, authority, enrolment, private, names, files)
+    certificate = await trio.to_thread.run_sync(ServerCertificate, authority, names)
+    serving = _Serving(config, engine, authority, enrolment, private, names, certificate)
     extra = (
         ChildSpec("nodes", AsyncTask(serving.nodes), stop_seconds=3.0),
         ChildSpec("gateway", AsyncTask(serving.gateway), stop_seconds=8.0),
+        ChildSpec("certificate", AsyncTask(lambda _: certificate.keep(ports.clock))),
     )
     try:
         async with running(engine.tree(extra), ports, engine.directory, observer=observer(engine)):
@@ -147,7 +154,7 @@ class _Serving:
 
     def __init__(
         self, config: EngineConfig, engine: Engine, authority: Authority, enrolment: Enrolment, private: Path,
-        names: tuple[str, ...], files: tuple[Path, Path],
+        names: tuple[str, ...], certificate: ServerCertificate,
     ) -> None:  # fmt: skip
         self._config = config
         self._engine = engine
@@ -155,7 +162,7 @@ class _Serving:
         self._enrolment = enrolment
         self._private = private
         self._names = names
-        self._files = files
+        self._certificate = certificate
         self.ready = trio.Event()
         self.port = config.port
         self.live_port = config.live_port
@@ -164,9 +171,10 @@ class _Serving:
 
     async def nodes(self, _: Context) -> None:
         engine, config = self._engine, self._config
+        context = await trio.to_thread.run_sync(self._authority.server_context, self._names)
         listener = LinkListener(
             hub=engine.hub,
-            tls=await trio.to_thread.run_sync(self._authority.server_context, self._names),
+            tls=self._certificate.follow(context),
             judge=self._authority.judge,
             epoch=lambda: engine.epoch,
             known_host=lambda host_id: engine.rows.row("host", host_id) is not None,
@@ -183,7 +191,7 @@ class _Serving:
 
     async def gateway(self, _: Context) -> None:
         config = self._config
-        certificate, key = self._files
+        certificate, key = self._certificate.files
         gateway = GatewayConfig(
             state_dir=self._private,
             certificate_file=certificate,
@@ -196,7 +204,7 @@ class _Serving:
         ports = self._engine.ports
         outside = Outside(wall=ports.clock.wall, uuid=ports.ids.uuid, token=ports.ids.token)
         async with trio.open_nursery() as nursery:
-            served = await nursery.start(serve, gateway, self._engine.port, outside)
+            served = await nursery.start(serve, gateway, self._engine.port, outside, self._certificate.follow)
             self.port, self.live_port = served.port, served.live_port or 0
             self._came_up("gateway")
 

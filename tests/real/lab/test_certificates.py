@@ -1,10 +1,11 @@
-"""A host's certificate with a short life on a whole lab: renewed in time, and after its end good for renewal alone."""
+"""Certificates with a short life on a whole lab: renewed in time; a host's is good for renewal alone after its end."""
 
 from __future__ import annotations
 
 import os
 import re
 import signal
+import ssl
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from tests.real.lab.running_lab import RunningLab, until
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 LIFE_SECONDS = 30.0
+SERVER_LIFE_SECONDS = 45.0
 SILENT_SECONDS = 12.0
 
 
@@ -27,6 +29,7 @@ def short_lived(real_machine: None, tmp_path_factory: pytest.TempPathFactory) ->
     lab = RunningLab(tmp_path_factory.mktemp("lab"), "--hosts", "0")
     (lab.directory / "engine.toml").write_text(
         f"node_certificate_seconds = {LIFE_SECONDS}\nsilent_after_seconds = {SILENT_SECONDS}\n"
+        f"server_certificate_seconds = {SERVER_LIFE_SECONDS}\n"
     )
     try:
         lab.start()
@@ -67,6 +70,20 @@ def test_a_host_renews_its_certificate_by_itself_and_an_expired_one_is_good_for_
     assert _seconds_left(_certificate(lab)) > 0
     until("the VM is seen again", 30, lambda: lab.is_up(vm_id))
     assert lab.qemus(vm_id) == qemus, "the VM ran through all of it"
+
+
+def test_the_servers_of_a_running_engine_show_new_certificates_in_time(short_lived: RunningLab) -> None:
+    engine = short_lived.pid("engine")
+    first = _shown(short_lived.port)
+    for port in range(short_lived.port, short_lived.port + 3):  # API, live stream, nodes
+        while (now := _shown(port)).not_valid_after_utc <= first.not_valid_after_utc:
+            assert _seconds_left(now) > 0, "not in time"
+            time.sleep(0.2)
+    assert short_lived.pid("engine") == engine
+
+
+def _shown(port: int) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(ssl.get_server_certificate(("127.0.0.1", port)).encode())
 
 
 def _certificate(lab: RunningLab) -> x509.Certificate:
