@@ -23,10 +23,13 @@ from protocol.node_messages import (
     CertificateRequested,
     DestroyDomain,
     EngineHeartbeat,
+    GuestSilent,
     NodeCommand,
     NodeHeartbeat,
 )
 from tests.actors.host.link_bench import Bench, greet, host_id, linked, node_hello
+
+since = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
 
 
 @pytest.fixture
@@ -69,8 +72,8 @@ async def test_a_node_enrols_links_and_is_heard(bench: Bench) -> None:
             hello = await linked(transport)
             assert hello.epoch == 1
             await until(lambda: bench.hub.linked(host_id))
-            await transport.send(encode(NodeHeartbeat(epoch=1)))
-            await until(lambda: bench.ear.of(NodeHeartbeat))
+            await transport.send(encode(GuestSilent(vm_id="v", since=since)))
+            await until(lambda: bench.ear.of(GuestSilent))
             assert bench.hub.send(host_id, NodeCommand(epoch=1, step_id="s", body=DestroyDomain(vm_id="v")))
             while not isinstance(got := decode(await transport.receive()), NodeCommand):
                 assert isinstance(got, EngineHeartbeat)
@@ -78,7 +81,23 @@ async def test_a_node_enrols_links_and_is_heard(bench: Bench) -> None:
 
         assert await bench.dial(identity)(use) == "s"
         await until(lambda: any(isinstance(m, NodeUnlinked) for m in bench.ear.links))
-        assert not bench.hub.send(host_id, NodeHeartbeat(epoch=1))
+        assert not bench.hub.send(host_id, GuestSilent(vm_id="v", since=since))
+
+
+async def test_a_heartbeat_ends_at_the_link(bench: Bench) -> None:
+    async with bench.listening():
+        identity = await bench.enrolled()
+
+        async def use(transport: FrameTransport) -> str:
+            await linked(transport)
+            await until(lambda: bench.hub.linked(host_id))
+            await transport.send(encode(NodeHeartbeat(epoch=1)))
+            await transport.send(encode(GuestSilent(vm_id="v", since=since)))
+            await until(lambda: bench.ear.of(GuestSilent))
+            return "beat"
+
+        assert await bench.dial(identity)(use) == "beat"
+        assert not bench.ear.of(NodeHeartbeat), "it wakes no actor"
 
 
 async def test_without_a_certificate_the_answer_is_403_with_the_reason(bench: Bench) -> None:
@@ -144,7 +163,7 @@ async def test_an_expired_certificate_may_only_renew(tmp_path: pathlib.Path) -> 
         async def use(transport: FrameTransport) -> str:
             hello = await linked(transport)
             assert hello.renewal_only
-            await transport.send(encode(NodeHeartbeat(epoch=1)))
+            await transport.send(encode(GuestSilent(vm_id="v", since=since)))
             await transport.send(encode(CertificateRequested(csr_pem=identity.request("node"))))
             while not isinstance(got := decode(await transport.receive()), CertificateIssued):
                 assert isinstance(got, EngineHeartbeat)
@@ -153,7 +172,7 @@ async def test_an_expired_certificate_may_only_renew(tmp_path: pathlib.Path) -> 
             return "renewed"
 
         assert await bench.dial(identity)(use) == "renewed"
-        assert not bench.ear.of(NodeHeartbeat), "nothing but the request is heard"
+        assert not bench.ear.of(GuestSilent), "nothing but the request is heard"
         (up,) = [m for m in bench.ear.links if isinstance(m, NodeLinked)]
         assert up.renewal_only
         assert identity.certificate != before
@@ -232,9 +251,9 @@ async def test_a_newer_peer_with_unknown_fields_and_words_is_understood(bench: B
             await transport.send(pack([tag, version + 1, fields | {"colour": "blue"}]))
             assert isinstance(decode(await transport.receive()), EngineHello)
             await transport.send(pack(["node.word_of_version_nine", 1, {"x": 1}]))
-            tag, version, fields = to_plain(NodeHeartbeat(epoch=1))
+            tag, version, fields = to_plain(GuestSilent(vm_id="v", since=since))
             await transport.send(pack([tag, version + 1, fields | {"mood": "good"}]))
-            await until(lambda: bench.ear.of(NodeHeartbeat))
+            await until(lambda: bench.ear.of(GuestSilent))
             return "understood"
 
         assert await bench.dial(identity)(use) == "understood"
@@ -323,7 +342,7 @@ async def test_a_peer_that_stops_reading_is_dropped_and_others_go_on(bench: Benc
                         command = NodeCommand(epoch=1, step_id="x" * 100_000, body=DestroyDomain(vm_id="v"))
                         bench.hub.send(host_id, command)
                     await trio.sleep(0.1)
-                    await transport.send(encode(NodeHeartbeat(epoch=1)))
+                    await transport.send(encode(GuestSilent(vm_id="v", since=since)))
             assert not bench.hub.linked(host_id)
             return "dropped"
 
