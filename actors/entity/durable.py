@@ -21,7 +21,7 @@ from actors.kernel.envelope import Answer, Envelope
 from actors.kernel.ref import ActorGone, MailboxFull
 from protocol.codec import decode
 from protocol.engine_messages import Accepted
-from protocol.errors import Refusal
+from protocol.errors import CorralError, Refusal
 from protocol.node_messages import ForgetSteps, NodeCommand, ReportNow
 from protocol.words import Tagged, word_of
 
@@ -176,7 +176,11 @@ class DurableActor(Actor):
         self.reload()
         if self.state is None:
             self.context.stop_self()
-        elif not self._goes_on_later:
+        else:
+            self._go_on_soon()
+
+    def _go_on_soon(self) -> None:
+        if not self._goes_on_later:
             self._goes_on_later = True
             self.context.spawn(self._go_on_later)
 
@@ -228,10 +232,22 @@ class DurableActor(Actor):
                 gone = Refusal(code="not_found", reason=f"{effect.address} does not exist.", status=404)
                 self.context.ref.owe(Answer(token=effect.token, body=gone), word_of(effect.message).lane, "")
             return
+        try:
+            if effect.token:
+                ref.tell(effect.message, reply_to=self.context.ref, token=effect.token)
+            else:
+                ref.tell(effect.message)
+        except (MailboxFull, ActorGone) as error:
+            self.undelivered(effect, error)
+
+    def undelivered(self, effect: Tell, error: CorralError) -> None:
+        """The receiver had no room, or ended: who asked for an answer gets that one; what was told goes on after a
+        pause from the durable state, as after a crash. The decision's other effects are not lost with it."""
+        self.context.log.warning("not delivered", receiver=effect.address, reason=str(error))
         if effect.token:
-            ref.tell(effect.message, reply_to=self.context.ref, token=effect.token)
+            self.context.ref.owe(Answer(token=effect.token, body=error.refusal), word_of(effect.message).lane, "")
         else:
-            ref.tell(effect.message)
+            self._go_on_soon()
 
     def _set_timer(self, timer: SetTimer) -> None:
         self._timers_set += 1  # never the number of one that was cancelled: its task sleeps on, and would fire for this

@@ -33,6 +33,8 @@ class Nodes(Protocol):
 
     def session_of(self, host_id: str) -> str: ...
 
+    def disconnect(self, host_id: str, reason: str) -> None: ...
+
 
 @attrs.define(kw_only=True)
 class Services:

@@ -24,6 +24,7 @@ from actors.operations.operation import owner_of
 from actors.vm.ticket import TicketReply
 from protocol.commands.host import IssueEnrolmentToken
 from protocol.engine_messages import Accepted
+from protocol.errors import CorralError
 from protocol.model.document import Ticket
 from protocol.node_messages import (
     ConsoleData,
@@ -39,7 +40,7 @@ from protocol.node_messages import (
     StorageFacts,
 )
 from protocol.receipts import stopped_receipt
-from protocol.words import Tagged
+from protocol.words import Lane, Tagged, word_of
 
 TOKEN_SECONDS = 3600
 
@@ -134,6 +135,12 @@ class HostActor(DurableActor):
             self._let_go(message)  # nothing of ours: what a removed object left behind is swept when the host reports
             return
         self.carry_out(Decision(effects=(Tell(address=address, message=message),)), None)
+
+    def undelivered(self, effect: Tell, error: CorralError) -> None:
+        """A node says what matters once in a session: a new one brings again what found no room."""
+        if word_of(effect.message).lane is Lane.CONTROL:
+            super().undelivered(effect, error)
+            self.services.nodes.disconnect(self.id, str(error))
 
     def _let_go(self, message: Tagged) -> None:
         """Nobody will acknowledge what a node says of an object that is gone, and the node would say it for ever."""

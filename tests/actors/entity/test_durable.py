@@ -11,6 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from actors.entity.decision import CancelTimer, Decision, SetTimer, Tell, ToNode
 from actors.journal.memory import AppendFault
 from actors.journal.port import EntityRow, EntityWrite, Transaction
+from actors.kernel.failures import MailboxFull
 from protocol.codec import decode
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
@@ -206,3 +207,36 @@ async def test_a_question_to_nobody_is_answered_by_a_refusal(autojump_clock: Moc
         refusal = await room.ask(Decision(events=(Changed(count=1),), effects=(question,)))
         assert isinstance(refusal, Refusal)
         assert refusal.code == "not_found"
+
+
+class Full:
+    """Somebody without room."""
+
+    def tell(self, message: Any, **_: Any) -> None:
+        raise MailboxFull("thing/full")
+
+
+def nobody_has_room(kind: str, key: str) -> Any:
+    return Full()
+
+
+async def test_a_receiver_without_room_costs_no_other_effect_and_is_told_again(autojump_clock: MockClock) -> None:
+    async with opened() as room:
+        ensure: Any = room.services.ensure
+        room.services.ensure = lambda kind, key: (nobody_has_room if key == "full" else ensure)(kind, key)
+        begun = operation()
+        said = Tell(address="thing/full", message=WorkOn(step_id="lost"))
+        first = Decision(events=(Changed(count=1, operation=begun),), reply=yes(), effects=(said, to_node))
+        assert isinstance(await room.ask(first), Accepted)
+        assert room.nodes.sent == ["h: step"], "what came after it was done"
+        await trio.sleep(5)
+        assert room.nodes.sent == ["h: step", f"h: {begun.steps[-1].id}"], "and it went on from what is durable"
+
+
+async def test_who_asks_one_without_room_gets_that_as_the_answer(autojump_clock: MockClock) -> None:
+    async with opened() as room:
+        room.services.ensure = nobody_has_room
+        reply = await room.ask(Decision(effects=(Tell(address="thing/full", message=WorkOn(step_id="s"), token="x"),)))
+        assert isinstance(reply, Refusal)
+        assert (reply.status, reply.retryable) == (503, True)
+        assert "thing/full" in reply.reason

@@ -146,6 +146,9 @@ class Nodes:
     def session_of(self, host_id: str) -> str:
         return ""
 
+    def disconnect(self, host_id: str, reason: str) -> None:
+        self.sent.append(f"{host_id}: disconnected, {reason}")
+
 
 @attrs.define
 class Room:
@@ -155,6 +158,7 @@ class Room:
     nodes: Nodes
     crowd: CrowdHandle
     fired: list[str]
+    services: Services
     told: list[str] = attrs.field(factory=list)
     _nursery: trio.Nursery | None = None
 
@@ -212,5 +216,5 @@ async def opened(*, delay_seconds: float = 0.0) -> AsyncIterator[Room]:
     tree = SupervisorSpec("test", children=(ChildSpec("writer", AsyncTask(lambda _: writer.run())), things))
     async with running(tree, ports, Directory(), observer=lambda _: None), trio.open_nursery() as nursery:
         store.delay_seconds = delay_seconds
-        yield Room(store, rows, writer, nodes, crowd, fired, nursery=nursery)
+        yield Room(store, rows, writer, nodes, crowd, fired, services, nursery=nursery)
         nursery.cancel_scope.cancel()
