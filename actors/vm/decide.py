@@ -152,9 +152,9 @@ def step_done(state: VmState, outcome: StepDone, facts: Facts) -> Decision:
 
 
 def _host_of(step_id: str, facts: Facts) -> str:
-    """Where a step ran whose operation is over, by its job; the end of a stray QEMU bears it in its name."""
+    """Where a step ran whose operation is over, by its job; steps without an operation bear it in their name."""
     _, operation, *rest = step_id.split(":")
-    if operation == "stray":
+    if operation in ("stray", "saved"):
         return rest[0]
     job = facts.rows.document("job", operation)
     step = next((step for step in (job.steps or ()) if str(step.number) == rest[0]), None) if job and rest else None

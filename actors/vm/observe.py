@@ -92,7 +92,10 @@ def _gone(state: VmState, why: StopReason, detail: str, facts: Facts) -> Decisio
             line("vm_down" if clean else "vm_down_error", text, severity="normal" if clean else "error",
                  vm=state.id, host=state.host_id),
         ),
-        effects=tuple(CancelTimer(name=name) for name in ("guest_up", "shutdown", "reboot")),
+        effects=(
+            *(CancelTimer(name=name) for name in ("guest_up", "shutdown", "reboot")),
+            *power_done.discarded_memory(state),
+        ),
     )  # fmt: skip
 
 

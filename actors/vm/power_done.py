@@ -14,7 +14,7 @@ from protocol.audit import line
 from protocol.errors import Refusal
 from protocol.events import vm as events
 from protocol.events.operation import Operation, Outcome
-from protocol.node_messages import ForgetSteps, ReportNow, StepDone
+from protocol.node_messages import ForgetSteps, NodeCommand, RemoveSavedState, ReportNow, StepDone
 
 WAITS = {
     "shutdown": ("powering_down", "Wait for the guest to power off"),
@@ -67,7 +67,8 @@ def done(state: VmState, outcome: StepDone, facts: Facts) -> Decision:
             return Decision(events=(progressed,), effects=(forget, next_))
         case "stop":
             gone = events.VmWentDown(at=facts.now, cause="destroyed", reason=state.stop_reason, ended=ended)
-            return happened("vm_down", f"VM {state.name} is down.", gone, also=(CancelTimer(name="guest_up"),))
+            also = (CancelTimer(name="guest_up"), *discarded_memory(state))
+            return happened("vm_down", f"VM {state.name} is down.", gone, also=also)
         case "reset":
             over = events.VmRebooted(at=facts.now, ended=ended)
             return happened("vm_reset", f"VM {state.name} was reset.", over, also=(guest_up_timer(facts),))
@@ -80,6 +81,15 @@ def done(state: VmState, outcome: StepDone, facts: Facts) -> Decision:
                 "vm_suspended", f"VM {state.name} is suspended.", events.VmSuspended(at=facts.now, ended=ended)
             )
     raise AssertionError(f"no power operation: {operation.kind}")
+
+
+def discarded_memory(state: VmState) -> tuple[Effect, ...]:
+    """A VM that goes down in the middle of a suspend or a resume leaves a file that nobody will read."""
+    if not state.saved_on or not state.host_id or state.operation is None:
+        return ()
+    step = f"{state.address}:saved:{state.host_id}:{state.operation.id}"
+    body = RemoveSavedState(vm_id=state.id, storage_domain_id=state.saved_on)
+    return (ToNode(host_id=state.host_id, message=NodeCommand(epoch=0, step_id=step, body=body)),)
 
 
 def look_again(state: VmState) -> ToNode:

@@ -20,11 +20,14 @@ from protocol.node_messages import (
     Done,
     GuestReport,
     GuestSilent,
+    NodeCommand,
+    RemoveSavedState,
     ReportNow,
     RestoreDomain,
     SaveDomain,
     ShutdownDomain,
     StartDomain,
+    StepDone,
     StopReason,
 )
 from tests.actors.vm.lives import added, booting, launching, up
@@ -173,6 +176,24 @@ def test_a_restore_without_saved_memory_ends_down_with_the_reason() -> None:
 def test_stop_of_a_suspended_vm_discards_its_memory() -> None:
     play = up().command(commands.SuspendVm(id=VM)).node_done(Done()).command(commands.StopVm(id=VM)).node_done(Done())
     assert play.status == "down"
+
+
+def test_a_vm_stopped_while_it_is_restored_leaves_no_memory_behind() -> None:
+    play = up().command(commands.SuspendVm(id=VM)).node_done(Done())
+    play.command(commands.StartVm(id=VM)).answer(Placed(host_id=HOST))
+    assert play.status == "restoring_state"
+    play.command(commands.StopVm(id=VM)).node_done(Done())
+    assert play.status == "down"
+    (removal,) = [body for body in play.sent if isinstance(body, RemoveSavedState)]
+    assert removal.storage_domain_id
+    step = next(e.message for e in play.said.effects if isinstance(e, ToNode) and isinstance(e.message, NodeCommand))
+    play.when(StepDone(step_id=step.step_id, result=Done()))
+    assert [e.host_id for e in play.said.effects if isinstance(e, ToNode)] == [HOST], "its outcome is acknowledged"
+
+
+def test_a_vm_that_is_stopped_in_its_usual_life_removes_nothing() -> None:
+    play = up().command(commands.StopVm(id=VM)).node_done(Done())
+    assert play.sent == []
 
 
 def test_reset_boots_again() -> None:
