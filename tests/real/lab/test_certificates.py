@@ -91,7 +91,7 @@ def _certificate(lab: RunningLab) -> x509.Certificate:
 
 
 def _seconds_left(certificate: x509.Certificate) -> float:
-    return (certificate.not_valid_after_utc - datetime.now(UTC)).total_seconds()  # noqa: TID251 - TLS's own clock
+    return (certificate.not_valid_after_utc - datetime.now(UTC)).total_seconds()
 
 
 def _host_status(lab: RunningLab) -> types.HostStatus:
