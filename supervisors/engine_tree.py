@@ -6,6 +6,7 @@ engine                    rest_for_one
 |  |- scheduler/main
 |  |- reservations/main
 |  |- catalogue/main
+|  |- sampler             stores statistics once a minute
 |- entities               one_for_one: crowds, a child per entity, started when first told something
 |  |- storage_domain/*, disk/*, template/*, vm/*, host/*
 |- (what the daemon adds: the node port, the gateway)
@@ -29,6 +30,7 @@ from actors.host.actor import Enroller, HostActor
 from actors.host.consoles import ConsoleBroker
 from actors.host.link_hub import LinkHub
 from actors.journal.port import Journal, JournalEntry, Transaction
+from actors.journal.sampler import Sampler
 from actors.journal.writer import JournalWriter
 from actors.kernel.actor import Actor, Context
 from actors.kernel.directory import Directory
@@ -42,6 +44,7 @@ from actors.storage.template.actor import TemplateActor
 from actors.vm.actor import VmActor
 from protocol.codec import encode
 from protocol.model.activity import Event
+from protocol.words import Tagged
 from supervisors.handle import CrowdHandle
 from supervisors.spec import AsyncTask, ChildSpec, CrowdSpec, Restart, Strategy, SupervisorSpec
 
@@ -61,6 +64,9 @@ class EngineTimes:
     shutdown_timeout_seconds: float = 300.0
     vm_restarts_max: int = 3
     vm_restart_window_seconds: float = 60.0
+    samples_period_seconds: float = 60.0
+    samples_kept_seconds: float = 86_400.0
+    commands_kept_seconds: float = 7 * 86_400.0
 
 
 class Engine:
@@ -77,6 +83,15 @@ class Engine:
         self.directory = Directory()
         self.rows = Rows()
         self.writer = JournalWriter(journal, epoch, clock=ports.clock, random=ports.random, on_deposed=on_deposed)
+        self.sampler = Sampler(
+            journal,
+            epoch,
+            self.rows,
+            ports.clock,
+            period_seconds=self.times.samples_period_seconds,
+            samples_kept_seconds=self.times.samples_kept_seconds,
+            commands_kept_seconds=self.times.commands_kept_seconds,
+        )
         self.hub = LinkHub(self._find_host)
         self._crowds: dict[str, CrowdHandle] = {}
         self.services = Services(
@@ -85,7 +100,7 @@ class Engine:
             nodes=self.hub,
             ensure=self.ensure,
             epoch=lambda: self.epoch,
-            publish=lambda message: self.port.sampled(message),
+            publish=self._publish,
             silent_after_seconds=self.times.silent_after_seconds,
             guest_up_timeout_seconds=self.times.guest_up_timeout_seconds,
             shutdown_timeout_seconds=self.times.shutdown_timeout_seconds,
@@ -108,6 +123,11 @@ class Engine:
         at = self.ports.clock.wall()
         entry = JournalEntry("event", "", 1, "event", b"", encode(attrs.evolve(event, time=at)), "", at)
         self.writer.submit(Transaction(entries=(entry,)), lambda _: None)
+
+    def _publish(self, message: Tagged) -> None:
+        """Samples, to whoever reads along and to what keeps some of them."""
+        self.port.sampled(message)
+        self.sampler.sampled(message)
 
     def _find_host(self, address: str) -> Ref | None:
         kind, _, id = address.partition("/")
@@ -137,6 +157,7 @@ class Engine:
                 ChildSpec("scheduler", scheduler(self.services), address="scheduler/main"),
                 ChildSpec("reservations", reservations(self.services), address="reservations/main"),
                 ChildSpec("catalogue", catalogue(self.services), address="catalogue/main"),
+                ChildSpec("sampler", AsyncTask(lambda _: self.sampler.run())),
             ),
             restarts_max=10,
             window_seconds=60.0,

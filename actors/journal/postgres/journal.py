@@ -33,6 +33,7 @@ T = TypeVar("T")
 Call = Callable[[Connection], Coroutine[Any, Any, T]]
 
 load_chunk_rows: Final = 2_000
+prune_rows_max: Final = 20_000
 sequence_max: Final = 2**63 - 1
 other_connections: Final = 2
 
@@ -163,11 +164,16 @@ class PostgresJournal:
         async def prune(connection: Connection) -> Pruned:
             async with connection.transaction():
                 await self._check_epoch(connection, epoch)
-                commands = await connection.execute(sql.prune_commands, commands_older_seconds)
-                samples = await connection.execute(sql.prune_samples, samples_older_seconds)
+                commands = await connection.execute(sql.prune_commands, commands_older_seconds, prune_rows_max)
+                samples = await connection.execute(sql.prune_samples, samples_older_seconds, prune_rows_max)
             return Pruned(count_of(commands), count_of(samples))
 
-        return await self._elsewhere(prune)
+        dropped = Pruned(0, 0)
+        while True:
+            some = await self._elsewhere(prune)
+            dropped = Pruned(dropped.commands + some.commands, dropped.samples + some.samples)
+            if max(some.commands, some.samples) < prune_rows_max:
+                return dropped
 
     async def _check_epoch(self, connection: Connection, epoch: int) -> None:
         if await connection.fetchval(sql.check_epoch, self._stream, self._stream_id) != epoch:

@@ -127,8 +127,15 @@ check_epoch: Final = "SELECT epoch FROM epochs WHERE stream = $1 AND stream_id =
 store_samples: Final = """
 INSERT INTO samples (kind, id, at, data) SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bytea[])
 """
-prune_commands: Final = "DELETE FROM commands WHERE at < transaction_timestamp() - make_interval(secs => $1)"
-prune_samples: Final = "DELETE FROM samples WHERE stored_at < transaction_timestamp() - make_interval(secs => $1)"
+# Some at a time: what a month without an engine left would outlast a statement's time limit, for ever.
+prune_commands: Final = """
+DELETE FROM commands WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM commands WHERE at < transaction_timestamp() - make_interval(secs => $1) LIMIT $2))
+"""
+prune_samples: Final = """
+DELETE FROM samples WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM samples WHERE stored_at < transaction_timestamp() - make_interval(secs => $1) LIMIT $2))
+"""
 
 # Schema
 lock_migrations: Final = "SELECT pg_advisory_xact_lock(hashtext('corral schema_migrations'))"

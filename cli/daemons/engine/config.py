@@ -29,3 +29,6 @@ class EngineConfig:
     server_certificate_seconds: float = 397 * 86_400.0
     vm_restarts_max: int = 3
     vm_restart_window_seconds: float = 60.0
+    samples_period_seconds: float = 60.0  # a row of statistics for each host and VM
+    samples_kept_seconds: float = 86_400.0
+    commands_kept_seconds: float = 7 * 86_400.0  # how long a repeated command gets the answer of the first

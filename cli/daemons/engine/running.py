@@ -90,9 +90,7 @@ async def _lead(
             Authority,
             private,
             ports.clock.wall,
-            Lifetimes(
-                node_seconds=config.node_certificate_seconds, server_seconds=config.server_certificate_seconds
-            ),
+            Lifetimes(node_seconds=config.node_certificate_seconds, server_seconds=config.server_certificate_seconds),
         )
     )
     enrolment = Enrolment(authority, private, ports)
@@ -108,6 +106,9 @@ async def _lead(
             shutdown_timeout_seconds=config.shutdown_timeout_seconds,
             vm_restarts_max=config.vm_restarts_max,
             vm_restart_window_seconds=config.vm_restart_window_seconds,
+            samples_period_seconds=config.samples_period_seconds,
+            samples_kept_seconds=config.samples_kept_seconds,
+            commands_kept_seconds=config.commands_kept_seconds,
         ),
     )
     await engine.prepare()

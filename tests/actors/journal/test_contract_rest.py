@@ -113,6 +113,17 @@ async def test_old_outcomes_and_samples_are_pruned(database: Database) -> None:
         assert await journal.prune(epoch, commands_older_seconds=0, samples_older_seconds=0) == Pruned(0, 2)
 
 
+async def test_more_than_one_statement_drops_is_pruned_too(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actors.journal.postgres.journal.prune_rows_max", 10)
+    async with database.connect() as journal:
+        epoch = await journal.acquire_lease("a", 10)
+        await journal.append(epoch, [change(f"x{n}", 1, command=f"c{n}") for n in range(12)])
+        await journal.store_samples(epoch, [Sample("vm", f"x{n}", noon, b"[1]") for n in range(40)])
+        await trio.sleep(0.05)
+        assert await journal.prune(epoch, commands_older_seconds=0, samples_older_seconds=60) == Pruned(12, 0)
+        assert await journal.prune(epoch, commands_older_seconds=0, samples_older_seconds=0) == Pruned(0, 40)
+
+
 async def test_an_old_epoch_neither_samples_nor_prunes(database: Database) -> None:
     async with database.connect() as journal:
         epoch = await journal.acquire_lease("a", 10)
