@@ -15,6 +15,7 @@ from actors.host.state import HostState
 from actors.lifecycle.host_table import ACTIVE
 from protocol.audit import line
 from protocol.events import host as events
+from protocol.model.activity import Event
 from protocol.node_messages import DomainsSnapshot, HostFacts, ReportNow
 from protocol.words import Tagged
 
@@ -87,11 +88,21 @@ def reported(state: HostState, snapshot: DomainsSnapshot, facts: Facts) -> Decis
             effects.append(Tell(address=f"vm/{vm_id}", message=HostReturned(host_id=state.id, domain=domain)))
     if state.status != "initializing":
         return Decision(effects=tuple(effects))
+    strangers = tuple(_stranger(state, id) for id in by_vm if facts.rows.document("vm", id) is None)
     return Decision(
         events=(events.HostCameUp(at=facts.now),),
-        audit=(line("host_up", f"Host {state.name} is up.{_without_kvm(state)}", host=state.id),),
+        audit=(line("host_up", f"Host {state.name} is up.{_without_kvm(state)}", host=state.id), *strangers),
         effects=tuple(effects),
     )
+
+
+def _stranger(state: HostState, vm_id: str) -> Event:
+    """A domain with Corral's mark that this engine knows nothing of, as after an older backup was restored."""
+    text = (
+        f"Host {state.name} runs domain {vm_id}, which is marked as Corral's and unknown to this engine: it is left "
+        f"alone. End it on the host when it is not needed."
+    )
+    return line("stranger_domain", text, severity="warning", host=state.id)
 
 
 def _without_kvm(state: HostState) -> str:

@@ -102,6 +102,13 @@ def test_a_machine_without_kvm_says_so_when_it_comes_up() -> None:
     assert play.audit == ["Host one is up. Guests run by tcg: /dev/kvm is missing."]
 
 
+def test_a_domain_that_nobody_knows_is_left_alone_and_said() -> None:
+    play = added().link().when(FACTS).report("stranger")
+    assert "runs domain stranger" in play.audit[1]
+    assert play.told == {}
+    assert play.report("stranger").audit == [], "once, when the host comes up"
+
+
 def test_the_same_facts_are_not_journaled_twice() -> None:
     assert up().when(FACTS).happened == []
 
