@@ -1,4 +1,4 @@
-"""Sends one batch of statistics per period: the host's figures and a row for each domain.
+"""Sends one batch of statistics per period: the host's figures and rows for domains, NICs and disks.
 
 It must not keep history: the engine samples, and a batch that finds no link is gone.
 """
@@ -22,13 +22,14 @@ class HostFigures:
     """The whole host at one moment; the load is that of one minute."""
 
     cpu_percent: float
+    cpu_user_percent: float  # the part of it that guests and programs used; the rest is the kernel's
     memory_free_bytes: int
     memory_used_bytes: int
     load_average: float
 
 
 class HostMeter(Protocol):
-    """Measures the host. `read` gives the processor's share since the read before."""
+    """Measures the host. `read` gives the processor's shares since the read before."""
 
     async def read(self) -> HostFigures: ...
 
@@ -69,11 +70,13 @@ class Reporter(Actor):
             await clock.sleep(self._parts.period_seconds)
 
     async def _batch(self) -> StatisticsBatch:
-        domains = await self._parts.hypervisor.statistics()
+        counters = await self._parts.hypervisor.statistics()
         figures = await self._parts.meter.read()
         return StatisticsBatch(
             at=self.context.ports.clock.wall(),
             period_seconds=self._parts.period_seconds,
-            domains=domains,
+            domains=counters.domains,
+            nics=counters.nics,
+            disks=counters.disks,
             **attrs.asdict(figures),
         )

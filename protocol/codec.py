@@ -144,7 +144,8 @@ def _tuple_structurer(hint: Any, made: cattrs.Converter) -> Callable[[Any, Any],
                 raise CodecError(f"expected a list, got {type(value).__name__}")
             return structure_items(value, hint)
 
-        return structure
+        row = get_args(items[0]) if _is_typed_tuple(items[0]) else ()
+        return _counters_structurer(row, structure) if set(row) == {str, int} else structure
 
     hooks = tuple((made.get_structure_hook(item), item) for item in items)
 
@@ -153,23 +154,27 @@ def _tuple_structurer(hint: Any, made: cattrs.Converter) -> Callable[[Any, Any],
             raise CodecError(f"expected a row of {len(hooks)}, got {value!r:.80}")
         return tuple([hook(item, kind) for (hook, kind), item in zip(hooks, value, strict=True)])
 
-    return (
-        _counters_structurer(items, structure_row) if items[:1] == (str,) and set(items[1:]) == {int} else structure_row
-    )
+    return structure_row
 
 
-def _counters_structurer(items: tuple[Any, ...], slowly: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """A row of a name and integers, as statistics have: its types are compared at once and its integers by their
-    extremes. A hook for each field took eight times as long; whatever does not fit goes that way and is told why."""
+def _counters_structurer(row: tuple[Any, ...], slowly: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Rows of names and integers, as statistics have: column by column the types are compared at once and the integers
+    by their extremes. A hook for each field took nearly twice as long; what does not fit goes that way and is told why.
+    """
+    width = len(row)
 
-    def structure_row(value: object, hint: Any) -> Any:
-        if type(value) is list and tuple(map(type, value)) == items:
-            first, *counters = value
-            if first.isascii() and min(counters) >= -(2**63) and max(counters) < 2**63:
-                return tuple(value)
+    def fits(column: tuple[Any, ...], kind: Any) -> bool:
+        if set(map(type, column)) != {kind}:
+            return False
+        return "".join(column).isascii() if kind is str else min(column) >= -(2**63) and max(column) < 2**63
+
+    def structure(value: Any, hint: Any) -> Any:
+        is_table = type(value) is list and set(map(type, value)) == {list} and set(map(len, value)) == {width}
+        if is_table and all(map(fits, zip(*value, strict=True), row)):
+            return tuple(map(tuple, value))
         return slowly(value, hint)
 
-    return structure_row
+    return structure
 
 
 def _make_converter() -> cattrs.Converter:

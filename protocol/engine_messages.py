@@ -99,18 +99,30 @@ class VmSample:
     disk_write_bytes_per_second: float
 
 
+NicSample = tuple[str, str, float, float, int, int, int, int, int, int]
+"""vm_id, nic_id, rx and tx bytes per second (-1 unknown), and since the start of the QEMU: rx bytes, tx bytes,
+rx errors, tx errors, rx drops, tx drops (packets)."""
+
+DiskSample = tuple[str, str, float, float, float, float]
+"""vm_id, disk_id, read and written bytes per second, reads and writes per second (-1 unknown)."""
+
+
 @word("engine.host_samples", lane=Lane.BULK, when_full=WhenFull.CONFLATE)
 @attrs.frozen(kw_only=True)
 class HostSamples(Tagged):
-    """The latest figures of one host and its domains; percentages are of one host CPU set / of the VM's vCPUs."""
+    """The latest figures of one host, its domains and their devices; percentages are of one host CPU set / of the
+    VM's vCPUs. Devices are rows: there are thousands a second."""
 
     host_id: str
     at: datetime.datetime
     cpu_percent: float
+    cpu_user_percent: float  # the part of it that is not the kernel's
     memory_used_bytes: int
     memory_free_bytes: int
     load_average: float
     vms: tuple[VmSample, ...] = ()
+    nics: tuple[NicSample, ...] = ()
+    disks: tuple[DiskSample, ...] = ()
 
     @property
     def conflation_key(self) -> str:

@@ -38,6 +38,7 @@ from protocol.node_domain import (
 )
 from protocol.node_reports import (
     CertificateRequested,
+    DiskRow,
     DomainChanged,
     DomainRow,
     DomainsSnapshot,
@@ -49,6 +50,7 @@ from protocol.node_reports import (
     GuestSession,
     GuestSilent,
     HostFacts,
+    NicRow,
     NodeHeartbeat,
     StatisticsBatch,
     StepDone,
@@ -67,6 +69,7 @@ __all__ = [
     "CopyVolume",
     "CreateVolume",
     "DestroyDomain",
+    "DiskRow",
     "DomainChanged",
     "DomainDisk",
     "DomainNic",
@@ -86,6 +89,7 @@ __all__ = [
     "GuestSilent",
     "HostFacts",
     "ImportVolume",
+    "NicRow",
     "NodeCommand",
     "NodeHeartbeat",
     "PauseDomain",

@@ -117,7 +117,7 @@ class DomainChanged(Tagged):
 @word("node.heartbeat", lane=Lane.CONTROL, when_full=WhenFull.CONFLATE)
 @attrs.frozen(kw_only=True)
 class NodeHeartbeat(Tagged):
-    """Sent every heartbeat period, also while everything is quiet."""
+    """Sent every heartbeat period, also while everything is quiet. It ends at the engine's side of the link."""
 
     epoch: int  # the highest engine epoch this node has stored
 
@@ -126,19 +126,31 @@ DomainRow = tuple[str, int, int, int, int, int, int, int, int, int]
 """vm_id, cpu time ns, vcpus, memory actual bytes, memory unused bytes (-1 unknown), rss bytes,
 network rx bytes, network tx bytes, block read bytes, block write bytes."""
 
+NicRow = tuple[str, str, int, int, int, int, int, int]
+"""vm_id, nic_id, then as the guest sees it: rx bytes, tx bytes, rx errors, tx errors, rx drops, tx drops (packets)."""
+
+DiskRow = tuple[str, str, int, int, int, int]
+"""vm_id, disk_id, read bytes, written bytes, reads, writes. A shared disk has a row for each VM."""
+
 
 @word("node.statistics", lane=Lane.BULK, when_full=WhenFull.CONFLATE)
 @attrs.frozen(kw_only=True)
 class StatisticsBatch(Tagged):
-    """One batch per host and period: array rows, type-checked, never journaled."""
+    """One batch per host and period: array rows, type-checked, never journaled.
+
+    Rows count since the start of their QEMU. A device that the node cannot tell from the others has none.
+    """
 
     at: datetime.datetime
     period_seconds: float
     cpu_percent: float  # of the whole host
+    cpu_user_percent: float  # the part of it that guests and programs used; the rest is the kernel's
     memory_free_bytes: int
     memory_used_bytes: int
     load_average: float
     domains: tuple[DomainRow, ...] = ()
+    nics: tuple[NicRow, ...] = ()
+    disks: tuple[DiskRow, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

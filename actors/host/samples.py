@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from protocol.engine_messages import HostSamples, VmSample
-from protocol.node_messages import DomainRow, StatisticsBatch
+from protocol.engine_messages import DiskSample, HostSamples, NicSample, VmSample
+from protocol.node_messages import DiskRow, DomainRow, NicRow, StatisticsBatch
+
+_unknown = -1.0
 
 
 def sample(host_id: str, before: StatisticsBatch | None, batch: StatisticsBatch) -> HostSamples:
-    """The figures between two batches; a VM seen for the first time has rates of zero."""
+    """The figures between two batches; a VM seen for the first time has rates of zero, a device unknown ones."""
     known = {row[0]: row for row in before.domains} if before is not None else {}
+    nics = {row[:2]: row for row in before.nics} if before is not None else {}
+    disks = {row[:2]: row for row in before.disks} if before is not None else {}
     elapsed = (batch.at - before.at).total_seconds() if before is not None else batch.period_seconds
     if elapsed <= 0:  # the host's clock was set back
         elapsed = batch.period_seconds
@@ -16,10 +20,13 @@ def sample(host_id: str, before: StatisticsBatch | None, batch: StatisticsBatch)
         host_id=host_id,
         at=batch.at,
         cpu_percent=batch.cpu_percent,
+        cpu_user_percent=batch.cpu_user_percent,
         memory_used_bytes=batch.memory_used_bytes,
         memory_free_bytes=batch.memory_free_bytes,
         load_average=batch.load_average,
         vms=tuple([_vm(row, known.get(row[0]), elapsed) for row in batch.domains]),
+        nics=tuple([_nic(row, nics.get(row[:2]), elapsed) for row in batch.nics]),
+        disks=tuple([_disk(row, disks.get(row[:2]), elapsed) for row in batch.disks]),
     )
 
 
@@ -52,3 +59,28 @@ def _vm(row: DomainRow, before: DomainRow | None, elapsed: float) -> VmSample:
         disk_read_bytes_per_second=read_rate,
         disk_write_bytes_per_second=written_rate,
     )
+
+
+def _nic(row: NicRow, before: NicRow | None, elapsed: float) -> NicSample:
+    """A counter that fell began anew with its QEMU, and then the other one says nothing either."""
+    vm_id, nic_id, rx, tx, rx_errors, tx_errors, rx_drops, tx_drops = row
+    rx_rate = tx_rate = _unknown
+    if before is not None and rx >= before[2] and tx >= before[3]:
+        rx_rate, tx_rate = (rx - before[2]) / elapsed, (tx - before[3]) / elapsed
+    return vm_id, nic_id, rx_rate, tx_rate, rx, tx, rx_errors, tx_errors, rx_drops, tx_drops
+
+
+def _disk(row: DiskRow, before: DiskRow | None, elapsed: float) -> DiskSample:
+    vm_id, disk_id, read, written, reads, writes = row
+    if before is not None:
+        _, _, read_before, written_before, reads_before, writes_before = before
+        if read >= read_before and written >= written_before and reads >= reads_before and writes >= writes_before:
+            return (
+                vm_id,
+                disk_id,
+                (read - read_before) / elapsed,
+                (written - written_before) / elapsed,
+                (reads - reads_before) / elapsed,
+                (writes - writes_before) / elapsed,
+            )
+    return vm_id, disk_id, _unknown, _unknown, _unknown, _unknown

@@ -2,7 +2,7 @@
 
 from node.domain_xml.disk import DiskSource
 from node.domain_xml.domain import domain_xml
-from node.domain_xml.live import LiveDomain, live_domain
+from node.domain_xml.live import DeviceIds, LiveDomain, live_domain
 from node.domain_xml.platform import GuestPlatform
 
-__all__ = ["DiskSource", "GuestPlatform", "LiveDomain", "domain_xml", "live_domain"]
+__all__ = ["DeviceIds", "DiskSource", "GuestPlatform", "LiveDomain", "domain_xml", "live_domain"]

@@ -13,6 +13,7 @@ import attrs
 from node.domain_xml import address
 from node.domain_xml.boot import cdrom
 from node.domain_xml.element import Element, child
+from node.domain_xml.metadata import alias_of
 from protocol.node_messages import DomainDisk, DomainSpec, VolumeRef
 
 _buses = {"virtio": "virtio", "virtio_scsi": "scsi", "sata": "sata", "ide": "ide"}
@@ -76,7 +77,7 @@ def _disk(devices: Element, disk: DomainDisk, source: DiskSource, target: str, b
     if disk.read_only:
         child(made, "readonly")
     child(made, "serial", disk.serial or disk.disk_id)
-    child(made, "alias", name=f"ua-{disk.disk_id}")
+    child(made, "alias", name=alias_of(disk.disk_id))
     return made
 
 
@@ -86,7 +87,7 @@ def _cdrom(devices: Element, spec: DomainSpec, order: int, letter: str, q35: boo
     child(made, "source", file=spec.cdrom_path)
     child(made, "target", dev=("sd" if q35 else "hd") + letter, bus="sata" if q35 else "ide")
     child(made, "readonly")
-    child(made, "alias", name="ua-cdrom")
+    child(made, "alias", name=alias_of(cdrom))
     _boot(made, order)
     if q35:
         child(made, "address", type_="drive", controller="0", bus="0", target="0", unit=str(_units_of_sata))

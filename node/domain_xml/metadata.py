@@ -1,4 +1,5 @@
-"""Corral's mark on a domain: whose VM it is and which step started it. It must not hold anything secret."""
+"""Corral's marks: on a domain whose VM it is and which step started it, on a device its id. It must not hold anything
+secret."""
 
 from __future__ import annotations
 
@@ -9,6 +10,17 @@ from node.domain_xml.element import Element
 
 namespace = "urn:corral:domain:1"
 _tag = f"{{{namespace}}}domain"
+_alias_prefix = "ua-"  # libvirt's, for aliases that are not its own
+
+
+def alias_of(device_id: str) -> str:
+    """The alias of a disk, a NIC or the CD drive."""
+    return _alias_prefix + device_id
+
+
+def device_id_of(alias: str) -> str:
+    """The reverse of `alias_of`; empty for an alias of libvirt's own."""
+    return alias.removeprefix(_alias_prefix) if alias.startswith(_alias_prefix) else ""
 
 
 @attrs.frozen

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from node.domain_xml import address
 from node.domain_xml.element import Element, child
+from node.domain_xml.metadata import alias_of
 from protocol.node_messages import DomainNic, DomainSpec
 
 
@@ -31,5 +32,5 @@ def _nic(devices: Element, nic: DomainNic) -> Element:
         child(made, "source", bridge=nic.bridge)
     child(made, "model", type_=nic.model)
     child(made, "link", state="up" if nic.linked and nic.bridge else "down")
-    child(made, "alias", name=f"ua-{nic.nic_id}")
+    child(made, "alias", name=alias_of(nic.nic_id))
     return made

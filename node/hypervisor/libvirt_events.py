@@ -8,6 +8,7 @@ from __future__ import annotations
 import attrs
 import libvirt
 
+from node.domain_xml import DeviceIds
 from node.hypervisor.libvirt_domains import Seen
 from node.hypervisor.libvirt_loop import RawEvent
 from protocol.node_messages import DomainChanged, DomainObserved, DomainStatus, StopReason
@@ -43,6 +44,7 @@ def _is_end(event: RawEvent) -> bool:
 class _Known:
     observed: DomainObserved
     name: str  # libvirt's, for its log
+    devices: DeviceIds = attrs.field(factory=DeviceIds)
     ran: bool = True  # it got past its start
     io_error: str = ""
 
@@ -69,7 +71,7 @@ class DomainMemory:
     def learn(self, found: Seen) -> None:
         """What libvirt says of one domain, asked because of an event."""
         vm_id, step_id = found.observed.vm_id, found.observed.started_step_id
-        self._known[vm_id] = _Known(found.observed, found.live.name)
+        self._known[vm_id] = _Known(found.observed, found.live.name, found.live.devices)
         self.expect_no_more(vm_id, step_id)
 
     def learn_all(self, found: tuple[Seen, ...]) -> None:
@@ -93,8 +95,9 @@ class DomainMemory:
         known = self._known.get(vm_id)
         return known is not None and known.observed.guest_agent
 
-    def ids(self) -> frozenset[str]:
-        return frozenset(self._known)
+    def devices(self) -> dict[str, DeviceIds]:
+        """The devices of every VM by its id, as they were when it was last looked at."""
+        return {vm_id: known.devices for vm_id, known in self._known.items()}
 
     def change(self, event: RawEvent, detail: str = "") -> DomainChanged | None:
         """What an event means; None when it says nothing new. `detail` quotes QEMU's last words."""

@@ -1,4 +1,4 @@
-"""What this host is and what its guests did, asked of libvirt and the kernel. Runs in a thread; changes nothing."""
+"""What this host is, asked of libvirt and the kernel. Runs in a thread; changes nothing."""
 
 from __future__ import annotations
 
@@ -15,48 +15,7 @@ from node.domain_xml.capabilities import host_capabilities
 from node.hypervisor import place
 from node.hypervisor.probe import Virtualization
 from protocol import limits
-from protocol.node_messages import DomainRow, HostFacts
-
-_flags = (
-    libvirt.VIR_DOMAIN_STATS_STATE
-    | libvirt.VIR_DOMAIN_STATS_CPU_TOTAL
-    | libvirt.VIR_DOMAIN_STATS_BALLOON
-    | libvirt.VIR_DOMAIN_STATS_VCPU
-    | libvirt.VIR_DOMAIN_STATS_INTERFACE
-    | libvirt.VIR_DOMAIN_STATS_BLOCK
-)
-
-
-def statistics(connection: libvirt.virConnect, ours: frozenset[str]) -> tuple[DomainRow, ...]:
-    """Counters of our domains by one call for all; a QEMU that is busy answers what is known without it."""
-    found = connection.getAllDomainStats(
-        _flags,
-        libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE | libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT,
-    )
-    return tuple(_row(vm_id, stats) for domain, stats in found if (vm_id := domain.UUIDString()) in ours)
-
-
-def _row(vm_id: str, stats: dict[str, int]) -> DomainRow:
-    vcpus = stats.get("vcpu.current", 0)
-    cpu_ns = stats.get("cpu.time")
-    if cpu_ns is None:  # without cgroups libvirt knows only the virtual CPUs' own time
-        cpu_ns = sum(stats.get(f"vcpu.{n}.time", 0) for n in range(stats.get("vcpu.maximum", vcpus)))
-
-    def total(kind: str, what: str) -> int:
-        return sum(max(stats.get(f"{kind}.{n}.{what}", 0), 0) for n in range(stats.get(f"{kind}.count", 0)))
-
-    return (
-        vm_id,
-        cpu_ns,
-        vcpus,
-        stats.get("balloon.current", 0) * 1024,
-        stats["balloon.unused"] * 1024 if "balloon.unused" in stats else -1,
-        stats.get("balloon.rss", 0) * 1024,
-        total("net", "rx.bytes"),
-        total("net", "tx.bytes"),
-        total("block", "rd.bytes"),
-        total("block", "wr.bytes"),
-    )
+from protocol.node_messages import HostFacts
 
 
 def host_facts(connection: libvirt.virConnect, libvirtd_pid: int, found: Virtualization) -> HostFacts:

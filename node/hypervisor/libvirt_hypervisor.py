@@ -22,16 +22,16 @@ from node.hypervisor import libvirt_actions as actions
 from node.hypervisor import place
 from node.hypervisor.libvirt_calls import Lane
 from node.hypervisor.libvirt_domains import Seen
-from node.hypervisor.libvirt_facts import host_facts, statistics
+from node.hypervisor.libvirt_facts import host_facts
 from node.hypervisor.libvirt_host import LibvirtHost, in_thread
 from node.hypervisor.libvirt_start import StartLocks, started_once
-from node.hypervisor.port import ByteStream, Capabilities, HypervisorEvent, Operation, Resolve
+from node.hypervisor.libvirt_statistics import statistics
+from node.hypervisor.port import ByteStream, Capabilities, Counters, HypervisorEvent, Operation, Resolve
 from node.hypervisor.probe import Virtualization
 from node.hypervisor.streams import open_socket, open_terminal
 from protocol.errors import BadInput, Busy, Conflict, HostFailed, NotFound, NotLegal
 from protocol.node_messages import (
     DomainObserved,
-    DomainRow,
     DomainSpec,
     DomainStatus,
     HostFacts,
@@ -98,9 +98,9 @@ class LibvirtHypervisor:
             return DomainObserved(vm_id=vm_id, status=DomainStatus.ABSENT)
         return found.observed
 
-    async def statistics(self) -> tuple[DomainRow, ...]:
+    async def statistics(self) -> Counters:
         await self._needs(Operation.STATISTICS)
-        ours = self._host.memory.ids()
+        ours = self._host.memory.devices()
         return await self._host.query(lambda connection: statistics(connection, ours), "read statistics")
 
     # --- life cycle -----------------------------------------------------------------------------------------------

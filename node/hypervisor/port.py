@@ -13,7 +13,16 @@ from typing import Protocol
 import attrs
 import trio
 
-from protocol.node_messages import DomainChanged, DomainObserved, DomainRow, DomainSpec, HostFacts, VolumeRef
+from protocol.node_messages import (
+    DiskRow,
+    DomainChanged,
+    DomainObserved,
+    DomainRow,
+    DomainSpec,
+    HostFacts,
+    NicRow,
+    VolumeRef,
+)
 
 events_max = 1_000
 """How many unread events a hypervisor holds; the next one becomes a `Resync`."""
@@ -60,6 +69,15 @@ class Resync:
 
 
 HypervisorEvent = DomainChanged | Resync
+
+
+@attrs.frozen(kw_only=True)
+class Counters:
+    """What our domains and their devices counted since the start of each QEMU: rows of a `StatisticsBatch`."""
+
+    domains: tuple[DomainRow, ...] = ()
+    nics: tuple[NicRow, ...] = ()
+    disks: tuple[DiskRow, ...] = ()
 
 
 class ByteStream(Protocol):
@@ -145,8 +163,8 @@ class Hypervisor(Protocol):
         """One domain as it is now; status `ABSENT` when it is not here."""
         ...
 
-    async def statistics(self) -> tuple[DomainRow, ...]:
-        """Counters of all our domains from one call, since each QEMU's start."""
+    async def statistics(self) -> Counters:
+        """Counters of all our domains and their devices from one call."""
         ...
 
     async def open_console(self, vm_id: str) -> ByteStream:

@@ -11,15 +11,15 @@ from typing import TypeVar
 import trio
 
 from node.hypervisor.changes import Changes
-from node.hypervisor.port import ByteStream, Capabilities, HypervisorEvent, Operation, Resolve, Resync
+from node.hypervisor.port import ByteStream, Capabilities, Counters, HypervisorEvent, Operation, Resolve, Resync
+from node.hypervisor.simulated_counters import counters
 from node.world.faults import WorldPort
 from node.world.guest import ConsoleLine, GuestLine
 from node.world.hosts import WorldHost
-from node.world.qemu import Qemu
 from node.world.world import World
 from protocol import limits
 from protocol.errors import Busy, NotLegal, Unavailable
-from protocol.node_messages import DomainChanged, DomainObserved, DomainRow, DomainSpec, DomainStatus, HostFacts
+from protocol.node_messages import DomainChanged, DomainObserved, DomainSpec, DomainStatus, HostFacts
 
 T = TypeVar("T")
 
@@ -106,8 +106,8 @@ class SimulatedHypervisor(WorldPort):
 
         return await self._ask("observe", vm_id, effect)
 
-    async def statistics(self) -> tuple[DomainRow, ...]:
-        return await self._ask("statistics", "", lambda: tuple(self._row(qemu) for qemu in self.host.qemus.values()))
+    async def statistics(self) -> Counters:
+        return await self._ask("statistics", "", self._counters)
 
     async def open_console(self, vm_id: str) -> ByteStream:
         def effect() -> ByteStream:
@@ -172,14 +172,5 @@ class SimulatedHypervisor(WorldPort):
             boots_at_once=limits.boots_at_once_max,
         )
 
-    def _row(self, qemu: Qemu) -> DomainRow:
-        """Counters that follow from the age of the QEMU alone: the same seed draws the same curves."""
-        age = max(self.world.clock.monotonic() - qemu.started, 0.0)
-        vcpus = qemu.spec.sockets * qemu.spec.cores * qemu.spec.threads
-        share = 0.02 + 0.01 * (qemu.pid % 50)
-        memory = qemu.spec.memory_bytes
-        traffic = int(age * 1_000 * (1 + qemu.pid % 7))
-        cpu_ns = int(age * share * vcpus * 1e9)
-        unused = memory // 2 if qemu.agent else -1
-        rss = memory * 3 // 4
-        return (qemu.vm_id, cpu_ns, vcpus, memory, unused, rss, traffic, traffic // 2, traffic * 4, traffic * 2)
+    def _counters(self) -> Counters:
+        return counters(self.host.qemus.values(), self.world.clock.monotonic())

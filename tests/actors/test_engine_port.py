@@ -38,8 +38,9 @@ def row(sequence: int, document: Tagged | None, **more: Any) -> JournalRow:
 
 def samples(number: int) -> HostSamples:
     return HostSamples(
-        host_id=str(number), at=AT, cpu_percent=0.0, memory_used_bytes=0, memory_free_bytes=0, load_average=0.0
-    )
+        host_id=str(number), at=AT, cpu_percent=0.0, cpu_user_percent=0.0, memory_used_bytes=0, memory_free_bytes=0,
+        load_average=0.0,
+    )  # fmt: skip
 
 
 @attrs.define

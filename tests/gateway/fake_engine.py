@@ -18,7 +18,7 @@ from protocol.engine_messages import Accepted, Change, Entity, HostSamples, Prin
 from protocol.errors import Refusal
 from protocol.model.activity import Event
 from protocol.model.document import Ticket, Version
-from protocol.model.host import Host, VmSummary
+from protocol.model.host import Host
 from protocol.model.inventory import Cluster, Cpu, CpuTopology, DataCenter, User
 from protocol.model.network import Ip, Mac, Network, Nic, ReportedDevice, VnicProfile
 from protocol.model.storage import Disk, DiskAttachment, HostStorage, StorageDomain
@@ -304,11 +304,10 @@ def small_engine(*, vms: int = 3, hosts: int = 2) -> FakeEngine:
     engine.put("vnic_profile", VnicProfile(id=named_id("profile"), name="ovirtmgmt", network=Ref(id=net)))
     for number in range(hosts):
         id = named_id(f"host-{number}")
-        summary = VmSummary(active=0, migrating=0, total=0)
         engine.put(
             "host",
             Host(id=id, name=f"host-{number}", address=f"10.0.0.{number % 250}", cluster=Ref(id=cluster), status="up",
-                 memory=64 * 1024**3, summary=summary, cpu=cpu),
+                 memory=64 * 1024**3, cpu=cpu),
         )  # fmt: skip
     storage_domain = StorageDomain(
         id=named_id("sd"), name="local", type="data", status="active", master=True, data_center=Ref(id=dc),
@@ -373,7 +372,11 @@ def samples_of(engine: FakeEngine, host_number: int = 0, vm_numbers: Sequence[in
         )
         for number in vm_numbers
     )  # fmt: skip
+    nics = tuple(
+        (named_id(f"vm-{number}"), named_id(f"nic-{number}"), 900.0, 400.0, 9000, 4000, 1, 2, 3, 4)
+        for number in vm_numbers
+    )
     return HostSamples(
-        host_id=named_id(f"host-{host_number}"), at=START, cpu_percent=30.0, memory_used_bytes=16 * 1024**3,
-        memory_free_bytes=48 * 1024**3, load_average=0.5, vms=vms,
+        host_id=named_id(f"host-{host_number}"), at=START, cpu_percent=30.0, cpu_user_percent=20.0,
+        memory_used_bytes=16 * 1024**3, memory_free_bytes=48 * 1024**3, load_average=0.5, vms=vms, nics=nics,
     )  # fmt: skip

@@ -50,7 +50,7 @@ from protocol.node_messages import (
 )
 from supervisors.supervisor import running
 from tests.node.engine_side import EngineSide
-from tests.node.words import domain_spec, storage_domain_id, vm_id, volume
+from tests.node.words import disk_id, domain_spec, storage_domain_id, vm_id, volume
 
 host_id = "00000000-0000-4000-8000-0000000000aa"
 
@@ -125,6 +125,17 @@ async def test_a_new_link_hears_facts_domains_and_statistics(lab: Lab, autojump_
         assert ear.of(DomainsSnapshot)[0].domains == ()
         await trio.sleep(60)
         assert lab.engine.hub.linked(host_id), "heartbeats keep a quiet link"
+
+
+async def test_statistics_have_a_row_for_each_device(lab: Lab, autojump_clock: object) -> None:
+    async with lab.node():
+        await lab.start()
+        ear = lab.engine.ear
+        await lab.engine.until(lambda: any(batch.domains for batch in ear.of(StatisticsBatch)))
+        batch = next(batch for batch in ear.of(StatisticsBatch) if batch.domains)
+        assert [row[:2] for row in batch.nics] == [(vm_id, "n")]
+        assert [row[:2] for row in batch.disks] == [(vm_id, disk_id)]
+        assert (batch.cpu_percent, batch.cpu_user_percent) == (1.0, 0.5)
 
 
 async def test_a_vm_starts_speaks_and_is_destroyed(lab: Lab, autojump_clock: object) -> None:

@@ -303,14 +303,16 @@ def test_structure_raises_codec_errors_alone(value: Any) -> None:
 def batch(domains: int = 2) -> StatisticsBatch:
     rows = tuple((f"vm-{index}", 10**12, 2, 2**31, -1, 2**30, 10**9, 10**9, 10**10, 10**10) for index in range(domains))
     return StatisticsBatch(
-        at=at, period_seconds=5.0, cpu_percent=12.5, memory_free_bytes=2**33, memory_used_bytes=2**32,
-        load_average=0.5, domains=rows,
+        at=at, period_seconds=5.0, cpu_percent=12.5, cpu_user_percent=10.0, memory_free_bytes=2**33,
+        memory_used_bytes=2**32, load_average=0.5, domains=rows,
+        nics=tuple((row[0], f"nic-{row[0]}", 1, 2, 3, 4, 5, 6) for row in rows),
+        disks=tuple((row[0], f"disk-{row[0]}", 1, 2, 3, 4) for row in rows),
     )  # fmt: skip
 
 
-def with_row(row: Any) -> bytes:
+def with_row(row: Any, field: str = "domains") -> bytes:
     tag, version, plain = to_plain(batch())
-    return pack([tag, version, {**plain, "domains": [*plain["domains"], row]}])
+    return pack([tag, version, {**plain, field: [*plain[field], row]}])
 
 
 def test_rows_arrive_as_rows() -> None:
@@ -339,6 +341,34 @@ def test_rows_arrive_as_rows() -> None:
 def test_rows_are_checked_in_arity_and_type(row: Any) -> None:
     with pytest.raises(CodecError):
         decode(with_row(row))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["v", "d", 1, 2, 3],
+        ["v", "d", 1, 2, 3, 4, 5],
+        ["v", 1, 1, 2, 3, 4],
+        ["v", "d", "1", 2, 3, 4],
+        ["v", "d", True, 2, 3, 4],
+        ["v", "d", 2**63, 2, 3, 4],
+        ["v", "\ud800", 1, 2, 3, 4],
+        None,
+    ],
+)
+def test_rows_of_two_names_are_checked_as_well(row: Any) -> None:
+    tag, version, plain = to_plain(batch())
+    with pytest.raises(CodecError):
+        from_plain([tag, version, {**plain, "disks": [*plain["disks"], row]}])
+
+
+def test_rows_with_names_that_are_not_ascii_are_rows() -> None:
+    assert decode(with_row(["v", "\u00e4", 1, 2, 3, 4], "disks")).disks[-1] == ("v", "\u00e4", 1, 2, 3, 4)
+
+
+def test_a_batch_without_devices_says_nothing_of_them() -> None:
+    _, _, plain = to_plain(attrs.evolve(batch(), nics=(), disks=()))
+    assert not {"nics", "disks"} & set(plain)
 
 
 @quick

@@ -17,7 +17,7 @@ import trio
 from node.hypervisor.libvirt_hypervisor import LibvirtHypervisor
 from node.hypervisor.port import ByteStream, Hypervisor
 from node.hypervisor.probe import Virtualization
-from protocol.node_messages import DomainObserved, DomainSpec, VolumeRef
+from protocol.node_messages import DomainDisk, DomainObserved, DomainSpec, VolumeRef
 from tests.real.boot_files import BootFiles
 from tests.real.private_host import PrivateHost
 
@@ -51,6 +51,18 @@ class RealHarness:
 
     def resolve(self, volume: VolumeRef) -> str:
         return str(self.folder / volume.volume_id)
+
+    def disk(self, number: int) -> DomainDisk:
+        volume_id = f"bbbbbbbb-0000-4000-8000-{number:012d}"
+        with open(self.folder / volume_id, "wb") as file:
+            file.truncate(MIB)
+        ref = VolumeRef(
+            storage_domain_id="11111111-0000-4000-8000-000000000001",
+            image_id=f"aaaaaaaa-0000-4000-8000-{number:012d}",
+            volume_id=volume_id,
+            format="raw",
+        )
+        return DomainDisk(disk_id=ref.image_id, volume=ref)
 
     async def until_up(self, vm_id: str) -> None:
         """The shell answers, which it does after everything else in the guest is set up."""

@@ -85,7 +85,10 @@ async def test_every_device_is_accepted(harness: RealHarness, machine: str, tmp_
         await hypervisor.start(spec, "step-1", storage.path_of)
         with pytest.raises(Busy):
             await storage.remove_image(DOMAIN, ref(1).image_id)
-        assert len(await hypervisor.statistics()) == 1
+        counters = await hypervisor.statistics()
+        assert len(counters.domains) == 1
+        assert {row[1] for row in counters.nics} == {nic.nic_id for nic in nics}
+        assert {row[1] for row in counters.disks} == {one.disk_id for one in disks}, "and not the CD drive"
         await hypervisor.destroy(spec.vm_id)
     await storage.remove_image(DOMAIN, ref(1).image_id)
 
@@ -205,8 +208,9 @@ async def test_a_guest_writes_to_its_disk_and_a_full_storage_pauses_it(harness: 
             harness.host.run("mount", "-o", "remount,size=128m", str(folder))
             await hypervisor.resume(spec.vm_id)
             await harness.shell(spec.vm_id, "echo still-$((40+2))", b"still-42")  # dd has ended
-            (row,) = await hypervisor.statistics()
-            assert row[9] >= 32 * MIB
+            counters = await hypervisor.statistics()
+            assert counters.domains[0][9] >= 32 * MIB
+            assert counters.disks[0][3] >= 32 * MIB
             await hypervisor.destroy(spec.vm_id)
     finally:
         harness.host.run("umount", str(folder))

@@ -40,7 +40,9 @@ from tests.sim.truth import Truth
 
 class FlatMeter:
     async def read(self) -> HostFigures:
-        return HostFigures(cpu_percent=1.0, memory_free_bytes=1, memory_used_bytes=1, load_average=0.0)
+        return HostFigures(
+            cpu_percent=1.0, cpu_user_percent=0.5, memory_free_bytes=1, memory_used_bytes=1, load_average=0.0
+        )
 
 
 @attrs.define(eq=False)

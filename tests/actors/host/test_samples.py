@@ -6,16 +6,18 @@ import datetime
 
 from actors.host.samples import sample
 from protocol.engine_messages import VmSample
-from protocol.node_messages import StatisticsBatch
+from protocol.node_messages import DiskRow, DomainRow, NicRow, StatisticsBatch
 
 AT = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
 S = 1_000_000_000
 
 
-def batch(seconds: float, *rows: tuple[str, int, int, int, int, int, int, int, int, int]) -> StatisticsBatch:
+def batch(
+    seconds: float, *rows: DomainRow, nics: tuple[NicRow, ...] = (), disks: tuple[DiskRow, ...] = ()
+) -> StatisticsBatch:
     return StatisticsBatch(
-        at=AT + datetime.timedelta(seconds=seconds), period_seconds=5.0, cpu_percent=12.5, memory_free_bytes=3,
-        memory_used_bytes=4, load_average=0.5, domains=rows,
+        at=AT + datetime.timedelta(seconds=seconds), period_seconds=5.0, cpu_percent=12.5, cpu_user_percent=10.0,
+        memory_free_bytes=3, memory_used_bytes=4, load_average=0.5, domains=rows, nics=nics, disks=disks,
     )  # fmt: skip
 
 
@@ -35,7 +37,8 @@ def test_rates_are_per_second_of_what_really_passed() -> None:
 
 def test_the_host_figures_are_taken_as_they_are() -> None:
     said = sample("h", None, batch(0))
-    assert (said.host_id, said.at, said.cpu_percent, said.load_average) == ("h", AT, 12.5, 0.5)
+    assert (said.host_id, said.at, said.load_average) == ("h", AT, 0.5)
+    assert (said.cpu_percent, said.cpu_user_percent) == (12.5, 10.0)
     assert (said.memory_free_bytes, said.memory_used_bytes, said.vms) == (3, 4, ())
 
 
@@ -76,3 +79,38 @@ def test_a_vm_never_uses_more_than_all_of_its_cpus() -> None:
 def test_a_vm_without_cpus_divides_nothing_by_zero() -> None:
     before = batch(0, ("v", 0, 0, 1000, 400, 9, 0, 0, 0, 0))
     assert vm(before, batch(10, ("v", 1 * S, 0, 1000, 400, 9, 0, 0, 0, 0))).cpu_percent == 10.0
+
+
+def test_every_device_has_rates_of_its_own() -> None:
+    before = batch(0, nics=(("v", "n1", 100, 200, 0, 0, 0, 0), ("v", "n2", 7, 7, 0, 0, 0, 0)),
+                   disks=(("v", "d", 10, 20, 1, 2),))  # fmt: skip
+    after = batch(10, nics=(("v", "n2", 7, 17, 1, 2, 3, 4), ("v", "n1", 1100, 2200, 0, 0, 0, 0)),
+                  disks=(("v", "d", 1010, 4020, 11, 22),))  # fmt: skip
+    said = sample("h", before, after)
+    assert said.nics == (
+        ("v", "n2", 0.0, 1.0, 7, 17, 1, 2, 3, 4), ("v", "n1", 100.0, 200.0, 1100, 2200, 0, 0, 0, 0),
+    )  # fmt: skip
+    assert said.disks == (("v", "d", 100.0, 400.0, 1.0, 2.0),)
+
+
+def test_a_device_seen_for_the_first_time_has_totals_and_no_rate() -> None:
+    nics: tuple[NicRow, ...] = (("v", "n", 100, 200, 1, 2, 3, 4),)
+    disks: tuple[DiskRow, ...] = (("v", "d", 1, 2, 3, 4),)
+    for before in (None, batch(0)):
+        said = sample("h", before, batch(5, nics=nics, disks=disks))
+        assert said.nics == (("v", "n", -1.0, -1.0, 100, 200, 1, 2, 3, 4),)
+        assert said.disks == (("v", "d", -1.0, -1.0, -1.0, -1.0),)
+
+
+def test_a_device_whose_counter_fell_has_no_rate() -> None:
+    before = batch(0, nics=(("v", "n", 100, 200, 0, 0, 0, 0),), disks=(("v", "d", 10, 20, 1, 2),))
+    after = batch(5, nics=(("v", "n", 300, 100, 0, 0, 0, 0),), disks=(("v", "d", 90, 90, 9, 1),))
+    said = sample("h", before, after)
+    assert said.nics[0][2:4] == (-1.0, -1.0)
+    assert said.disks[0][2:] == (-1.0, -1.0, -1.0, -1.0)
+
+
+def test_a_shared_disk_is_counted_for_each_vm() -> None:
+    before = batch(0, disks=(("v", "d", 0, 0, 0, 0), ("w", "d", 500, 0, 0, 0)))
+    after = batch(1, disks=(("v", "d", 10, 0, 0, 0), ("w", "d", 520, 0, 0, 0)))
+    assert [(vm_id, read) for vm_id, _, read, *_ in sample("h", before, after).disks] == [("v", 10.0), ("w", 20.0)]

@@ -155,6 +155,21 @@ def test_live_paths_are_read() -> None:
     assert live.agent_connected
 
 
+def test_devices_are_told_apart_by_our_alias() -> None:
+    """As libvirt tells of a running domain: it adds the taps' names, and aliases of its own."""
+    what = spec(disks=(disk(1), disk(2, slot=1, interface="sata")), nics=(nic(1), nic(2, slot=1)), cdrom_path="/iso")
+    domain = made(what)
+    for number, card in enumerate(domain.iterfind("devices/interface")):
+        etree.SubElement(card, "target", dev=f"vnet{number}")
+    foreign = etree.SubElement(domain.find("devices"), "interface")  # type: ignore[arg-type]
+    etree.SubElement(foreign, "target", dev="vnet7")
+    etree.SubElement(foreign, "alias", name="net7")
+    devices = live_domain(etree.tostring(domain, encoding="unicode")).devices
+    assert devices.nics == {"vnet0": what.nics[0].nic_id, "vnet1": what.nics[1].nic_id}
+    assert sorted(devices.disks.values()) == [one.disk_id for one in what.disks]
+    assert devices.disks["vda"] == what.disks[0].disk_id
+
+
 def test_a_ticket_is_put_into_the_live_element() -> None:
     live = "<domain><devices><graphics type='vnc' port='-1'><listen type='socket' socket='/s'/></graphics></devices></domain>"
     ticket = graphics_with_ticket(live, "0123456789", "2030-01-01T00:00:00")

@@ -9,11 +9,12 @@ import attrs
 import pytest
 import trio
 
-from node.hypervisor.port import Hypervisor, Operation, Resync, opened
+from node.hypervisor.port import Counters, Hypervisor, Operation, Resync, opened
 from protocol.errors import Busy, Conflict, CorralError, HostFailed, NotFound, NotLegal, Unavailable
 from protocol.node_messages import (
     DomainChanged,
     DomainDisk,
+    DomainNic,
     DomainObserved,
     DomainSpec,
     DomainStatus,
@@ -40,6 +41,10 @@ class Harness(Protocol):
 
     def resolve(self, volume: VolumeRef) -> str:
         """A path; of a volume that does not exist."""
+        ...
+
+    def disk(self, number: int) -> DomainDisk:
+        """An empty raw disk of a MiB whose volume exists."""
         ...
 
     async def until_up(self, vm_id: str) -> None:
@@ -343,16 +348,49 @@ class HypervisorContract:
             spec = harness.spec()
             await hypervisor.start(spec, "step-1", harness.resolve)
             await harness.until_up(spec.vm_id)
-            (first,) = await hypervisor.statistics()
+            (first,) = (await hypervisor.statistics()).domains
             await trio.sleep(1)
-            (second,) = await hypervisor.statistics()
+            (second,) = (await hypervisor.statistics()).domains
             assert first[0] == spec.vm_id
             assert first[2] == spec.sockets * spec.cores * spec.threads
             assert first[3] == spec.memory_bytes
             assert second[1] > first[1] > 0
             assert second[5] > 0
             await hypervisor.destroy(spec.vm_id)
-            assert await hypervisor.statistics() == ()
+            assert await hypervisor.statistics() == Counters()
+
+    async def test_every_nic_and_disk_counts_for_itself(self, harness: Harness) -> None:
+        await needs(harness, Operation.STATISTICS)
+        async with opened(harness.hypervisor) as hypervisor:
+            nics = tuple(
+                DomainNic(nic_id=f"dddddddd-0000-4000-8000-{n:012d}", mac=f"52:54:00:00:00:{n:02x}", slot=n)
+                for n in (1, 2)
+            )
+            specs = [
+                _with(harness.spec(1), nics=nics, disks=(harness.disk(1), _with(harness.disk(2), slot=1))),
+                harness.spec(2),
+            ]
+            for spec in specs:
+                await hypervisor.start(spec, f"step-{spec.vm_id}", harness.resolve)
+            await harness.until_up(specs[0].vm_id)
+            await trio.sleep(1)
+            found = await hypervisor.statistics()
+            vm_id = specs[0].vm_id
+            assert {row[0] for row in found.domains} == {spec.vm_id for spec in specs}
+            assert sorted(row[:2] for row in found.nics) == [(vm_id, nic.nic_id) for nic in nics]
+            assert sorted(row[:2] for row in found.disks) == [(vm_id, disk.disk_id) for disk in specs[0].disks]
+            assert all(read > 0 and reads > 0 for _, _, read, _, reads, _ in found.disks), "it looked for partitions"
+            whole = next(row for row in found.domains if row[0] == vm_id)
+            for place, rows, column in (
+                (6, found.nics, 2),
+                (7, found.nics, 3),
+                (8, found.disks, 2),
+                (9, found.disks, 3),
+            ):
+                assert whole[place] == sum(row[column] for row in rows)
+            for spec in specs:
+                await hypervisor.destroy(spec.vm_id)
+            assert await hypervisor.statistics() == Counters()
 
     # --- saving ---------------------------------------------------------------------------------------------------
 

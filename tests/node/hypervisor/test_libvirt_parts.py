@@ -61,7 +61,7 @@ def test_why_a_running_domain_ended(detail: str, reason: StopReason) -> None:
     assert told(change) == (DomainStatus.ABSENT, reason, "step-1")
     assert change is not None
     assert change.detail == "last words"
-    assert memory.ids() == frozenset()
+    assert memory.devices() == {}
 
 
 def test_a_domain_that_never_ran_failed() -> None:

@@ -12,8 +12,9 @@ from actors.kernel.ports import SeededRandom, TrioClock
 from node.hypervisor.port import Hypervisor, Resync, opened
 from node.hypervisor.simulated import SimulatedHypervisor
 from node.world import Fault, World
+from node.world.storage import WorldVolume
 from protocol.errors import HostFailed, Unavailable
-from protocol.node_messages import DomainObserved, DomainSpec, VolumeRef
+from protocol.node_messages import DomainDisk, DomainObserved, DomainSpec, VolumeRef
 from tests.node.hypervisor.contract import HypervisorContract
 from tests.node.simulated_time import on_simulated_time
 
@@ -37,6 +38,18 @@ class SimulatedHarness:
 
     def resolve(self, volume: VolumeRef) -> str:
         return f"/simulated/data/images/{volume.image_id}/{volume.volume_id}"
+
+    def disk(self, number: int) -> DomainDisk:
+        ref = VolumeRef(
+            storage_domain_id="11111111-0000-4000-8000-000000000001",
+            image_id=f"aaaaaaaa-0000-4000-8000-{number:012d}",
+            volume_id=f"bbbbbbbb-0000-4000-8000-{number:012d}",
+            format="raw",
+        )
+        path = self.resolve(ref)
+        volume = WorldVolume(ref=ref, path=path, size_bytes=1024**2, actual_bytes=0, made_by=())
+        self.world.storages["/simulated/data"].volumes[path] = volume
+        return DomainDisk(disk_id=ref.image_id, volume=ref)
 
     async def until_up(self, vm_id: str) -> None:
         with trio.fail_after(60):

@@ -11,7 +11,7 @@ from node.domain_xml import GuestPlatform
 from node.hypervisor.port import Hypervisor, opened
 from node.hypervisor.probe import Virtualization
 from protocol.errors import Unavailable
-from protocol.node_messages import DomainSpec, DomainStatus, VolumeRef
+from protocol.node_messages import DomainDisk, DomainSpec, DomainStatus, VolumeRef
 from tests.node.hypervisor.contract import HypervisorContract
 
 pytest.importorskip("libvirt", reason="needs libvirt-python")
@@ -41,6 +41,9 @@ class TestDriverHarness:
 
     def resolve(self, volume: VolumeRef) -> str:
         return f"/nowhere/{volume.volume_id}"
+
+    def disk(self, number: int) -> DomainDisk:
+        raise NotImplementedError("the test driver counts nothing, so no test asks for a disk")
 
     async def until_up(self, vm_id: str) -> None:
         await trio.lowlevel.checkpoint()

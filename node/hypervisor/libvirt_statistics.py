@@ -1,0 +1,95 @@
+"""What our domains and their devices did, by one call of libvirt for all. Runs in a thread; changes nothing.
+
+It must not look at a domain's document: whose each device is was read when the domain was last looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import libvirt
+
+from node.domain_xml import DeviceIds
+from node.hypervisor.port import Counters
+from protocol.node_messages import DiskRow, DomainRow, NicRow
+
+_flags = (
+    libvirt.VIR_DOMAIN_STATS_STATE
+    | libvirt.VIR_DOMAIN_STATS_CPU_TOTAL
+    | libvirt.VIR_DOMAIN_STATS_BALLOON
+    | libvirt.VIR_DOMAIN_STATS_VCPU
+    | libvirt.VIR_DOMAIN_STATS_INTERFACE
+    | libvirt.VIR_DOMAIN_STATS_BLOCK
+)
+
+
+def statistics(connection: libvirt.virConnect, ours: Mapping[str, DeviceIds]) -> Counters:
+    """Counters of our domains by one call for all; a QEMU that is busy answers what is known without it, and then its
+    disks are missing."""
+    found = connection.getAllDomainStats(
+        _flags,
+        libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE | libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT,
+    )
+    known = [(vm_id, stats) for domain, stats in found if (vm_id := domain.UUIDString()) in ours]
+    return Counters(
+        domains=tuple([_domain(vm_id, stats) for vm_id, stats in known]),
+        nics=tuple([row for vm_id, stats in known for row in _nics(vm_id, stats, ours[vm_id].nics)]),
+        disks=tuple([row for vm_id, stats in known for row in _disks(vm_id, stats, ours[vm_id].disks)]),
+    )
+
+
+def _nics(vm_id: str, stats: dict[str, Any], ids: Mapping[str, str]) -> Iterator[NicRow]:
+    """libvirt turns the tap's directions round itself: rx is what the guest received."""
+    for n in range(stats.get("net.count", 0)):
+        nic_id, net = ids.get(stats.get(f"net.{n}.name", "")), f"net.{n}."
+        if nic_id is None or f"{net}rx.bytes" not in stats:
+            continue
+        yield (
+            vm_id,
+            nic_id,
+            stats[f"{net}rx.bytes"],
+            stats.get(f"{net}tx.bytes", 0),
+            stats.get(f"{net}rx.errs", 0),
+            stats.get(f"{net}tx.errs", 0),
+            stats.get(f"{net}rx.drop", 0),
+            stats.get(f"{net}tx.drop", 0),
+        )
+
+
+def _disks(vm_id: str, stats: dict[str, Any], ids: Mapping[str, str]) -> Iterator[DiskRow]:
+    for n in range(stats.get("block.count", 0)):
+        disk_id, block = ids.get(stats.get(f"block.{n}.name", "")), f"block.{n}."
+        if disk_id is None or f"{block}rd.bytes" not in stats:
+            continue
+        yield (
+            vm_id,
+            disk_id,
+            stats[f"{block}rd.bytes"],
+            stats.get(f"{block}wr.bytes", 0),
+            stats.get(f"{block}rd.reqs", 0),
+            stats.get(f"{block}wr.reqs", 0),
+        )
+
+
+def _domain(vm_id: str, stats: dict[str, Any]) -> DomainRow:
+    vcpus = stats.get("vcpu.current", 0)
+    cpu_ns = stats.get("cpu.time")
+    if cpu_ns is None:  # without cgroups libvirt knows only the virtual CPUs' own time
+        cpu_ns = sum(stats.get(f"vcpu.{n}.time", 0) for n in range(stats.get("vcpu.maximum", vcpus)))
+
+    def total(kind: str, what: str) -> int:
+        return sum(max(stats.get(f"{kind}.{n}.{what}", 0), 0) for n in range(stats.get(f"{kind}.count", 0)))
+
+    return (
+        vm_id,
+        cpu_ns,
+        vcpus,
+        stats.get("balloon.current", 0) * 1024,
+        stats["balloon.unused"] * 1024 if "balloon.unused" in stats else -1,
+        stats.get("balloon.rss", 0) * 1024,
+        total("net", "rx.bytes"),
+        total("net", "tx.bytes"),
+        total("block", "rd.bytes"),
+        total("block", "wr.bytes"),
+    )
