@@ -111,6 +111,7 @@ class ReadModel:
         """One later change; False when it is already in. Returns True when readers see something new."""
         if change.sequence <= self.sequence:
             return False
+        old = self.get(change.kind, change.id) if change.kind == "vm" else None
         if change.kind == "event":
             self._append_event(change)
         elif change.document is None:
@@ -118,6 +119,8 @@ class ReadModel:
         else:
             entity = Entity(kind=change.kind, id=change.id, version=change.version, document=change.document)
             self._put(entity, change.sequence)
+        if change.kind == "vm":
+            self._count_anew(old, change)
         self._advance(change.sequence)
         return True
 
@@ -163,6 +166,15 @@ class ReadModel:
         elif kind == "vm":
             self.vm_samples.pop(id, None)
 
+    def _count_anew(self, old: Record | None, change: Change) -> None:
+        """A host shows how many VMs it has: it is encoded anew, under a new entity tag, when one of them comes, goes or
+        changes its status."""
+        before, after = _counted_as(old.document if old is not None else None), _counted_as(change.document)
+        for host_id in {before[0], after[0]} if before != after else ():
+            host = self.get("host", host_id)
+            if host is not None:
+                self._kinds["host"][host_id] = attrs.evolve(host, sequence=change.sequence, xml=None, json=None)
+
     def _append_event(self, change: Change) -> None:
         record = record_of(change)
         if record is not None:
@@ -199,6 +211,12 @@ def record_of(change: Change) -> Record | None:
     if isinstance(document, Event):
         document = attrs.evolve(document, id=id_of(change), index=change.sequence, time=document.time or change.at)
     return Record(change.kind, id_of(change), change.version, document, change.sequence)
+
+
+def _counted_as(vm: Any) -> tuple[str, str]:
+    """The host and the status under which a VM is counted; of one without a host nothing is."""
+    host = vm.host if vm is not None else None
+    return (host.id, vm.status) if host is not None else ("", "")
 
 
 def _discard(index: dict[str, set[str]], key: str, id: str) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 from gateway.read_model import ReadModel
 from gateway.rest.addresses import BASE
 from gateway.rest.exchange import Exchange, Reply
+from gateway.rest.host_summary import ACTIVE_VM_STATUSES
 from gateway.rest.write import Place, Writer
 from protocol.model.document import Api, ApiSummary, ApiSummaryItem, ProductInfo, SpecialObjects, Version
 from protocol.model.types import Ref
@@ -37,7 +38,7 @@ class EntryPoint:
                 hosts=self._summary("host", ("up",)),
                 storage_domains=self._summary("storage_domain", ("active",)),
                 users=self._summary("user", ()),
-                vms=self._summary("vm", ("up", "powering_up", "reboot_in_progress", "migrating", "paused")),
+                vms=self._summary("vm", ACTIVE_VM_STATUSES),
             ),
             time=self._wall(),
             authenticated_user=user,

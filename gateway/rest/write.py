@@ -13,6 +13,7 @@ import attrs
 from gateway.read_model import ReadModel, Record
 from gateway.rest.addresses import BY_TYPE_NAME, href_of, tag_of, tag_of_type_name
 from gateway.rest.follow import EVERYTHING, Follow
+from gateway.rest.host_summary import with_summary
 from gateway.rest.render import Plain
 from gateway.rest.statistics import statistics_of
 from protocol.model.types import Ref
@@ -58,12 +59,14 @@ class Writer:
         self._model = model
 
     def record(self, record: Record, follow: Follow = NOTHING, *, bare: bool = False) -> Plain:
-        """An entity at its own address. `bare`: without links and actions, with all nested content (live frames)."""
+        """An entity at its own address. `bare`: without links, actions and what is counted of others, with all nested
+        content (live frames)."""
         resource = BY_KIND[record.kind]
         place = place_of(resource, record.id)
         if bare:
             return self.document(record.document, Place(href=place.href, parent_id=record.id), EVERYTHING)
-        return self.document(record.document, place, follow)
+        document = with_summary(self._model, record.document) if record.kind == "host" else record.document
+        return self.document(document, place, follow)
 
     def document(self, document: Any, place: Place, follow: Follow = NOTHING) -> Plain:
         """Any document of the model. Attributes that are not set are left out."""

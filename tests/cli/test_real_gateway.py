@@ -59,6 +59,16 @@ def test_every_root_collection_lists(logged_in: RealGateway, corral: Corral) -> 
             assert ran.code == 0, (noun["name"], ran.err)
 
 
+def test_a_wide_list_of_hosts_shows_how_many_vms_are_active(logged_in: RealGateway, corral: Corral) -> None:
+    first, *rows = corral("host", "list", "-o", "wide").out.splitlines()
+    column = first.index("SUMMARY")
+    counted = {row.split()[0]: row[column:].split()[0] for row in rows}
+    running = [vm.host.id for (kind, _), entity in logged_in.engine.entities.items()
+               if kind == "vm" and (vm := entity.document).status == "up"]  # fmt: skip
+    names = {named_id(name): name for name in counted}
+    assert counted == {name: str(running.count(id)) for id, name in names.items()}
+
+
 @pytest.mark.parametrize("port", [(), ("--live",)])
 def test_the_stream_is_verified_while_things_change(
     logged_in: RealGateway, corral: Corral, port: tuple[str, ...]

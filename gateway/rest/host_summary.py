@@ -1,0 +1,24 @@
+"""Counts a host's VMs. It must not be stored with the host: its own document says nothing of others."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from gateway.read_model import ReadModel
+from protocol.model.host import Host, VmSummary
+
+ACTIVE_VM_STATUSES: Final = ("up", "powering_up", "powering_down", "reboot_in_progress", "migrating", "paused")
+"""Statuses of a VM that runs for its users."""
+
+
+def with_summary(model: ReadModel, host: Host) -> Host:
+    """The document with the VMs on the host: `total` are those that may have a QEMU there."""
+    statuses = [record.document.status for record in model.referring("vm", "host", host.id or "")]
+    summary = VmSummary(
+        active=sum(status in ACTIVE_VM_STATUSES for status in statuses),
+        migrating=statuses.count("migrating"),
+        total=len(statuses),
+    )
+    return attrs.evolve(host, summary=summary)
