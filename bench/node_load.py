@@ -98,7 +98,7 @@ class Load:
         return facts, DomainsSnapshot(domains=domains)
 
     def _batch(self, number: int) -> bytes:
-        """As a node would encode it, with counters that rise."""
+        """As a node would encode it, with counters that rise: every VM has a NIC and a disk."""
         up = trio.current_time() - self._began + 1_000.0
         tick = int(up * 1_000_000)
         at = int(datetime.datetime.now(datetime.UTC).timestamp() * 1_000_000)
@@ -109,9 +109,12 @@ class Load:
             ]
             for vm in range(self.vms_each)
         ]  # fmt: skip
+        nics = [[row[0], f"2{row[0][1:]}", row[6], row[7], 0, 0, 0, 0] for row in rows]
+        disks = [[row[0], f"3{row[0][1:]}", row[8], row[9], row[8] // 4_096, row[9] // 4_096] for row in rows]
         fields = {
-            "at": at, "period_seconds": self.period_seconds, "cpu_percent": 37.5, "memory_free_bytes": 128 * _gibibyte,
-            "memory_used_bytes": 128 * _gibibyte, "load_average": 3.25, "domains": rows,
+            "at": at, "period_seconds": self.period_seconds, "cpu_percent": 37.5, "cpu_user_percent": 30.0,
+            "memory_free_bytes": 128 * _gibibyte, "memory_used_bytes": 128 * _gibibyte, "load_average": 3.25,
+            "domains": rows, "nics": nics, "disks": disks,
         }  # fmt: skip
         return bytes(msgpack.packb([_statistics.tag, _statistics.version, fields]))
 

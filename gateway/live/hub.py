@@ -230,4 +230,8 @@ class Hub:
         if not wanted.ids or samples.host_id in wanted.ids:
             return samples
         vms = tuple(vm for vm in samples.vms if vm.vm_id in wanted.ids)
-        return attrs.evolve(samples, vms=vms) if vms else None
+        if not vms:
+            return None
+        nics = tuple(row for row in samples.nics if row[0] in wanted.ids)
+        disks = tuple(row for row in samples.disks if row[0] in wanted.ids)
+        return attrs.evolve(samples, vms=vms, nics=nics, disks=disks)

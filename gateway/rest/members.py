@@ -126,7 +126,7 @@ class Members:
         return exchange.reply(200, tag_of(sub.item), plain)
 
     def _statistics(self, at: At) -> list[Any]:
-        return statistics_of(self._model, at.place.parent_kind, at.place.parent_id, at.root_id)
+        return statistics_of(self._model, at.place.parent_kind, at.place.parent_id, at.place.owner_id)
 
     def _member(self, at: At, sub: SubCollection, id: str) -> Any:
         found = next((item for item in nested_items(at.document, sub) if item.id == id), None)

@@ -44,6 +44,7 @@ class Place:
     sub: tuple[SubCollection, ...] = ()
     parent_kind: str = ""
     parent_id: str = ""
+    owner_id: str = ""  # of the object around a nested one: a NIC's VM
 
 
 def place_of(resource: Resource, id: str) -> Place:
@@ -142,7 +143,7 @@ class Writer:
             if sub.source == "statistics":
                 items = [
                     self.document(item, Place(f"{place.href}/statistics/{item.id}"), deeper)
-                    for item in statistics_of(self._model, place.parent_kind, place.parent_id)
+                    for item in statistics_of(self._model, place.parent_kind, place.parent_id, place.owner_id)
                 ]
             else:
                 found = self.filtered(sub, place.parent_kind, place.parent_id)
@@ -169,7 +170,8 @@ class Writer:
         if parent.parent_kind in names and getattr(item, parent.parent_kind) is None and parent.parent_id:
             item = attrs.evolve(item, **{parent.parent_kind: Ref(id=parent.parent_id)})
         href = f"{parent.href}/{sub.rel}/{item.id}" if parent.href and getattr(item, "id", None) else ""
-        return item, Place(href, (), sub.sub, parent_kind=tag_of(sub.item), parent_id=getattr(item, "id", None) or "")
+        id = getattr(item, "id", None) or ""
+        return item, Place(href, (), sub.sub, parent_kind=tag_of(sub.item), parent_id=id, owner_id=parent.parent_id)
 
 
 def nested_items(document: Any, sub: SubCollection) -> tuple[Any, ...]:

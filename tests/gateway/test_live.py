@@ -190,6 +190,16 @@ async def test_samples_beside_the_changes(world: World) -> None:
         world.engine.sample(samples_of(world.engine, 0, (0, 2)))
         frame = await socket.frame()
         assert (frame["op"], [vm["vm_id"] for vm in frame["vms"]]) == ("samples", [named_id("vm-0")])
+        assert [row[:4] for row in frame["nics"]] == [[named_id("vm-0"), named_id("nic-0"), 900.0, 400.0]]
+
+
+async def test_samples_of_a_whole_host_in_words(world: World) -> None:
+    async with msgpack_socket(world.gateway, world.token, kinds=["host"], samples=True) as socket:
+        await socket.until(world.engine.sequence)
+        said = samples_of(world.engine, 0, (0, 2))
+        world.engine.sample(said)
+        frame = await socket.frame()
+        assert (frame["op"], frame["samples"]) == ("LiveSamples", said)
 
 
 @pytest.mark.parametrize(
