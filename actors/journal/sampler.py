@@ -28,7 +28,7 @@ rows_at_once_max: Final = 2_000
 layout_version: Final = 1
 """Stands first in each row; to be raised when a figure is added, moved or dropped."""
 
-host_figures: Final = ("cpu_percent", "memory_used_bytes", "memory_free_bytes", "load_average")
+host_figures: Final = ("cpu_percent", "cpu_user_percent", "memory_used_bytes", "memory_free_bytes", "load_average")
 vm_figures: Final = (
     "cpu_percent",
     "memory_bytes",

@@ -103,8 +103,8 @@ async def test_the_newest_figures_of_a_minute_are_stored_in_one_call(autojump_cl
         }  # fmt: skip
         (host,) = [sample for sample in bench.stored if sample.id == "h1"]
         assert figures(host) == {
-            "vms": 2, "cpu_percent": 58.0, "memory_used_bytes": 16 * 1024**3, "memory_free_bytes": 48 * 1024**3,
-            "load_average": 0.5,
+            "vms": 2, "cpu_percent": 58.0, "cpu_user_percent": 20.0, "memory_used_bytes": 16 * 1024**3,
+            "memory_free_bytes": 48 * 1024**3, "load_average": 0.5,
         }  # fmt: skip
 
 
