@@ -45,7 +45,7 @@ async def test_inventory(tmp_path: Path) -> None:
         assert connection.follow_link(cluster.data_center).name == "Default"
         hosts = system.hosts_service().list(search="status=up", max=10)
         assert [host.name for host in hosts] == ["host-0", "host-1"]
-        assert hosts[0].summary.active == 0
+        assert hosts[0].summary.active == 2
         (domain,) = system.storage_domains_service().list(search="datacenter=Default and type=data")
         assert domain.storage.type == types.StorageType.LOCALFS
         networks = connection.follow_link(connection.follow_link(data_center).networks)
