@@ -17,6 +17,9 @@ from typing import Any, TypeVar
 import msgpack
 import ovirtsdk4 as sdk
 import ovirtsdk4.types as types
+import trio
+
+from actors.journal.embedded import EmbeddedPostgres
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[3]
@@ -68,7 +71,9 @@ class RunningLab:
         self.corral("login", "--lab", str(self.directory))
 
     def stop(self) -> None:
+        """Ends the lab for good: its database too, which lives elsewhere when its account cannot pass the directory."""
         self.run(["lab", "stop", "--dir", str(self.directory)], seconds=90)
+        trio.run(EmbeddedPostgres(self.directory / "engine").remove)
 
     def run(self, words: list[str], seconds: float = 120) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -18,14 +18,14 @@ from cryptography import x509
 from tests.real.lab.running_lab import RunningLab, until
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
-LIFE_SECONDS = 30.0
-SERVER_LIFE_SECONDS = 45.0
+LIFE_SECONDS = 42.0
+SERVER_LIFE_SECONDS = 60.0
 SILENT_SECONDS = 12.0
 
 
 @pytest.fixture(scope="module")
 def short_lived(real_machine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    """A lab of its own: its engine signs certificates that are to be renewed every 20 seconds."""
+    """A lab of its own: its engine signs certificates that are to be renewed every 28 seconds."""
     lab = RunningLab(tmp_path_factory.mktemp("lab"), "--hosts", "0")
     (lab.directory / "engine.toml").write_text(
         f"node_certificate_seconds = {LIFE_SECONDS}\nsilent_after_seconds = {SILENT_SECONDS}\n"
