@@ -5,6 +5,11 @@ Decides; it must not reach the node.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
+import attrs
+
 from actors.entity.decision import CancelTimer, Decision, Effect, SetTimer, ToNode
 from actors.operations.operation import with_step
 from actors.vm.facts import Facts
@@ -16,11 +21,30 @@ from protocol.events import vm as events
 from protocol.events.operation import Operation, Outcome
 from protocol.node_messages import ForgetSteps, NodeCommand, RemoveSavedState, ReportNow, StepDone
 
-WAITS = {
-    "shutdown": ("powering_down", "Wait for the guest to power off"),
-    "reboot": ("reboot_in_progress", "Wait for the guest to start over"),
-}
-"""Operations that the guest itself ends, after it was asked: the VM's status meanwhile, and their last step."""
+
+@attrs.frozen(kw_only=True)
+class Wait:
+    """What a guest does by itself after it was asked. `ignored` is what happens when it does not in time."""
+
+    status: str
+    step: str
+    did: str
+    ignored: Callable[..., events.VmEvent]
+    code: str
+    remedy: str
+
+
+WAITS: Final = {
+    "shutdown": Wait(
+        status="powering_down", step="Wait for the guest to power off", did="power off",
+        ignored=events.VmShutdownIgnored, code="vm_shutdown_ignored", remedy="It can be stopped.",
+    ),
+    "reboot": Wait(
+        status="reboot_in_progress", step="Wait for the guest to start over", did="start over",
+        ignored=events.VmRebootIgnored, code="vm_reboot_ignored", remedy="It can be reset.",
+    ),
+}  # fmt: skip
+"""Operations that the guest itself ends."""
 
 
 def asked(state: VmState) -> bool:
@@ -31,7 +55,7 @@ def asked(state: VmState) -> bool:
 def waiting_status(state: VmState) -> str:
     """The status of a VM whose guest is asked for something."""
     assert state.operation is not None
-    return WAITS[state.operation.kind][0]
+    return WAITS[state.operation.kind].status
 
 
 def waiting_timer(state: VmState, facts: Facts) -> SetTimer:
@@ -61,7 +85,7 @@ def done(state: VmState, outcome: StepDone, facts: Facts) -> Decision:
 
     match operation.kind:
         case "shutdown" | "reboot":
-            waiting = with_step(operation, state.address, WAITS[operation.kind][1], facts.now, state.host_id)
+            waiting = with_step(operation, state.address, WAITS[operation.kind].step, facts.now, state.host_id)
             progressed = events.VmOperationProgressed(at=facts.now, operation=waiting)
             next_: Effect = look_again(state) if state.status == "unknown" else waiting_timer(state, facts)
             return Decision(events=(progressed,), effects=(forget, next_))
@@ -140,26 +164,13 @@ def started_over(state: VmState, facts: Facts) -> Decision:
 
 def timed_out(state: VmState, kind: str, facts: Facts) -> Decision:
     """The guest did not do in time what it was asked: the VM is up again as far as we are concerned."""
-    if state.operation is None or state.operation.kind != kind or state.status != WAITS[kind][0]:
+    wait = WAITS[kind]
+    if state.operation is None or state.operation.kind != kind or state.status != wait.status:
         return Decision()
-    return (_shutdown_timed_out if kind == "shutdown" else _reboot_timed_out)(state, facts)
-
-
-def _reboot_timed_out(state: VmState, facts: Facts) -> Decision:
-    reason = f"The guest did not start over within {facts.shutdown_timeout_seconds:g} s."
+    reason = f"The guest did not {wait.did} within {facts.shutdown_timeout_seconds:g} s."
+    text = f"VM {state.name} ignored the {kind} request. {reason} {wait.remedy}"
     return Decision(
-        events=(events.VmRebootIgnored(at=facts.now, ended=Outcome(outcome="failed", reason=reason)),),
-        audit=(line("vm_reboot_ignored", f"VM {state.name} ignored the reboot request. {reason} It can be reset.",
-                    severity="warning", vm=state.id, host=state.host_id),),
+        events=(wait.ignored(at=facts.now, ended=Outcome(outcome="failed", reason=reason)),),
+        audit=(line(wait.code, text, severity="warning", vm=state.id, host=state.host_id),),
         effects=(look_again(state),),
-    )  # fmt: skip
-
-
-def _shutdown_timed_out(state: VmState, facts: Facts) -> Decision:
-    reason = f"The guest did not power off within {facts.shutdown_timeout_seconds:g} s."
-    return Decision(
-        events=(events.VmShutdownIgnored(at=facts.now, ended=Outcome(outcome="failed", reason=reason)),),
-        audit=(line("vm_shutdown_ignored", f"VM {state.name} ignored the shutdown request. {reason} It can be stopped.",
-                    severity="warning", vm=state.id, host=state.host_id),),
-        effects=(look_again(state),),
-    )  # fmt: skip
+    )
