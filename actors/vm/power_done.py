@@ -30,18 +30,17 @@ class Wait:
     step: str
     did: str
     ignored: Callable[..., events.VmEvent]
-    code: str
     remedy: str
 
 
 WAITS: Final = {
     "shutdown": Wait(
         status="powering_down", step="Wait for the guest to power off", did="power off",
-        ignored=events.VmShutdownIgnored, code="vm_shutdown_ignored", remedy="It can be stopped.",
+        ignored=events.VmShutdownIgnored, remedy="It can be stopped.",
     ),
     "reboot": Wait(
         status="reboot_in_progress", step="Wait for the guest to start over", did="start over",
-        ignored=events.VmRebootIgnored, code="vm_reboot_ignored", remedy="It can be reset.",
+        ignored=events.VmRebootIgnored, remedy="It can be reset.",
     ),
 }  # fmt: skip
 """Operations that the guest itself ends."""
@@ -168,9 +167,10 @@ def timed_out(state: VmState, kind: str, facts: Facts) -> Decision:
     if state.operation is None or state.operation.kind != kind or state.status != wait.status:
         return Decision()
     reason = f"The guest did not {wait.did} within {facts.shutdown_timeout_seconds:g} s."
+    code = "vm_shutdown_ignored" if kind == "shutdown" else "vm_reboot_ignored"
     text = f"VM {state.name} ignored the {kind} request. {reason} {wait.remedy}"
     return Decision(
         events=(wait.ignored(at=facts.now, ended=Outcome(outcome="failed", reason=reason)),),
-        audit=(line(wait.code, text, severity="warning", vm=state.id, host=state.host_id),),
+        audit=(line(code, text, severity="warning", vm=state.id, host=state.host_id),),
         effects=(look_again(state),),
     )
