@@ -13,7 +13,7 @@ from cli import index
 from cli.index import Entry
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
-_TELLING = ("name", "full_version", "address", "active", "datum", "type", "status", "value", "id")
+_TELLING = ("name", "full_version", "address", "active", "type", "status", "value", "id")
 
 
 def at(document: Any, path: Sequence[str]) -> Any:
@@ -91,6 +91,15 @@ def _is_size(entry: Entry) -> bool:
     return entry.get("unit") == "bytes" and entry["type"] == "int" and int(entry.get("maximum", 2**63)) > 2**20
 
 
+def _figure(datum: Any) -> str:
+    """A statistic, to a tenth."""
+    try:
+        amount = float(datum)
+        return f"{amount:.0f}" if amount == int(amount) else f"{amount:.1f}"
+    except (TypeError, ValueError, OverflowError):
+        return str(datum)
+
+
 def _telling(value: dict[str, Any]) -> str:
     """What tells one nested thing from another, in a word or two."""
     if "ips" in value:
@@ -101,6 +110,8 @@ def _telling(value: dict[str, Any]) -> str:
         return str(int(topology.get("sockets", 1)) * int(topology.get("cores", 1)) * int(topology.get("threads", 1)))
     if "major" in value and "full_version" not in value:
         return ".".join(str(value[key]) for key in ("major", "minor", "build") if key in value)
+    if "datum" in value:
+        return _figure(value["datum"])
     found = next((value[key] for key in _TELLING if value.get(key) not in (None, "")), None)
     return (
         str(found) if found is not None else ",".join(str(one) for one in value.values() if not isinstance(one, dict))

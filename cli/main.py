@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-DAEMON_NAMES = ("engine", "gateway", "node", "guest", "simulated-nodes", "lab")
+DAEMON_NAMES = ("engine", "node", "guest", "simulated-nodes", "lab")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -31,7 +31,7 @@ OWN = {
     "!": "!COMMAND: run it in the system's shell",
 }
 _LEAVING = ("exit", "quit", "EOF")
-_NOT_HERE = ("shell", "engine", "gateway", "node", "guest", "simulated-nodes", "lab", "completion")
+_NOT_HERE = ("shell", "engine", "node", "guest", "simulated-nodes", "lab", "completion")
 
 
 @click.command()

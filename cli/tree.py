@@ -25,7 +25,6 @@ VERBS = {
 VERB_ALIASES = {"create": "add", "delete": "remove"}
 DAEMONS = {
     "engine": "Run the engine",
-    "gateway": "Run a gateway beside an engine",
     "node": "Run the node daemon of a host",
     "guest": "Run the agent inside a guest",
     "simulated-nodes": "Run many nodes on a simulated world",

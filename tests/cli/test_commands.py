@@ -165,9 +165,9 @@ def test_a_statistic_two_levels_down(fake: FakeGateway, corral: Corral) -> None:
     vm = fake.put("vms", name="web1")
     nic = fake.put(f"vms/{vm}/nics", name="nic1")
     fake.put(f"vms/{vm}/nics/{nic}/statistics", name="data.current.rx", unit="bytes_per_second",
-             values={"value": [{"datum": "17"}]})  # fmt: skip
+             values={"value": [{"datum": "17.0482"}]})  # fmt: skip
     assert corral("statistic", "list", "--vm", "web1", "--nic", "nic1").out.splitlines()[1].split() == [
-        "data.current.rx", "17", "bytes_per_second",
+        "data.current.rx", "17.0", "bytes_per_second",
     ]  # fmt: skip
 
 

@@ -56,7 +56,7 @@ def test_a_vm_of_the_sdk_lives_and_tells(lab: RunningLab, tmp_path: Path) -> Non
     lab.console("story", "(yes >/dev/null &) ; echo burn-$((1+1))", "burn-2")
     for pid in lab.qemus(vm_id):
         _prefer(pid)  # what else runs on this machine must not starve the guest
-    until("the guest's CPU is above 80 %", 20, lambda: _above(lab.statistic(vm_id, "cpu.current.guest"), 80))
+    until("the guest's CPU is above 80 %", 15, lambda: _above(lab.statistic(vm_id, "cpu.current.guest"), 80))
     lab.console("story", "pkill yes; echo cool-$((1+1))", "cool-2")
 
     lab.console("story", "agentctl stop; echo off-$((1+1))", "off-2")
