@@ -193,11 +193,14 @@ class DurableActor(Actor):
         self.context.ref.tell(Wake())
 
     def _wake(self) -> None:
-        """Goes on from the durable row, unless something newer of this incarnation is in flight."""
-        if not self._in_flight:
-            self.reload()
-            if self.state is not None:
-                self.carry_out(self.recovered(), None)
+        """Goes on from the durable row; later, while something newer of this incarnation is in flight, which need not
+        be what would go on."""
+        if self._in_flight:
+            self._go_on_soon()
+            return
+        self.reload()
+        if self.state is not None:
+            self.carry_out(self.recovered(), None)
 
     def _reply(self, decision: Decision, asked: Envelope | None, sequence: int) -> None:
         if decision.reply is not None and asked is not None:

@@ -117,6 +117,21 @@ async def test_when_the_first_of_two_in_flight_fails_both_are_refused(autojump_c
         assert room.durable.count == 2
 
 
+async def test_what_was_taken_back_goes_on_also_when_another_commit_is_in_flight_just_then(
+    autojump_clock: MockClock,
+) -> None:
+    async with opened() as room:
+        await room.ask(Decision(events=(Changed(count=1, operation=operation()),), reply=yes()))
+        room.store.append_faults.append(AppendFault.UNAVAILABLE)
+        assert isinstance(await room.ask(count(2)), Refusal)
+        await trio.sleep(0.3)
+        room.store.delay_seconds = 3.0
+        await one_more(room)
+        await trio.sleep(60)
+        assert room.told == ["count: accepted"]
+        assert room.nodes.sent == ["h: thing/t:op:0"]
+
+
 async def test_a_name_that_is_taken_is_the_answer(autojump_clock: MockClock) -> None:
     async with opened() as room:
         await room.ask(count(1))
