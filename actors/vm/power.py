@@ -93,8 +93,8 @@ def shutdown(state: VmState, asked: Commanded, facts: Facts) -> Decision:
     said = f" Reason: {command.reason}." if command.reason else ""
     audit = line("vm_shutdown", f"VM {state.name} was asked to shut down.{said}", vm=state.id,
                  host=state.host_id, user=asked.principal.user_id)  # fmt: skip
-    timer = SetTimer(name="shutdown", seconds=facts.shutdown_timeout_seconds)
-    return _accept(state, asked, event, ShutdownDomain(vm_id=state.id, reason=command.reason), (audit,), timer)
+    timers = (CancelTimer(name="reboot"), SetTimer(name="shutdown", seconds=facts.shutdown_timeout_seconds))
+    return _accept(state, asked, event, ShutdownDomain(vm_id=state.id, reason=command.reason), (audit,), *timers)
 
 
 def stop(state: VmState, asked: Commanded, facts: Facts) -> Decision:
@@ -122,7 +122,8 @@ def stop(state: VmState, asked: Commanded, facts: Facts) -> Decision:
     said = f" Reason: {command.reason}." if command.reason else ""
     audit = line("vm_stopped", f"VM {state.name} is powered off by {asked.principal.name}.{said}", vm=state.id,
                  host=state.host_id, user=asked.principal.user_id)  # fmt: skip
-    return _accept(state, asked, event, DestroyDomain(vm_id=state.id), (audit,), CancelTimer(name="shutdown"))
+    over = (CancelTimer(name="shutdown"), CancelTimer(name="reboot"))
+    return _accept(state, asked, event, DestroyDomain(vm_id=state.id), (audit,), *over)
 
 
 RESEND_SECONDS = 10.0
@@ -158,7 +159,9 @@ def _simple(
     if state.status not in legal:
         return refuse(not_legal(state, kind, " or ".join(legal)))
     operation = _begin(state, asked, kind, text, text, facts)
-    return _accept(state, asked, made(at=facts.now, operation=operation), body)
+    # The time that a reboot had, whose place this takes, would end the next one.
+    timers = (CancelTimer(name=over),) if over else ()
+    return _accept(state, asked, made(at=facts.now, operation=operation), body, (), *timers)
 
 
 def reboot(state: VmState, asked: Commanded, facts: Facts) -> Decision:

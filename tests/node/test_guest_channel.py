@@ -195,3 +195,17 @@ async def test_a_guest_that_does_not_read_holds_nobody_up(bench: Bench, autojump
     await bench.line.say("heartbeat", memory_total_bytes=1)
     await trio.sleep(1)
     assert bench.book.is_alive("vm"), "what it says is still heard"
+
+
+async def test_what_was_read_when_the_guest_started_over_is_not_said(bench: Bench, autojump_clock: object) -> None:
+    await bench.line.say("facts", fqdn="before")
+    await trio.sleep(2)
+    before = bench.line
+    before.to_host.send_nowait(b'{"type": "facts", "fqdn": "late"}\n')
+    bench.book.starts_over("vm")  # in the same moment: the line is read already
+    await trio.sleep(5)
+    assert bench.line is not before
+    assert bench.said == [GuestReport(vm_id="vm", fqdn="before")]
+    await bench.line.say("facts", fqdn="after")
+    await trio.sleep(2)
+    assert bench.said[1:] == [GuestReport(vm_id="vm", fqdn="after")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actors.entity.decision import SetTimer, ToNode
+from actors.entity.decision import CancelTimer, SetTimer, ToNode
 from actors.entity.messages import TimerFired
 from actors.host.signals import DomainSeen, HostConfirmedDown, HostLost, HostReturned
 from actors.placement.messages import Placed
@@ -254,6 +254,7 @@ def test_a_reboot_that_hangs_is_no_lock(command: type) -> None:
     assert play.state is not None
     assert play.state.operation is not None
     assert play.state.operation.kind != "reboot"
+    assert CancelTimer(name="reboot") in play.said.effects, "or its time ends the next reboot"
 
 
 def test_a_reboot_whose_host_falls_silent_goes_on_waiting() -> None:
