@@ -124,7 +124,7 @@ class NodeHeartbeat(Tagged):
 
 DomainRow = tuple[str, int, int, int, int, int, int, int, int, int]
 """vm_id, cpu time ns, vcpus, memory actual bytes, memory unused bytes (-1 unknown), rss bytes,
-network rx bytes, network tx bytes, block read bytes, block write bytes."""
+network rx bytes, network tx bytes, block read bytes, block write bytes (-1 unknown)."""
 
 NicRow = tuple[str, str, int, int, int, int, int, int]
 """vm_id, nic_id, then as the guest sees it: rx bytes, tx bytes, rx errors, tx errors, rx drops, tx drops (packets)."""

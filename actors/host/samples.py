@@ -40,14 +40,15 @@ def _vm(row: DomainRow, before: DomainRow | None, elapsed: float) -> VmSample:
             cpu = (cpu_ns - cpu_ns_before) / (elapsed * 1e9 * (vcpus if vcpus > 1 else 1)) * 100.0
             if cpu > 100.0:
                 cpu = 100.0
-        # A counter that fell began anew with its QEMU: nothing is known of the time between.
-        if rx > rx_before:
+        # A counter that fell began anew with its QEMU, and one below zero was not told by a QEMU too busy: nothing is
+        # known of the time between.
+        if rx > rx_before >= 0:
             rx_rate = (rx - rx_before) / elapsed
-        if tx > tx_before:
+        if tx > tx_before >= 0:
             tx_rate = (tx - tx_before) / elapsed
-        if read > read_before:
+        if read > read_before >= 0:
             read_rate = (read - read_before) / elapsed
-        if written > written_before:
+        if written > written_before >= 0:
             written_rate = (written - written_before) / elapsed
     return VmSample(
         vm_id=vm_id,

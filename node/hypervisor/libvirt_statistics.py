@@ -26,7 +26,7 @@ _flags = (
 
 def statistics(connection: libvirt.virConnect, ours: Mapping[str, DeviceIds]) -> Counters:
     """Counters of our domains by one call for all; a QEMU that is busy answers what is known without it, and then its
-    disks are missing."""
+    disks are missing and their total is unknown."""
     found = connection.getAllDomainStats(
         _flags,
         libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE | libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT,
@@ -79,7 +79,9 @@ def _domain(vm_id: str, stats: dict[str, Any]) -> DomainRow:
         cpu_ns = sum(stats.get(f"vcpu.{n}.time", 0) for n in range(stats.get("vcpu.maximum", vcpus)))
 
     def total(kind: str, what: str) -> int:
-        return sum(max(stats.get(f"{kind}.{n}.{what}", 0), 0) for n in range(stats.get(f"{kind}.count", 0)))
+        counters = [stats.get(f"{kind}.{n}.{what}", -1) for n in range(stats.get(f"{kind}.count", 0))]
+        known = [counter for counter in counters if counter >= 0]
+        return sum(known) if known or not counters else -1
 
     return (
         vm_id,

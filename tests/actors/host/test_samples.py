@@ -71,6 +71,15 @@ def test_no_time_between_two_batches_is_taken_as_a_period() -> None:
         assert one.cpu_percent == 20.0
 
 
+def test_a_counter_that_was_not_told_makes_no_rate_before_or_after() -> None:
+    told = batch(0, ("v", 0, 1, 1000, 400, 9, 0, 0, 10**12, 10**12))
+    busy = batch(5, ("v", 0, 1, 1000, 400, 9, 0, 0, -1, -1))
+    again = batch(10, ("v", 0, 1, 1000, 400, 9, 0, 0, 10**12 + 5, 10**12 + 5))
+    for before, after in ((told, busy), (busy, again)):
+        seen = vm(before, after)
+        assert (seen.disk_read_bytes_per_second, seen.disk_write_bytes_per_second) == (0.0, 0.0)
+
+
 def test_a_vm_never_uses_more_than_all_of_its_cpus() -> None:
     before = batch(0, ("v", 0, 1, 1000, 400, 9, 0, 0, 0, 0))
     assert vm(before, batch(1, ("v", 5 * S, 1, 1000, 400, 9, 0, 0, 0, 0))).cpu_percent == 100.0
