@@ -41,7 +41,7 @@ class FromNode(Tagged):
 @word("host.urgent_from_node", lane=Lane.CONTROL)
 @attrs.frozen(kw_only=True)
 class UrgentFromNode(FromNode):
-    """A `FromNode` in the control lane: outcomes, domains, heartbeats."""
+    """A `FromNode` in the control lane: outcomes, domains."""
 
 
 @word("host.bulk_from_node", lane=Lane.BULK, when_full=WhenFull.CONFLATE)
