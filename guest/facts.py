@@ -33,6 +33,7 @@ class Machine:
         return GuestReport(
             vm_id="",
             agent_version=agent_version,
+            boot_id=self._text("proc/sys/kernel/random/boot_id").strip(),
             fqdn=parsing.fqdn(system.nodename, self._text("etc/hosts")),
             os_family=system.sysname.lower(),
             os_distribution=release.get("NAME", ""),

@@ -111,6 +111,7 @@ def read_line(vm_id: str, line: bytes) -> GuestWord:
 def _report(vm_id: str, value: dict[str, Any]) -> GuestReport:
     names = (
         "agent_version",
+        "boot_id",
         "fqdn",
         "os_family",
         "os_distribution",

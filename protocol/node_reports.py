@@ -144,7 +144,7 @@ class StatisticsBatch(Tagged):
     at: datetime.datetime
     period_seconds: float
     cpu_percent: float  # of the whole host
-    cpu_user_percent: float  # the part of it that guests and programs used; the rest is the kernel's
+    cpu_user_percent: float = 0.0  # the part of it that guests and programs used; the rest is the kernel's
     memory_free_bytes: int
     memory_used_bytes: int
     load_average: float
@@ -181,6 +181,7 @@ class GuestReport(Tagged):
 
     vm_id: str
     agent_version: str = ""
+    boot_id: str = ""  # another one after each boot of the guest
     fqdn: str = ""
     os_family: str = ""
     os_distribution: str = ""

@@ -33,6 +33,7 @@ def evolve(state: VmState | None, event: Any) -> VmState | None:
             changed.update(
                 desired="up", host_id=event.host_id, run=event.spec, run_once=event.run_once, stop_reason="",
                 start_step_id=event.operation.steps[-1].id, started_at=event.at, guest=None, guest_silent_since=None,
+                boot_id="",
             )  # fmt: skip
         case events.VmRestoreRequested():
             assert event.operation is not None
@@ -71,7 +72,9 @@ def evolve(state: VmState | None, event: Any) -> VmState | None:
         case events.VmResumed():
             changed["pause_reason"] = ""
         case events.VmGuestReported():
-            changed.update(guest=event.report, guest_silent_since=None)
+            changed.update(
+                guest=event.report, guest_silent_since=None, boot_id=event.report.boot_id or state.boot_id
+            )  # fmt: skip
         case events.VmGuestSilent():
             changed.update(guest=None, guest_silent_since=event.since)
     return attrs.evolve(state, **changed)

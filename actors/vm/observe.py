@@ -186,19 +186,28 @@ def host_confirmed_down(state: VmState, signal: HostConfirmedDown, facts: Facts)
 
 def guest_report(state: VmState, report: GuestReport, facts: Facts) -> Decision:
     """What the agent says; only what changed is journaled, figures that move all the time are samples."""
-    if state.status not in RUNNING_STATUSES:
+    if state.status not in RUNNING_STATUSES or _is_of_before(state, report):
         return Decision()
     kept = attrs.evolve(report, memory_total_bytes=0, memory_available_bytes=0, disks=())
-    happened: list[events.VmEvent] = []
-    audit = []
-    effects: list[Effect] = []
-    if kept != state.guest:
+    # The event of the guest's start over may be lost with a link; that another boot speaks proves it as well.
+    another_boot = state.boot_id and report.boot_id and report.boot_id != state.boot_id
+    over = power_done.started_over(state, facts) if another_boot and state.operation is not None else Decision()
+    happened: list[events.VmEvent] = list(over.events)  # type: ignore[arg-type]
+    audit = list(over.audit)
+    effects: list[Effect] = list(over.effects)
+    if kept != state.guest or over.events:
         happened.append(events.VmGuestReported(at=facts.now, report=kept))
-    if state.status == "powering_up":
+    if state.status == "powering_up" or over.events:
         happened.append(events.VmGuestUp(at=facts.now))
         audit.append(line("vm_guest_up", f"VM {state.name} is up: its agent reports.", vm=state.id, host=state.host_id))
         effects.append(CancelTimer(name="guest_up"))
     return Decision(events=tuple(happened), audit=tuple(audit), effects=tuple(effects))
+
+
+def _is_of_before(state: VmState, report: GuestReport) -> bool:
+    """Reports are passed by what matters more: one from before a reboot may come after the news of it."""
+    is_booting = state.status == "powering_up" and state.guest is None
+    return is_booting and report.boot_id != "" and report.boot_id == state.boot_id
 
 
 def guest_silent(state: VmState, silent: GuestSilent, facts: Facts) -> Decision:

@@ -28,18 +28,18 @@ class Wait:
 
     status: str
     step: str
-    did: str
+    missed: str
     ignored: Callable[..., events.VmEvent]
     remedy: str
 
 
 WAITS: Final = {
     "shutdown": Wait(
-        status="powering_down", step="Wait for the guest to power off", did="power off",
+        status="powering_down", step="Wait for the guest to power off", missed="did not power off",
         ignored=events.VmShutdownIgnored, remedy="It can be stopped.",
     ),
     "reboot": Wait(
-        status="reboot_in_progress", step="Wait for the guest to start over", did="start over",
+        status="reboot_in_progress", step="Wait for the guest to start over", missed="was not seen to start over",
         ignored=events.VmRebootIgnored, remedy="It can be reset.",
     ),
 }  # fmt: skip
@@ -166,7 +166,7 @@ def timed_out(state: VmState, kind: str, facts: Facts) -> Decision:
     wait = WAITS[kind]
     if state.operation is None or state.operation.kind != kind or state.status != wait.status:
         return Decision()
-    reason = f"The guest did not {wait.did} within {facts.shutdown_timeout_seconds:g} s."
+    reason = f"The guest {wait.missed} within {facts.shutdown_timeout_seconds:g} s."
     code = "vm_shutdown_ignored" if kind == "shutdown" else "vm_reboot_ignored"
     text = f"VM {state.name} ignored the {kind} request. {reason} {wait.remedy}"
     return Decision(

@@ -36,6 +36,7 @@ class VmState(Tagged):
     saved_on: str = ""  # storage domain that holds the suspended memory
     guest: GuestReport | None = None
     guest_silent_since: datetime.datetime | None = None
+    boot_id: str = ""  # of the guest that reported last; outlives what it reported
 
     @property
     def id(self) -> str:

@@ -112,6 +112,7 @@ class GuestLine:
         return {
             "type": guest_messages.FACTS,
             "agent_version": "simulated",
+            "boot_id": f"{pid}-{self._qemu.boot_number}",
             "fqdn": self._qemu.spec.name,
             "os_family": "linux",
             "os_distribution": "simulated",
