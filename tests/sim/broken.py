@@ -278,6 +278,8 @@ def shutdown_is_done_when_asked(original: Any) -> Any:
 
 UNREST = {"duplicate": 0.1, "kill_node": 4.0, "cut_both": 2.0}
 FAILOVER = {"kill_engine": 1.0, "pause_engine": 4.0, "cut_journal": 3.0, "cut_both": 4.0, "call_seconds": 2.0}
+# Nodes that dial again while an engine cut off from the journal still listens.
+DIALLING = {**FAILOVER, "cut_journal": 10.0, "cut_both": 0.0, "kill_node": 12.0}
 DATABASE = {"append_unknown": 0.3, "journal_away": 1.0}
 DYING = {"die_at_note": 0.02, "die_at_call": 0.03}
 GUESTS = {"guest_garbage": 0.5}
@@ -287,7 +289,7 @@ BREAKS: tuple[dict[str, Any], ...] = (
      "patches": ((observe, "host_lost", silence_means_down),)},
     {"name": "S1: a start without answer has failed", "found_by": ("S1",), "rates": {"reply_lost": 0.2},
      "patches": ((DomainActor, "_carry_out", no_answer_is_a_failure),)},
-    {"name": "S4: the node does not check the epoch", "found_by": ("S4",), "rates": FAILOVER,
+    {"name": "S4: the node does not check the epoch", "found_by": ("S4",), "rates": DIALLING,
      "patches": ((steps.Steps, "obey", blind_to_epochs), (LinkActor, "_obey", returning(None)),
                  (link_session, "_judge", always(None)))},
     {"name": "S4: the database takes any epoch", "found_by": ("S4",), "rates": FAILOVER,

@@ -18,7 +18,7 @@ from tests.sim import broken
 from tests.sim.rates import Rates
 from tests.sim.scenario import run_seed
 
-seeds_max = 40
+seeds_max = 120
 steps_max = 6_000
 
 
