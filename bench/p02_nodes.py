@@ -25,6 +25,7 @@ from typing import Any, Final
 import attrs
 import trio
 
+from actors.journal.embedded import EmbeddedPostgres
 from bench import Grown, Row
 
 _vms_each: Final = 16
@@ -132,11 +133,24 @@ async def _process(*words: str, log: Path) -> AsyncIterator[trio.Process]:
 
 
 @asynccontextmanager
+async def _database_goes_with(state_dir: Path) -> AsyncIterator[None]:
+    """An engine keeps its data elsewhere when the database's account cannot pass its state directory."""
+    try:
+        yield
+    finally:
+        with trio.CancelScope(shield=True):
+            await EmbeddedPostgres(state_dir).remove()
+
+
+@asynccontextmanager
 async def _running(directory: Path, hosts: int) -> AsyncIterator[Servers]:
     """Both servers and the nodes, all linked."""
     size = (str(hosts), str(_vms_each))
     log = directory / "log"
-    async with _process("bench.node_engine", str(directory), *size, log=log.with_suffix(".engine")) as engine:
+    async with (
+        _database_goes_with(directory / "engine"),
+        _process("bench.node_engine", str(directory), *size, log=log.with_suffix(".engine")) as engine,
+    ):
         file = directory / "engine" / "ready.json"
         with trio.fail_after(_start_seconds):
             while not file.exists():
