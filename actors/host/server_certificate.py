@@ -48,13 +48,19 @@ class ServerCertificate:
             except (OSError, ValueError) as error:  # among them `ssl.SSLError`; nobody is helped by an engine that ends
                 log.error("the server's certificate is not renewed: %s", error)
 
-    async def _check(self) -> None:
-        files = await trio.to_thread.run_sync(self._authority.server_files, self._names)
+    def _tried(self) -> tuple[tuple[pathlib.Path, pathlib.Path], bytes]:
+        """The files, tried on a context that nobody uses: one that took the certificate and not the key would serve
+        nobody. Runs in a thread."""
+        files = self._authority.server_files(self._names)
         now = files[0].read_bytes()
+        if now != self._shown:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*files)
+        return files, now
+
+    async def _check(self) -> None:
+        files, now = await trio.to_thread.run_sync(self._tried)
         if now == self._shown:
             return
-        # Tried on a context that nobody uses: one that takes the certificate and not the key would serve nobody.
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*files)
         for context in list(self._contexts):
             context.load_cert_chain(*files)
         self._shown = now

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from actors.journal.landed import rows_of
 from actors.journal.port import (
     Appended,
     AppendResult,
@@ -25,7 +26,6 @@ from actors.journal.port import (
     StaleEpoch,
     Transaction,
     VersionConflict,
-    rows_of,
 )
 
 Name = tuple[str, str | None, str]

@@ -6,15 +6,13 @@ It must not know PostgreSQL, asyncio or Trio: `memory` and `postgres` keep the s
 from __future__ import annotations
 
 import datetime
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple, NewType, Protocol
 
 import attrs
 
 Epoch = NewType("Epoch", int)
 Key = tuple[str, str]
-
-_none: frozenset[int] = frozenset()
 
 
 class JournalError(Exception):
@@ -270,59 +268,3 @@ class Journal(Protocol):
 
     async def prune(self, epoch: int, *, commands_older_seconds: float, samples_older_seconds: float) -> Pruned:
         """Drops old command outcomes and samples, by the database's clock. Raises `StaleEpoch`."""
-
-
-def results_of(
-    stream_id: str,
-    epoch: int,
-    first_sequence: int,
-    transactions: Sequence[Transaction],
-    rejections: Mapping[int, Rejection],
-) -> list[AppendResult]:
-    """The results of a group from where it starts and what was rejected: all that a store has to remember of it."""
-    results: list[AppendResult] = []
-    sequence = first_sequence
-    for index, transaction in enumerate(transactions):
-        rejection = rejections.get(index)
-        if rejection is not None:
-            results.append(rejection)
-            continue
-        rows = rows_of(stream_id, epoch, sequence, transaction)
-        results.append(Appended(sequence, sequence + len(rows) - 1, rows))
-        sequence += len(rows)
-    return results
-
-
-def rows_of(stream_id: str, epoch: int, first_sequence: int, transaction: Transaction) -> tuple[JournalRow, ...]:
-    """The rows that a transaction's entries become."""
-    last = removals_at(transaction)
-    rows = [
-        JournalRow(
-            stream_id,
-            first_sequence + index,
-            epoch,
-            entry.kind,
-            entry.id,
-            entry.version,
-            entry.tag,
-            entry.event,
-            entry.document,
-            entry.correlation_id,
-            entry.at,
-            index in last,
-        )
-        for index, entry in enumerate(transaction.entries)
-    ]
-    return tuple(rows)
-
-
-def removals_at(transaction: Transaction) -> frozenset[int]:
-    """Indexes of the entries that are the last of an entity which this transaction removes."""
-    for write in transaction.writes:
-        if type(write.row) is EntityRemoval:
-            break
-    else:  # nearly always: this is asked twice for each durable change
-        return _none
-    removed = {write.row.key for write in transaction.writes if isinstance(write.row, EntityRemoval)}
-    last = {(entry.kind, entry.id): index for index, entry in enumerate(transaction.entries)}
-    return frozenset(index for key, index in last.items() if key in removed)

@@ -29,6 +29,7 @@ from protocol.node_messages import (
     StopReason,
 )
 from protocol.receipts import stopped_receipt
+from protocol.words import Tagged
 
 STARTING = ("start", "restore")
 PASSING = frozenset({"migration", "save", "starting_up", "snapshot", "from_snapshot", "dump", "shutting_down"})
@@ -192,7 +193,7 @@ def guest_report(state: VmState, report: GuestReport, facts: Facts) -> Decision:
     # The event of the guest's start over may be lost with a link; that another boot speaks proves it as well.
     another_boot = state.boot_id and report.boot_id and report.boot_id != state.boot_id
     over = power_done.started_over(state, facts) if another_boot and state.operation is not None else Decision()
-    happened: list[events.VmEvent] = list(over.events)  # type: ignore[arg-type]
+    happened: list[Tagged] = list(over.events)
     audit = list(over.audit)
     effects: list[Effect] = list(over.effects)
     if kept != state.guest or over.events:

@@ -6,7 +6,7 @@ It must not look at a domain's document: whose each device is was read when the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final, cast
 
 import libvirt
 
@@ -39,37 +39,27 @@ def statistics(connection: libvirt.virConnect, ours: Mapping[str, DeviceIds]) ->
     )
 
 
+# libvirt turns the tap's directions round itself: rx is what the guest received.
+_nic_counters: Final = ("rx.bytes", "tx.bytes", "rx.errs", "tx.errs", "rx.drop", "tx.drop")
+_disk_counters: Final = ("rd.bytes", "wr.bytes", "rd.reqs", "wr.reqs")
+
+
+def _devices(
+    vm_id: str, stats: dict[str, Any], kind: str, ids: Mapping[str, str], counters: tuple[str, ...]
+) -> Iterator[tuple[Any, ...]]:
+    """A row for each device of ours that has figures."""
+    for n in range(stats.get(f"{kind}.count", 0)):
+        device_id, prefix = ids.get(stats.get(f"{kind}.{n}.name", "")), f"{kind}.{n}."
+        if device_id is not None and prefix + counters[0] in stats:
+            yield (vm_id, device_id, *(stats.get(prefix + counter, 0) for counter in counters))
+
+
 def _nics(vm_id: str, stats: dict[str, Any], ids: Mapping[str, str]) -> Iterator[NicRow]:
-    """libvirt turns the tap's directions round itself: rx is what the guest received."""
-    for n in range(stats.get("net.count", 0)):
-        nic_id, net = ids.get(stats.get(f"net.{n}.name", "")), f"net.{n}."
-        if nic_id is None or f"{net}rx.bytes" not in stats:
-            continue
-        yield (
-            vm_id,
-            nic_id,
-            stats[f"{net}rx.bytes"],
-            stats.get(f"{net}tx.bytes", 0),
-            stats.get(f"{net}rx.errs", 0),
-            stats.get(f"{net}tx.errs", 0),
-            stats.get(f"{net}rx.drop", 0),
-            stats.get(f"{net}tx.drop", 0),
-        )
+    return cast(Iterator[NicRow], _devices(vm_id, stats, "net", ids, _nic_counters))
 
 
 def _disks(vm_id: str, stats: dict[str, Any], ids: Mapping[str, str]) -> Iterator[DiskRow]:
-    for n in range(stats.get("block.count", 0)):
-        disk_id, block = ids.get(stats.get(f"block.{n}.name", "")), f"block.{n}."
-        if disk_id is None or f"{block}rd.bytes" not in stats:
-            continue
-        yield (
-            vm_id,
-            disk_id,
-            stats[f"{block}rd.bytes"],
-            stats.get(f"{block}wr.bytes", 0),
-            stats.get(f"{block}rd.reqs", 0),
-            stats.get(f"{block}wr.reqs", 0),
-        )
+    return cast(Iterator[DiskRow], _devices(vm_id, stats, "block", ids, _disk_counters))
 
 
 def _domain(vm_id: str, stats: dict[str, Any]) -> DomainRow:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from actors.journal.landed import results_of
 from actors.journal.port import (
     AppendResult,
     CommandRepeated,
@@ -19,7 +20,6 @@ from actors.journal.port import (
     StaleEpoch,
     Transaction,
     VersionConflict,
-    results_of,
 )
 from actors.journal.postgres import statements as sql
 from actors.journal.postgres.bulk import Bulk, bulk_of, bulk_without_writes, pack_rejections, unpack_rejections

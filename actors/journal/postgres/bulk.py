@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from actors.journal.landed import removals_at
 from actors.journal.port import (
     CommandRepeated,
     EntityRemoval,
@@ -21,7 +22,6 @@ from actors.journal.port import (
     Rejection,
     Transaction,
     VersionConflict,
-    removals_at,
 )
 from protocol import codec
 
