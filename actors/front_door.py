@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from actors.access.authorize import authorize
+from actors.entity.ids import object_id_of
 from actors.entity.messages import Commanded
 from actors.entity.rows import Rows
 from actors.journal.port import Journal, JournalError
@@ -113,7 +114,7 @@ class FrontDoor:
             return Refusal(code="invalid", status=400, reason=f"No such command: {type(command).__name__}.")
         kind, id_of = route
         if isinstance(command, Add) and not command.id and id_of is _own:
-            command = attrs.evolve(command, id=submit.command_id)
+            command = attrs.evolve(command, id=object_id_of(submit.command_id))
         refusal = _unsayable(command)
         if refusal is not None:
             return refusal

@@ -18,7 +18,7 @@ CODES: Final[dict[str, int]] = {
     "vm_guest_up": 9001, "vm_guest_silent": 9002, "vm_unknown": 9003, "vm_found": 9004, "vm_shutdown_ignored": 9005,
     "vm_reboot_ignored": 9008,
     "vm_io_error": 138, "vm_nic_changed": 932, "vm_disk_changed": 2017, "vm_operation_failed": 9006,
-    "stray_domain": 9007, "stranger_domain": 9011, "console_ticket": 164,
+    "stray_domain": 9007, "strange_step": 9012, "stranger_domain": 9011, "console_ticket": 164,
     "disk_added": 2021, "disk_removed": 2042, "disk_failed": 2022, "disk_updated": 2019,
     "storage_domain_added": 956, "storage_domain_active": 966, "storage_domain_inactive": 970,
     "storage_domain_removed": 960, "template_added": 51, "template_failed": 9009, "template_removed": 9010,

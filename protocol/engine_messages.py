@@ -10,6 +10,7 @@ import datetime
 
 import attrs
 
+from protocol.model.document import Ticket
 from protocol.words import Lane, Tagged, WhenFull, word
 
 
@@ -50,6 +51,14 @@ class Accepted(Tagged):
     command_id: str = ""
     document: Tagged | None = None
     result: Tagged | None = None
+
+
+@word("engine.ticket_reply")
+@attrs.frozen(kw_only=True)
+class TicketReply(Tagged):
+    """A result that is shown once: the secret and for how many seconds it is good."""
+
+    ticket: Ticket
 
 
 @word("engine.change")

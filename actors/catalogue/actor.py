@@ -13,9 +13,10 @@ from typing import Any
 
 import attrs
 
-from actors.catalogue.decide import Facts, Verdict, decide
+from actors.catalogue.decide import CatalogueDecision, Facts, decide
 from actors.catalogue.rows import transaction_of
 from actors.catalogue.status import due_changes
+from actors.entity.decision import Decision, rehearsed
 from actors.entity.messages import Commanded, Crash
 from actors.entity.services import Services
 from actors.journal.port import CommandOutcome
@@ -95,33 +96,34 @@ class CatalogueActor(Actor):
                 self._follow()
 
     def _answer(self, envelope: Envelope) -> None:
-        asked = envelope.message
-        assert isinstance(asked, Commanded)
+        request = envelope.message
+        assert isinstance(request, Commanded)
         ports = self.context.ports
         facts = Facts(now=ports.clock.wall(), rows=self._services.rows, fresh_id=ports.ids.uuid)
-        verdict = decide(asked, facts)
-        if verdict.changes or verdict.audit:
-            self._write(verdict, envelope, asked)
+        decision = decide(request, facts)
+        if request.dry_run:
+            decision = rehearsed(decision)
+        if isinstance(decision, CatalogueDecision) or decision.audit:
+            self._write(decision, envelope, request)
         else:
-            self.context.reply(envelope, verdict.reply)
+            assert decision.reply is not None
+            self.context.reply(envelope, decision.reply)
 
     def _follow(self) -> None:
         """Statuses that follow from what others did."""
         self._look_again = False
         changes = due_changes(self._services.rows, self.context.ports.clock.wall())
         if changes:
-            self._write(Verdict(reply=StatusMayHaveChanged(), changes=changes), None, None)
+            self._write(CatalogueDecision(changes=changes), None, None)
 
-    def _write(self, verdict: Verdict, envelope: Envelope | None, asked: Commanded | None) -> None:
-        outcome = None
-        if asked is not None and isinstance(verdict.reply, Accepted):
-            outcome = CommandOutcome(asked.command_id, encode(verdict.reply))
+    def _write(self, decision: Decision, envelope: Envelope | None, request: Commanded | None) -> None:
+        kept = decision.outcome
         transaction = transaction_of(
-            verdict.changes,
+            decision.changes if isinstance(decision, CatalogueDecision) else (),
             self.context.ports.clock.wall(),
-            correlation_id=asked.correlation_id if asked else "",
-            audit=verdict.audit,
-            outcome=outcome,
+            correlation_id=request.correlation_id if request else "",
+            audit=decision.audit,
+            outcome=CommandOutcome(kept.command_id, encode(kept)) if kept is not None else None,
         )
         self._is_writing = True
 
@@ -130,14 +132,15 @@ class CatalogueActor(Actor):
             if isinstance(result, Durable):
                 self._services.rows.confirm(transaction)
             if envelope is not None:
-                self.context.reply(envelope, _reply(verdict, result))
+                self.context.reply(envelope, _reply(decision, result))
             self._go_on()
 
         self._services.writer.submit(transaction, done)
 
 
-def _reply(verdict: Verdict, result: Durable | Failed) -> Tagged:
+def _reply(decision: Decision, result: Durable | Failed) -> Tagged:
     if isinstance(result, Failed):
         return result.refusal
-    reply = verdict.reply
+    reply = decision.reply
+    assert reply is not None
     return attrs.evolve(reply, sequence=result.last_sequence) if isinstance(reply, Accepted) else reply

@@ -17,6 +17,8 @@ from actors.catalogue.references import missing_reference, owned, references, re
 from actors.catalogue.rows import Change, added, name_of, parent_of, removed, updated
 from actors.entity import checks
 from actors.entity.checks import invalid
+from actors.entity.decision import Decision
+from actors.entity.ids import object_id_of
 from actors.entity.messages import Commanded
 from actors.entity.rows import Rows
 from protocol.audit import CODES, line
@@ -27,7 +29,6 @@ from protocol.model.activity import Event
 from protocol.model.merge import merge, writable
 from protocol.model.types import Document
 from protocol.registry import BY_KIND, RESOURCES
-from protocol.words import Tagged
 
 SERVED: Final = frozenset({*(resource.kind for resource in RESOURCES if resource.catalogue), "user"})
 
@@ -42,88 +43,89 @@ class Facts:
 
 
 @attrs.frozen(kw_only=True)
-class Verdict:
-    """Without `changes` and `audit` nothing is written."""
+class CatalogueDecision(Decision):
+    """A decision about documents: `changes` take the place of events, because one may concern several of them."""
 
-    reply: Tagged
     changes: tuple[Change, ...] = ()
-    audit: tuple[Event, ...] = ()
 
 
-def decide(asked: Commanded, facts: Facts) -> Verdict:
+def decide(request: Commanded, facts: Facts) -> Decision:
     """A command of the catalogue."""
-    command = asked.command
+    command = request.command
     if isinstance(command, AddEvent):
-        return _add_event(asked, command)
+        return _add_event(request, command)
     if not isinstance(command, AddEntity | UpdateEntity | RemoveEntity) or command.kind not in SERVED:
         what = getattr(command, "kind", type(command).__name__)
-        return Verdict(reply=invalid("kind", f"The catalogue does not serve {what!r:.80}."))
+        return Decision(reply=invalid("kind", f"The catalogue does not serve {what!r:.80}."))
     if isinstance(command, AddEntity):
-        verdict = _add(asked, command, facts)
-    else:
-        present = facts.rows.document(command.kind, command.id)
-        if present is None:
-            return Verdict(reply=_not_found(command.kind, command.id))
-        change = _update if isinstance(command, UpdateEntity) else _remove
-        verdict = change(asked, command, present, facts)
-    return Verdict(reply=verdict.reply) if asked.dry_run else verdict
+        return _add(request, command, facts)
+    present = facts.rows.document(command.kind, command.id)
+    if present is None:
+        return Decision(reply=_not_found(command.kind, command.id))
+    change = _update if isinstance(command, UpdateEntity) else _remove
+    return change(request, command, present, facts)
 
 
-def _add(asked: Commanded, command: AddEntity, facts: Facts) -> Verdict:
+def _add(request: Commanded, command: AddEntity, facts: Facts) -> Decision:
     document = command.document
     if not isinstance(document, BY_KIND[command.kind].cls) or not isinstance(document, Document):
-        return Verdict(reply=invalid("document", f"This is no {_title(command.kind)}."))
-    known = facts.rows.document(command.kind, asked.command_id)
+        return Decision(reply=invalid("document", f"This is no {_title(command.kind)}."))
+    id = object_id_of(request.command_id)
+    known = facts.rows.document(command.kind, id)
     if known is not None:
-        return Verdict(reply=_accepted(asked, command.kind, known))  # the same command again
+        return Decision(reply=_accepted(request, command.kind, known))  # the same command again
     problem = (
         checks.required(document, _title(command.kind))
         or checks.values(document)
         or missing_reference(facts.rows, document)
     )
     if problem is not None:
-        return Verdict(reply=problem)
-    complete = defaulted(attrs.evolve(writable(_by_ids(document)), id=asked.command_id))
+        return Decision(reply=problem)
+    complete = defaulted(attrs.evolve(writable(_by_ids(document)), id=id))
     if problem := _name_problem(command.kind, complete, facts):
-        return Verdict(reply=problem)
+        return Decision(reply=problem)
     documents = (complete, *companions(complete, facts.fresh_id))
-    return Verdict(
-        reply=_accepted(asked, command.kind, complete),
+    reply = _accepted(request, command.kind, complete)
+    return CatalogueDecision(
+        reply=reply,
+        outcome=reply,
         changes=tuple(added(each, facts.now) for each in documents),
-        audit=(_line("entity_added", "added", asked, command.kind, complete),),
+        audit=(_line("entity_added", "added", request, command.kind, complete),),
     )
 
 
-def _update(asked: Commanded, command: Any, present: Any, facts: Facts) -> Verdict:
+def _update(request: Commanded, command: Any, present: Any, facts: Facts) -> Decision:
     document = command.document
     if type(document) is not type(present):
-        return Verdict(reply=invalid("document", f"This is no {_title(command.kind)}."))
+        return Decision(reply=invalid("document", f"This is no {_title(command.kind)}."))
     if problem := checks.values(document):
-        return Verdict(reply=problem)
+        return Decision(reply=problem)
     after = merge(present, attrs.evolve(_by_ids(document), id=None))
     if problem := checks.required(after, _title(command.kind)) or _moved(command.kind, present, after):
-        return Verdict(reply=problem)
+        return Decision(reply=problem)
     if name_of(after) != name_of(present) and (problem := _renamed(command.kind, present, after, facts)):
-        return Verdict(reply=problem)
+        return Decision(reply=problem)
     if after == present:
-        return Verdict(reply=_accepted(asked, command.kind, present))
+        return Decision(reply=_accepted(request, command.kind, present))
     row = facts.rows.row(command.kind, command.id)
     assert row is not None
-    return Verdict(
-        reply=_accepted(asked, command.kind, after),
+    reply = _accepted(request, command.kind, after)
+    return CatalogueDecision(
+        reply=reply,
+        outcome=reply,
         changes=(updated(after, row.version, facts.now),),
-        audit=(_line("entity_updated", "changed", asked, command.kind, after),),
+        audit=(_line("entity_updated", "changed", request, command.kind, after),),
     )
 
 
-def _remove(asked: Commanded, command: Any, present: Any, facts: Facts) -> Verdict:
+def _remove(request: Commanded, command: Any, present: Any, facts: Facts) -> Decision:
     if problem := _needed_always(command.kind, present):
-        return Verdict(reply=problem)
+        return Decision(reply=problem)
     together = owned(facts.rows, command.kind, command.id)
     going = frozenset(together)
     users = [user for kind, id in together for user in referrers(facts.rows, kind, id, going)]
     if users:
-        return Verdict(
+        return Decision(
             reply=Refusal(
                 code="conflict",
                 reason=f"The {_title(command.kind)} {name_of(present)} is in use.",
@@ -137,23 +139,25 @@ def _remove(asked: Commanded, command: Any, present: Any, facts: Facts) -> Verdi
         row = facts.rows.row(kind, id)
         assert row is not None
         changes.append(removed(kind, id, row.version, facts.now))
-    return Verdict(
-        reply=_accepted(asked, command.kind, present),
+    reply = _accepted(request, command.kind, present)
+    return CatalogueDecision(
+        reply=reply,
+        outcome=reply,
         changes=tuple(changes),
-        audit=(_line("entity_removed", "removed", asked, command.kind, present),),
+        audit=(_line("entity_removed", "removed", request, command.kind, present),),
     )
 
 
-def _add_event(asked: Commanded, command: AddEvent) -> Verdict:
+def _add_event(request: Commanded, command: AddEvent) -> Decision:
     """An event of an external system becomes a line of the audit trail."""
     event = command.document
     if not isinstance(event, Event):
-        return Verdict(reply=invalid("document", "This is no event."))
+        return Decision(reply=invalid("document", "This is no event."))
     if problem := checks.required(event, "event") or checks.values(event):
-        return Verdict(reply=problem)
+        return Decision(reply=problem)
     event = attrs.evolve(writable(event), id=None, code=event.code or CODES["external"])
-    reply = Accepted(kind="event", id="", command_id=asked.command_id, document=event)
-    return Verdict(reply=reply) if asked.dry_run else Verdict(reply=reply, audit=(event,))
+    reply = Accepted(kind="event", id="", command_id=request.command_id, document=event)
+    return Decision(reply=reply, audit=(event,), outcome=reply)
 
 
 # --- rules --------------------------------------------------------------------------------------------------------
@@ -216,8 +220,8 @@ def _needed_always(kind: str, present: Any) -> Refusal | None:
     return None
 
 
-def _accepted(asked: Commanded, kind: str, document: Any) -> Accepted:
-    return Accepted(kind=kind, id=document.id, command_id=asked.command_id, document=document)
+def _accepted(request: Commanded, kind: str, document: Any) -> Accepted:
+    return Accepted(kind=kind, id=document.id, command_id=request.command_id, document=document)
 
 
 def _not_found(kind: str, id: str) -> Refusal:
@@ -230,10 +234,10 @@ def _not_found(kind: str, id: str) -> Refusal:
     )
 
 
-def _line(what: str, verb: str, asked: Commanded, kind: str, document: Any) -> Event:
-    text = f"The {_title(kind)} {name_of(document)} was {verb} by {asked.principal.name}."
+def _line(what: str, verb: str, request: Commanded, kind: str, document: Any) -> Event:
+    text = f"The {_title(kind)} {name_of(document)} was {verb} by {request.principal.name}."
     about = {kind: document.id} if kind in ("data_center", "cluster") and verb != "removed" else {}
-    return line(what, text, user=asked.principal.user_id, **about)
+    return line(what, text, user=request.principal.user_id, **about)
 
 
 def _title(kind: str) -> str:

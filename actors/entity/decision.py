@@ -1,18 +1,26 @@
-"""What deciding yields: events to make durable, and effects and a reply that wait until they are.
+"""What deciding yields: events to make durable, and effects and replies that wait until they are.
 
-Pure data, so that a test reads as a transcript. It must not perform anything.
+Pure data, so that a test reads as a transcript.
 """
 
 from __future__ import annotations
 
 import attrs
 
+from protocol.engine_messages import Accepted
+from protocol.events.operation import StepId
 from protocol.model.activity import Event
 from protocol.words import Tagged
 
 
+class Effect:
+    """What is done after a decision is durable. A room may have effects of its own; its actor performs them."""
+
+    __slots__ = ()
+
+
 @attrs.frozen(kw_only=True)
-class Tell:
+class Tell(Effect):
     """A message to another actor. With `token` its answer comes back as `Answer(token)`."""
 
     address: str
@@ -21,15 +29,38 @@ class Tell:
 
 
 @attrs.frozen(kw_only=True)
-class ToNode:
-    """A message to a host's node; `NodeCommand` and `ForgetSteps` get the engine's epoch when they leave."""
+class RunStep(Effect):
+    """Have the node of the step's host run this step. The engine's epoch is put in when it leaves."""
 
-    host_id: str
-    message: Tagged
+    step: StepId
+    body: Tagged
+    correlation_id: str = ""
 
 
 @attrs.frozen(kw_only=True)
-class SetTimer:
+class AcknowledgeStep(Effect):
+    """The outcome of this step is durable: its node may drop it."""
+
+    step: StepId
+
+
+@attrs.frozen(kw_only=True)
+class AcknowledgeStopped(Effect):
+    """The end of a domain's run is durable: the host's node need not report it again under this receipt."""
+
+    host_id: str
+    receipt: str
+
+
+@attrs.frozen(kw_only=True)
+class RequestReport(Effect):
+    """Have a host's node report everything that it has, now."""
+
+    host_id: str
+
+
+@attrs.frozen(kw_only=True)
+class SetTimer(Effect):
     """Tells the actor `TimerFired(name)` after `seconds`; a timer of the same name is replaced."""
 
     name: str
@@ -37,30 +68,40 @@ class SetTimer:
 
 
 @attrs.frozen(kw_only=True)
-class CancelTimer:
+class CancelTimer(Effect):
     name: str
 
 
-Effect = Tell | ToNode | SetTimer | CancelTimer
+@attrs.frozen(kw_only=True)
+class Question:
+    """What another actor must answer before a command is decided. The command waits, undecided, and comes back with
+    the `Answer`; once it is decided, for better or worse, `release` gives back what the answer holds for it."""
+
+    ask: Tell
+    release: Tell | None = None
 
 
 @attrs.frozen(kw_only=True)
 class Decision:
-    """`events` move the state; `audit` are lines of the audit trail, written in the same transaction.
+    """What follows from one message. Nothing of it happens before `events` and `audit` are durable.
 
-    `reply` answers the message in hand; None leaves it open (`Defer`-like: an `Answer` will decide it).
-    With `reply_token` it answers instead whoever waits for the answer to that question.
-    `store_outcome` keeps the reply under the command's id, so that a retried command gets it again; `outcome` is what
-    is kept when the reply itself comes later.
+    `reply` answers the message in hand at once. `question` lets a command wait for another actor first. `keep` keeps
+    whoever sent the message under a key, and `answers` answers everybody kept under those keys. `outcome` is what a
+    command that comes again under the same id gets, stored in the same transaction.
     """
 
     events: tuple[Tagged, ...] = ()
     effects: tuple[Effect, ...] = ()
     audit: tuple[Event, ...] = ()
     reply: Tagged | None = None
-    reply_token: str = ""
-    store_outcome: bool = False
-    outcome: Tagged | None = None
+    question: Question | None = None
+    keep: str = ""
+    answers: tuple[tuple[str, Tagged], ...] = ()
+    outcome: Accepted | None = None
+
+    def __attrs_post_init__(self) -> None:
+        ways = (self.reply is not None) + (self.question is not None) + bool(self.keep)
+        assert ways <= 1, f"the message in hand is answered in {ways} ways"
 
 
 NOTHING = Decision()
@@ -69,3 +110,24 @@ NOTHING = Decision()
 def refuse(refusal: Tagged) -> Decision:
     """Nothing happens but the reply."""
     return Decision(reply=refusal)
+
+
+def joined(first: Decision, second: Decision) -> Decision:
+    """Both as one. Only the first may answer."""
+    return attrs.evolve(
+        first,
+        events=(*first.events, *second.events),
+        audit=(*first.audit, *second.audit),
+        effects=(*first.effects, *second.effects),
+    )
+
+
+def rehearsed(decision: Decision) -> Decision:
+    """A dry run: of all that would follow, only the reply is given, and the question before it asked. Nothing is made
+    durable, sent, kept or started, so the reply names no job."""
+    if decision.question is not None:
+        return Decision(question=decision.question)
+    reply = decision.reply or decision.outcome
+    if isinstance(reply, Accepted):
+        reply = attrs.evolve(reply, job_id="", result=None)
+    return Decision(reply=reply)

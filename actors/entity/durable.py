@@ -7,26 +7,57 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+from collections import deque
 from typing import Any, ClassVar, Final
 
 import attrs
 
-from actors.entity.decision import CancelTimer, Decision, SetTimer, Tell, ToNode
-from actors.entity.messages import CommitFailed, Crash, TimerFired, Wake
+from actors.entity.decision import (
+    AcknowledgeStep,
+    AcknowledgeStopped,
+    CancelTimer,
+    Decision,
+    Effect,
+    Question,
+    RequestReport,
+    RunStep,
+    SetTimer,
+    Tell,
+    rehearsed,
+)
+from actors.entity.messages import Commanded, CommitFailed, Crash, TimerFired, Wake
 from actors.entity.services import Services
 from actors.entity.transaction import Standing, transaction_of
 from actors.journal.writer import Durable, Failed
 from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Answer, Envelope
 from actors.kernel.ref import ActorGone, MailboxFull
+from protocol import limits
 from protocol.codec import decode
 from protocol.engine_messages import Accepted
-from protocol.errors import CorralError, Refusal
+from protocol.errors import CorralError, Refusal, Unavailable
 from protocol.node_messages import ForgetSteps, NodeCommand, ReportNow
 from protocol.words import Tagged, word_of
 
 go_on_seconds: Final = 1.0
 """Pause, on average, between falling back to the durable state and going on from it."""
+
+
+@attrs.frozen(kw_only=True)
+class _Pending:
+    """A command that cannot be decided before another actor has answered."""
+
+    request: Commanded
+    envelope: Envelope
+    question: Question
+
+    @property
+    def token(self) -> str:
+        return self.question.ask.token
+
+    @property
+    def release(self) -> Tell | None:
+        return self.question.release
 
 
 class DurableActor(Actor):
@@ -42,10 +73,13 @@ class DurableActor(Actor):
         self._in_flight = 0
         self._ended = False
         self._goes_on_later = False
-        self._behind: list[tuple[Decision, Envelope | None]] = []
+        self._behind: list[tuple[Decision, Envelope | None, Tell | None]] = []
         self._timers: dict[str, int] = {}  # the generation that counts, by name
         self._timers_set = 0
-        self._waiting: dict[str, Envelope] = {}  # by token: who is answered when the Answer has been decided
+        self.pending: Commanded | None = None  # while its answer is decided: the command that waited for it
+        self._pending: _Pending | None = None
+        self._queued: deque[Envelope] = deque()  # commands behind the pending one
+        self._kept: dict[str, list[Envelope]] = {}  # who waits for a later answer, by key
 
     @property
     def state(self) -> Any:
@@ -111,45 +145,81 @@ class DurableActor(Actor):
             return
         if isinstance(message, Crash):
             raise RuntimeError(f"{self.context.address}: crashed on request")
-        target: Envelope | None = envelope
-        if isinstance(message, Answer):
-            target = self._waiting.pop(message.token, None)
-        self.carry_out(self.decide(message, envelope), target)
+        if isinstance(message, Commanded):
+            self._take_command(envelope, message)
+        elif isinstance(message, Answer) and self._pending is not None and message.token == self._pending.token:
+            self._decide_pending(message, envelope)
+        else:
+            self.carry_out(self.decide(message, envelope), envelope)
 
-    def carry_out(self, decision: Decision, asked: Envelope | None) -> None:
-        """Evolves and commits; effects and reply follow when durable, or at once when nothing changed."""
-        if decision.reply_token:
-            asked = self._waiting.pop(decision.reply_token, None)
-        for effect in decision.effects:
-            if isinstance(effect, Tell) and effect.token and asked is not None and decision.reply is None:
-                self._waiting[effect.token] = asked
+    # --- commands ------------------------------------------------------------------------------------------------
+
+    def _take_command(self, envelope: Envelope, request: Commanded) -> None:
+        """One command is decided at a time: while one waits for another actor's answer, the next ones queue here."""
+        if self._pending is None:
+            self._conclude(self.decide(request, envelope), request, envelope)
+        elif len(self._queued) < limits.mailbox_messages_max:
+            self._queued.append(envelope)
+        else:
+            full = Unavailable(f"{self.context.address} has more commands than it can queue.", remedy="Try again.")
+            self.context.reply(envelope, full.refusal)
+
+    def _decide_pending(self, answer: Answer, envelope: Envelope) -> None:
+        pending = self._pending
+        assert pending is not None
+        self.pending = pending.request
+        decision = self.decide(answer, envelope)
+        self.pending = self._pending = None
+        self._conclude(decision, pending.request, pending.envelope, pending.release)
+        while self._queued and self._pending is None:
+            queued = self._queued.popleft()
+            assert isinstance(queued.message, Commanded)
+            self._take_command(queued, queued.message)
+
+    def _conclude(
+        self, decision: Decision, request: Commanded, envelope: Envelope, release: Tell | None = None
+    ) -> None:
+        """A command is decided, or has a question first. A dry run is made one here, whatever the command."""
+        if request.dry_run:
+            decision = rehearsed(decision)
+        if decision.question is not None:
+            self._pending = _Pending(request=request, envelope=envelope, question=decision.question)
+        self.carry_out(decision, envelope, release)
+
+    # --- carrying out --------------------------------------------------------------------------------------------
+
+    def carry_out(self, decision: Decision, envelope: Envelope | None, release: Tell | None = None) -> None:
+        """Evolves and commits; effects and replies follow when durable, or at once when nothing changed. `release`
+        follows in any case."""
+        if decision.keep and envelope is not None and envelope.is_awaited:
+            self._kept.setdefault(decision.keep, []).append(envelope)
         if not decision.events and not decision.audit:
             if self._in_flight:  # it rests on a state that is not durable yet, and must not be said before that is
-                self._behind.append((decision, asked))
+                self._behind.append((decision, envelope, release))
             else:
-                self._act(decision, asked, 0)
+                self._act(decision, envelope, 0, release)
             return
         transaction, self._standing = transaction_of(self, self._standing, decision, self.now, self._job_version)
         self._in_flight += 1
         self.services.in_flight.begin(self.kind, self.id)
-        if asked is not None and decision.reply is not None:
-            asked.hand_over()  # the journal's answer is its answer, whatever becomes of this incarnation
+        if envelope is not None and decision.reply is not None:
+            envelope.hand_over()  # the journal's answer is its answer, whatever becomes of this incarnation
 
         def done(result: Durable | Failed) -> None:
             self._in_flight -= 1
             self.services.in_flight.end(self.kind, self.id)
             if isinstance(result, Failed):
-                self._refused(result, asked)
+                self._refused(result, decision, envelope, release)
                 return
             self.services.rows.confirm(transaction)
             if self._ended:  # the reply is owed; the rest is the next incarnation's, which waits for this
-                self._reply(decision, asked, result.last_sequence)
+                self._reply(decision, envelope, result.last_sequence)
                 return
-            self._act(decision, asked, result.last_sequence)
+            self._act(decision, envelope, result.last_sequence, release)
             if not self._in_flight:
                 behind, self._behind = self._behind, []
-                for waiting, envelope in behind:
-                    self._act(waiting, envelope, 0)
+                for waiting, asker, held in behind:
+                    self._act(waiting, asker, 0, held)
 
         self.services.writer.submit(transaction, done)
 
@@ -157,11 +227,15 @@ class DurableActor(Actor):
         row = self.services.rows.row("job", id)
         return row.version if row else 0
 
-    def _refused(self, result: Failed, asked: Envelope | None) -> None:
+    def _refused(self, result: Failed, decision: Decision, envelope: Envelope | None, release: Tell | None) -> None:
         behind, self._behind = self._behind, []
-        for envelope in (asked, *(waiting for _, waiting in behind)):
-            if envelope is not None and envelope.is_awaited:
-                self.context.reply(envelope, result.refusal)
+        for waiting, asker, held in ((decision, envelope, release), *behind):
+            kept = self._kept.pop(waiting.keep, []) if waiting.keep else []
+            for each in (asker, *kept):
+                if each is not None and each.is_awaited:
+                    self.context.reply(each, result.refusal)
+            if held is not None and not self._ended:
+                self._tell(held)
         if self._ended:
             return
         if not self._in_flight:
@@ -202,30 +276,49 @@ class DurableActor(Actor):
         if self.state is not None:
             self.carry_out(self.recovered(), None)
 
-    def _reply(self, decision: Decision, asked: Envelope | None, sequence: int) -> None:
-        if decision.reply is not None and asked is not None:
+    def _reply(self, decision: Decision, envelope: Envelope | None, sequence: int) -> None:
+        if decision.reply is not None and envelope is not None:
             reply = decision.reply
             if isinstance(reply, Accepted) and sequence:
                 reply = attrs.evolve(reply, sequence=sequence)
-            self.context.reply(asked, reply)
+            self.context.reply(envelope, reply)
 
-    def _act(self, decision: Decision, asked: Envelope | None, sequence: int) -> None:
-        self._reply(decision, asked, sequence)
+    def _act(self, decision: Decision, envelope: Envelope | None, sequence: int, release: Tell | None = None) -> None:
+        self._reply(decision, envelope, sequence)
+        for key, answer in decision.answers:
+            for kept in self._kept.pop(key, ()):
+                if kept.is_awaited:
+                    self.context.reply(kept, answer)
         for effect in decision.effects:
-            match effect:
-                case Tell():
-                    self._tell(effect)
-                case ToNode():
-                    message = effect.message
-                    if isinstance(message, NodeCommand | ForgetSteps | ReportNow):
-                        message = attrs.evolve(message, epoch=self.services.epoch())
-                    self.services.nodes.send(effect.host_id, message)
-                case SetTimer():
-                    self._set_timer(effect)
-                case CancelTimer():
-                    self._timers.pop(effect.name, None)
-        if self.state is None and not self._in_flight and not self._waiting:
+            self.perform(effect)
+        if decision.question is not None:
+            self._tell(decision.question.ask)
+        if release is not None:
+            self._tell(release)
+        if self.state is None and not self._in_flight and self._pending is None:
             self.context.stop_self()
+
+    def perform(self, effect: Effect) -> None:
+        """One effect, after what it rests on is durable. A room with effects of its own extends this."""
+        epoch, nodes = self.services.epoch(), self.services.nodes
+        match effect:
+            case Tell():
+                self._tell(effect)
+            case RunStep(step=step, body=body, correlation_id=correlation):
+                command = NodeCommand(epoch=epoch, step_id=str(step), body=body, correlation_id=correlation)
+                nodes.send(step.host, command)
+            case AcknowledgeStep(step=step):
+                nodes.send(step.host, ForgetSteps(epoch=epoch, step_ids=(str(step),)))
+            case AcknowledgeStopped(host_id=host_id, receipt=receipt):
+                nodes.send(host_id, ForgetSteps(epoch=epoch, step_ids=(receipt,)))
+            case RequestReport(host_id=host_id):
+                nodes.send(host_id, ReportNow(epoch=epoch))
+            case SetTimer():
+                self._set_timer(effect)
+            case CancelTimer():
+                self._timers.pop(effect.name, None)
+            case _:
+                raise NotImplementedError(f"{self.context.address} cannot perform {type(effect).__name__}")
 
     def _tell(self, effect: Tell) -> None:
         kind, _, id = effect.address.partition("/")

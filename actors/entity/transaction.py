@@ -12,10 +12,9 @@ from typing import Any, ClassVar, Protocol
 import attrs
 
 from actors.entity.decision import Decision
+from actors.entity.operation import job_of
 from actors.journal.port import CommandOutcome, EntityRemoval, EntityRow, EntityWrite, JournalEntry, Transaction
-from actors.operations.operation import job_of
 from protocol.codec import encode
-from protocol.engine_messages import Accepted
 from protocol.events.operation import Operation, Outcome
 from protocol.model.activity import Event
 from protocol.words import Tagged, word_of
@@ -123,5 +122,5 @@ def _audit(lines: Iterable[Event], correlation: str, at: datetime.datetime) -> l
 
 def _outcome(decision: Decision) -> CommandOutcome | None:
     """What the same command gets when it is asked again."""
-    kept = decision.outcome or (decision.reply if decision.store_outcome else None)
-    return CommandOutcome(kept.command_id, encode(kept)) if isinstance(kept, Accepted) and kept.command_id else None
+    kept = decision.outcome
+    return CommandOutcome(kept.command_id, encode(kept)) if kept is not None and kept.command_id else None

@@ -1,36 +1,31 @@
-"""The host's shell: hears its node, sorts what it says to whom it concerns, keeps the silent timer.
-
-It must not hold a rule: those are in `decide` and what it names.
-"""
+"""The host's shell: hears its node, passes what it says to whom it concerns, keeps the silent timer."""
 
 from __future__ import annotations
 
 from typing import Any, Protocol
 
-from actors.entity.decision import Decision, SetTimer, Tell, ToNode
+from actors.entity.decision import AcknowledgeStopped, Decision, Effect, SetTimer, Tell
 from actors.entity.durable import DurableActor
-from actors.entity.messages import Commanded
 from actors.host import liveness, maintenance
 from actors.host.decide import decide
 from actors.host.evolve import evolve, project
 from actors.host.facts import Facts
-from actors.host.messages import FromNode, NodeLinked, NodeUnlinked
+from actors.host.messages import FromNode, IssueToken, NodeLinked, NodeUnlinked
 from actors.host.samples import sample
-from actors.host.signals import DomainSeen
+from actors.host.signals import DomainSeen, GuestHeard, GuestLost, StepAdvanced, StepOutcome, StorageSeen
 from actors.host.state import HostState
 from actors.kernel.actor import Context
 from actors.kernel.envelope import Envelope
-from actors.operations.operation import owner_of
-from actors.vm.ticket import TicketReply
-from protocol.commands.host import IssueEnrolmentToken
-from protocol.engine_messages import Accepted
+from protocol.audit import line
+from protocol.engine_messages import Accepted, TicketReply
 from protocol.errors import CorralError
+from protocol.events.host import HostEvent
+from protocol.events.operation import StepId
 from protocol.model.document import Ticket
 from protocol.node_messages import (
     ConsoleData,
     DomainChanged,
     DomainsSnapshot,
-    ForgetSteps,
     GuestReport,
     GuestSilent,
     HostFacts,
@@ -67,6 +62,7 @@ class HostActor(DurableActor):
         self._enroller = enroller
         self._consoles = consoles
         self._session = ""
+        self._strange_steps = 0
         self._last_batch: StatisticsBatch | None = None
 
     @property
@@ -85,9 +81,6 @@ class HostActor(DurableActor):
 
     async def receive(self, envelope: Envelope) -> None:
         message = envelope.message
-        if isinstance(message, Commanded) and isinstance(message.command, IssueEnrolmentToken) and self.state:
-            self.context.spawn(self._issue_token, envelope, message)
-            return
         if isinstance(message, FromNode):
             if message.session_id == self._session:
                 self._heard(message.message)
@@ -96,6 +89,7 @@ class HostActor(DurableActor):
             if message.renewal_only:
                 return
             self._session = message.session_id
+            self._strange_steps = 0
         elif isinstance(message, NodeUnlinked):
             if message.session_id != self._session:
                 return
@@ -104,37 +98,73 @@ class HostActor(DurableActor):
         await super().receive(envelope)
 
     def _heard(self, message: Tagged) -> None:
-        """To whom a node's word belongs."""
+        """To whom it belongs what a node says."""
         match message:
             case HostFacts() | DomainsSnapshot():
                 self.carry_out(self.decide(message, Envelope(message)), None)
-            case StepDone() | StepProgress():
-                self._pass_on(owner_of(message.step_id), message)
+            case StepDone(step_id=text, result=result):
+                self._outcome(text, result)
+            case StepProgress(step_id=text, percent=percent):
+                step = self._own_step(text)
+                if step is not None:
+                    self._pass_on(step.owner, StepAdvanced(host_id=self.id, step=step, percent=percent))
             case DomainChanged():
-                seen = DomainSeen(
-                    host_id=self.id,
-                    domain=message.domain,
-                    stopped=message.stopped,
-                    detail=message.detail,
-                    rebooted=message.rebooted,
-                )
-                self._pass_on(f"vm/{message.domain.vm_id}", seen)
-            case GuestReport() | GuestSilent():
-                self._pass_on(f"vm/{message.vm_id}", message)
+                self._domain_changed(message)
+            case GuestReport():
+                self._pass_on(f"vm/{message.vm_id}", GuestHeard(host_id=self.id, report=message))
+            case GuestSilent():
+                self._pass_on(f"vm/{message.vm_id}", GuestLost(host_id=self.id, since=message.since))
             case StorageFacts():
-                self._pass_on(f"storage_domain/{message.storage_domain_id}", message)
+                self._pass_on(
+                    f"storage_domain/{message.storage_domain_id}", StorageSeen(host_id=self.id, facts=message)
+                )
             case StatisticsBatch():
                 self.services.publish(sample(self.id, self._last_batch, message))
                 self._last_batch = message
             case ConsoleData():
                 self._consoles.received(message)
 
-    def _pass_on(self, address: str, message: Tagged) -> None:
+    def _outcome(self, text: str, result: Tagged) -> None:
+        """An outcome of a step that was this host's. Any other is acknowledged, so that the node stops, and goes no
+        further."""
+        step = self._own_step(text)
+        if step is None or not self._pass_on(step.owner, StepOutcome(host_id=self.id, step=step, result=result)):
+            self._acknowledge(text)
+
+    def _own_step(self, text: str) -> StepId | None:
+        try:
+            step = StepId.parse(text)
+        except ValueError:
+            step = None
+        if step is not None and step.host == self.id:
+            return step
+        self._strange_steps += 1
+        if self._strange_steps == 1:  # once in a session: a node must not be able to fill the audit trail
+            said = f"Host {self.id} reports the outcome of a step that was not its own: {text[:120]!r}. It is not believed."
+            self.carry_out(Decision(audit=(line("strange_step", said, severity="warning", host=self.id),)), None)
+        return None
+
+    def _domain_changed(self, message: DomainChanged) -> None:
+        seen = DomainSeen(
+            host_id=self.id,
+            domain=message.domain,
+            stopped=message.stopped,
+            detail=message.detail,
+            rebooted=message.rebooted,
+        )
+        if not self._pass_on(f"vm/{message.domain.vm_id}", seen) and message.stopped is not None:
+            self._acknowledge(stopped_receipt(message))
+
+    def _pass_on(self, address: str, message: Tagged) -> bool:
+        """False: there is no such object, so nobody will acknowledge what its node would report for ever."""
         kind, _, id = address.partition("/")
         if self.services.rows.row(kind, id) is None:
-            self._let_go(message)  # nothing of ours: what a removed object left behind is swept when the host reports
-            return
+            return False
         self.carry_out(Decision(effects=(Tell(address=address, message=message),)), None)
+        return True
+
+    def _acknowledge(self, receipt: str) -> None:
+        self.carry_out(Decision(effects=(AcknowledgeStopped(host_id=self.id, receipt=receipt),)), None)
 
     def undelivered(self, effect: Tell, error: CorralError) -> None:
         """A node says what matters once in a session: a new one brings again what found no room."""
@@ -142,26 +172,23 @@ class HostActor(DurableActor):
             super().undelivered(effect, error)
             self.services.nodes.disconnect(self.id, str(error))
 
-    def _let_go(self, message: Tagged) -> None:
-        """Nobody will acknowledge what a node says of an object that is gone, and the node would say it for ever."""
-        if isinstance(message, StepDone):
-            name = message.step_id
-        elif isinstance(message, DomainSeen) and message.stopped is not None:
-            name = stopped_receipt(DomainChanged(domain=message.domain, stopped=message.stopped))
+    def perform(self, effect: Effect) -> None:
+        if isinstance(effect, IssueToken):
+            self.context.spawn(self._issue_token, effect)
         else:
-            return
-        forget = ToNode(host_id=self.id, message=ForgetSteps(epoch=0, step_ids=(name,)))
-        self.carry_out(Decision(effects=(forget,)), None)
+            super().perform(effect)
 
-    async def _issue_token(self, envelope: Envelope, asked: Commanded) -> None:
+    async def _issue_token(self, effect: IssueToken) -> None:
         token = await self._enroller.issue_token(self.id)
         result = TicketReply(ticket=Ticket(value=token, expiry=TOKEN_SECONDS))
-        self.context.reply(envelope, Accepted(kind="host", id=self.id, command_id=asked.command_id, result=result))
+        reply = Accepted(kind="host", id=self.id, command_id=effect.command_id, result=result)
+        self.carry_out(Decision(answers=((effect.command_id, reply),)), None)
 
     def decide(self, message: Tagged, envelope: Envelope) -> Decision:
         return decide(self.id, self.state, message, self.facts)
 
     def evolve(self, state: Any, event: Tagged) -> HostState | None:
+        assert isinstance(event, HostEvent)
         return evolve(state, event)
 
     def project(self, state: Any) -> Tagged:

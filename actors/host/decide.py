@@ -38,24 +38,26 @@ def decide(host_id: str, state: HostState | None, message: Tagged, facts: Facts)
     return Decision()
 
 
-def command(host_id: str, state: HostState | None, asked: Commanded, facts: Facts) -> Decision:
+def command(host_id: str, state: HostState | None, request: Commanded, facts: Facts) -> Decision:
     """A user's command."""
-    wanted = asked.command
+    wanted = request.command
     if isinstance(wanted, words.AddHost):
-        return commands.add(host_id, state, asked, facts)
+        return commands.add(host_id, state, request, facts)
     if state is None:
         return refuse(not_found("host", host_id))
     match wanted:
         case words.UpdateHost():
-            return commands.update(state, asked, facts)
+            return commands.update(state, request, facts)
         case words.RemoveHost():
-            return commands.remove(state, asked, facts)
+            return commands.remove(state, request, facts)
         case words.DeactivateHost():
-            return maintenance.deactivate(state, asked, facts)
+            return maintenance.deactivate(state, request, facts)
         case words.ActivateHost():
-            return maintenance.activate(state, asked, facts)
+            return maintenance.activate(state, request, facts)
         case words.FenceHost():
-            return commands.fence(state, asked, facts)
+            return commands.fence(state, request, facts)
+        case words.IssueEnrolmentToken():
+            return commands.issue_token(state, request, facts)
         case words.ApproveHost():
             return refuse(not_legal(state, "approve", "pending approval"))
     return refuse(invalid("command", f"A host does not understand {type(wanted).__name__}."))

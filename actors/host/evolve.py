@@ -6,10 +6,11 @@ from typing import Any
 
 import attrs
 
+from actors.entity.transitions import ABSENT, status_after
 from actors.host.state import HostState
-from actors.lifecycle.host_table import next_status
-from actors.vm.project import version_of
+from actors.host.transitions import TRANSITIONS
 from protocol.events import host as events
+from protocol.model.document import version_of
 from protocol.model.host import HardwareInformation, Host, Spm
 from protocol.model.inventory import Cpu, CpuTopology
 from protocol.model.vm import OperatingSystem
@@ -18,14 +19,15 @@ RESERVED_BYTES = 512 * 1024 * 1024
 """Memory of the host that VMs never get."""
 
 
-def evolve(state: HostState | None, event: Any) -> HostState | None:
-    """The state after `event`; None after the last one."""
-    if isinstance(event, events.HostRemoved):
+def evolve(state: HostState | None, event: events.HostEvent) -> HostState | None:
+    """The state after `event`; None after the last one. Raises `IllegalTransition`."""
+    status = status_after(TRANSITIONS, state.status if state is not None else ABSENT, event)
+    if status == ABSENT:
         return None
     if state is None:
-        assert isinstance(event, events.HostAdded), f"first event is {type(event).__name__}"
-        return HostState(host=event.host, status=next_status("", event))
-    changed: dict[str, Any] = {"status": next_status(state.status, event)}
+        assert isinstance(event, events.HostAdded)
+        return HostState(host=event.host, status=status)
+    changed: dict[str, Any] = {"status": status}
     match event:
         case events.HostUpdated():
             changed["host"] = event.host

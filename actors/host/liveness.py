@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from actors.entity.decision import CancelTimer, Decision, Effect, SetTimer, Tell, ToNode
+from actors.entity.decision import CancelTimer, Decision, Effect, RequestReport, SetTimer, Tell
 from actors.host.facts import Facts
 from actors.host.messages import NodeUnlinked
 from actors.host.signals import HostLost, HostReturned
 from actors.host.state import HostState
-from actors.lifecycle.host_table import ACTIVE
+from actors.host.transitions import ACTIVE
 from protocol.audit import line
 from protocol.events import host as events
 from protocol.model.activity import Event
-from protocol.node_messages import DomainsSnapshot, HostFacts, ReportNow
+from protocol.node_messages import DomainsSnapshot, HostFacts
 from protocol.words import Tagged
 
 LINK_CHECK_SECONDS = 1.0
@@ -27,7 +27,7 @@ def linked(state: HostState, facts: Facts) -> Decision:
     happened = (events.HostLinked(at=facts.now),) if state.status in ACTIVE else ()
     return Decision(
         events=happened,
-        effects=(CancelTimer(name="silent"), ToNode(host_id=state.id, message=ReportNow(epoch=0))),
+        effects=(CancelTimer(name="silent"), RequestReport(host_id=state.id)),
     )
 
 
@@ -37,7 +37,7 @@ def still_linked(state: HostState, facts: Facts) -> Decision:
         return Decision()
     if state.status in ACTIVE - {"up"}:
         return linked(state, facts)
-    return Decision(effects=(ToNode(host_id=state.id, message=ReportNow(epoch=0)),))
+    return Decision(effects=(RequestReport(host_id=state.id),))
 
 
 def unlinked(state: HostState, message: NodeUnlinked, facts: Facts) -> Decision:

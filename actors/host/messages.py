@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from actors.entity.decision import Effect
 from protocol.link import NodeHello
 from protocol.words import Lane, Tagged, WhenFull, word, word_of
 
@@ -52,6 +53,13 @@ class BulkFromNode(FromNode):
     @property
     def conflation_key(self) -> str:
         return f"{word_of(self.message).tag} {getattr(self.message, 'conflation_key', '')}"
+
+
+@attrs.frozen(kw_only=True)
+class IssueToken(Effect):
+    """An effect of a host's decision: make a one-time enrolment token, for who is kept under the command's id."""
+
+    command_id: str
 
 
 def from_node(session_id: str, message: Tagged) -> FromNode:

@@ -1,11 +1,14 @@
-"""What a host's actor tells the entities that live on it. It must not decide for them."""
+"""What a host's actor tells the entities that live on it, always with the host that spoke: the link knows who did."""
 
 from __future__ import annotations
 
+import datetime
+
 import attrs
 
-from protocol.node_messages import DomainObserved, StopReason
-from protocol.words import Lane, Tagged, word
+from protocol.events.operation import StepId
+from protocol.node_messages import DomainObserved, GuestReport, StopReason, StorageFacts
+from protocol.words import Lane, Tagged, WhenFull, word
 
 
 @word("host.returned", lane=Lane.CONTROL)
@@ -23,6 +26,65 @@ class HostLost(Tagged):
     """The host has been silent for too long: what happens there is not known."""
 
     host_id: str
+
+
+@word("host.step_outcome", lane=Lane.CONTROL)
+@attrs.frozen(kw_only=True)
+class StepOutcome(Tagged):
+    """What came of a step, as this host says."""
+
+    host_id: str
+    step: StepId
+    result: Tagged
+
+
+@word("host.step_advanced", lane=Lane.BULK, when_full=WhenFull.CONFLATE)
+@attrs.frozen(kw_only=True)
+class StepAdvanced(Tagged):
+    """How far a step is, in per cent."""
+
+    host_id: str
+    step: StepId
+    percent: int
+
+    @property
+    def conflation_key(self) -> str:
+        return str(self.step)
+
+
+@word("host.guest_heard", when_full=WhenFull.CONFLATE)
+@attrs.frozen(kw_only=True)
+class GuestHeard(Tagged):
+    """What the agent of a VM on this host says."""
+
+    host_id: str
+    report: GuestReport
+
+    @property
+    def conflation_key(self) -> str:
+        return self.host_id
+
+
+@word("host.guest_lost")
+@attrs.frozen(kw_only=True)
+class GuestLost(Tagged):
+    """The agent of a VM on this host is silent."""
+
+    host_id: str
+    since: datetime.datetime
+
+
+@word("host.storage_seen", when_full=WhenFull.CONFLATE)
+@attrs.frozen(kw_only=True)
+class StorageSeen(Tagged):
+    """What this host sees of a storage domain."""
+
+    host_id: str
+    facts: StorageFacts
+
+    @property
+    def conflation_key(self) -> str:
+        return self.host_id
 
 
 @word("host.domain", lane=Lane.CONTROL)

@@ -1,7 +1,4 @@
-"""What deciding in this room needs beside the state, and the refusals and acceptances that its entities share.
-
-It must not change anything: look-ups read documents that the journal has confirmed.
-"""
+"""What deciding in this room needs beside the state, and the refusals and acceptances that its entities share."""
 
 from __future__ import annotations
 
@@ -10,14 +7,17 @@ from typing import Any
 
 import attrs
 
-from actors.entity.decision import Decision
+from actors.entity.decision import Decision, Effect
+from actors.entity.ids import object_id_of
 from actors.entity.messages import Commanded
 from actors.entity.rows import Rows
 from protocol.commands.base import Add
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.events.operation import Operation
+from protocol.model.activity import Event
 from protocol.model.types import Document
+from protocol.words import Tagged
 
 
 @attrs.frozen(kw_only=True)
@@ -27,23 +27,36 @@ class Facts:
     fresh_id: str = ""  # an id that nobody used yet
 
 
-def accepted(kind: str, asked: Commanded, document: Any, *, job_id: str = "") -> Accepted:
+def accepted(kind: str, request: Commanded, document: Any, *, job_id: str = "") -> Accepted:
     """The reply to a command on `document`."""
-    return Accepted(kind=kind, id=document.id, job_id=job_id, command_id=asked.command_id, document=document)
+    return Accepted(kind=kind, id=document.id, job_id=job_id, command_id=request.command_id, document=document)
 
 
-def new_id(asked: Commanded) -> str:
+def new_id(request: Commanded) -> str:
     """The id of what an *add* adds: the command's own, unless it names one."""
-    assert isinstance(asked.command, Add)
-    return asked.command.id or asked.command_id
+    assert isinstance(request.command, Add)
+    return request.command.id or object_id_of(request.command_id)
 
 
-def again_or_taken(kind: str, asked: Commanded, document: Document, operation: Operation | None) -> Decision:
+def again_or_taken(kind: str, request: Commanded, document: Document, operation: Operation | None) -> Decision:
     """An *add* for an id that exists: the same command gets the same answer, any other is refused."""
     id: str = getattr(document, "id", "")
-    if asked.command_id not in (id, operation.id if operation else id):
+    if not _is_same(request, id, operation):
         return Decision(reply=refusal("conflict", f"The {kind.replace('_', ' ')} {id} exists already.", entity=id))
-    return Decision(reply=accepted(kind, asked, document, job_id=operation.id if operation else ""))
+    return Decision(reply=accepted(kind, request, document, job_id=operation.id if operation else ""))
+
+
+def _is_same(request: Commanded, id: str, operation: Operation | None) -> bool:
+    if operation is not None and operation.command_id == request.command_id:
+        return True
+    return id == object_id_of(request.command_id)
+
+
+def accept(
+    accepted: Accepted, *events: Tagged, effects: tuple[Effect, ...] = (), audit: tuple[Event, ...] = ()
+) -> Decision:
+    """The command is accepted, and gets the same answer when it comes again."""
+    return Decision(events=events, effects=effects, audit=audit, reply=accepted, outcome=accepted)
 
 
 def refusal(
@@ -70,13 +83,3 @@ def busy(entity: str, what: str, operation: Operation) -> Refusal:
 
 def name_taken(what: str, name: str) -> Refusal:
     return refusal("name_taken", f"The name {name!r} is taken by another {what}.", "Choose another name.", field="name")
-
-
-def host_of_step(rows: Rows, step_id: str) -> str:
-    """Where a step of an operation that is over ran, by its job; "" when that is not known any more."""
-    _, operation_id, number = step_id.rsplit(":", 2)
-    job = rows.document("job", operation_id)
-    steps = (job.steps or ()) if job is not None else ()
-    place = int(number) if number.isdecimal() else len(steps)
-    host = steps[place].execution_host if place < len(steps) else None
-    return (host.id if host is not None else None) or ""

@@ -1,26 +1,30 @@
-"""Which volume a disk is, as the nodes know it. Ids alone: it must not know paths."""
+"""Which volume a disk is, as the nodes know it."""
 
 from __future__ import annotations
 
-import uuid
 from typing import Final
 
+from actors.entity.ids import derived_id
 from protocol.model.storage import Disk
 from protocol.model.types import Ref
 from protocol.node_messages import VolumeRef
 
-_namespace: Final = uuid.UUID("6d0b4a2e-54cf-5a51-9f3e-0d6a3b1c7e21")
 _formats: Final = {"cow": "qcow2", "raw": "raw"}
 
 
 def volume_id_of(disk_id: str) -> str:
     """The id of a disk's first volume: the same for the same disk, whoever asks and however often."""
-    return str(uuid.uuid5(_namespace, f"volume of disk {disk_id}"))
+    return derived_id(disk_id, "first volume")
 
 
-def derived_id(operation_id: str, disk_id: str) -> str:
-    """The id of the work on one disk that an operation of a VM or template asks for."""
-    return str(uuid.uuid5(_namespace, f"operation {operation_id} on disk {disk_id}"))
+def making_id(operation_id: str, disk_id: str) -> str:
+    """The id of the making of a disk that an operation of a VM or template asks for."""
+    return derived_id(operation_id, f"making of disk {disk_id}")
+
+
+def removal_id(operation_id: str, disk_id: str) -> str:
+    """The id of the removal of a disk that an operation of a VM or template asks for."""
+    return derived_id(operation_id, f"removal of disk {disk_id}")
 
 
 def storage_domain_of(disk: Disk) -> str:

@@ -1,22 +1,17 @@
-"""The VM's shell: facts in, decision out, one command at a time between question and answer.
-
-It must not hold a rule: those are in `decide` and what it names.
-"""
+"""The VM's shell: facts in, decision out."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from actors.entity.decision import Decision, SetTimer
+from actors.entity.decision import Decision
 from actors.entity.durable import DurableActor
 from actors.entity.messages import Commanded
-from actors.kernel.envelope import Answer, Envelope
+from actors.kernel.envelope import Envelope
 from actors.vm import decide as decisions
-from actors.vm import power, power_done
 from actors.vm.evolve import evolve
 from actors.vm.facts import Facts
 from actors.vm.project import project
-from actors.vm.resend import resend
 from actors.vm.state import VmState
 from protocol.commands.vm import SetVmTicket
 from protocol.events.vm import VmEvent
@@ -28,37 +23,20 @@ class VmActor(DurableActor):
 
     kind = "vm"
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self._pending: Commanded | None = None
-        self._fresh_secret = ""
-
-    @property
-    def facts(self) -> Facts:
+    def facts(self, fresh_secret: str = "") -> Facts:
         return Facts(
             now=self.now,
             rows=self.services.rows,
-            pending=self._pending,
-            fresh_secret=self._fresh_secret,
+            pending=self.pending,
+            fresh_secret=fresh_secret,
             guest_up_timeout_seconds=self.services.guest_up_timeout_seconds,
             shutdown_timeout_seconds=self.services.shutdown_timeout_seconds,
         )
 
     def decide(self, message: Tagged, envelope: Envelope) -> Decision:
-        state: VmState | None = self.state
-        if isinstance(message, Commanded) and isinstance(message.command, SetVmTicket):
-            self._fresh_secret = self.context.ports.ids.token()
-        decision = decisions.decide(self.id, state, message, self.facts)
-        self._fresh_secret = ""
-        if isinstance(message, Commanded) and decision.reply is None and not decision.events and decision.effects:
-            self._pending = message
-        elif (
-            isinstance(message, Answer)
-            and self._pending is not None
-            and message.token.endswith(self._pending.command_id)
-        ):
-            self._pending = None
-        return decision
+        needs_secret = isinstance(message, Commanded) and isinstance(message.command, SetVmTicket)
+        secret = self.context.ports.ids.token() if needs_secret else ""
+        return decisions.decide(self.id, self.state, message, self.facts(secret))
 
     def evolve(self, state: Any, event: Tagged) -> VmState | None:
         assert isinstance(event, VmEvent)
@@ -71,14 +49,4 @@ class VmActor(DurableActor):
         return str(state.vm.name)
 
     def recovered(self) -> Decision:
-        """Go on with the operation under way, and set the timers of transient statuses anew."""
-        state: VmState = self.state
-        again = resend(state)
-        timers: tuple[SetTimer, ...] = ()
-        if state.status == "powering_up":
-            timers = (power_done.guest_up_timer(self.facts),)
-        elif power.works_elsewhere(state):
-            timers = (power.resend_timer(),)
-        elif power_done.asked(state):
-            timers = (power_done.waiting_timer(state, self.facts),)
-        return Decision(effects=(*again.effects, *timers))
+        return decisions.recovered(self.state, self.facts())

@@ -1,48 +1,35 @@
-"""Hands each message to the file that decides it: command, answer, outcome, signal, timer. It must not hold a rule."""
+"""Hands each message to the file that decides it: command, answer, outcome, signal, timer."""
 
 from __future__ import annotations
 
-import attrs
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from actors.entity.checks import invalid, not_found
-from actors.entity.decision import Decision, ToNode, refuse
-from actors.entity.messages import Commanded, TimerFired, Wake
+from actors.entity.decision import NOTHING, Decision, refuse
+from actors.entity.messages import Commanded, TimerFired
+from actors.entity.operation_record import sent_again, step_answered, step_ended
 from actors.host import signals
 from actors.kernel.envelope import Answer
-from actors.operations.operation import current_step
 from actors.placement.messages import Placed
 from actors.reservations.messages import Reserved
 from actors.storage.messages import DiskRecorded
-from actors.vm import add, attach, disk_answers, nics, observe, power, power_done, start, update
-from actors.vm.claims import released
-from actors.vm.facts import Facts, not_legal
-from actors.vm.remove import remove
-from actors.vm.resend import resend
+from actors.vm import observe, side_steps
+from actors.vm.configure import attachments, nics, ticket, update
+from actors.vm.facts import Facts, guest_up_timer, not_legal
+from actors.vm.operations import BEGUN_BY, OPERATIONS, add, attach_disk, start
 from actors.vm.state import VmState
-from actors.vm.ticket import ticket, ticket_done
 from protocol.commands import vm as commands
-from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
-from protocol.node_messages import ForgetSteps, GuestReport, GuestSilent, StepDone
 from protocol.words import Tagged
 
-COMMANDS = {
+CONFIGURED_BY: Final[Mapping[type[Tagged], Callable[[VmState, Commanded, Facts], Decision]]] = {
     commands.UpdateVm: update.update,
-    commands.RemoveVm: remove,
-    commands.ShutdownVm: power.shutdown,
-    commands.StopVm: power.stop,
-    commands.RebootVm: power.reboot,
-    commands.ResetVm: power.reset,
-    commands.SuspendVm: power.suspend,
-    commands.PauseVm: power.pause,
-    commands.ResumeVm: power.resume,
-    commands.SetVmTicket: ticket,
+    commands.SetVmTicket: ticket.ticket,
     commands.AddNic: nics.change,
     commands.UpdateNic: nics.change,
     commands.RemoveNic: nics.change,
-    commands.AddDiskAttachment: attach.attach,
-    commands.UpdateDiskAttachment: attach.update,
-    commands.RemoveDiskAttachment: attach.detach,
+    commands.UpdateDiskAttachment: attachments.update,
 }
 
 
@@ -50,14 +37,14 @@ def decide(vm_id: str, state: VmState | None, message: Tagged, facts: Facts) -> 
     """What follows from `message` in `state`."""
     match message:
         case Commanded():
-            return dry(command(vm_id, state, message, facts), message)
+            return command(vm_id, state, message, facts)
         case Answer(token=token, body=body):
             return answer(vm_id, state, token, body, facts)
     if state is None:
-        return Decision()
+        return NOTHING
     match message:
-        case StepDone():
-            return step_done(state, message, facts)
+        case signals.StepOutcome():
+            return outcome(state, message, facts)
         case signals.DomainSeen():
             return observe.domain_seen(state, message, facts)
         case signals.HostReturned():
@@ -66,96 +53,77 @@ def decide(vm_id: str, state: VmState | None, message: Tagged, facts: Facts) -> 
             return observe.host_lost(state, message, facts)
         case signals.HostConfirmedDown():
             return observe.host_confirmed_down(state, message, facts)
-        case GuestReport():
+        case signals.GuestHeard():
             return observe.guest_report(state, message, facts)
-        case GuestSilent():
+        case signals.GuestLost():
             return observe.guest_silent(state, message, facts)
         case DiskRecorded():
-            return disk_answers.recorded(state, message)
-        case TimerFired(name="guest_up"):
-            return start.guest_up(state, facts)
-        case TimerFired(name=("shutdown" | "reboot") as kind):
-            return power_done.timed_out(state, kind, facts)
-        case TimerFired(name="resend") if power.works_elsewhere(state):
-            return Decision(effects=(*resend(state).effects, power.resend_timer()))
-        case Wake():
-            return resend(state)
-    return Decision()
+            return attach_disk.recorded(state, message)
+        case TimerFired(name=name):
+            return timer(state, name, facts)
+    return NOTHING
 
 
-def command(vm_id: str, state: VmState | None, asked: Commanded, facts: Facts) -> Decision:
+def command(vm_id: str, state: VmState | None, request: Commanded, facts: Facts) -> Decision:
     """A user's command."""
-    wanted = asked.command
-    if isinstance(wanted, commands.AddVm):
-        if state is not None:
-            return Decision(reply=Accepted(kind="vm", id=vm_id, command_id=asked.command_id))
-        return add.add(vm_id, asked, facts)
+    if isinstance(request.command, commands.AddVm):
+        return add.request(vm_id, request, facts) if state is None else add.again(state, request)
     if state is None:
         return refuse(not_found("vm", vm_id))
-    if isinstance(wanted, commands.StartVm):
-        if state.status == "paused":
-            return power.resume(state, asked, facts)
-        return start.command(state, asked, facts)
-    decider = COMMANDS.get(type(wanted))
+    wanted = type(request.command)
+    decider = BEGUN_BY.get(wanted) or CONFIGURED_BY.get(wanted)
     if decider is None:
-        return refuse(invalid("command", f"A VM does not understand {type(wanted).__name__}."))
-    return decider(state, asked, facts)
-
-
-def dry(decision: Decision, asked: Commanded) -> Decision:
-    """With `dry_run` nothing happens; the refusal, or that it would be accepted, is the answer."""
-    if not asked.dry_run or isinstance(decision.reply, Refusal):
-        return decision
-    would = decision.reply if isinstance(decision.reply, Accepted) else Accepted(kind="vm", id=asked.command.id)  # type: ignore[attr-defined]
-    return Decision(reply=attrs.evolve(would, job_id=""))
+        return refuse(invalid("command", f"A VM does not understand {wanted.__name__}."))
+    return decider(state, request, facts)
 
 
 def answer(vm_id: str, state: VmState | None, token: str, body: Tagged, facts: Facts) -> Decision:
-    """Another actor answered what this one asked."""
-    what, _, about = token.partition(":")
-    if what == "disk" and state is not None:
-        return disk_answers.answered(state, about, body, facts)
-    asked = facts.pending
-    if asked is None or asked.command_id != about:
-        return Decision()
-    if not isinstance(body, Placed | Reserved | Refusal):
-        return Decision()
-    if isinstance(asked.command, commands.AddVm):
-        assert isinstance(body, Reserved | Refusal)
-        return add.reserved(vm_id, asked, body, facts)
+    """Another actor answered: what a command waits for, or the step under way."""
+    request = facts.pending
+    if request is None:
+        return step_answered(OPERATIONS, state, token, body, facts)
+    assert isinstance(body, Placed | Reserved | Refusal)
+    if isinstance(request.command, commands.AddVm):
+        assert not isinstance(body, Placed)
+        return add.claimed(vm_id, request, body, facts) if state is None else add.again(state, request)
     if state is None:
         return refuse(not_found("vm", vm_id))
-    if what == "place":
-        assert isinstance(body, Placed | Refusal)
-        return start.placed(state, asked, body, facts)
+    if isinstance(request.command, commands.StartVm):
+        assert not isinstance(body, Reserved)
+        return start.placed(state, request, body, facts)
     if state.operation is not None:
-        late = refuse(not_legal(state, "change", "without a running operation"))
-        return released(late, asked) if isinstance(body, Reserved) else late
-    if isinstance(asked.command, commands.UpdateVm):
-        return update.reserved(state, asked, body, facts)
-    return nics.reserved(state, asked, body, facts)
+        return refuse(not_legal(state, "change", "without a running operation"))
+    decider = update.reserved if isinstance(request.command, commands.UpdateVm) else nics.reserved
+    return decider(state, request, body, facts)
 
 
-def step_done(state: VmState, outcome: StepDone, facts: Facts) -> Decision:
-    """A node's outcome; one that nobody waits for any more is only acknowledged."""
-    if ":ticket:" in outcome.step_id:
-        return ticket_done(state, outcome)
-    operation = state.operation
-    step = current_step(operation) if operation is not None else None
-    if operation is None or step is None or step.id != outcome.step_id:
-        host_id = _host_of(outcome.step_id, facts)
-        forget = ForgetSteps(epoch=0, step_ids=(outcome.step_id,))
-        return Decision(effects=(ToNode(host_id=host_id, message=forget),)) if host_id else Decision()
-    if operation.kind in ("start", "restore"):
-        return start.done(state, outcome, facts)
-    return power_done.done(state, outcome, facts)
+def outcome(state: VmState, message: signals.StepOutcome, facts: Facts) -> Decision:
+    """A node's outcome of a step of the operation, or beside it."""
+    step, result, host_id = message.step, message.result, message.host_id
+    beside = side_steps.ended(state, step, result, facts) if host_id == step.host else None
+    return beside or step_ended(OPERATIONS, state, step, result, facts, host_id=host_id)
 
 
-def _host_of(step_id: str, facts: Facts) -> str:
-    """Where a step ran whose operation is over, by its job; steps without an operation bear it in their name."""
-    _, operation, *rest = step_id.split(":")
-    if operation in ("stray", "saved"):
-        return rest[0]
-    job = facts.rows.document("job", operation)
-    step = next((step for step in (job.steps or ()) if str(step.number) == rest[0]), None) if job and rest else None
-    return (step.execution_host.id if step is not None and step.execution_host else None) or ""
+def timer(state: VmState, name: str, facts: Facts) -> Decision:
+    """Time is up: for a guest that boots, or for the operation under way."""
+    if name == "guest_up":
+        return observe.guest_up(state, facts)
+    if name == side_steps.TIMER:
+        return side_steps.timed_out(state, facts)
+    if state.operation is None:
+        return NOTHING
+    record = OPERATIONS[state.operation.kind]
+    if name == state.operation.kind:
+        return record.timed_out(state, facts)
+    if name == "resend":
+        return Decision(effects=(*sent_again(OPERATIONS, state), *record.timers(state, facts)))
+    return NOTHING
+
+
+def recovered(state: VmState, facts: Facts) -> Decision:
+    """A new incarnation goes on: the step under way and those beside it are sent again, and the timers of transient
+    statuses set anew."""
+    timers = OPERATIONS[state.operation.kind].timers(state, facts) if state.operation is not None else ()
+    if state.status == "powering_up":
+        timers = (guest_up_timer(facts), *timers)
+    return Decision(effects=(*sent_again(OPERATIONS, state), *side_steps.recovered(state), *timers))

@@ -1,4 +1,4 @@
-"""Folds a VM's events into its state. It must not decide: every event is already true."""
+"""Folds a VM's events into its state. Every event is already true."""
 
 from __future__ import annotations
 
@@ -6,84 +6,91 @@ from typing import Any
 
 import attrs
 
-from actors.lifecycle.vm_table import NEW, next_status
-from actors.vm.state import VmState
+from actors.entity.transitions import ABSENT, status_after
+from actors.vm.state import Run, VmState
+from actors.vm.transitions import TRANSITIONS
 from protocol.events import vm as events
 from protocol.events.operation import Operation
 
 
-def evolve(state: VmState | None, event: Any) -> VmState | None:
-    """The state after `event`; None after the last one."""
-    if isinstance(event, events.VmRemoved):
+def evolve(state: VmState | None, event: events.VmEvent) -> VmState | None:
+    """The state after `event`; None after the last one. Raises `IllegalTransition`."""
+    status = status_after(TRANSITIONS, state.status if state is not None else ABSENT, event)
+    if status == ABSENT:
         return None
     if state is None:
-        assert isinstance(event, events.VmAdded), f"first event is {type(event).__name__}"
-        return VmState(vm=event.vm, status=next_status(NEW, event), operation=event.operation)
-    status = next_status(state.status, event)
-    changed: dict[str, Any] = {"status": status, "operation": _operation(state.operation, event)}
+        assert isinstance(event, events.VmAdded)
+        return VmState(vm=event.vm, status=status, operation=event.operation)
+    state = attrs.evolve(
+        state,
+        status=status,
+        desired=event.desired or state.desired,
+        operation=None if event.ended is not None else event.operation or state.operation,
+    )
+    return attrs.evolve(state, **_changes(state, event))
+
+
+def _changes(state: VmState, event: events.VmEvent) -> dict[str, Any]:
+    """What an event changes besides status, operation and what is wanted."""
     match event:
         case events.VmUpdated():
-            changed.update(vm=event.vm, next_run=event.next_run)
+            return {"vm": event.vm, "next_run": event.next_run}
         case events.VmNicsChanged():
-            changed["vm"] = attrs.evolve(state.vm, nics=event.nics)
+            return {"vm": attrs.evolve(state.vm, nics=event.nics)}
         case events.VmDisksChanged():
-            changed["vm"] = attrs.evolve(state.vm, disk_attachments=event.disk_attachments)
+            return {"vm": attrs.evolve(state.vm, disk_attachments=event.disk_attachments)}
         case events.VmStartRequested():
-            assert event.operation is not None
-            changed.update(
-                desired="up", host_id=event.host_id, run=event.spec, run_once=event.run_once, stop_reason="",
-                start_step_id=event.operation.steps[-1].id, started_at=event.at, guest=None, guest_silent_since=None,
-                boot_id="",
-            )  # fmt: skip
+            return {
+                **_run_on(event), "run_once": event.run_once, "stop_reason": "", "guest": None,
+                "guest_silent_since": None, "boot_id": "",
+            }  # fmt: skip
         case events.VmRestoreRequested():
-            assert event.operation is not None
-            changed.update(
-                desired="up", host_id=event.host_id, run=event.spec, start_step_id=event.operation.steps[-1].id,
-                started_at=event.at,
-            )  # fmt: skip
+            return _run_on(event)
         case events.VmStartFailed():
-            changed.update(host_id="", run=None, run_once=False, start_step_id="", stop_reason=event.reason)
-            if status == "down":
-                changed.update(desired="down", stopped_at=event.at, **_next_run(state))
-            else:
-                changed["desired"] = "suspended"
+            gone = {**_RUNS_NOWHERE, "run_once": False, "stop_reason": event.reason}
+            return {**gone, "stopped_at": event.at, **_next_run(state)} if state.status == "down" else gone
         case events.VmRestored():
-            changed["saved_on"] = ""
+            return {"saved_on": ""}
         case events.VmShutdownRequested() | events.VmStopRequested():
-            changed.update(desired="down", stop_reason=event.reason)
-        case events.VmShutdownIgnored():
-            changed["desired"] = "up"
+            return {"stop_reason": event.reason}
         case events.VmSuspendRequested():
-            changed.update(desired="suspended", saved_on=event.storage_domain_id)
+            return {"saved_on": event.storage_domain_id}
         case events.VmSuspendFailed():
-            changed.update(desired="up", saved_on="")
+            return {"saved_on": ""}
         case events.VmSuspended():
-            changed.update(desired="suspended", host_id="", run=None, start_step_id="", stopped_at=event.at, guest=None)
+            return {**_RUNS_NOWHERE, "stopped_at": event.at, "guest": None}
         case events.VmWentDown():
-            changed.update(
-                desired="down", host_id="", run=None, run_once=False, start_step_id="", stopped_at=event.at,
-                stop_reason=event.reason or state.stop_reason, guest=None, guest_silent_since=None, saved_on="",
-                **_next_run(state),
-            )  # fmt: skip
+            return {
+                **_RUNS_NOWHERE, "run_once": False, "stopped_at": event.at, "guest": None, "guest_silent_since": None,
+                "stop_reason": event.reason or state.stop_reason, "saved_on": "", **_next_run(state),
+            }  # fmt: skip
         case events.VmRebooted():
-            changed.update(guest=None, guest_silent_since=None)
+            return {"guest": None, "guest_silent_since": None}
         case events.VmPaused():
-            changed["pause_reason"] = event.reason
+            return {"pause_reason": event.reason}
         case events.VmResumed():
-            changed["pause_reason"] = ""
+            return {"pause_reason": ""}
+        case events.VmSideStepBegun():
+            return {"side_steps": (*state.side_steps, event.side_step)}
+        case events.VmSideStepEnded():
+            return {"side_steps": tuple(each for each in state.side_steps if each.id != event.step)}
         case events.VmGuestReported():
-            changed.update(
-                guest=event.report, guest_silent_since=None, boot_id=event.report.boot_id or state.boot_id
-            )  # fmt: skip
+            return {
+                "guest": event.report, "guest_silent_since": None, "boot_id": event.report.boot_id or state.boot_id,
+            }  # fmt: skip
         case events.VmGuestSilent():
-            changed.update(guest=None, guest_silent_since=event.since)
-    return attrs.evolve(state, **changed)
+            return {"guest": None, "guest_silent_since": event.since}
+    return {}
 
 
-def _operation(before: Operation | None, event: Any) -> Operation | None:
-    if event.ended is not None:
-        return None
-    return event.operation or before
+_RUNS_NOWHERE: dict[str, Any] = {"runs": (), "spec": None}
+
+
+def _run_on(event: events.VmStartRequested | events.VmRestoreRequested) -> dict[str, Any]:
+    operation: Operation | None = event.operation
+    assert operation is not None
+    run = Run(host_id=event.host_id, step=operation.steps[-1].id)
+    return {"runs": (run,), "spec": event.spec, "started_at": event.at}
 
 
 def _next_run(state: VmState) -> dict[str, Any]:

@@ -1,7 +1,4 @@
-"""What deciding about a VM needs to know beside its state, and the refusals that several operations share.
-
-It must not change anything: look-ups read documents that the journal has confirmed.
-"""
+"""What deciding about a VM needs to know beside its state, and the refusals that several operations share."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ import datetime
 
 import attrs
 
+from actors.entity.decision import SetTimer
 from actors.entity.messages import Commanded
 from actors.entity.rows import Rows
 from actors.vm.state import VmState
@@ -17,7 +15,7 @@ from protocol.errors import Refusal
 
 @attrs.frozen(kw_only=True)
 class Facts:
-    """`pending` is a command that waits for another actor's answer (placement, reservation) before it is decided."""
+    """`pending` is the command that waited for the answer in hand (placement, reservation)."""
 
     now: datetime.datetime
     rows: Rows
@@ -31,26 +29,18 @@ def what(state: VmState) -> str:
     return f"VM {state.name}"
 
 
-def busy(state: VmState, facts: Facts, asked: str, *, over: str = "") -> Refusal | None:
+def busy(state: VmState, asked: str, *, over: str = "") -> Refusal | None:
     """Refused while an operation runs: the lock is that operation, and it is named. One of the kind `over` is no
     lock: what is asked takes its place."""
-    if state.operation is not None and state.operation.kind != over:
-        return Refusal(
-            code="busy",
-            reason=f"Cannot {asked} {what(state)}: operation '{state.operation.description}' runs on it.",
-            remedy=f"Wait for job {state.operation.id} to end.",
-            retryable=True,
-            entity=state.address,
-        )
-    if facts.pending is not None:
-        return Refusal(
-            code="busy",
-            reason=f"Cannot {asked} {what(state)}: another command on it is being decided.",
-            remedy="Try again in a moment.",
-            retryable=True,
-            entity=state.address,
-        )
-    return None
+    if state.operation is None or state.operation.kind == over:
+        return None
+    return Refusal(
+        code="busy",
+        reason=f"Cannot {asked} {what(state)}: operation '{state.operation.description}' runs on it.",
+        remedy=f"Wait for job {state.operation.id} to end.",
+        retryable=True,
+        entity=state.address,
+    )
 
 
 def not_legal(state: VmState, asked: str, legal: str, remedy: str = "") -> Refusal:
@@ -62,3 +52,14 @@ def not_legal(state: VmState, asked: str, legal: str, remedy: str = "") -> Refus
         entity=state.address,
         field="status",
     )
+
+
+def host_name(host_id: str, facts: Facts) -> str:
+    """What people call a host."""
+    host = facts.rows.document("host", host_id)
+    return str(host.name) if host is not None else host_id
+
+
+def guest_up_timer(facts: Facts) -> SetTimer:
+    """How long a guest that boots may take to answer before it counts as up."""
+    return SetTimer(name="guest_up", seconds=facts.guest_up_timeout_seconds)

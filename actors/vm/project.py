@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from actors.vm.state import VmState
-from protocol.model.document import Version
+from protocol.model.document import version_of
 from protocol.model.network import Ip, Mac, ReportedDevice
 from protocol.model.types import Ref, ref
 from protocol.model.vm import Application, GraphicsConsole, GuestOperatingSystem, Kernel, Session, TimeZone, Vm
@@ -87,14 +87,3 @@ def _with_guest(vm: Vm, report: GuestReport, vm_id: str) -> Vm:
 def stable_id(name: str) -> str:
     """An id for what has only a name: its hexadecimal, as oVirt does for devices and applications."""
     return name.encode().hex()
-
-
-def version_of(text: str) -> Version:
-    """`6.1.0-18-cloud` as major 6, minor 1, build 0 with the whole text kept."""
-    numbers: list[int] = []
-    for part in text.replace("-", ".").split("."):
-        if not part.isdigit() or len(numbers) == 4:
-            break
-        numbers.append(int(part))
-    padded = [*numbers, None, None, None, None]
-    return Version(major=padded[0], minor=padded[1], build=padded[2], revision=padded[3], full_version=text)

@@ -1,7 +1,4 @@
-"""A VM's frozen state: configuration, what is wanted, what was seen, and the operation that runs.
-
-It must not behave: events change it, in `evolve` alone.
-"""
+"""A VM's frozen state: configuration, what is wanted, where it runs, what was seen, and the operation under way."""
 
 from __future__ import annotations
 
@@ -9,10 +6,19 @@ import datetime
 
 import attrs
 
-from protocol.events.operation import Operation
+from protocol.events.operation import Operation, SideStep, StepId
 from protocol.model.vm import Vm
 from protocol.node_messages import DomainSpec, GuestReport
 from protocol.words import Tagged, word
+
+
+@attrs.frozen(kw_only=True)
+class Run:
+    """A QEMU of the VM, as far as is known: on which host, and the step that started it."""
+
+    host_id: str
+    step: StepId
+    role: str = "active"  # active: the one that counts | incoming: the target of a live migration
 
 
 @word("state.vm")
@@ -24,11 +30,11 @@ class VmState(Tagged):
     status: str
     desired: str = "down"  # up | down | suspended
     operation: Operation | None = None
+    side_steps: tuple[SideStep, ...] = ()
     next_run: Vm | None = None
-    host_id: str = ""
-    run: DomainSpec | None = None  # what runs now, overrides included
+    runs: tuple[Run, ...] = ()
+    spec: DomainSpec | None = None  # what runs now, overrides included
     run_once: bool = False
-    start_step_id: str = ""  # which step started the QEMU that counts
     pause_reason: str = ""
     stop_reason: str = ""
     started_at: datetime.datetime | None = None
@@ -51,9 +57,17 @@ class VmState(Tagged):
     def address(self) -> str:
         return f"vm/{self.vm.id}"
 
+    @property
+    def run(self) -> Run | None:
+        """The run that counts; None while the VM runs nowhere."""
+        return next((run for run in self.runs if run.role == "active"), None)
 
-RUNNING_STATUSES = frozenset(
-    {"wait_for_launch", "powering_up", "up", "paused", "powering_down", "reboot_in_progress", "saving_state",
-     "restoring_state", "unknown"}
-)  # fmt: skip
-"""Statuses in which a QEMU may exist on `host_id`."""
+    @property
+    def host_id(self) -> str:
+        """Where it runs, "" for nowhere."""
+        return self.run.host_id if self.run is not None else ""
+
+    @property
+    def started_step(self) -> str:
+        """The text of the step that started the run that counts, as domains bear it; "" for none."""
+        return str(self.run.step) if self.run is not None else ""

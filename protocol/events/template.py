@@ -32,6 +32,10 @@ class TemplateAdded(TemplateEvent):
     template: Template
     disk_ids: tuple[str, ...] = ()
 
+    @property
+    def status(self) -> str:
+        return "locked" if self.operation else "ok"
+
 
 @word("template.ready")
 @attrs.frozen(kw_only=True)
@@ -66,6 +70,10 @@ class TemplateRemoveFailed(TemplateEvent):
 
     reason: str
     usable: bool
+
+    @property
+    def status(self) -> str:
+        return "ok" if self.usable else "illegal"
 
 
 @word("template.removed")

@@ -9,7 +9,7 @@ import datetime
 
 import attrs
 
-from protocol.events.operation import Operation, Outcome
+from protocol.events.operation import Operation, Outcome, SideStep, StepId
 from protocol.model.network import Nic
 from protocol.model.storage import DiskAttachment
 from protocol.model.vm import Vm
@@ -19,11 +19,13 @@ from protocol.words import Tagged, word
 
 @attrs.frozen(kw_only=True)
 class VmEvent(Tagged):
-    """Base. `operation`: the operation as it is after this event (None: unchanged); `ended`: it ends with this event."""
+    """Base. `operation`: the operation as it is after this event (None: unchanged); `ended`: it ends with this event;
+    `desired`: what is wanted of the VM from now on ("": as before)."""
 
     at: datetime.datetime
     operation: Operation | None = None
     ended: Outcome | None = None
+    desired: str = ""
 
 
 @word("vm.added")
@@ -32,6 +34,10 @@ class VmAdded(VmEvent):
     """The VM is recorded; its disks are being made when an operation goes on, else it is ready."""
 
     vm: Vm
+
+    @property
+    def status(self) -> str:
+        return "image_locked" if self.operation else "down"
 
 
 @word("vm.created")
@@ -236,9 +242,25 @@ class VmLost(VmEvent):
 @word("vm.found")
 @attrs.frozen(kw_only=True)
 class VmFound(VmEvent):
-    """Its host is back and reports it. `status`: up | paused."""
+    """Its host is back and reports it. `status`: what it is now."""
 
     status: str
+
+
+@word("vm.side_step_begun")
+@attrs.frozen(kw_only=True)
+class VmSideStepBegun(VmEvent):
+    """A host is asked for something beside the operation."""
+
+    side_step: SideStep
+
+
+@word("vm.side_step_ended")
+@attrs.frozen(kw_only=True)
+class VmSideStepEnded(VmEvent):
+    """The host has answered it, or nobody can any more."""
+
+    step: StepId
 
 
 @word("vm.guest_reported")

@@ -74,6 +74,11 @@ class Job(Document):
         read_only=True, extension=True, choices=("done", "rolled_back", "failed"), doc="How it ended."
     )
     reason: str | None = attribute(read_only=True, extension=True, doc="Why it failed or was rolled back.")
+    parent_job: Ref | None = attribute(
+        refers="Job", read_only=True, extension=True, doc="The job that this one is part of."
+    )
+    cause: str | None = attribute(read_only=True, extension=True, doc="What began it, when no user's command did.")
+    object: str | None = attribute(read_only=True, extension=True, doc="What it works on: kind/id, like vm/<id>.")
     vm: Ref | None = attribute(refers="Vm", read_only=True, extension=True)
     host: Ref | None = attribute(refers="Host", read_only=True, extension=True)
     disk: Ref | None = attribute(refers="Disk", read_only=True, extension=True)

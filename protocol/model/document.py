@@ -78,3 +78,14 @@ class Api(Tagged):
     time: datetime.datetime | None = attribute()
     authenticated_user: Ref | None = attribute(refers="User")
     effective_user: Ref | None = attribute(refers="User")
+
+
+def version_of(text: str) -> Version:
+    """`6.1.0-18-cloud` as major 6, minor 1, build 0 with the whole text kept."""
+    numbers: list[int] = []
+    for part in text.replace("-", ".").split("."):
+        if not part.isdigit() or len(numbers) == 4:
+            break
+        numbers.append(int(part))
+    padded = [*numbers, None, None, None, None]
+    return Version(major=padded[0], minor=padded[1], build=padded[2], revision=padded[3], full_version=text)

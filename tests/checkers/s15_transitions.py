@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from actors.lifecycle import disk_table, host_table, vm_table
+
 from protocol.events import host as host_events
 from protocol.events import vm as vm_events
 

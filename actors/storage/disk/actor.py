@@ -1,21 +1,21 @@
-"""The disk's shell: facts in, decision out. It must not hold a rule."""
+"""The disk's shell: facts in, decision out."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from actors.entity.decision import Decision
+from actors.entity.durable import DurableActor
 from actors.kernel.envelope import Envelope
 from actors.storage.disk import decide as decisions
 from actors.storage.disk.evolve import evolve
 from actors.storage.disk.state import DiskState
 from actors.storage.facts import Facts
-from actors.storage.waiting import WaitingActor
 from protocol.events.disk import DiskEvent
 from protocol.words import Tagged
 
 
-class DiskActor(WaitingActor):
+class DiskActor(DurableActor):
     """Address `disk/<id>`."""
 
     kind = "disk"

@@ -8,19 +8,18 @@ import attrs
 
 from actors.entity import checks
 from actors.entity.checks import invalid
-from actors.entity.decision import Decision
+from actors.entity.decision import NOTHING, Decision, joined
 from actors.entity.messages import Commanded
-from actors.operations.operation import begin_for
+from actors.storage.disk.operations.phases import with_step_sent
+from actors.storage.disk.operations.resize import RESIZE, begin_resize
 from actors.storage.disk.state import DiskState
-from actors.storage.disk.steps import begun, effects_of
 from actors.storage.facts import Facts, accepted, busy, not_found, refusal
 from actors.storage.volumes import storage_domain_of
-from actors.storage.waiting import StorageDecision
 from protocol.audit import line
 from protocol.commands.storage import UpdateDisk
+from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.events import disk as events
-from protocol.events.disk import DiskWork
 from protocol.model.storage import Disk
 from protocol.model.types import about
 
@@ -30,7 +29,7 @@ changeable: Final = frozenset(
 _taken_apart: Final = frozenset({"id", "provisioned_size", "storage_domain", "storage_domains", "bootable"})
 
 
-def update(state: DiskState | None, asked: Commanded, command: UpdateDisk, facts: Facts) -> Decision:
+def update(state: DiskState | None, request: Commanded, command: UpdateDisk, facts: Facts) -> Decision:
     """Legal while the disk is ok. What is set and read-only is passed over, as clients send back what they got."""
     if state is None:
         return Decision(reply=not_found("disk", command.id))
@@ -42,32 +41,25 @@ def update(state: DiskState | None, asked: Commanded, command: UpdateDisk, facts
         return Decision(reply=problem)
     disk = attrs.evolve(state.disk, **wanted)
     grows = size > (state.disk.provisioned_size or 0)
-    if asked.dry_run or not (grows or wanted):
-        return Decision(reply=accepted("disk", asked, disk))
-    decision = StorageDecision(reply=accepted("disk", asked, disk), store_outcome=True)
-    if wanted:
-        audit = line("disk_updated", f"{state.title} was changed.", user=asked.principal.user_id)
-        decision = attrs.evolve(decision, events=(events.DiskUpdated(at=facts.now, disk=disk),), audit=(audit,))
-    return _resize(attrs.evolve(state, disk=disk), decision, asked, size, facts) if grows else decision
+    if not (grows or wanted):
+        return Decision(reply=accepted("disk", request, disk))
+    changed = _changed(state, request, disk, facts) if wanted else NOTHING
+    if not grows:
+        return _accepted(changed, accepted("disk", request, disk))
+    state = attrs.evolve(state, disk=disk)
+    event = begin_resize(state, request, size, facts)
+    assert event.operation is not None
+    reply = accepted("disk", request, attrs.evolve(disk, status="locked"), job_id=event.operation.id)
+    return _accepted(joined(changed, with_step_sent(RESIZE, state, event)), reply)
 
 
-def _resize(state: DiskState, decision: StorageDecision, asked: Commanded, size: int, facts: Facts) -> StorageDecision:
-    domain = facts.rows.document("storage_domain", storage_domain_of(state.disk))
-    operation = begin_for(
-        asked,
-        "resize",
-        f"Extending disk {state.disk.name}",
-        facts.now,
-        (domain.host.id if domain is not None and domain.host is not None else None) or "",
-    )
-    operation = begun(operation, state.id, DiskWork(phase="grow", size_bytes=size), facts)
-    event = events.DiskResizeRequested(at=facts.now, operation=operation, size_bytes=size)
-    return attrs.evolve(
-        decision,
-        events=(*decision.events, event),
-        effects=effects_of(attrs.evolve(state, operation=operation)),
-        reply=accepted("disk", asked, attrs.evolve(state.disk, status="locked"), job_id=operation.id),
-    )
+def _changed(state: DiskState, request: Commanded, disk: Disk, facts: Facts) -> Decision:
+    audit = line("disk_updated", f"{state.title} was changed.", user=request.principal.user_id)
+    return Decision(events=(events.DiskUpdated(at=facts.now, disk=disk),), audit=(audit,))
+
+
+def _accepted(decision: Decision, reply: Accepted) -> Decision:
+    return attrs.evolve(decision, reply=reply, outcome=reply)
 
 
 def _wanted(now: Disk, document: Disk) -> dict[str, Any]:

@@ -1,28 +1,28 @@
-"""What a disk does next: finds who decides on each message. Decides; never performs."""
+"""What a disk does next: finds who decides on each message."""
 
 from __future__ import annotations
 
 from actors.entity.decision import NOTHING, Decision
-from actors.entity.messages import Commanded, TimerFired, Wake
-from actors.host.signals import HostLost, HostReturned
+from actors.entity.messages import Commanded, TimerFired
+from actors.entity.operation_record import sent_again, step_answered, step_ended
+from actors.host.signals import HostLost, HostReturned, StepAdvanced, StepOutcome
 from actors.kernel.envelope import Answer
-from actors.operations.operation import current_step
-from actors.storage.disk import change, create, remove, sharing, steps
+from actors.storage.disk import change, sharing
+from actors.storage.disk.operations import OPERATIONS, make, remove
 from actors.storage.disk.state import DiskState
 from actors.storage.facts import Facts, refusal
 from actors.storage.messages import AttachDisk, BackDisk, DetachDisk, DiscardDisk, ProvideDisk, UnbackDisk
 from protocol.commands.storage import AddDisk, RemoveDisk, UpdateDisk
-from protocol.node_messages import StepDone, StepProgress
 from protocol.words import Tagged
 
 
 def decide(disk_id: str, state: DiskState | None, message: Tagged, facts: Facts) -> Decision:
-    """`state` is None while there is no such disk. Raises `NotImplementedError` for a word that is not a disk's."""
+    """`state` is None while there is no such disk. Raises `NotImplementedError` for a message that is not a disk's."""
     match message:
         case Commanded():
             return _commanded(state, message, facts)
         case ProvideDisk():
-            return create.provide(state, message, facts)
+            return make.provide(state, message, facts)
         case DiscardDisk():
             return remove.discard(state, message, facts)
         case AttachDisk():
@@ -33,33 +33,30 @@ def decide(disk_id: str, state: DiskState | None, message: Tagged, facts: Facts)
             return sharing.back(state, disk_id, message, facts)
         case UnbackDisk():
             return sharing.unback(state, message, facts)
-        case StepDone():
-            return steps.node_answered(state, message, facts)
+        case StepOutcome(step=step, result=result, host_id=host_id):
+            return step_ended(OPERATIONS, state, step, result, facts, host_id=host_id)
         case Answer(token=token, body=body):
-            return steps.disk_answered(state, token, body, facts)
+            return step_answered(OPERATIONS, state, token, body, facts)
         case HostReturned(host_id=host_id):
             return again(state, host_id)
-        case TimerFired() | Wake():
+        case TimerFired():
             return again(state)
-        case HostLost() | StepProgress():
+        case HostLost() | StepAdvanced():
             return NOTHING
     raise NotImplementedError(f"disk/{disk_id} got {type(message).__name__}")
 
 
 def again(state: DiskState | None, host_id: str | None = None) -> Decision:
     """The step under way once more; with `host_id` only when it is that host's."""
-    step = current_step(state.operation) if state is not None and state.operation is not None else None
-    if state is None or step is None or (host_id is not None and step.host_id != host_id):
-        return NOTHING
-    return Decision(effects=steps.effects_of(state))
+    return Decision(effects=sent_again(OPERATIONS, state, host_id))
 
 
-def _commanded(state: DiskState | None, asked: Commanded, facts: Facts) -> Decision:
-    match asked.command:
+def _commanded(state: DiskState | None, request: Commanded, facts: Facts) -> Decision:
+    match request.command:
         case AddDisk() as command:
-            return create.add(state, asked, command, facts)
+            return make.add(state, request, command, facts)
         case UpdateDisk() as command:
-            return change.update(state, asked, command, facts)
+            return change.update(state, request, command, facts)
         case RemoveDisk() as command:
-            return remove.remove(state, asked, command, facts)
-    return Decision(reply=refusal("invalid", f"A disk knows no {type(asked.command).__name__}.", status=400))
+            return remove.remove(state, request, command, facts)
+    return Decision(reply=refusal("invalid", f"A disk knows no {type(request.command).__name__}.", status=400))

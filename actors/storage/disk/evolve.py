@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import attrs
 
-from actors.lifecycle.disk_table import absent, status_after
+from actors.entity.transitions import ABSENT, status_after
 from actors.storage.disk.state import DiskState
+from actors.storage.disk.transitions import TRANSITIONS
 from protocol.events import disk as events
 from protocol.model.storage import Disk
 from protocol.model.types import Ref
@@ -13,8 +14,8 @@ from protocol.model.types import Ref
 
 def evolve(state: DiskState | None, event: events.DiskEvent) -> DiskState | None:
     """None: the disk is gone. Raises `IllegalTransition`."""
-    after = status_after(state.status if state else absent, event)
-    if after == absent:
+    after = status_after(TRANSITIONS, state.status if state else ABSENT, event)
+    if after == ABSENT:
         return None
     if state is None:
         assert isinstance(event, events.DiskAdded)

@@ -6,7 +6,7 @@ A disk that backs others is never written again, so it is attached to nothing; t
 from __future__ import annotations
 
 from actors.entity.decision import Decision
-from actors.storage.disk.endings import provided
+from actors.storage.disk.operations.make import provided
 from actors.storage.disk.state import DiskState
 from actors.storage.facts import Facts, busy, not_found, refusal
 from actors.storage.messages import AttachDisk, BackDisk, DetachDisk, UnbackDisk

@@ -1,21 +1,21 @@
-"""The storage domain's shell: facts in, decision out. It must not hold a rule."""
+"""The storage domain's shell: facts in, decision out."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from actors.entity.decision import Decision
+from actors.entity.durable import DurableActor
 from actors.kernel.envelope import Envelope
 from actors.storage.domain import decide as decisions
 from actors.storage.domain.evolve import evolve
 from actors.storage.domain.state import StorageDomainState
 from actors.storage.facts import Facts
-from actors.storage.waiting import WaitingActor
 from protocol.events.storage_domain import StorageDomainEvent
 from protocol.words import Tagged
 
 
-class StorageDomainActor(WaitingActor):
+class StorageDomainActor(DurableActor):
     """Address `storage_domain/<id>`."""
 
     kind = "storage_domain"
@@ -40,5 +40,4 @@ class StorageDomainActor(WaitingActor):
         return state.domain.name
 
     def recovered(self) -> Decision:
-        """The step under way may never have left: it is sent again."""
-        return decisions.again(self.state, self.facts)
+        return decisions.recovered(self.state, self.facts)

@@ -8,42 +8,57 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from actors.entity.decision import NOTHING, Decision, Effect, ToNode
-from actors.operations.operation import current_step, step_id
+import attrs
+
+from actors.entity.decision import NOTHING, AcknowledgeStep, Decision, Effect, RunStep
+from actors.host.signals import StepOutcome, StorageSeen
 from actors.storage.domain.state import StorageDomainState
 from actors.storage.facts import Facts
 from protocol.audit import line
+from protocol.errors import Refusal
 from protocol.events import storage_domain as events
-from protocol.node_messages import ConnectStorageDomain, ForgetSteps, NodeCommand, StorageFacts
+from protocol.events.operation import StepId
+from protocol.node_messages import ConnectStorageDomain, StorageFacts
+from protocol.words import Tagged
 
 change_bytes_min: Final = 1024**3
 change_share_min: Final = 0.01
 
 
-def connect_effect(state: StorageDomainState, step: str, *, create: bool) -> ToNode:
-    """Asks the host for the directory, under a step id."""
-    body = ConnectStorageDomain(storage_domain_id=state.id, path=state.path, create=create)
-    correlation = state.operation.correlation_id if state.operation else ""
-    return ToNode(
-        host_id=state.host_id, message=NodeCommand(epoch=0, step_id=step, body=body, correlation_id=correlation)
-    )
+def connection(state: StorageDomainState, *, create: bool) -> ConnectStorageDomain:
+    """What the host is asked for the directory."""
+    return ConnectStorageDomain(storage_domain_id=state.id, path=state.path, create=create)
 
 
-def forget(host_id: str, step: str) -> tuple[Effect, ...]:
-    """Tells the host that the outcome is durable."""
-    return (ToNode(host_id=host_id, message=ForgetSteps(epoch=0, step_ids=(step,))),) if host_id else ()
+def probe(state: StorageDomainState, facts: Facts) -> Decision:
+    """Has the host connect it anew and say what it sees."""
+    step = StepId(owner=state.address, operation=f"probe-{facts.fresh_id}", number=0, host=state.host_id)
+    return Decision(effects=(RunStep(step=step, body=connection(state, create=False)),))
 
 
-def reconnect(state: StorageDomainState | None, facts: Facts) -> Decision:
-    """The host is back: the step under way again, else a fresh look."""
-    if state is None:
+def probed(state: StorageDomainState | None, outcome: StepOutcome, facts: Facts) -> Decision:
+    """The outcome of a probe, or of a step that is over: acknowledged, and what it says of the directory taken in."""
+    if outcome.host_id != outcome.step.host:
         return NOTHING
-    if state.operation is not None:
-        step = current_step(state.operation)
-        adding = state.operation.kind == "add" and step is not None
-        return Decision(effects=(connect_effect(state, step.id, create=True),)) if adding and step else NOTHING
-    probe = step_id(state.address, f"probe-{facts.fresh_id}", 0)
-    return Decision(effects=(connect_effect(state, probe, create=False),))
+    decision = NOTHING
+    if state is not None and outcome.host_id == state.host_id:
+        decision = _told(state, outcome.result, facts)
+    acknowledged: tuple[Effect, ...] = (AcknowledgeStep(step=outcome.step),)
+    return attrs.evolve(decision, effects=(*acknowledged, *decision.effects))
+
+
+def _told(state: StorageDomainState, result: Tagged, facts: Facts) -> Decision:
+    if isinstance(result, StorageFacts):
+        return reported(state, result, facts)
+    if not isinstance(result, Refusal) or state.status not in ("active", "inactive"):
+        return NOTHING
+    reason = str(result)
+    return deactivated(state, reason, facts) if state.status == "active" or state.problem != reason else NOTHING
+
+
+def seen(state: StorageDomainState | None, message: StorageSeen, facts: Facts) -> Decision:
+    """What a host sees of it; only the one that holds the directory is believed."""
+    return reported(state, message.facts, facts) if state and message.host_id == state.host_id else NOTHING
 
 
 def host_lost(state: StorageDomainState | None, facts: Facts) -> Decision:

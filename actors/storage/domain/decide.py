@@ -1,4 +1,4 @@
-"""What a storage domain does next: finds who decides on each message. Decides; never performs."""
+"""What a storage domain does next: finds who decides on each message."""
 
 from __future__ import annotations
 
@@ -9,84 +9,85 @@ import attrs
 from actors.entity import checks
 from actors.entity.checks import invalid
 from actors.entity.decision import NOTHING, Decision
-from actors.entity.messages import Commanded, Wake
-from actors.host.signals import HostLost, HostReturned
-from actors.operations.operation import current_step
-from actors.storage.domain import connect, create, remove
+from actors.entity.messages import Commanded
+from actors.entity.operation import current_step
+from actors.entity.operation_record import sent_again, step_answered, step_ended
+from actors.host.signals import HostLost, HostReturned, StepAdvanced, StepOutcome, StorageSeen
+from actors.kernel.envelope import Answer
+from actors.storage.domain import connect
+from actors.storage.domain.operations import OPERATIONS, add, remove
 from actors.storage.domain.state import StorageDomainState
-from actors.storage.facts import Facts, accepted, busy, host_of_step, name_taken, not_found, refusal
+from actors.storage.facts import Facts, accepted, busy, name_taken, not_found, refusal
 from protocol.audit import line
 from protocol.commands.storage import AddStorageDomain, RemoveStorageDomain, UpdateStorageDomain
 from protocol.errors import Refusal
 from protocol.events import storage_domain as events
 from protocol.model.storage import StorageDomain
 from protocol.model.types import about
-from protocol.node_messages import StepDone, StepProgress, StorageFacts
+from protocol.node_messages import Done
 from protocol.words import Tagged
 
 changeable: Final = frozenset({"name", "description", "comment", "wipe_after_delete"})
 
 
 def decide(id: str, state: StorageDomainState | None, message: Tagged, facts: Facts) -> Decision:
-    """`state` is None while there is none. Raises `NotImplementedError` for a word that is not a storage domain's."""
+    """`state` is None while there is none. Raises `NotImplementedError` for a message that is not a storage domain's."""
     match message:
         case Commanded():
             return _commanded(state, message, facts)
-        case StorageFacts():
-            return connect.reported(state, message, facts)
-        case StepDone():
-            return _step_done(state, message, facts)
+        case StorageSeen():
+            return connect.seen(state, message, facts)
+        case StepOutcome():
+            return _outcome(state, message, facts)
+        case Answer(token=token, body=body):
+            return step_answered(OPERATIONS, state, token, body, facts)
         case HostReturned(host_id=host_id):
-            return connect.reconnect(state, facts) if state and state.host_id == host_id else NOTHING
+            return again(state, facts) if state and state.host_id == host_id else NOTHING
         case HostLost(host_id=host_id):
             return connect.host_lost(state, facts) if state and state.host_id == host_id else NOTHING
         case remove.LookAgain():
-            return remove.look_again(state, message, facts)
-        case Wake():
-            return again(state, facts)
-        case StepProgress():
+            return Decision(reply=Done())
+        case StepAdvanced():
             return NOTHING
     raise NotImplementedError(f"storage_domain/{id} got {type(message).__name__}")
 
 
 def again(state: StorageDomainState | None, facts: Facts) -> Decision:
-    """Goes on after a crash: the step under way, or a look at one that is inactive."""
+    """The host is back, or the engine: the step under way once more, else a fresh look at the directory."""
     if state is None:
         return NOTHING
-    if state.operation is not None and state.operation.kind == "remove":
-        return Decision(effects=remove.again(state))
-    return connect.reconnect(state, facts) if state.status != "active" else NOTHING
+    if state.operation is not None:
+        return Decision(effects=sent_again(OPERATIONS, state))
+    return connect.probe(state, facts)
 
 
-def _commanded(state: StorageDomainState | None, asked: Commanded, facts: Facts) -> Decision:
-    match asked.command:
+def recovered(state: StorageDomainState, facts: Facts) -> Decision:
+    """A new incarnation goes on. One that is active hears from its host when something changes."""
+    return again(state, facts) if state.operation is not None or state.status != "active" else NOTHING
+
+
+def _outcome(state: StorageDomainState | None, outcome: StepOutcome, facts: Facts) -> Decision:
+    step = current_step(state.operation) if state is not None and state.operation is not None else None
+    if step is None or step.id != outcome.step:
+        return connect.probed(state, outcome, facts)
+    return step_ended(OPERATIONS, state, outcome.step, outcome.result, facts, host_id=outcome.host_id)
+
+
+def _commanded(state: StorageDomainState | None, request: Commanded, facts: Facts) -> Decision:
+    match request.command:
         case AddStorageDomain() as command:
-            return create.add(state, asked, command, facts)
+            return add.add(state, request, command, facts)
         case UpdateStorageDomain() as command:
-            return update(state, asked, command, facts)
+            return update(state, request, command, facts)
         case RemoveStorageDomain() as command:
-            return remove.remove(state, asked, command, facts)
-    reason = f"A storage domain knows no {type(asked.command).__name__}."
+            return remove.remove(state, request, command, facts)
+    reason = f"A storage domain knows no {type(request.command).__name__}."
     return Decision(reply=refusal("invalid", reason, status=400))
 
 
-def _step_done(state: StorageDomainState | None, done: StepDone, facts: Facts) -> Decision:
-    if state is None:
-        return Decision(effects=connect.forget(host_of_step(facts.rows, done.step_id), done.step_id))
-    step = current_step(state.operation) if state.operation else None
-    if step is not None and step.id == done.step_id:
-        return create.connected(state, done, facts)
-    decision = NOTHING
-    if isinstance(done.result, StorageFacts):
-        decision = connect.reported(state, done.result, facts)
-    elif isinstance(done.result, Refusal) and state.status in ("active", "inactive"):
-        reason = str(done.result)
-        if state.status == "active" or state.problem != reason:
-            decision = connect.deactivated(state, reason, facts)
-    return attrs.evolve(decision, effects=(*decision.effects, *connect.forget(state.host_id, done.step_id)))
-
-
-def update(state: StorageDomainState | None, asked: Commanded, command: UpdateStorageDomain, facts: Facts) -> Decision:
+def update(
+    state: StorageDomainState | None, request: Commanded, command: UpdateStorageDomain, facts: Facts
+) -> Decision:
     """Names and flags. Legal while no operation runs."""
     if state is None:
         return Decision(reply=not_found("storage domain", command.id))
@@ -95,13 +96,14 @@ def update(state: StorageDomainState | None, asked: Commanded, command: UpdateSt
     if problem := _update_problem(state, command.document, facts):
         return Decision(reply=problem)
     domain = attrs.evolve(state.domain, **wanted)
-    if asked.dry_run or domain == state.domain:
-        return Decision(reply=accepted("storage_domain", asked, domain))
+    reply = accepted("storage_domain", request, domain)
+    if domain == state.domain:
+        return Decision(reply=reply)
     return Decision(
         events=(events.StorageDomainUpdated(at=facts.now, domain=domain),),
-        audit=(line("entity_updated", f"{state.title} was changed.", user=asked.principal.user_id, storage_domain=state.id),),
-        reply=accepted("storage_domain", asked, domain),
-        store_outcome=True,
+        audit=(line("entity_updated", f"{state.title} was changed.", user=request.principal.user_id, storage_domain=state.id),),
+        reply=reply,
+        outcome=reply,
     )  # fmt: skip
 
 

@@ -1,18 +1,19 @@
-"""The state of a storage domain after an event, by the transition table. It must not decide."""
+"""The state of a storage domain after an event, by the transition table."""
 
 from __future__ import annotations
 
 import attrs
 
-from actors.lifecycle.storage_domain_table import absent, status_after
+from actors.entity.transitions import ABSENT, status_after
 from actors.storage.domain.state import StorageDomainState
+from actors.storage.domain.transitions import TRANSITIONS
 from protocol.events import storage_domain as events
 
 
 def evolve(state: StorageDomainState | None, event: events.StorageDomainEvent) -> StorageDomainState | None:
     """None: the storage domain is gone. Raises `IllegalTransition`."""
-    after = status_after(state.status if state else absent, event)
-    if after == absent:
+    after = status_after(TRANSITIONS, state.status if state else ABSENT, event)
+    if after == ABSENT:
         return None
     if state is None:
         assert isinstance(event, events.StorageDomainAdded)

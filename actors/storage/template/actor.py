@@ -1,21 +1,21 @@
-"""The template's shell: facts in, decision out. It must not hold a rule."""
+"""The template's shell: facts in, decision out."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from actors.entity.decision import Decision
+from actors.entity.durable import DurableActor
 from actors.kernel.envelope import Envelope
 from actors.storage.facts import Facts
 from actors.storage.template import decide as decisions
 from actors.storage.template.evolve import evolve
 from actors.storage.template.state import TemplateState
-from actors.storage.waiting import WaitingActor
 from protocol.events.template import TemplateEvent
 from protocol.words import Tagged
 
 
-class TemplateActor(WaitingActor):
+class TemplateActor(DurableActor):
     """Address `template/<id>`."""
 
     kind = "template"

@@ -1,4 +1,4 @@
-"""What a template does next: finds who decides on each message. Decides; never performs."""
+"""What a template does next: finds who decides on each message."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import attrs
 
 from actors.entity import checks
 from actors.entity.checks import invalid
-from actors.entity.decision import NOTHING, Decision, Effect
-from actors.entity.messages import Commanded, TimerFired, Wake
+from actors.entity.decision import Decision
+from actors.entity.messages import Commanded, TimerFired
+from actors.entity.operation_record import sent_again, step_answered
 from actors.kernel.envelope import Answer
-from actors.operations.operation import current_step
 from actors.storage.facts import Facts, accepted, busy, name_taken, not_found, refusal
-from actors.storage.template import create, remove
+from actors.storage.template.operations import OPERATIONS, import_template, remove
 from actors.storage.template.state import TemplateState, blank_id
 from protocol.audit import line
 from protocol.commands.storage import ImportTemplate, RemoveTemplate, UpdateTemplate
@@ -27,48 +27,34 @@ not_changeable: Final = frozenset({"id", "nics", "disk_attachments"})
 
 
 def decide(id: str, state: TemplateState | None, message: Tagged, facts: Facts) -> Decision:
-    """`state` is None while there is none. Raises `NotImplementedError` for a word that is not a template's."""
+    """`state` is None while there is none. Raises `NotImplementedError` for a message that is not a template's."""
     match message:
         case Commanded():
             return _commanded(state, message, facts)
         case Answer(token=token, body=body):
-            return _answered(state, token, body, facts)
-        case TimerFired() | Wake():
+            return step_answered(OPERATIONS, state, token, body, facts)
+        case TimerFired():
             return again(state)
     raise NotImplementedError(f"template/{id} got {type(message).__name__}")
 
 
 def again(state: TemplateState | None) -> Decision:
     """The step under way once more."""
-    return Decision(effects=_effects_of(state)) if state is not None else NOTHING
+    return Decision(effects=sent_again(OPERATIONS, state))
 
 
-def _effects_of(state: TemplateState) -> tuple[Effect, ...]:
-    if state.operation is None or current_step(state.operation) is None:
-        return ()
-    return remove.effects_of(state) if state.operation.kind == "remove" else create.effects_of(state)
-
-
-def _answered(state: TemplateState | None, token: str, body: Tagged, facts: Facts) -> Decision:
-    step = current_step(state.operation) if state is not None and state.operation is not None else None
-    if state is None or state.operation is None or step is None or step.id != token:
-        return NOTHING
-    answered = remove.answered if state.operation.kind == "remove" else create.answered
-    return answered(state, body, facts)
-
-
-def _commanded(state: TemplateState | None, asked: Commanded, facts: Facts) -> Decision:
-    match asked.command:
+def _commanded(state: TemplateState | None, request: Commanded, facts: Facts) -> Decision:
+    match request.command:
         case ImportTemplate() as command:
-            return create.add(state, asked, command, facts)
+            return import_template.add(state, request, command, facts)
         case UpdateTemplate() as command:
-            return update(state, asked, command, facts)
+            return update(state, request, command, facts)
         case RemoveTemplate() as command:
-            return remove.remove(state, asked, command, facts)
-    return Decision(reply=refusal("invalid", f"A template knows no {type(asked.command).__name__}.", status=400))
+            return remove.remove(state, request, command, facts)
+    return Decision(reply=refusal("invalid", f"A template knows no {type(request.command).__name__}.", status=400))
 
 
-def update(state: TemplateState | None, asked: Commanded, command: UpdateTemplate, facts: Facts) -> Decision:
+def update(state: TemplateState | None, request: Commanded, command: UpdateTemplate, facts: Facts) -> Decision:
     """Everything but its disks and NICs. Legal while no operation runs; never for Blank."""
     if state is None:
         return Decision(reply=not_found("template", command.id))
@@ -76,14 +62,15 @@ def update(state: TemplateState | None, asked: Commanded, command: UpdateTemplat
     if problem := _update_problem(state, command.document, facts):
         return Decision(reply=problem)
     template = merge(state.template, attrs.evolve(command.document, **dict.fromkeys(not_changeable)))
-    if asked.dry_run or template == state.template:
-        return Decision(reply=accepted("template", asked, template))
+    reply = accepted("template", request, template)
+    if template == state.template:
+        return Decision(reply=reply)
     text = f"The template {state.template.name} was changed."
     return Decision(
         events=(events.TemplateUpdated(at=facts.now, template=template),),
-        audit=(line("entity_updated", text, user=asked.principal.user_id, template=state.id),),
-        reply=accepted("template", asked, template),
-        store_outcome=True,
+        audit=(line("entity_updated", text, user=request.principal.user_id, template=state.id),),
+        reply=reply,
+        outcome=reply,
     )
 
 

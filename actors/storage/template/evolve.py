@@ -1,18 +1,19 @@
-"""The state of a template after an event, by the transition table. It must not decide."""
+"""The state of a template after an event, by the transition table."""
 
 from __future__ import annotations
 
 import attrs
 
-from actors.lifecycle.template_table import absent, status_after
+from actors.entity.transitions import ABSENT, status_after
 from actors.storage.template.state import TemplateState
+from actors.storage.template.transitions import TRANSITIONS
 from protocol.events import template as events
 
 
 def evolve(state: TemplateState | None, event: events.TemplateEvent) -> TemplateState | None:
     """None: the template is gone. Raises `IllegalTransition`."""
-    after = status_after((state.template.status or "") if state else absent, event)
-    if after == absent:
+    after = status_after(TRANSITIONS, (state.template.status or "") if state else ABSENT, event)
+    if after == ABSENT:
         return None
     if state is None:
         assert isinstance(event, events.TemplateAdded)

@@ -11,8 +11,6 @@ from protocol.model.vm import Template
 from protocol.words import Tagged, word
 
 blank_id: Final = "00000000-0000-0000-0000-000000000000"
-retry_timer: Final = "step"
-retry_seconds: Final = 2.0
 
 
 @word("state.template")

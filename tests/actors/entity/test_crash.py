@@ -8,8 +8,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.entity.decision import Decision, SetTimer, Tell, ToNode
 from actors.entity.messages import Crash, Wake
+from actors.entity.operation import with_step
 from actors.journal.memory import AppendFault
-from actors.operations.operation import with_step
 from protocol.events.operation import Outcome
 from protocol.model.activity import Job
 from tests.actors.entity.thing import AT, Changed, Do, Room, Thing, WorkOn, opened, operation, yes

@@ -16,12 +16,12 @@ import trio
 from actors.entity.decision import Decision, ToNode
 from actors.entity.durable import DurableActor
 from actors.entity.messages import TimerFired
+from actors.entity.operation import begin, current_step, with_step
 from actors.entity.rows import Rows
 from actors.entity.services import Services
 from actors.journal.memory import MemoryStore
 from actors.journal.writer import JournalWriter
 from actors.kernel import Answer, Context, Directory, Envelope, Ports, Ref
-from actors.operations.operation import begin, current_step, with_step
 from protocol.codec import decode
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal

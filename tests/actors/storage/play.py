@@ -10,9 +10,9 @@ import attrs
 
 from actors.entity.decision import Decision, Tell, ToNode
 from actors.entity.messages import Commanded
+from actors.entity.operation import job_of
 from actors.entity.rows import Rows
 from actors.journal.port import EntityRow
-from actors.operations.operation import job_of
 from actors.storage.facts import Facts
 from actors.storage.messages import DiskRecorded
 from protocol.codec import decode, encode

@@ -12,11 +12,11 @@ from typing import Any
 import attrs
 import trio.testing
 
+from actors.entity.operation import owner_of
 from actors.journal.memory import MemoryStore
 from actors.journal.port import EntityRow, EntityWrite, JournalEntry, Transaction
 from actors.journal.writer import Durable, Failed
 from actors.kernel import Ports, codec_carrier
-from actors.operations.operation import owner_of
 from protocol.codec import decode, encode
 from protocol.engine_messages import Accepted, Principal, Submit
 from protocol.errors import Refusal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from actors.storage.waiting import StorageDecision
 
 from actors.host.signals import HostReturned
 from actors.kernel.envelope import Answer
@@ -11,7 +12,6 @@ from actors.storage.disk.evolve import evolve
 from actors.storage.disk.state import DiskState
 from actors.storage.messages import BackDisk, DiscardDisk, DiskProvided, ProvideDisk, UnbackDisk
 from actors.storage.volumes import volume_of
-from actors.storage.waiting import StorageDecision
 from protocol.commands.storage import AddDisk
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal

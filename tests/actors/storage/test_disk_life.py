@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from actors.entity.illegal import IllegalTransition
+from actors.storage.waiting import StorageDecision
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.entity.decision import Tell
 from actors.kernel.envelope import Answer
-from actors.lifecycle.disk_table import TRANSITIONS, absent, status_after
-from actors.lifecycle.illegal import IllegalTransition
 from actors.storage.disk.decide import decide
 from actors.storage.disk.evolve import evolve
+from actors.storage.disk.transitions import TRANSITIONS, absent, status_after
 from actors.storage.messages import (
     AttachDisk,
     BackDisk,
@@ -23,7 +24,6 @@ from actors.storage.messages import (
     ProvideDisk,
     UnbackDisk,
 )
-from actors.storage.waiting import StorageDecision
 from protocol.commands.storage import AddDisk, RemoveDisk, UpdateDisk
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal

@@ -6,11 +6,11 @@ from typing import Any
 
 import attrs
 import pytest
+from actors.storage.domain.remove import LookAgain
 
 from actors.host.signals import HostLost, HostReturned
 from actors.storage.domain.decide import again, decide
 from actors.storage.domain.evolve import evolve
-from actors.storage.domain.remove import LookAgain
 from protocol.commands.storage import AddStorageDomain, RemoveStorageDomain, UpdateStorageDomain
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal

@@ -10,7 +10,7 @@ import trio
 from trio.testing import MockClock
 
 from actors.entity.messages import Crash
-from actors.operations.operation import owner_of
+from actors.entity.operation import owner_of
 from actors.storage.disk.evolve import evolve as evolve_disk
 from actors.storage.domain.evolve import evolve as evolve_domain
 from actors.storage.messages import AttachDisk, DetachDisk, DiskProvided, ProvideDisk

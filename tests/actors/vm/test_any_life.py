@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 
+from actors.vm.disk_step import KINDS
+from actors.vm.resend import resend
 from hypothesis import HealthCheck, given, settings
 
 from actors.entity.decision import ToNode
-from actors.lifecycle.vm_table import OWNERS
-from actors.operations.operation import current_step
-from actors.vm.disk_step import KINDS
+from actors.entity.operation import current_step
 from actors.vm.evolve import evolve
 from actors.vm.project import project
-from actors.vm.resend import resend
 from actors.vm.state import VmState
+from actors.vm.transitions import OWNERS
 from protocol.codec import decode, encode
 from protocol.node_messages import ReportNow
 from tests.actors.vm.any_life import Life, born, next_moves, plans

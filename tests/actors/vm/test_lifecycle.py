@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from actors.vm.resend import resend
 
 from actors.entity.decision import CancelTimer, SetTimer, ToNode
 from actors.entity.messages import TimerFired
 from actors.host.signals import DomainSeen, HostConfirmedDown, HostLost, HostReturned
 from actors.placement.messages import Placed
-from actors.vm.resend import resend
 from protocol.commands import vm as commands
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal

@@ -1,0 +1,106 @@
+"""What one operation does, as a record: what its step under way sends, and what follows when the step has ended.
+
+An entity keeps a table of these by the operation's kind. Sending a step, sending it again after a crash, and hearing
+its outcome are the same few functions for all of them, here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, Protocol, TypeVar
+
+import attrs
+
+from actors.entity.decision import NOTHING, AcknowledgeStep, Decision, Effect, RunStep, Tell
+from actors.entity.operation import current_step
+from protocol.errors import Refusal
+from protocol.events.operation import Operation, StepId
+from protocol.words import Tagged
+
+
+class HasOperation(Protocol):
+    """The state of an entity that can have an operation under way."""
+
+    @property
+    def operation(self) -> Operation | None: ...
+
+
+S = TypeVar("S", bound=HasOperation)
+F = TypeVar("F")
+
+
+@attrs.frozen
+class Ask:
+    """A step that another actor carries out; its answer is the step's outcome."""
+
+    address: str
+    message: Tagged
+
+
+@attrs.frozen(kw_only=True)
+class OperationRecord(Generic[S, F]):
+    """One kind of operation on an entity.
+
+    `sends`: what the step under way asks, from the state alone, so that it is the same whenever it is sent: a message
+    for the node of the step's host, an `Ask` for another actor, or None while the step only waits.
+    `done` and `failed`: what follows from its outcome. `cancel`: what follows when an administrator cancels it, None
+    for what cannot be cancelled.
+    """
+
+    kind: str
+    sends: Callable[[S], Tagged | Ask | None]
+    done: Callable[[S, Tagged, F], Decision]
+    failed: Callable[[S, Refusal, F], Decision]
+    cancel: Callable[[S, F], Decision] | None = None
+
+
+Table = Mapping[str, OperationRecord[S, F]]
+
+
+def step_effects(record: OperationRecord[S, Any], state: S) -> tuple[Effect, ...]:
+    """What the step under way sends; nothing when none is, or when it only waits."""
+    step = current_step(state.operation) if state.operation is not None else None
+    body = record.sends(state) if step is not None else None
+    if state.operation is None or step is None or body is None:
+        return ()
+    if isinstance(body, Ask):
+        return (Tell(address=body.address, message=body.message, token=str(step.id)),)
+    return (RunStep(step=step.id, body=body, correlation_id=state.operation.correlation_id),)
+
+
+def sent_again(table: Table[S, Any], state: S | None, host_id: str | None = None) -> tuple[Effect, ...]:
+    """The step under way once more, after a crash or the return of its host; with `host_id` only when it is that
+    host's."""
+    step = current_step(state.operation) if state is not None and state.operation is not None else None
+    if state is None or state.operation is None or step is None or (host_id is not None and step.host_id != host_id):
+        return ()
+    return step_effects(table[state.operation.kind], state)
+
+
+def step_ended(
+    table: Table[S, F], state: S | None, step: StepId, result: Tagged, facts: F, *, host_id: str = ""
+) -> Decision:
+    """The outcome of a step, from the host `host_id` or from another actor.
+
+    A host is believed about its own steps alone. An outcome that nobody waits for any more is only acknowledged.
+    """
+    if host_id != step.host:
+        return NOTHING
+    acknowledged: tuple[Effect, ...] = (AcknowledgeStep(step=step),) if step.host else ()
+    under_way = current_step(state.operation) if state is not None and state.operation is not None else None
+    if state is None or state.operation is None or under_way is None or under_way.id != step:
+        return Decision(effects=acknowledged)
+    record = table[state.operation.kind]
+    decision = record.failed(state, result, facts) if isinstance(result, Refusal) else record.done(state, result, facts)
+    if not decision.events:  # the step is still the one under way
+        return decision
+    return attrs.evolve(decision, effects=(*acknowledged, *decision.effects))
+
+
+def step_answered(table: Table[S, F], state: S | None, token: str, result: Tagged, facts: F) -> Decision:
+    """Another actor's answer, by its token; one to a question of an earlier incarnation is ignored."""
+    try:
+        step = StepId.parse(token)
+    except ValueError:
+        return NOTHING
+    return step_ended(table, state, step, result, facts)

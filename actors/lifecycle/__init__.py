@@ -1,1 +1,0 @@
-"""Legal transitions as tables: data, one per entity. It must not hold effects."""

@@ -1,0 +1,45 @@
+"""How a disk ends: nothing is left of it, or what is left is not known."""
+
+from __future__ import annotations
+
+from actors.entity.decision import Decision
+from actors.storage.disk.operations.phases import MADE, REMOVED, line_of
+from actors.storage.disk.state import DiskState
+from actors.storage.facts import Facts, refusal
+from protocol.errors import Refusal
+from protocol.events import disk as events
+from protocol.events.operation import Outcome
+from protocol.node_messages import Done
+
+
+def gone(state: DiskState, facts: Facts) -> Decision:
+    """Nothing is left: removed as asked, or rolled back."""
+    assert state.operation is not None
+    reason = state.operation.rolling_back
+    outcome = Outcome(outcome="rolled_back", reason=reason) if reason else Outcome(outcome="done")
+    audit = line_of(state, "disk_removed", f"{state.title} was removed.")
+    if reason:
+        audit = line_of(state, "disk_failed", f"{state.title} was not made: {reason}", severity="error")
+    return Decision(
+        events=(events.DiskRemoved(at=facts.now, ended=outcome),),
+        audit=(audit,),
+        answers=((MADE, _not_made(state, reason)), (REMOVED, Done())),
+    )
+
+
+def remove_failed(state: DiskState, refused: Refusal, facts: Facts) -> Decision:
+    """What is left of the volumes is not known; the disk stays, to be removed again."""
+    assert state.operation is not None
+    reason = str(refused)
+    if state.operation.rolling_back:
+        reason = f"{state.operation.rolling_back} Undoing it failed too: {reason}"
+    ended = Outcome(outcome="failed", reason=reason)
+    return Decision(
+        events=(events.DiskRemoveFailed(at=facts.now, reason=reason, ended=ended),),
+        audit=(line_of(state, "disk_failed", f"{state.title} could not be removed: {reason}", severity="error"),),
+        answers=((MADE, _not_made(state, reason)), (REMOVED, refused)),
+    )
+
+
+def _not_made(state: DiskState, reason: str) -> Refusal:
+    return refusal("host_failed", f"{state.title} was not made: {reason}", entity=state.id, status=500)

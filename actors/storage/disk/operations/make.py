@@ -1,0 +1,223 @@
+"""Operations *add*, *provide*, *clone*, *import*: a new disk, empty, thin on another, copied, or filled from an image
+file.
+
+hold_backing -> make -> grow -> release_backing -> ready      (what does not apply is left out)
+a step that failed -> remove -> release_backing -> gone, rolled back
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from actors.entity.decision import Decision, Tell, joined
+from actors.entity.messages import Commanded
+from actors.entity.operation import begin, begin_for
+from actors.storage.disk.evolve import evolve
+from actors.storage.disk.new_disk import checked, completed, on_storage_domain
+from actors.storage.disk.operations.gone import gone, remove_failed
+from actors.storage.disk.operations.phases import (
+    MADE,
+    DiskOperation,
+    begun,
+    go_on,
+    line_of,
+    retried,
+    sends,
+    with_step_sent,
+)
+from actors.storage.disk.state import DiskState
+from actors.storage.facts import Facts, accepted, again_or_taken, busy, new_id, not_found, refusal
+from actors.storage.messages import DiskProvided, DiskRecorded, ProvideDisk
+from actors.storage.volumes import making_id, storage_domain_of, volume_of
+from protocol.commands.storage import AddDisk
+from protocol.errors import Refusal
+from protocol.events import disk as events
+from protocol.events.disk import DiskWork
+from protocol.events.operation import Operation, Outcome
+from protocol.model.storage import Disk, StorageDomain
+from protocol.model.types import Ref
+from protocol.node_messages import VolumeFacts
+from protocol.words import Tagged
+
+
+def add(state: DiskState | None, request: Commanded, command: AddDisk, facts: Facts) -> Decision:
+    """A floating disk on the storage domain that its document names."""
+    if state is not None:
+        return again_or_taken("disk", request, state.disk, state.operation)
+    assert isinstance(command.document, Disk)
+    disk = completed(attrs.evolve(command.document, id=new_id(request)), None)
+    storage_domain = checked(disk, None, False, facts)
+    if isinstance(storage_domain, Refusal):
+        return Decision(reply=storage_domain)
+    operation = begin_for(request, "add", f"Adding disk {disk.name}", facts.now, _host_of(storage_domain))
+    reply = accepted("disk", request, _locked(disk), job_id=operation.id)
+    return attrs.evolve(_begin(disk, operation, DiskWork(phase="make"), facts), reply=reply, outcome=reply)
+
+
+def provide(state: DiskState | None, message: ProvideDisk, facts: Facts) -> Decision:
+    """A disk for a VM or template; the answer comes when it is there. The same disk again waits along."""
+    if state is not None:
+        return _provide_again(state, message, facts)
+    job_id = making_id(message.operation_id, message.disk.id or "")
+    if ended := facts.rows.document("job", job_id):
+        reason = f"The disk {message.disk.name} was not made: {ended.reason or 'it is gone again.'}"
+        return Decision(reply=refusal("host_failed", reason, entity=message.disk.id or "", status=500))
+    backing = None
+    if message.backing_disk_id:
+        backing = facts.rows.document("disk", message.backing_disk_id)
+        if backing is None:
+            return Decision(reply=not_found("disk", message.backing_disk_id))
+    disk = _for_its_owner(message, backing)
+    storage_domain = checked(disk, backing, bool(message.import_path), facts)
+    if isinstance(storage_domain, Refusal):
+        return Decision(reply=storage_domain)
+    operation = begin(
+        id=job_id,
+        kind="import" if message.import_path else "clone" if message.clone else "provide",
+        description=f"Making disk {disk.name}",
+        at=facts.now,
+        correlation_id=message.correlation_id,
+        user_id=message.user_id,
+        parent=message.operation_id,
+        host_id=_host_of(storage_domain),
+    )
+    work = DiskWork(
+        phase="hold_backing" if backing else "make",
+        vm_id=message.vm_id,
+        template_id=message.template_id,
+        backing_disk_id=message.backing_disk_id,
+        clone=message.clone,
+        import_path=message.import_path,
+        import_format=message.import_format,
+    )
+    decision = attrs.evolve(_begin(disk, operation, work, facts), keep=MADE)
+    recorded = Tell(address=f"vm/{message.vm_id}", message=DiskRecorded(disk_id=disk.id or ""))
+    return joined(decision, Decision(effects=(recorded,))) if message.vm_id else decision
+
+
+def _for_its_owner(message: ProvideDisk, backing: Disk | None) -> Disk:
+    disk = completed(message.disk, backing if not message.clone else None)
+    if message.clone and backing is not None and not storage_domain_of(disk):
+        disk = on_storage_domain(disk, storage_domain_of(backing))
+    return attrs.evolve(
+        disk,
+        vms=(Ref(id=message.vm_id),) if message.vm_id else (),
+        template=Ref(id=message.template_id) if message.template_id else None,
+    )
+
+
+def _provide_again(state: DiskState, message: ProvideDisk, facts: Facts) -> Decision:
+    operation = state.operation
+    if operation is not None:
+        if operation.id == making_id(message.operation_id, state.id) and not operation.rolling_back:
+            return Decision(keep=MADE)
+        return Decision(reply=busy(state.id, state.title, operation))
+    if state.status != "ok":
+        reason = f"{state.title} is {state.status}: {state.problem}"
+        return Decision(reply=refusal("not_legal", reason, entity=state.id))
+    template = state.disk.template
+    is_other_vms = message.vm_id and message.vm_id not in state.vm_ids
+    is_other_templates = message.template_id and (template is None or template.id != message.template_id)
+    if is_other_vms or is_other_templates:
+        return Decision(reply=refusal("conflict", f"{state.title} was made for something else.", entity=state.id))
+    return Decision(reply=provided(state))
+
+
+def provided(state: DiskState) -> DiskProvided:
+    return DiskProvided(disk=state.disk, volume=volume_of(state.disk))
+
+
+def _begin(disk: Disk, operation: Operation, work: DiskWork, facts: Facts) -> Decision:
+    operation = begun(operation, disk.id or "", work, facts)
+    event = events.DiskAdded(at=facts.now, disk=_locked(disk), operation=operation)
+    return with_step_sent(MAKES[operation.kind], None, event)
+
+
+def _locked(disk: Disk) -> Disk:
+    return attrs.evolve(disk, status="locked")
+
+
+def _host_of(storage_domain: StorageDomain) -> str:
+    return (storage_domain.host.id if storage_domain.host else None) or ""
+
+
+def record_of(state: DiskState) -> DiskOperation:
+    assert state.operation is not None
+    return MAKES[state.operation.kind]
+
+
+def done(state: DiskState, result: Tagged, facts: Facts) -> Decision:
+    """A step of the making has ended, or of its undoing."""
+    assert state.operation is not None
+    if state.operation.rolling_back:
+        return _further_down(state, facts)
+    work = state.work
+    match work.phase:
+        case "hold_backing":
+            assert isinstance(result, DiskProvided), result
+            return go_on(record_of(state), state, attrs.evolve(work, phase="make", backing=result.volume), facts)
+        case "make" | "grow":
+            assert isinstance(result, VolumeFacts), result
+            return _made(state, work, result, facts)
+    return _ready(state, work, facts)
+
+
+def _made(state: DiskState, work: DiskWork, volume: VolumeFacts, facts: Facts) -> Decision:
+    wanted = max(state.disk.provisioned_size or 0, volume.size_bytes)
+    work = attrs.evolve(work, size_bytes=wanted, actual_bytes=volume.actual_bytes)
+    if work.phase == "make" and wanted > volume.size_bytes:
+        return go_on(record_of(state), state, attrs.evolve(work, phase="grow"), facts)
+    if work.clone:
+        return go_on(record_of(state), state, attrs.evolve(work, phase="release_backing"), facts)
+    return _ready(state, work, facts)
+
+
+def _ready(state: DiskState, work: DiskWork, facts: Facts) -> Decision:
+    """The volume is whole and the disk may be used."""
+    event = events.DiskReady(
+        at=facts.now,
+        provisioned_bytes=work.size_bytes,
+        actual_bytes=work.actual_bytes,
+        ended=Outcome(outcome="done"),
+    )
+    after = evolve(state, event)
+    assert after is not None
+    return Decision(
+        events=(event,),
+        audit=(line_of(state, "disk_added", f"{state.title} was made."),),
+        answers=((MADE, provided(after)),),
+    )
+
+
+def failed(state: DiskState, refusal: Refusal, facts: Facts) -> Decision:
+    """The making turns round: what was made goes, the last first."""
+    assert state.operation is not None
+    if state.work.phase == "release_backing" and refusal.code == "not_found":
+        return done(state, refusal, facts)
+    if (again := retried(state, refusal)) is not None:
+        return again
+    if state.operation.rolling_back:
+        is_left = state.work.phase == "remove"
+        return remove_failed(state, refusal, facts) if is_left else _further_down(state, facts)
+    turned = attrs.evolve(state, operation=attrs.evolve(state.operation, rolling_back=str(refusal)))
+    if state.work.phase == "hold_backing":
+        return gone(turned, facts)
+    return go_on(record_of(state), turned, attrs.evolve(state.work, phase="remove"), facts)
+
+
+def _further_down(state: DiskState, facts: Facts) -> Decision:
+    """One step of a making that turned round has ended."""
+    work = state.work
+    if work.phase in ("make", "grow"):
+        return go_on(record_of(state), state, attrs.evolve(work, phase="remove"), facts)
+    if work.phase in ("remove", "hold_backing") and work.backing_disk_id:
+        return go_on(record_of(state), state, attrs.evolve(work, phase="release_backing"), facts)
+    return gone(state, facts)
+
+
+MAKES: Final = {
+    kind: DiskOperation(kind=kind, sends=sends, done=done, failed=failed)
+    for kind in ("add", "provide", "clone", "import")
+}

@@ -1,0 +1,132 @@
+"""Operation *remove*: a disk that nobody needs goes with its volumes.
+
+remove -> release_backing -> gone
+the volumes cannot be deleted -> illegal, to be removed again
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from actors.entity.decision import Decision
+from actors.entity.messages import Commanded
+from actors.entity.operation import begin, begin_for
+from actors.storage.disk.operations.gone import gone, remove_failed
+from actors.storage.disk.operations.make import MAKES
+from actors.storage.disk.operations.phases import (
+    REMOVED,
+    DiskOperation,
+    begun,
+    go_on,
+    retried,
+    sends,
+    with_step_sent,
+)
+from actors.storage.disk.state import DiskState
+from actors.storage.facts import Facts, accepted, busy, not_found, refusal
+from actors.storage.messages import DiscardDisk
+from actors.storage.volumes import removal_id, storage_domain_of
+from protocol.commands.storage import RemoveDisk
+from protocol.errors import Refusal
+from protocol.events import disk as events
+from protocol.events.disk import DiskWork
+from protocol.events.operation import Operation
+from protocol.node_messages import Done
+from protocol.words import Tagged
+
+
+def remove(state: DiskState | None, request: Commanded, command: RemoveDisk, facts: Facts) -> Decision:
+    """Legal while it is attached to nothing, backs nothing and no operation runs on it."""
+    if state is None:
+        return Decision(reply=not_found("disk", command.id))
+    if problem := _in_use(state, "", "", facts):
+        return Decision(reply=problem)
+    operation = begin_for(request, "remove", f"Removing disk {state.disk.name}", facts.now)
+    reply = accepted("disk", request, state.disk, job_id=operation.id)
+    return attrs.evolve(_begin(state, operation, DiskWork(phase="remove"), facts), reply=reply, outcome=reply)
+
+
+def discard(state: DiskState | None, message: DiscardDisk, facts: Facts) -> Decision:
+    """The same for the sake of the VM or template that has it. While it is still being made, the making turns round."""
+    if state is None:
+        return Decision(reply=Done())
+    operation = state.operation
+    if operation is not None and (operation.kind == "remove" or operation.rolling_back):
+        return Decision(keep=REMOVED)
+    if operation is not None and operation.kind in MAKES and _is_its_own(state, message):
+        turned = attrs.evolve(operation, rolling_back="It is not wanted any more.")
+        event = events.DiskOperationProgressed(at=facts.now, operation=turned)
+        return Decision(events=(event,), keep=REMOVED)
+    if problem := _in_use(state, message.vm_id, message.template_id, facts):
+        return Decision(reply=problem)
+    operation = begin(
+        id=removal_id(message.operation_id, state.id),
+        kind="remove",
+        description=f"Removing disk {state.disk.name}",
+        at=facts.now,
+        correlation_id=message.correlation_id,
+        parent=message.operation_id,
+    )
+    work = DiskWork(phase="remove", vm_id=message.vm_id, template_id=message.template_id)
+    return attrs.evolve(_begin(state, operation, work, facts), keep=REMOVED)
+
+
+def _is_its_own(state: DiskState, message: DiscardDisk) -> bool:
+    return state.work.vm_id == message.vm_id and state.work.template_id == message.template_id
+
+
+def _begin(state: DiskState, operation: Operation, work: DiskWork, facts: Facts) -> Decision:
+    storage_domain = facts.rows.document("storage_domain", storage_domain_of(state.disk))
+    has_host = storage_domain is not None and storage_domain.host is not None
+    host_id = (storage_domain.host.id if has_host else None) or ""
+    if state.disk.backing_disk is not None:
+        work = attrs.evolve(work, backing_disk_id=state.disk.backing_disk.id or "")
+    operation = begun(attrs.evolve(operation, host_id=host_id), state.id, work, facts)
+    return with_step_sent(REMOVE, state, events.DiskRemoveRequested(at=facts.now, operation=operation))
+
+
+def done(state: DiskState, result: Tagged, facts: Facts) -> Decision:
+    work = state.work
+    if work.phase == "remove" and work.backing_disk_id:
+        return go_on(REMOVE, state, attrs.evolve(work, phase="release_backing"), facts)
+    return gone(state, facts)
+
+
+def failed(state: DiskState, refusal: Refusal, facts: Facts) -> Decision:
+    """Volumes that cannot be deleted leave the disk illegal; the disk that it rested on does not keep it."""
+    if state.work.phase == "remove":
+        return remove_failed(state, refusal, facts)
+    is_meant = refusal.code != "not_found"
+    return (retried(state, refusal) if is_meant else None) or gone(state, facts)
+
+
+def _in_use(state: DiskState, vm_id: str, template_id: str, facts: Facts) -> Refusal | None:
+    """Why the disk cannot go now, unless only this VM or template has it."""
+    if state.operation is not None:
+        return busy(state.id, state.title, state.operation)
+    others = [id for id in state.vm_ids if id != vm_id]
+    if others:
+        return _conflict(state, "is attached to the VM", "vm", others, "Detach it first.", facts, field="vms")
+    template = state.disk.template
+    if template is not None and template.id != template_id:
+        of = [template.id or ""]
+        return _conflict(state, "belongs to the template", "template", of, "Remove the template.", facts, "template")
+    if state.children:
+        resting = list(state.children)
+        return _conflict(
+            state, "is what the disk", "disk", resting, "Remove those disks first.", facts, then=" rests on"
+        )
+    return None
+
+
+def _conflict(
+    state: DiskState, what: str, kind: str, ids: list[str], remedy: str, facts: Facts, field: str = "", then: str = ""
+) -> Refusal:
+    documents = ((id, facts.rows.document(kind, id)) for id in ids[:10])
+    names = ", ".join(document.name if document is not None and document.name else id for id, document in documents)
+    return refusal("conflict", f"{state.title} {what} {names}{then}.", remedy, entity=state.id, field=field)
+
+
+REMOVE: Final = DiskOperation(kind="remove", sends=sends, done=done, failed=failed)

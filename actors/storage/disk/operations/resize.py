@@ -1,0 +1,58 @@
+"""Operation *resize*: the volume of a disk grows.
+
+grow -> resized
+     -> it keeps its size
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from actors.entity.decision import Decision
+from actors.entity.messages import Commanded
+from actors.entity.operation import begin_for
+from actors.storage.disk.operations.phases import DiskOperation, begun, line_of, sends
+from actors.storage.disk.state import DiskState
+from actors.storage.facts import Facts
+from actors.storage.volumes import storage_domain_of
+from protocol.errors import Refusal
+from protocol.events import disk as events
+from protocol.events.disk import DiskWork
+from protocol.events.operation import Outcome
+from protocol.node_messages import VolumeFacts
+from protocol.words import Tagged
+
+
+def begin_resize(state: DiskState, request: Commanded, size: int, facts: Facts) -> events.DiskResizeRequested:
+    """The operation that a larger size begins, on the host of the disk's storage domain."""
+    storage_domain = facts.rows.document("storage_domain", storage_domain_of(state.disk))
+    has_host = storage_domain is not None and storage_domain.host is not None
+    host_id = (storage_domain.host.id if has_host else None) or ""
+    operation = begin_for(request, "resize", f"Extending disk {state.disk.name}", facts.now, host_id)
+    operation = begun(operation, state.id, DiskWork(phase="grow", size_bytes=size), facts)
+    return events.DiskResizeRequested(at=facts.now, operation=operation, size_bytes=size)
+
+
+def done(state: DiskState, result: Tagged, facts: Facts) -> Decision:
+    assert isinstance(result, VolumeFacts), result
+    event = events.DiskResized(
+        at=facts.now,
+        size_bytes=result.size_bytes,
+        actual_bytes=result.actual_bytes,
+        ended=Outcome(outcome="done"),
+    )
+    text = f"{state.title} has {result.size_bytes} bytes now."
+    return Decision(events=(event,), audit=(line_of(state, "disk_updated", text),))
+
+
+def failed(state: DiskState, refusal: Refusal, facts: Facts) -> Decision:
+    reason = str(refusal)
+    ended = Outcome(outcome="rolled_back", reason=reason)
+    text = f"{state.title} keeps its size: {reason}"
+    return Decision(
+        events=(events.DiskResizeFailed(at=facts.now, reason=reason, ended=ended),),
+        audit=(line_of(state, "disk_failed", text, severity="error"),),
+    )
+
+
+RESIZE: Final = DiskOperation(kind="resize", sends=sends, done=done, failed=failed)

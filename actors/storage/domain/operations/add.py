@@ -1,0 +1,162 @@
+"""Operation *add*: a directory of a host becomes a storage domain of the host's data center.
+
+connect on the host -> active
+                    -> gone, rolled back
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Final
+
+import attrs
+
+from actors.entity import checks
+from actors.entity.checks import invalid, missing
+from actors.entity.decision import Decision
+from actors.entity.messages import Commanded
+from actors.entity.operation import begin_for, with_step
+from actors.entity.operation_record import OperationRecord, step_effects
+from actors.storage.domain.connect import activated, connection
+from actors.storage.domain.evolve import evolve
+from actors.storage.domain.state import StorageDomainState
+from actors.storage.facts import Facts, accepted, again_or_taken, name_taken, new_id, not_found, refusal
+from protocol.audit import line
+from protocol.commands.storage import AddStorageDomain
+from protocol.errors import Refusal
+from protocol.events import storage_domain as events
+from protocol.events.operation import Outcome
+from protocol.model.host import Host
+from protocol.model.storage import HostStorage, StorageDomain
+from protocol.model.types import Ref
+from protocol.node_messages import StorageFacts
+from protocol.words import Tagged
+
+KIND: Final = "add"
+path_characters_max: Final = 1024
+
+
+def add(state: StorageDomainState | None, request: Commanded, command: AddStorageDomain, facts: Facts) -> Decision:
+    """Legal while the host is up."""
+    if state is not None:
+        return again_or_taken("storage_domain", request, state.domain, state.operation)
+    document = command.document
+    assert isinstance(document, StorageDomain)
+    host = _checked(document, facts)
+    if isinstance(host, Refusal):
+        return Decision(reply=host)
+    domain = _completed(attrs.evolve(document, id=new_id(request)), host, facts)
+    operation = begin_for(request, KIND, f"Adding storage domain {domain.name}", facts.now, host.id or "")
+    address = f"storage_domain/{domain.id}"
+    operation = with_step(operation, address, "Connecting the directory", facts.now, host.id or "")
+    event = events.StorageDomainAdded(at=facts.now, domain=domain, operation=operation)
+    after = evolve(None, event)
+    assert after is not None
+    reply = accepted("storage_domain", request, domain, job_id=operation.id)
+    return Decision(events=(event,), effects=step_effects(ADD, after), reply=reply, outcome=reply)
+
+
+def sends(state: StorageDomainState) -> Tagged:
+    return connection(state, create=True)
+
+
+def done(state: StorageDomainState, result: Tagged, facts: Facts) -> Decision:
+    """The host's outcome: active, unless it cannot be used as it is."""
+    assert isinstance(result, StorageFacts), result
+    problem = result.problem or ("" if result.writable else "It cannot be written.")
+    if problem:
+        return _rolled_back(state, problem, facts)
+    return activated(state, result, facts, ended=Outcome(outcome="done"))
+
+
+def failed(state: StorageDomainState, refusal: Refusal, facts: Facts) -> Decision:
+    return _rolled_back(state, str(refusal), facts)
+
+
+def _rolled_back(state: StorageDomainState, problem: str, facts: Facts) -> Decision:
+    """The record goes again; the directory's content stays."""
+    assert state.operation is not None
+    audit = line(
+        "storage_domain_removed",
+        f"{state.title} was not added: {problem}",
+        severity="error",
+        user=state.operation.user_id,
+        host=state.host_id,
+    )
+    event = events.StorageDomainRemoved(at=facts.now, ended=Outcome(outcome="rolled_back", reason=problem))
+    return Decision(events=(event,), audit=(audit,))
+
+
+def _completed(domain: StorageDomain, host: Host, facts: Facts) -> StorageDomain:
+    assert domain.storage is not None
+    cluster = facts.rows.document("cluster", (host.cluster.id if host.cluster else None) or "")
+    data_center = cluster.data_center if cluster is not None else None
+    siblings = facts.rows.referring("storage_domain", "data_center", data_center.id or "") if data_center else []
+    return attrs.evolve(
+        domain,
+        description=domain.description or "",
+        comment=domain.comment or "",
+        status="locked",
+        storage=HostStorage(type="localfs", path=posixpath.normpath(domain.storage.path or "")),
+        host=Ref(id=host.id),
+        data_center=Ref(id=data_center.id) if data_center else None,
+        data_centers=(Ref(id=data_center.id),) if data_center else (),
+        master=not siblings,
+        available=0,
+        used=0,
+        committed=0,
+        storage_format="v5",
+        wipe_after_delete=bool(domain.wipe_after_delete),
+    )
+
+
+def _checked(domain: StorageDomain, facts: Facts) -> Host | Refusal:
+    """The host that is up and will hold the directory, or what is wrong."""
+    if problem := checks.required(domain, "storage domain") or checks.values(domain):
+        return problem
+    if problem := checks.name("storage domain", domain.name or ""):
+        return problem
+    if facts.rows.named("storage_domain", domain.name or ""):
+        return name_taken("storage domain", domain.name or "")
+    if domain.type != "data":
+        return invalid("type", f"Storage domains of type {domain.type} are not served yet.", "Use data.")
+    assert domain.storage is not None
+    if domain.storage.type != "localfs":
+        reason = f"Storage of type {domain.storage.type} is not served yet."
+        return invalid("storage.type", reason, "Use localfs: a directory of a host.")
+    if problem := _path_problem(domain.storage.path or ""):
+        return problem
+    host_id = (domain.host.id if domain.host else None) or ""
+    host = facts.rows.document("host", host_id)
+    if not isinstance(host, Host):
+        return not_found("host", host_id)
+    if host.status != "up":
+        return refusal(
+            "not_legal", f"The host {host.name} is {host.status}.", "Activate it first.", entity=host_id, field="host"
+        )
+    return _path_taken(domain.storage.path or "", host, facts) or host
+
+
+def _path_problem(path: str) -> Refusal | None:
+    if not path:
+        return missing("storage.path", "storage domain", "Give an absolute path of the host.")
+    if not path.startswith("/") or posixpath.normpath(path) == "/" or ".." in path.split("/"):
+        return invalid("storage.path", f"{path[:80]!r} is no absolute path of a directory.", "Give one without '..'.")
+    if not path.isprintable() or len(path) > path_characters_max:
+        return invalid("storage.path", "The path has characters that cannot be shown, or too many of them.")
+    return None
+
+
+def _path_taken(path: str, host: Host, facts: Facts) -> Refusal | None:
+    """One directory is one storage domain, and none lies within another."""
+    path = posixpath.normpath(path)
+    for id in facts.rows.referring("storage_domain", "host", host.id or ""):
+        other = facts.rows.document("storage_domain", id)
+        theirs = posixpath.normpath((other.storage.path if other.storage else None) or "/")
+        if posixpath.commonpath((path, theirs)) in (path, theirs):
+            reason = f"{path} overlaps {theirs}, which is the storage domain {other.name}."
+            return refusal("conflict", reason, "Choose another directory.", entity=id, field="storage.path")
+    return None
+
+
+ADD: Final = OperationRecord[StorageDomainState, Facts](kind=KIND, sends=sends, done=done, failed=failed)

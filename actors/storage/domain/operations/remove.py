@@ -1,0 +1,100 @@
+"""Operation *remove*: forgets a storage domain that no disk lives on; its directory's content stays.
+
+A disk may be on its way to the journal while the removal is asked for. So the storage domain takes no new disk first;
+then a second step is made durable, behind every disk that was admitted before, because the journal keeps the order;
+only then are the disks counted for good.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from actors.entity.decision import Decision, joined
+from actors.entity.messages import Commanded
+from actors.entity.operation import begin_for, with_step
+from actors.entity.operation_record import Ask, OperationRecord, step_effects
+from actors.storage.domain.connect import probe
+from actors.storage.domain.evolve import evolve
+from actors.storage.domain.state import StorageDomainState
+from actors.storage.facts import Facts, accepted, busy, not_found, refusal
+from protocol.audit import line
+from protocol.commands.storage import RemoveStorageDomain
+from protocol.errors import Refusal
+from protocol.events import storage_domain as events
+from protocol.events.operation import Outcome
+from protocol.words import Tagged, word
+
+
+@word("storage_domain.look_again")
+@attrs.frozen(kw_only=True)
+class LookAgain(Tagged):
+    """To itself: what was decided before is durable. Answer: `protocol.node_messages.Done`."""
+
+
+KIND: Final = "remove"
+
+
+def remove(
+    state: StorageDomainState | None, request: Commanded, command: RemoveStorageDomain, facts: Facts
+) -> Decision:
+    """Legal while no disk lives on it."""
+    if state is None:
+        return Decision(reply=not_found("storage domain", command.id))
+    if state.operation is not None:
+        return Decision(reply=busy(state.id, state.title, state.operation))
+    if problem := _disks_on(state, facts):
+        return Decision(reply=problem)
+    operation = begin_for(request, KIND, f"Removing storage domain {state.domain.name}", facts.now)
+    operation = with_step(operation, state.address, "Taking no new disk", facts.now)
+    reply = accepted("storage_domain", request, state.domain, job_id=operation.id)
+    event = events.StorageDomainRemoveRequested(at=facts.now, operation=operation)
+    return attrs.evolve(_with_step_sent(state, event), reply=reply, outcome=reply)
+
+
+def _with_step_sent(state: StorageDomainState, event: events.StorageDomainEvent) -> Decision:
+    after = evolve(state, event)
+    assert after is not None
+    return Decision(events=(event,), effects=step_effects(REMOVE, after))
+
+
+def sends(state: StorageDomainState) -> Ask:
+    """A question to itself, which leaves when the step is durable."""
+    return Ask(state.address, LookAgain())
+
+
+def done(state: StorageDomainState, result: Tagged, facts: Facts) -> Decision:
+    """The step is durable: on to the next one, or to the end."""
+    operation = state.operation
+    assert operation is not None
+    if len(operation.steps) == 1:
+        operation = with_step(operation, state.address, "Looking for disks once more", facts.now)
+        return _with_step_sent(state, events.StorageDomainOperationProgressed(at=facts.now, operation=operation))
+    if problem := _disks_on(state, facts):
+        return failed(state, problem, facts)
+    audit = line("storage_domain_removed", f"{state.title} was removed.", user=operation.user_id, host=state.host_id)
+    return Decision(events=(events.StorageDomainRemoved(at=facts.now, ended=Outcome(outcome="done")),), audit=(audit,))
+
+
+def failed(state: StorageDomainState, refusal: Refusal, facts: Facts) -> Decision:
+    """It stays, inactive until its host has looked at it."""
+    ended = Outcome(outcome="rolled_back", reason=str(refusal))
+    event = events.StorageDomainRemoveAbandoned(at=facts.now, reason="Its removal was abandoned.", ended=ended)
+    return joined(Decision(events=(event,)), probe(state, facts))
+
+
+def _disks_on(state: StorageDomainState, facts: Facts) -> Refusal | None:
+    ids = facts.rows.referring("disk", "storage_domain", state.id)
+    if not ids:
+        return None
+    names = sorted(facts.rows.document("disk", id).name or id for id in ids)
+    return refusal(
+        "conflict",
+        f"{state.title} holds {len(ids)} disks: {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}.",
+        "Remove them first.",
+        entity=state.id,
+    )
+
+
+REMOVE: Final = OperationRecord[StorageDomainState, Facts](kind=KIND, sends=sends, done=done, failed=failed)

@@ -1,0 +1,186 @@
+"""Operation *import*: a template whose one disk is filled from an image file of a host. Decides; never performs.
+
+provide -> ready
+provide -> discard -> gone, rolled back
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from actors.entity import checks
+from actors.entity.checks import invalid
+from actors.entity.decision import Decision
+from actors.entity.ids import derived_id, job_id_of
+from actors.entity.messages import Commanded
+from actors.entity.operation import begin_for, with_step
+from actors.entity.operation_record import Ask
+from actors.storage.facts import Facts, accepted, again_or_taken, name_taken, new_id, not_found, refusal
+from actors.storage.messages import DiscardDisk, DiskProvided, ProvideDisk
+from actors.storage.template.defaults import defaulted
+from actors.storage.template.operations.record import TemplateOperation, retried, with_step_sent
+from actors.storage.template.state import TemplateState
+from protocol.audit import line
+from protocol.commands.storage import ImportTemplate
+from protocol.errors import Refusal
+from protocol.events import template as events
+from protocol.events.operation import Outcome
+from protocol.model.storage import Disk, DiskAttachment
+from protocol.model.types import Ref
+from protocol.model.vm import Template
+from protocol.words import Tagged, word
+
+KIND: Final = "import"
+
+
+@word("template.import_data")
+@attrs.frozen(kw_only=True)
+class ImportData(Tagged):
+    """What the disk's actor is request, word for word, however often."""
+
+    provide: ProvideDisk
+
+
+def add(state: TemplateState | None, request: Commanded, command: ImportTemplate, facts: Facts) -> Decision:
+    """Always legal when the storage domain is there and the name is free."""
+    if state is not None:
+        return again_or_taken("template", request, state.template, state.operation)
+    document = command.document
+    assert isinstance(document, Template)
+    if problem := _checked(document, command, facts):
+        return Decision(reply=problem)
+    template = defaulted(
+        attrs.evolve(
+            document,
+            id=new_id(request),
+            status="locked",
+            creation_time=facts.now,
+            nics=(),
+            disk_attachments=(),
+        )
+    )
+    provide = _provide(template, request, command)
+    operation = begin_for(request, KIND, f"Importing template {template.name}", facts.now)
+    operation = with_step(operation, f"template/{template.id}", "Filling its disk", facts.now)
+    operation = attrs.evolve(operation, data=ImportData(provide=provide))
+    event = events.TemplateAdded(
+        at=facts.now, template=template, operation=operation, disk_ids=(provide.disk.id or "",)
+    )
+    reply = accepted("template", request, template, job_id=operation.id)
+    return attrs.evolve(with_step_sent(IMPORT, None, event), reply=reply, outcome=reply)
+
+
+def sends(state: TemplateState) -> Ask:
+    assert state.operation is not None
+    assert isinstance(state.operation.data, ImportData)
+    provide = state.operation.data.provide
+    message: Tagged = provide
+    if state.operation.rolling_back:
+        message = DiscardDisk(
+            operation_id=state.operation.id, template_id=state.id, correlation_id=state.operation.correlation_id
+        )
+    return Ask(f"disk/{provide.disk.id}", message)
+
+
+def done(state: TemplateState, result: Tagged, facts: Facts) -> Decision:
+    """The disk's actor made it, or has undone it."""
+    operation = state.operation
+    assert operation is not None
+    if operation.rolling_back:
+        return _gone(state, operation.rolling_back, facts)
+    assert isinstance(result, DiskProvided), result
+    attachments = (_attachment(state, result.disk),)
+    text = f"The template {state.template.name} was imported."
+    return Decision(
+        events=(events.TemplateReady(at=facts.now, disk_attachments=attachments, ended=Outcome(outcome="done")),),
+        audit=(line("template_added", text, template=state.id, user=operation.user_id),),
+    )
+
+
+def failed(state: TemplateState, refusal: Refusal, facts: Facts) -> Decision:
+    """The disk could not be made: what there is of it goes."""
+    operation = state.operation
+    assert operation is not None
+    if (again := retried(refusal)) is not None:
+        return again
+    if operation.rolling_back:
+        return _gone(state, f"{operation.rolling_back} Undoing it failed too: {refusal}", facts)
+    back = attrs.evolve(operation, rolling_back=str(refusal))
+    back = with_step(back, f"template/{state.id}", "Removing its disk", facts.now)
+    return with_step_sent(IMPORT, state, events.TemplateOperationProgressed(at=facts.now, operation=back))
+
+
+def _gone(state: TemplateState, reason: str, facts: Facts) -> Decision:
+    assert state.operation is not None
+    text = f"The template {state.template.name} was not imported: {reason}"
+    ended = Outcome(outcome="rolled_back", reason=reason)
+    return Decision(
+        events=(events.TemplateRemoved(at=facts.now, ended=ended),),
+        audit=(line("template_failed", text, severity="error", user=state.operation.user_id),),
+    )
+
+
+def _attachment(state: TemplateState, disk: Disk) -> DiskAttachment:
+    return DiskAttachment(
+        id=disk.id,
+        active=True,
+        bootable=True,
+        interface="virtio",
+        read_only=False,
+        disk=Disk(id=disk.id),
+        template=Ref(id=state.id),
+        slot=0,
+    )
+
+
+def _provide(template: Template, request: Commanded, command: ImportTemplate) -> ProvideDisk:
+    assert template.id is not None
+    domain = Ref(id=command.storage_domain_id)
+    name = f"{template.name}_Disk1"
+    disk = Disk(
+        id=derived_id(template.id, "first disk"),
+        name=name,
+        alias=name,
+        format="cow",
+        sparse=True,
+        provisioned_size=command.image_bytes or None,
+        storage_domain=domain,
+        storage_domains=(domain,),
+    )
+    return ProvideDisk(
+        disk=disk,
+        operation_id=job_id_of(request.command_id),
+        correlation_id=request.correlation_id,
+        user_id=request.principal.user_id,
+        template_id=template.id,
+        import_path=command.image_path,
+        import_format=command.image_format,
+    )
+
+
+def _checked(template: Template, command: ImportTemplate, facts: Facts) -> Refusal | None:
+    if problem := checks.required(template, "template") or checks.values(template):
+        return problem
+    if problem := checks.name("template", template.name or ""):
+        return problem
+    if facts.rows.named("template", template.name or ""):
+        return name_taken("template", template.name or "")
+    if command.image_format not in ("qcow2", "raw"):
+        return invalid("image_format", f"{command.image_format[:40]!r} is no image format.", "Use qcow2 or raw.")
+    path = command.image_path
+    if not path.startswith("/") or ".." in path.split("/") or not path.isprintable():
+        return invalid("image_path", f"{path[:80]!r} is no absolute path.", "Give one of the host, without '..'.")
+    if template.cluster and facts.rows.document("cluster", template.cluster.id or "") is None:
+        return not_found("cluster", template.cluster.id or "")
+    domain = facts.rows.document("storage_domain", command.storage_domain_id)
+    if domain is None:
+        return not_found("storage domain", command.storage_domain_id)
+    if domain.status != "active":
+        reason = f"The storage domain {domain.name} is {domain.status}."
+        return refusal("not_legal", reason, "Wait until its host is up.", entity=domain.id, field="storage_domain_id")
+    return None
+
+
+IMPORT: Final = TemplateOperation(kind=KIND, sends=sends, done=done, failed=failed)

@@ -1,0 +1,130 @@
+"""Operation *remove*: a template goes with its disks, one after the other.
+
+A disk that something rests on refuses to go, whatever was known when the removal was asked for.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from actors.entity.decision import Decision, joined
+from actors.entity.messages import Commanded
+from actors.entity.operation import begin_for, with_step
+from actors.entity.operation_record import Ask
+from actors.storage.facts import Facts, accepted, busy, not_found, refusal
+from actors.storage.messages import DiscardDisk
+from actors.storage.template.operations.record import TemplateOperation, retried, with_step_sent
+from actors.storage.template.state import TemplateState, blank_id
+from protocol.audit import line
+from protocol.commands.storage import RemoveTemplate
+from protocol.errors import Refusal
+from protocol.events import template as events
+from protocol.events.operation import Operation, Outcome
+from protocol.words import Tagged
+
+KIND: Final = "remove"
+
+
+def remove(state: TemplateState | None, request: Commanded, command: RemoveTemplate, facts: Facts) -> Decision:
+    """Legal while no VM's disk rests on its disks; never for Blank."""
+    if state is None:
+        return Decision(reply=not_found("template", command.id))
+    if problem := _problem(state, facts):
+        return Decision(reply=problem)
+    operation = begin_for(request, KIND, f"Removing template {state.template.name}", facts.now)
+    reply = accepted("template", request, state.template, job_id=operation.id)
+    if not state.disk_ids:
+        requested = events.TemplateRemoveRequested(at=facts.now, operation=operation)
+        decision = joined(Decision(events=(requested,)), _gone(state, operation, facts))
+    else:
+        event = events.TemplateRemoveRequested(at=facts.now, operation=_with_next(state, operation, facts))
+        decision = with_step_sent(REMOVE, state, event)
+    return attrs.evolve(decision, reply=reply, outcome=reply)
+
+
+def sends(state: TemplateState) -> Ask:
+    """The n-th step is the n-th disk's."""
+    operation = state.operation
+    assert operation is not None
+    disk_id = state.disk_ids[len(operation.steps) - 1]
+    message = DiscardDisk(operation_id=operation.id, template_id=state.id, correlation_id=operation.correlation_id)
+    return Ask(f"disk/{disk_id}", message)
+
+
+def done(state: TemplateState, result: Tagged, facts: Facts) -> Decision:
+    """A disk is gone: the next one, or the template is."""
+    operation = state.operation
+    assert operation is not None
+    if len(operation.steps) == len(state.disk_ids):
+        return _gone(state, operation, facts)
+    further = _with_next(state, operation, facts)
+    return with_step_sent(REMOVE, state, events.TemplateOperationProgressed(at=facts.now, operation=further))
+
+
+def failed(state: TemplateState, refusal: Refusal, facts: Facts) -> Decision:
+    """A disk refuses to go. With none gone yet, the template is as it was."""
+    operation = state.operation
+    assert operation is not None
+    if (again := retried(refusal)) is not None:
+        return again
+    reason = str(refusal)
+    event = events.TemplateRemoveFailed(
+        at=facts.now,
+        reason=reason,
+        usable=len(operation.steps) == 1 and refusal.code == "conflict",
+        ended=Outcome(outcome="failed", reason=reason),
+    )
+    text = f"The template {state.template.name} could not be removed: {reason}"
+    audit = line("template_failed", text, severity="error", template=state.id, user=operation.user_id)
+    return Decision(events=(event,), audit=(audit,))
+
+
+def _with_next(state: TemplateState, operation: Operation, facts: Facts) -> Operation:
+    return with_step(operation, f"template/{state.id}", "Removing a disk", facts.now)
+
+
+def _gone(state: TemplateState, operation: Operation, facts: Facts) -> Decision:
+    text = f"The template {state.template.name} was removed."
+    return Decision(
+        events=(events.TemplateRemoved(at=facts.now, ended=Outcome(outcome="done")),),
+        audit=(line("template_removed", text, user=operation.user_id),),
+    )
+
+
+def _problem(state: TemplateState, facts: Facts) -> Refusal | None:
+    if state.id == blank_id:
+        return refusal("not_legal", "The template Blank cannot be removed.", entity=state.id)
+    if state.operation is not None:
+        return busy(state.id, f"The template {state.template.name}", state.operation)
+    if state.template.delete_protected:
+        return refusal(
+            "not_legal",
+            f"The template {state.template.name} is protected from deletion.",
+            "Update it with delete_protected=false first.",
+            entity=state.id,
+            field="delete_protected",
+        )
+    children = [id for disk_id in state.disk_ids for id in facts.rows.referring("disk", "backing_disk", disk_id)]
+    if not children:
+        return None
+    names = sorted(_user_of(id, facts) for id in children)
+    return refusal(
+        "conflict",
+        f"Disks rest on the template {state.template.name}: {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}.",
+        "Remove those VMs or disks first.",
+        entity=state.id,
+    )
+
+
+def _user_of(disk_id: str, facts: Facts) -> str:
+    """`disk of the VM name`, as far as known."""
+    disk = facts.rows.document("disk", disk_id)
+    name = (disk.name if disk is not None else None) or disk_id
+    vms = [facts.rows.document("vm", vm.id or "") for vm in (disk.vms or ())] if disk is not None else []
+    of = ", ".join(vm.name or "" for vm in vms if vm is not None)
+    return f"{name} of the VM {of}" if of else str(name)
+
+
+REMOVE: Final = TemplateOperation(kind=KIND, sends=sends, done=done, failed=failed)

@@ -1,0 +1,86 @@
+"""A VM's disk attachments as configuration: a new one in a free slot, and changes of one of a VM that is down."""
+
+from __future__ import annotations
+
+import attrs
+
+from actors.entity.checks import invalid, values
+from actors.entity.decision import Decision, refuse
+from actors.entity.messages import Commanded
+from actors.vm.facts import Facts, busy, not_legal
+from actors.vm.slots import free_slot
+from actors.vm.state import VmState
+from protocol import limits
+from protocol.commands.vm import UpdateDiskAttachment
+from protocol.engine_messages import Accepted
+from protocol.errors import Refusal
+from protocol.events import vm as events
+from protocol.model.storage import Disk, DiskAttachment
+from protocol.model.types import Ref
+
+COLD = "Shut it down first; hot plug is not part of this release."
+
+
+def update(state: VmState, request: Commanded, facts: Facts) -> Decision:
+    """Interface, bootable, active, read-only: legal while the VM is down and no operation runs."""
+    command = request.command
+    assert isinstance(command, UpdateDiskAttachment)
+    assert isinstance(command.document, DiskAttachment)
+    refusal = unchangeable(state, "change a disk of") or values(command.document) or unknown(state, command.id)
+    if refusal:
+        return refuse(refusal)
+    attachments = state.vm.disk_attachments or ()
+    if command.document.bootable and any(each.bootable for each in attachments if each.id != command.id):
+        return refuse(_boots_already(state))
+    wanted = {
+        name: value
+        for name in ("interface", "bootable", "active", "read_only")
+        if (value := getattr(command.document, name)) is not None
+    }
+    changed = tuple(attrs.evolve(each, **wanted) if each.id == command.id else each for each in attachments)
+    accepted = Accepted(kind="disk_attachment", id=command.id, command_id=request.command_id)
+    event = events.VmDisksChanged(at=facts.now, disk_attachments=changed)
+    return Decision(events=(event,), reply=accepted, outcome=accepted)
+
+
+def unchangeable(state: VmState, verb: str, remedy: str = "") -> Refusal | None:
+    """Why the disks of the VM cannot change now."""
+    if refusal := busy(state, verb):
+        return refusal
+    return None if state.status == "down" else not_legal(state, verb, "down", remedy)
+
+
+def unknown(state: VmState, disk_id: str) -> Refusal | None:
+    if any(attachment.id == disk_id for attachment in state.vm.disk_attachments or ()):
+        return None
+    return invalid("id", f"VM {state.name} has no disk with id {disk_id!r}.", status=404, code="not_found")
+
+
+def added(state: VmState, document: DiskAttachment, disk_id: str) -> DiskAttachment | Refusal:
+    """The attachment of a disk in a free slot; one bootable disk is enough."""
+    others = state.vm.disk_attachments or ()
+    if document.bootable and any(other.bootable for other in others):
+        return _boots_already(state)
+    slot = free_slot((other.slot for other in others), limits.vm_disks_max)
+    if slot is None:
+        return invalid("disk", f"A VM has at most {limits.vm_disks_max} disks.", status=409, code="conflict")
+    return DiskAttachment(
+        id=disk_id,
+        disk=Disk(id=disk_id),
+        active=document.active is not False,
+        bootable=bool(document.bootable),
+        interface=document.interface or "virtio",
+        read_only=bool(document.read_only),
+        vm=Ref(id=state.id),
+        slot=slot,
+    )
+
+
+def without(state: VmState, disk_id: str) -> tuple[DiskAttachment, ...]:
+    return tuple(attachment for attachment in state.vm.disk_attachments or () if attachment.id != disk_id)
+
+
+def _boots_already(state: VmState) -> Refusal:
+    reason = f"VM {state.name} has a bootable disk already."
+    return invalid("bootable", reason, "Leave bootable out, or take it from the other disk first.", status=409,
+                   code="conflict")  # fmt: skip

@@ -1,0 +1,110 @@
+"""The whole configuration of a VM that is added: what was request over what the template has over the defaults.
+
+Pure; it must not claim names or addresses, nor say what is done with the document.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from actors.entity.checks import invalid, not_found
+from actors.entity.messages import Commanded
+from actors.vm.configure import checks, nics
+from actors.vm.domain_spec import DEFAULT_MEMORY_BYTES, topology_of
+from actors.vm.facts import Facts
+from protocol.commands.vm import AddVm
+from protocol.errors import Refusal
+from protocol.model.inventory import Cpu, CpuTopology
+from protocol.model.merge import merge, writable
+from protocol.model.network import Nic
+from protocol.model.types import Ref
+from protocol.model.vm import Boot, OperatingSystem, Template, Vm
+
+BLANK: Final = "00000000-0000-0000-0000-000000000000"
+
+FROM_TEMPLATE: Final = (
+    "memory", "memory_policy", "cpu", "os", "bios", "display", "console", "time_zone", "type", "high_availability",
+    "stateless",
+)  # fmt: skip
+"""What a VM takes over from its template when it says nothing of it."""
+
+
+def complete(vm_id: str, request: Commanded, facts: Facts) -> Vm | Refusal:
+    """The whole configuration of a new VM: what was request over what the template has over the defaults."""
+    assert isinstance(request.command, AddVm)
+    document = request.command.document
+    assert isinstance(document, Vm)
+    if refusal := checks.vm(document, adding=True):
+        return refusal
+    cluster_id = (document.cluster.id if document.cluster else None) or ""
+    if facts.rows.document("cluster", cluster_id) is None:
+        return not_found("cluster", cluster_id, "cluster")
+    template = template_of(document, facts)
+    if isinstance(template, Refusal):
+        return template
+    made_nics = _nics_of(vm_id, request, document, template, facts)
+    if isinstance(made_nics, Refusal):
+        return made_nics
+    base = Vm(**{name: getattr(template, name) for name in FROM_TEMPLATE})
+    vm = merge(base, writable(attrs.evolve(document, nics=None, disk_attachments=None)))
+    made_from = Ref(id=template.id)
+    return attrs.evolve(
+        _with_defaults(vm),
+        id=vm_id,
+        template=made_from,
+        original_template=made_from,
+        origin="corral",
+        creation_time=facts.now,
+        nics=made_nics,
+        disk_attachments=(),
+    )
+
+
+def template_of(document: Vm, facts: Facts) -> Template | Refusal:
+    """The template that was named, or Blank; it must be there and finished."""
+    template_id = (document.template.id if document.template else None) or BLANK
+    template = facts.rows.document("template", template_id)
+    if template is None:
+        return not_found("template", template_id, "template")
+    assert isinstance(template, Template)
+    if template.status != "ok":
+        reason = f"Template {template.name} is {template.status}."
+        return invalid("template", reason, "Wait until it is ok.", status=409)
+    return template
+
+
+def _nics_of(
+    vm_id: str, request: Commanded, document: Vm, template: Template, facts: Facts
+) -> tuple[Nic, ...] | Refusal:
+    """The NICs that were request for, or those of the template with MAC addresses of their own."""
+    wanted = document.nics
+    if wanted is None:
+        wanted = tuple(attrs.evolve(nic, mac=None) for nic in template.nics or ())
+    made: tuple[Nic, ...] = ()
+    for index, nic in enumerate(wanted):
+        resolved = nics.resolved(vm_id, request.command_id, nic, made, facts, index)
+        if isinstance(resolved, Refusal):
+            return resolved
+        made = (*made, resolved)
+    return made
+
+
+def _with_defaults(vm: Vm) -> Vm:
+    """What neither the document nor the template says."""
+    sockets, cores, threads = topology_of(vm)
+    cpu, system = vm.cpu or Cpu(), vm.os or OperatingSystem()
+    return attrs.evolve(
+        vm,
+        type=vm.type or "server",
+        memory=vm.memory or DEFAULT_MEMORY_BYTES,
+        cpu=attrs.evolve(
+            cpu,
+            architecture=cpu.architecture or "x86_64",
+            topology=CpuTopology(sockets=sockets, cores=cores, threads=threads),
+        ),
+        os=attrs.evolve(system, type=system.type or "other", boot=system.boot or Boot(devices=("hd",))),
+        stateless=bool(vm.stateless),
+        delete_protected=bool(vm.delete_protected),
+    )

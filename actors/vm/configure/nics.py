@@ -1,0 +1,146 @@
+"""Adding, changing and removing a NIC of a VM that is down. Decides; never performs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from actors.entity.checks import invalid, not_found
+from actors.entity.decision import Decision, refuse
+from actors.entity.ids import derived_id
+from actors.entity.messages import Commanded
+from actors.reservations.messages import Reserved
+from actors.vm.configure import checks
+from actors.vm.configure.claims import claim
+from actors.vm.facts import Facts, busy, not_legal
+from actors.vm.slots import free_slot
+from actors.vm.state import VmState
+from protocol import limits
+from protocol.audit import line
+from protocol.commands import vm as commands
+from protocol.engine_messages import Accepted
+from protocol.errors import Refusal
+from protocol.events import vm as events
+from protocol.model.merge import merge, writable
+from protocol.model.network import Mac, Nic
+from protocol.model.types import Ref
+from protocol.words import Tagged
+
+
+def change(state: VmState, request: Commanded, facts: Facts) -> Decision:
+    """Add, update or remove a NIC of a VM that is down. A new MAC address is reserved first."""
+    refusal = busy(state, "change the NICs of")
+    if refusal:
+        return refuse(refusal)
+    if state.status != "down":
+        remedy = "Shut it down first; hot plug is not part of this release."
+        return refuse(not_legal(state, "change the NICs of", "down", remedy))
+    wanted = _wanted(state, request, facts)
+    if isinstance(wanted, Refusal):
+        return refuse(wanted)
+    if wanted is None:
+        gone: str = request.command.id  # type: ignore[attr-defined]
+        return _changed(state, request, tuple(nic for nic in state.vm.nics or () if nic.id != gone), gone, facts)
+    return claim(request, state.id, macs=((wanted.mac.address if wanted.mac else "") or "",))
+
+
+def reserved(state: VmState, request: Commanded, answer: Tagged, facts: Facts) -> Decision:
+    """The MAC address is held."""
+    if isinstance(answer, Refusal):
+        return refuse(answer)
+    assert isinstance(answer, Reserved)
+    wanted = _wanted(state, request, facts)
+    if isinstance(wanted, Refusal) or wanted is None:
+        return refuse(wanted or not_legal(state, "change the NICs of", "down"))
+    made = attrs.evolve(wanted, mac=Mac(address=answer.macs[0]))
+    known = [nic.id for nic in state.vm.nics or ()]
+    if made.id in known:
+        nics = tuple(made if nic.id == made.id else nic for nic in state.vm.nics or ())
+    else:
+        nics = (*(state.vm.nics or ()), made)
+    return _changed(state, request, nics, made.id or "", facts)
+
+
+def _wanted(state: VmState, request: Commanded, facts: Facts) -> Nic | Refusal | None:
+    """The NIC as request for; None when it is to be removed."""
+    command: Any = request.command
+    others = tuple(nic for nic in state.vm.nics or () if nic.id != command.id)
+    if isinstance(command, commands.AddNic):
+        assert isinstance(command.document, Nic)
+        fresh = attrs.evolve(writable(command.document), id=derived_id(request.command_id, "nic0"))
+        return resolved(state.id, request.command_id, fresh, others, facts)
+    known = next((nic for nic in state.vm.nics or () if nic.id == command.id), None)
+    if known is None:
+        return invalid("id", f"VM {state.name} has no NIC with id {command.id!r}.", status=404, code="not_found")
+    if isinstance(command, commands.RemoveNic):
+        return None
+    assert isinstance(command.document, Nic)
+    merged = merge(known, attrs.evolve(command.document, id=None))
+    made = resolved(state.id, request.command_id, merged, others, facts)
+    return made if isinstance(made, Refusal) else attrs.evolve(made, id=known.id, slot=known.slot)
+
+
+def _changed(state: VmState, request: Commanded, nics: tuple[Nic, ...], nic_id: str, facts: Facts) -> Decision:
+    text = f"The network interfaces of VM {state.name} were changed by {request.principal.name}."
+    accepted = Accepted(kind="nic", id=nic_id, command_id=request.command_id)
+    return Decision(
+        events=(events.VmNicsChanged(at=facts.now, nics=nics),),
+        audit=(line("vm_nic_changed", text, vm=state.id, user=request.principal.user_id),),
+        reply=accepted,
+        outcome=accepted,
+    )
+
+
+def resolved(
+    vm_id: str, command_id: str, nic: Nic, others: tuple[Nic, ...], facts: Facts, index: int = 0
+) -> Nic | Refusal:
+    """A NIC beside `others` with everything filled in but its MAC address."""
+    refusal = checks.nic(nic) or _clash(nic, others)
+    if refusal:
+        return refusal
+    profile_id = _profile_of(nic, facts)
+    if profile_id is not None and facts.rows.document("vnic_profile", profile_id) is None:
+        return not_found("vnic_profile", profile_id, "vnic_profile")
+    slot = free_slot((other.slot for other in others), limits.vm_nics_max)
+    if slot is None:
+        return invalid("nics", f"A VM has at most {limits.vm_nics_max} NICs.", status=409, code="conflict")
+    return Nic(
+        id=nic.id or derived_id(command_id, f"nic{index}"),
+        name=nic.name,
+        description=nic.description,
+        comment=nic.comment,
+        interface=nic.interface or "virtio",
+        linked=nic.linked is not False,
+        plugged=nic.plugged is not False,
+        mac=nic.mac,
+        vnic_profile=Ref(id=profile_id) if profile_id else None,
+        vm=Ref(id=vm_id),
+        slot=slot,
+    )
+
+
+def _clash(nic: Nic, others: tuple[Nic, ...]) -> Refusal | None:
+    """Names and MAC addresses differ within a VM."""
+    if any(other.name == nic.name for other in others):
+        reason = f"The VM has a NIC named {nic.name} already."
+        return invalid("name", reason, "Choose another name.", status=409, code="name_taken")
+    wanted = _mac_of(nic)
+    if wanted and any(_mac_of(other) == wanted for other in others):
+        reason = f"The VM has a NIC with the MAC address {wanted} already."
+        remedy = "Choose another one, or leave it out to get a free one."
+        return invalid("mac", reason, remedy, status=409, code="conflict")
+    return None
+
+
+def _profile_of(nic: Nic, facts: Facts) -> str | None:
+    """The profile that was named, or the first one of the network that was."""
+    if nic.vnic_profile is not None and nic.vnic_profile.id is not None:
+        return nic.vnic_profile.id
+    if nic.network is None:
+        return None
+    return next(iter(facts.rows.referring("vnic_profile", "network", nic.network.id or "")), None)
+
+
+def _mac_of(nic: Nic) -> str:
+    return ((nic.mac.address if nic.mac else "") or "").lower()

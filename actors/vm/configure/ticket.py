@@ -1,0 +1,45 @@
+"""Console tickets: a one-time password, set on the host, shown once and kept nowhere."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from actors.entity.decision import Decision, RunStep, joined, refuse
+from actors.entity.messages import Commanded
+from actors.vm import side_steps
+from actors.vm.facts import Facts, not_legal
+from actors.vm.state import VmState
+from protocol.audit import line
+from protocol.commands.vm import SetVmTicket
+from protocol.engine_messages import Accepted, TicketReply
+from protocol.model.document import Ticket
+from protocol.node_messages import SetTicket
+
+EXPIRY_SECONDS: Final = 120
+TICKET_CHARACTERS: Final = 8  # all that VNC looks at
+WITH_CONSOLE: Final = ("up", "powering_up", "paused", "powering_down", "reboot_in_progress")
+
+
+def ticket(state: VmState, request: Commanded, facts: Facts) -> Decision:
+    """Legal while the VM runs. The value comes from the caller, or is random."""
+    command = request.command
+    assert isinstance(command, SetVmTicket)
+    if state.status not in WITH_CONSOLE:
+        return refuse(not_legal(state, "set a console ticket of", "running"))
+    wanted = command.ticket or Ticket()
+    value = wanted.value or facts.fresh_secret[:TICKET_CHARACTERS]
+    expiry = wanted.expiry or EXPIRY_SECONDS
+    step = side_steps.side_step(state, side_steps.TICKET, request.command_id, state.host_id, None)
+    text = f"{request.principal.name} got a console ticket for VM {state.name}."
+    reply = Accepted(
+        kind="vm",
+        id=state.id,
+        command_id=request.command_id,
+        result=TicketReply(ticket=Ticket(value=value, expiry=expiry)),
+    )
+    decision = Decision(
+        audit=(line("console_ticket", text, vm=state.id, user=request.principal.user_id),),
+        effects=(RunStep(step=step.id, body=SetTicket(vm_id=state.id, value=value, expiry_seconds=expiry)),),
+        reply=reply,
+    )
+    return joined(decision, side_steps.begun(state, step, facts))

@@ -1,0 +1,91 @@
+"""Changing a VM's configuration: at once, except what a running VM takes on at its next start. Decides; never performs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from actors.entity.checks import not_found
+from actors.entity.decision import Decision, refuse
+from actors.entity.messages import Commanded
+from actors.vm.configure import checks
+from actors.vm.configure.claims import claim
+from actors.vm.facts import Facts, busy, not_legal
+from actors.vm.state import VmState
+from actors.vm.transitions import LIVE
+from protocol.audit import line
+from protocol.commands.vm import UpdateVm
+from protocol.engine_messages import Accepted
+from protocol.errors import Refusal
+from protocol.events.vm import VmUpdated
+from protocol.model.merge import merge
+from protocol.model.vm import Vm
+from protocol.words import Tagged
+
+DEFERRED: Final = (
+    "memory", "memory_policy", "cpu", "os", "bios", "display", "console", "time_zone", "stateless", "type"
+)  # fmt: skip
+"""What a running VM takes on at its next start."""
+
+
+def update(state: VmState, request: Commanded, facts: Facts) -> Decision:
+    """Legal while no operation runs. A new name is reserved first."""
+    document, changes = _document(request), _changes(request)
+    refusal = busy(state, "update") or checks.vm(document, adding=False) or _move_refusal(state, changes, facts)
+    if refusal:
+        return refuse(refusal)
+    if changes.name is not None and changes.name != state.vm.name:
+        return claim(request, state.id, name=changes.name)
+    return _apply(state, request, changes, facts)
+
+
+def reserved(state: VmState, request: Commanded, answer: Tagged, facts: Facts) -> Decision:
+    """A new name is held, or is not to be had."""
+    if isinstance(answer, Refusal):
+        return refuse(answer)
+    changes = _changes(request)
+    late = _move_refusal(state, changes, facts)
+    return refuse(late) if late else _apply(state, request, changes, facts)
+
+
+def _document(request: Commanded) -> Vm:
+    assert isinstance(request.command, UpdateVm)
+    assert isinstance(request.command.document, Vm)
+    return request.command.document
+
+
+def _changes(request: Commanded) -> Vm:
+    """What of the document an update reads: NICs, disks and template have commands of their own."""
+    return attrs.evolve(_document(request), id=None, nics=None, disk_attachments=None, template=None)
+
+
+def _move_refusal(state: VmState, changes: Vm, facts: Facts) -> Refusal | None:
+    """Another cluster must exist, and the VM must be down to go there."""
+    if changes.cluster is None or (state.vm.cluster is not None and changes.cluster.id == state.vm.cluster.id):
+        return None
+    if facts.rows.document("cluster", changes.cluster.id or "") is None:
+        return not_found("cluster", changes.cluster.id or "", "cluster")
+    if state.status in LIVE:
+        return not_legal(state, "move to another cluster", "down")
+    return None
+
+
+def _apply(state: VmState, request: Commanded, changes: Vm, facts: Facts) -> Decision:
+    accepted = Accepted(kind="vm", id=state.id, command_id=request.command_id)
+    running = state.status in LIVE
+    now_changes = attrs.evolve(changes, **dict.fromkeys(DEFERRED)) if running else changes
+    vm = merge(state.vm, now_changes)
+    later = merge(merge(state.next_run or state.vm, now_changes), changes) if running else None
+    next_run = later if later is not None and later != vm else None
+    if vm == state.vm and next_run == state.next_run:
+        return Decision(reply=accepted)
+    text = f"VM {vm.name} configuration was updated by {request.principal.name}."
+    if next_run:
+        text += " Part of it waits for the next start."
+    return Decision(
+        events=(VmUpdated(at=facts.now, vm=vm, next_run=next_run),),
+        audit=(line("vm_updated", text, vm=state.id, user=request.principal.user_id),),
+        reply=accepted,
+        outcome=accepted,
+    )

@@ -1,0 +1,136 @@
+"""Operation *add*: a VM comes to be, with a name and MAC addresses of its own and the disks of its template.
+
+claim -> the disks, one after the other -> down
+                                        -> one cannot be made -> remove those that were -> gone, rolled back
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from actors.entity.decision import Decision, refuse
+from actors.entity.messages import Commanded
+from actors.entity.operation import begin_for, with_step
+from actors.entity.operation_record import Ask, step_effects
+from actors.reservations.messages import Reserved
+from actors.storage.messages import ProvideDisk
+from actors.vm.configure.claims import claim
+from actors.vm.configure.new_vm import complete, template_of
+from actors.vm.evolve import evolve
+from actors.vm.facts import Facts
+from actors.vm.operations.disk_steps import VmAddData, VmRemoveData, ask_disk, sends_removal
+from actors.vm.operations.record import DONE, VmOperation, progressed
+from actors.vm.operations.template_disks import disks_of
+from actors.vm.state import VmState
+from protocol.audit import line
+from protocol.engine_messages import Accepted
+from protocol.errors import Refusal
+from protocol.events import vm as events
+from protocol.events.operation import Operation, Outcome
+from protocol.model.network import Mac
+from protocol.model.vm import Template, Vm
+from protocol.words import Tagged
+
+KIND = "add"
+
+
+def request(vm_id: str, request: Commanded, facts: Facts) -> Decision:
+    """Always legal: checks the document and asks for its name and MAC addresses; the answer decides."""
+    vm = complete(vm_id, request, facts)
+    if isinstance(vm, Refusal):
+        return refuse(vm)
+    macs = tuple((nic.mac.address if nic.mac else "") or "" for nic in vm.nics or ())
+    return claim(request, vm_id, name=vm.name or "", macs=macs)
+
+
+def again(state: VmState | None, request: Commanded) -> Decision:
+    """The VM is there already: the command that added it came again."""
+    assert state is not None
+    return Decision(reply=Accepted(kind="vm", id=state.id, command_id=request.command_id))
+
+
+def claimed(vm_id: str, request: Commanded, answer: Reserved | Refusal, facts: Facts) -> Decision:
+    """Name and MAC addresses are held: the VM becomes durable, and its template's disks are made."""
+    if isinstance(answer, Refusal):
+        return refuse(answer)
+    vm = complete(vm_id, request, facts)
+    if isinstance(vm, Refusal):
+        return refuse(vm)
+    template = template_of(vm, facts)
+    assert isinstance(template, Template)
+    attachments, provided = disks_of(vm, request, template, facts)
+    nics = (attrs.evolve(nic, mac=Mac(address=mac)) for nic, mac in zip(vm.nics or (), answer.macs, strict=True))
+    vm = attrs.evolve(vm, nics=tuple(nics), disk_attachments=attachments)
+    audit = line("vm_added", f"VM {vm.name} was created by {request.principal.name}.", vm=vm_id,
+                 user=request.principal.user_id, cluster=vm.cluster.id if vm.cluster else None)  # fmt: skip
+    operation = _begin(vm, request, template, provided, facts) if provided else None
+    event = events.VmAdded(at=facts.now, vm=vm, operation=operation)
+    after = evolve(None, event)
+    assert after is not None
+    accepted = Accepted(kind="vm", id=vm_id, command_id=request.command_id, job_id=operation.id if operation else "")
+    return Decision(events=(event,), audit=(audit,), effects=step_effects(ADD, after), reply=accepted, outcome=accepted)
+
+
+def _begin(
+    vm: Vm, request: Commanded, template: Template, provided: tuple[ProvideDisk, ...], facts: Facts
+) -> Operation:
+    operation = begin_for(request, KIND, f"Creating VM {vm.name} from template {template.name}", facts.now)
+    operation = attrs.evolve(operation, data=VmAddData(disks=provided))
+    return with_step(operation, f"vm/{vm.id}", f"Create disk {provided[0].disk.name}", facts.now)
+
+
+def sends(state: VmState) -> Ask | None:
+    operation = state.operation
+    assert operation is not None
+    if operation.rolling_back:
+        return sends_removal(state)
+    assert isinstance(operation.data, VmAddData)
+    message = operation.data.disks[len(operation.steps) - 1]
+    return ask_disk(message.disk.id or "", message)
+
+
+def done(state: VmState, result: Tagged, facts: Facts) -> Decision:
+    """A disk is there: the next one, or the VM is created."""
+    operation = state.operation
+    assert operation is not None
+    if operation.rolling_back:
+        return _removed_one(state, operation, None, facts)
+    assert isinstance(operation.data, VmAddData)
+    made = len(operation.steps)
+    if made == len(operation.data.disks):
+        return Decision(events=(events.VmCreated(at=facts.now, ended=DONE),))
+    text = f"Create disk {operation.data.disks[made].disk.name}"
+    return progressed(ADD, state, with_step(operation, state.address, text, facts.now), facts)
+
+
+def failed(state: VmState, refusal: Refusal, facts: Facts) -> Decision:
+    """A disk cannot be made: all that were are taken back."""
+    operation = state.operation
+    assert operation is not None
+    if operation.rolling_back:
+        return _removed_one(state, operation, refusal, facts)
+    assert isinstance(operation.data, VmAddData)
+    going = VmRemoveData(
+        discard=tuple(each.disk.id or "" for each in operation.data.disks), first_step=len(operation.steps)
+    )
+    back = attrs.evolve(operation, rolling_back=str(refusal), data=going)
+    return progressed(ADD, state, with_step(back, state.address, "Remove what was made", facts.now), facts)
+
+
+def _removed_one(state: VmState, operation: Operation, refusal: Refusal | None, facts: Facts) -> Decision:
+    """One disk of a failed *add* is gone: the next one, or the VM is."""
+    further = with_step(operation, state.address, "Remove the next disk", facts.now)
+    decision = progressed(ADD, state, further, facts)
+    if decision.effects:
+        return decision
+    reason = operation.rolling_back
+    if refusal is not None and refusal.code != "not_found":
+        reason += f" What was made could not be removed: {refusal}"
+    gone = events.VmRemoved(at=facts.now, ended=Outcome(outcome="rolled_back", reason=reason))
+    audit = line("vm_add_failed", f"Failed to create VM {state.name}: {reason}", severity="error", vm=state.id)
+    return Decision(events=(gone,), audit=(audit,))
+
+
+ADD = VmOperation(
+    kind=KIND, request=lambda state, request, _: again(state, request), sends=sends, done=done, failed=failed
+)

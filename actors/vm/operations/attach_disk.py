@@ -1,0 +1,155 @@
+"""Operations *attach_disk* and *add_disk*: a VM that is down gets a disk that is there, or one that is made for it.
+
+The attachment shows at once, its disk locked until it is there. The command is answered when the disk agrees, or when
+its record can be read; asked again meanwhile, it is accepted with its job.
+
+ask the disk -> attached
+             -> it refuses -> the attachment is taken back
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from actors.entity.checks import invalid, not_found, values
+from actors.entity.decision import Decision, refuse
+from actors.entity.ids import job_id_of
+from actors.entity.messages import Commanded
+from actors.storage.messages import AttachDisk, DiskRecorded, ProvideDisk
+from actors.vm.configure.attachments import COLD, added, unchangeable, without
+from actors.vm.facts import Facts
+from actors.vm.operations.disk_steps import VmDiskData, begin_on_disks, part_of, sends_one
+from actors.vm.operations.record import DONE, VmOperation, requested
+from actors.vm.state import VmState
+from protocol.audit import line
+from protocol.commands.vm import AddDiskAttachment
+from protocol.engine_messages import Accepted
+from protocol.errors import Refusal
+from protocol.events import vm as events
+from protocol.events.operation import Operation, Outcome
+from protocol.model.storage import Disk, DiskAttachment
+from protocol.model.types import Ref
+from protocol.words import Tagged
+
+
+def request(state: VmState, request: Commanded, facts: Facts) -> Decision:
+    """Legal while the VM is down and no operation runs."""
+    assert isinstance(request.command, AddDiskAttachment)
+    document = request.command.document
+    assert isinstance(document, DiskAttachment)
+    if refusal := unchangeable(state, "add a disk to", COLD) or values(document):
+        return refuse(refusal)
+    disk = document.disk or Disk()
+    disk_id = disk.id or part_of(request, "disk")
+    message = _message(state, request, disk, disk_id, facts)
+    if isinstance(message, Refusal):
+        return refuse(message)
+    attachment = added(state, document, disk_id)
+    if isinstance(attachment, Refusal):
+        return refuse(attachment)
+    record = ATTACH_DISK if disk.id else ADD_DISK
+    text = f"Adding disk {disk.name or disk_id} to VM {state.name}"
+    operation = begin_on_disks(state, request, record.kind, text, facts)
+    operation = attrs.evolve(operation, data=VmDiskData(disk_id=disk_id, message=message))
+    attachments = (*(state.vm.disk_attachments or ()), attachment)
+    event = events.VmDisksChanged(at=facts.now, operation=operation, disk_attachments=attachments)
+    decision = requested(record, state, request, event)
+    return attrs.evolve(decision, reply=None, keep=operation.id, outcome=_accepted(operation))
+
+
+def _accepted(operation: Operation) -> Accepted:
+    assert isinstance(operation.data, VmDiskData)
+    return Accepted(
+        kind="disk_attachment", id=operation.data.disk_id, job_id=operation.id, command_id=operation.command_id
+    )
+
+
+def _message(state: VmState, request: Commanded, disk: Disk, disk_id: str, facts: Facts) -> Tagged:
+    """What the disk is asked: to be attached, or to be made first. Else a refusal."""
+    if any(attachment.id == disk_id for attachment in state.vm.disk_attachments or ()):
+        reason = f"Disk {disk_id} is attached to VM {state.name} already."
+        return invalid("disk", reason, status=409, code="conflict")
+    job_id = job_id_of(request.command_id)
+    if disk.id:
+        if facts.rows.document("disk", disk_id) is None:
+            return not_found("disk", disk_id, "disk.id")
+        return AttachDisk(vm_id=state.id, operation_id=job_id)
+    new = _new_disk(state, disk, disk_id, facts)
+    if isinstance(new, Refusal):
+        return new
+    return ProvideDisk(
+        disk=new, operation_id=job_id, correlation_id=request.correlation_id, user_id=request.principal.user_id,
+        vm_id=state.id,
+    )  # fmt: skip
+
+
+def _new_disk(state: VmState, disk: Disk, disk_id: str, facts: Facts) -> Disk | Refusal:
+    """The document of a disk to be made, its storage domain looked up."""
+    storage_domain_id = _storage_domain_of(disk, facts)
+    if storage_domain_id is None:
+        reason = "A new disk needs a storage domain."
+        return invalid("disk.storage_domains", reason, "Name one.", code="missing_attribute")
+    if facts.rows.document("storage_domain", storage_domain_id) is None:
+        return not_found("storage_domain", storage_domain_id, "disk.storage_domains")
+    if not disk.provisioned_size:
+        reason = "A new disk needs a size."
+        return invalid("disk.provisioned_size", reason, "Give it in bytes.", code="missing_attribute")
+    label = disk.name or disk.alias or f"{state.name}_Disk{len(state.vm.disk_attachments or ()) + 1}"
+    return attrs.evolve(
+        disk,
+        id=disk_id,
+        name=label,
+        alias=disk.alias or label,
+        format=disk.format or "cow",
+        sparse=disk.sparse if disk.sparse is not None else (disk.format or "cow") == "cow",
+        bootable=None,
+        storage_domain=Ref(id=storage_domain_id),
+        storage_domains=(Ref(id=storage_domain_id),),
+    )
+
+
+def _storage_domain_of(disk: Disk, facts: Facts) -> str | None:
+    """The storage domain that was named, or the only active one."""
+    wanted = disk.storage_domains[0] if disk.storage_domains else disk.storage_domain
+    if wanted is not None and wanted.id:
+        return wanted.id
+    active = [each.id for each in facts.rows.documents("storage_domain") if each.status == "active"]
+    return active[0] if len(active) == 1 else None
+
+
+def recorded(state: VmState, message: DiskRecorded) -> Decision:
+    """The disk that a command wants can be read by now: the command is answered, the making goes on."""
+    operation = state.operation
+    if operation is None or operation.kind != ADD_DISK.kind:
+        return Decision()
+    return Decision(answers=((operation.id, _accepted(operation)),))
+
+
+def done(state: VmState, result: Tagged, facts: Facts) -> Decision:
+    operation = state.operation
+    assert operation is not None
+    text = f"A disk was added to VM {state.name}."
+    return Decision(
+        events=(events.VmOperationEnded(at=facts.now, ended=DONE),),
+        audit=(line("vm_disk_changed", text, vm=state.id, user=operation.user_id),),
+        answers=((operation.id, _accepted(operation)),),
+    )
+
+
+def failed(state: VmState, refusal: Refusal, facts: Facts) -> Decision:
+    """The disk refuses, or could not be made: the attachment is taken back."""
+    operation = state.operation
+    assert operation is not None
+    assert isinstance(operation.data, VmDiskData)
+    ended = Outcome(outcome="rolled_back", reason=str(refusal))
+    left = without(state, operation.data.disk_id)
+    text = f"{operation.description} failed: {refusal}"
+    return Decision(
+        events=(events.VmDisksChanged(at=facts.now, disk_attachments=left, ended=ended),),
+        audit=(line("disk_failed", text, severity="error", vm=state.id),),
+        answers=((operation.id, refusal),),
+    )
+
+
+ATTACH_DISK = VmOperation(kind="attach_disk", request=request, sends=sends_one, done=done, failed=failed)
+ADD_DISK = VmOperation(kind="add_disk", request=request, sends=sends_one, done=done, failed=failed)

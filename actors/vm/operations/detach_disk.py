@@ -1,0 +1,59 @@
+"""Operation *detach_disk*: a VM that is down gives a disk back, or has it removed."""
+
+from __future__ import annotations
+
+import attrs
+
+from actors.entity.decision import Decision, refuse
+from actors.entity.ids import job_id_of
+from actors.entity.messages import Commanded
+from actors.storage.messages import DetachDisk, DiscardDisk
+from actors.vm.configure.attachments import COLD, unchangeable, unknown, without
+from actors.vm.facts import Facts
+from actors.vm.operations.disk_steps import VmDiskData, begin_on_disks, failed_where_it_is, sends_one
+from actors.vm.operations.record import DONE, VmOperation, requested
+from actors.vm.state import VmState
+from protocol.audit import line
+from protocol.commands.vm import RemoveDiskAttachment
+from protocol.engine_messages import Accepted
+from protocol.errors import Refusal
+from protocol.events import vm as events
+from protocol.words import Tagged
+
+
+def request(state: VmState, request: Commanded, facts: Facts) -> Decision:
+    """Legal while the VM is down and no operation runs. The disk goes with it unless `detach_only`."""
+    command = request.command
+    assert isinstance(command, RemoveDiskAttachment)
+    if refusal := unchangeable(state, "remove a disk from", COLD) or unknown(state, command.id):
+        return refuse(refusal)
+    job_id = job_id_of(request.command_id)
+    message: Tagged = DetachDisk(vm_id=state.id)
+    if not command.detach_only:
+        message = DiscardDisk(operation_id=job_id, vm_id=state.id, correlation_id=request.correlation_id)
+    text = f"{'Detaching' if command.detach_only else 'Removing'} disk {command.id} from VM {state.name}"
+    operation = begin_on_disks(state, request, DETACH_DISK.kind, text, facts)
+    operation = attrs.evolve(operation, data=VmDiskData(disk_id=command.id, message=message))
+    accepted = Accepted(kind="disk_attachment", id=command.id, job_id=job_id, command_id=request.command_id)
+    event = events.VmOperationProgressed(at=facts.now, operation=operation)
+    return requested(DETACH_DISK, state, request, event, reply=accepted)
+
+
+def done(state: VmState, result: Tagged, facts: Facts) -> Decision:
+    operation = state.operation
+    assert operation is not None
+    assert isinstance(operation.data, VmDiskData)
+    left = without(state, operation.data.disk_id)
+    text = f"A disk was removed from VM {state.name}."
+    return Decision(
+        events=(events.VmDisksChanged(at=facts.now, disk_attachments=left, ended=DONE),),
+        audit=(line("vm_disk_changed", text, vm=state.id, user=operation.user_id),),
+    )
+
+
+def failed(state: VmState, refusal: Refusal, facts: Facts) -> Decision:
+    """A disk that is not there any more is as good as detached."""
+    return done(state, refusal, facts) if refusal.code == "not_found" else failed_where_it_is(state, refusal, facts)
+
+
+DETACH_DISK = VmOperation(kind="detach_disk", request=request, sends=sends_one, done=done, failed=failed)

@@ -1,0 +1,94 @@
+"""Steps of a VM's operation that disks carry out: what is kept of them in the operation, so that each can be sent
+again, and how one disk after the other goes."""
+
+from __future__ import annotations
+
+import attrs
+
+from actors.entity.decision import Decision
+from actors.entity.ids import derived_id
+from actors.entity.messages import Commanded
+from actors.entity.operation import begin_for, with_step
+from actors.entity.operation_record import Ask
+from actors.storage.messages import DetachDisk, DiscardDisk, ProvideDisk
+from actors.vm.facts import Facts
+from actors.vm.operations.record import failure
+from actors.vm.state import VmState
+from protocol.audit import line
+from protocol.errors import Refusal
+from protocol.events import vm as events
+from protocol.events.operation import Operation
+from protocol.words import Tagged, word
+
+
+@word("vm.add_data")
+@attrs.frozen(kw_only=True)
+class VmAddData(Tagged):
+    """What a new VM's disks are made from, one after the other."""
+
+    disks: tuple[ProvideDisk, ...]
+
+
+@word("vm.disk_data")
+@attrs.frozen(kw_only=True)
+class VmDiskData(Tagged):
+    """The one message to one disk's actor."""
+
+    disk_id: str
+    message: Tagged
+
+
+@word("vm.remove_data")
+@attrs.frozen(kw_only=True)
+class VmRemoveData(Tagged):
+    """The disks that go with the VM, and those that stay. Steps of the operation before `first_step` did other work."""
+
+    discard: tuple[str, ...]
+    detach: tuple[str, ...] = ()
+    first_step: int = 0
+
+
+def begin_on_disks(state: VmState, request: Commanded, kind: str, description: str, facts: Facts) -> Operation:
+    """The operation with its one step, which a disk carries out."""
+    operation = begin_for(request, kind, description, facts.now)
+    return with_step(operation, state.address, description, facts.now)
+
+
+def ask_disk(disk_id: str, message: Tagged) -> Ask:
+    return Ask(f"disk/{disk_id}", message)
+
+
+def sends_one(state: VmState) -> Ask:
+    """For an operation with a single message to a single disk."""
+    assert state.operation is not None
+    assert isinstance(state.operation.data, VmDiskData)
+    return ask_disk(state.operation.data.disk_id, state.operation.data.message)
+
+
+def sends_removal(state: VmState) -> Ask | None:
+    """What the disk of the step under way is asked: to go, or to be detached. None beyond the last one."""
+    operation = state.operation
+    assert operation is not None
+    assert isinstance(operation.data, VmRemoveData)
+    data, number = operation.data, len(operation.steps) - 1 - operation.data.first_step
+    if number < len(data.discard):
+        message = DiscardDisk(operation_id=operation.id, vm_id=state.id, correlation_id=operation.correlation_id)
+        return ask_disk(data.discard[number], message)
+    number -= len(data.discard)
+    return ask_disk(data.detach[number], DetachDisk(vm_id=state.id)) if number < len(data.detach) else None
+
+
+def part_of(request: Commanded, what: str) -> str:
+    """The id of a part that a command makes."""
+    return derived_id(request.command_id, what)
+
+
+def failed_where_it_is(state: VmState, refusal: Refusal, facts: Facts) -> Decision:
+    """The operation ends where it is, and says why."""
+    assert state.operation is not None
+    kind = events.VmCreated if state.status == "image_locked" else events.VmOperationEnded
+    text = f"{state.operation.description} failed: {refusal}"
+    return Decision(
+        events=(kind(at=facts.now, ended=failure(refusal)),),
+        audit=(line("vm_operation_failed", text, severity="error", vm=state.id),),
+    )

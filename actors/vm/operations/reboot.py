@@ -1,0 +1,84 @@
+"""Operation *reboot*: the guest is asked to start over, and waited for until its firmware runs anew.
+
+ask the guest -> wait for its firmware -> powering up
+              -> the guest ignored it -> up
+"""
+
+from __future__ import annotations
+
+from actors.entity.decision import CancelTimer, Decision, RequestReport, refuse
+from actors.entity.messages import Commanded
+from actors.vm.facts import Facts, guest_up_timer
+from actors.vm.operations import guest_wait
+from actors.vm.operations.record import (
+    DONE,
+    VmOperation,
+    came_to_nothing,
+    failure,
+    legality,
+    one_step,
+    requested,
+    succeeded,
+)
+from actors.vm.state import VmState
+from protocol.errors import Refusal
+from protocol.events import vm as events
+from protocol.node_messages import RebootDomain
+from protocol.words import Tagged
+
+KIND = "reboot"
+
+
+def request(state: VmState, request: Commanded, facts: Facts) -> Decision:
+    if refusal := legality(state, KIND, events.VmRebootRequested):
+        return refuse(refusal)
+    text = f"Rebooting VM {state.name}"
+    event = events.VmRebootRequested(at=facts.now, operation=one_step(state, request, KIND, text, text, facts))
+    return requested(REBOOT, state, request, event)
+
+
+def sends(state: VmState) -> RebootDomain | None:
+    return RebootDomain(vm_id=state.id) if guest_wait.is_asking(state) else None
+
+
+def done(state: VmState, result: Tagged, facts: Facts) -> Decision:
+    return guest_wait.asked(REBOOT, state, "Wait for the guest to start over", facts)
+
+
+def failed(state: VmState, refusal: Refusal, facts: Facts) -> Decision:
+    return came_to_nothing(state, not_rebooted(state, refusal, facts), refusal, RequestReport(host_id=state.host_id))
+
+
+def not_rebooted(state: VmState, refusal: Refusal, facts: Facts) -> events.VmEvent:
+    """The guest goes on as it was: also for a reset that failed."""
+    if state.status in ("reboot_in_progress", "unknown"):
+        return events.VmRebootIgnored(at=facts.now, ended=failure(refusal))
+    return events.VmOperationEnded(at=facts.now, ended=failure(refusal))
+
+
+def started_over(state: VmState, facts: Facts) -> Decision:
+    if state.status not in ("reboot_in_progress", "unknown"):
+        return Decision()
+    event = events.VmRebooted(at=facts.now, ended=DONE)
+    timers = (CancelTimer(name=KIND), guest_up_timer(facts))
+    return succeeded(state, event, "vm_rebooted", f"VM {state.name} was rebooted.", *timers)
+
+
+def timed_out(state: VmState, facts: Facts) -> Decision:
+    if state.status != "reboot_in_progress":
+        return Decision()
+    missed = "was not seen to start over"
+    return guest_wait.ignored(state, events.VmRebootIgnored, "vm_reboot_ignored", missed, "It can be reset.", facts)
+
+
+REBOOT = VmOperation(
+    kind=KIND,
+    request=request,
+    sends=sends,
+    done=done,
+    failed=failed,
+    seen_as="reboot_in_progress",
+    started_over=started_over,
+    timed_out=timed_out,
+    timers=guest_wait.timers,
+)

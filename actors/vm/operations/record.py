@@ -1,0 +1,128 @@
+"""What a VM's operation says of itself, and how a command begins one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from actors.entity.decision import NOTHING, Decision, Effect, SetTimer
+from actors.entity.messages import Commanded
+from actors.entity.operation import begin_for, with_step
+from actors.entity.operation_record import OperationRecord, step_effects
+from actors.entity.transitions import statuses_before
+from actors.vm.evolve import evolve
+from actors.vm.facts import Facts, busy, not_legal
+from actors.vm.run_end import RunEnd, failed_with_it
+from actors.vm.state import VmState
+from actors.vm.transitions import TRANSITIONS
+from protocol.audit import line
+from protocol.engine_messages import Accepted
+from protocol.errors import Refusal
+from protocol.events import vm as events
+from protocol.events.operation import Operation, Outcome
+from protocol.model.activity import Event
+
+DONE = Outcome(outcome="done")
+
+
+def _no_timer(_: VmState, __: Facts) -> tuple[SetTimer, ...]:
+    return ()
+
+
+def _nothing(*_: Any) -> Decision:
+    return NOTHING
+
+
+@attrs.frozen(kw_only=True)
+class VmOperation(OperationRecord[VmState, Facts]):
+    """One verb of a VM, beside what every operation says.
+
+    `request` decides the command that begins it. `seen_as`: the status of the VM when its domain is seen while this
+    runs; "" when sightings say nothing, because the outcome will. `run_ended`: QEMU is gone. `started_over`: the guest
+    runs its firmware anew. `timed_out`: the guest did not do in time what it was asked. `timers`: those that a new
+    incarnation of the actor sets again.
+    """
+
+    request: Callable[[VmState, Commanded, Facts], Decision]
+    seen_as: str = ""
+    run_ended: Callable[[VmState, RunEnd, Facts], Decision] = failed_with_it
+    started_over: Callable[[VmState, Facts], Decision] = _nothing
+    timed_out: Callable[[VmState, Facts], Decision] = _nothing
+    timers: Callable[[VmState, Facts], tuple[SetTimer, ...]] = _no_timer
+
+
+def legality(
+    state: VmState, verb: str, event: type[events.VmEvent], remedy: str = "", over: str = ""
+) -> Refusal | None:
+    """Why `event` cannot be now: an operation runs (one of the kind `over` is no hindrance), or the status is wrong."""
+    if refusal := busy(state, verb, over=over):
+        return refusal
+    legal = statuses_before(TRANSITIONS, event)
+    return None if state.status in legal else not_legal(state, verb, " or ".join(legal), remedy)
+
+
+def one_step(
+    state: VmState, request: Commanded, kind: str, description: str, step: str, facts: Facts, host_id: str = ""
+) -> Operation:
+    """The operation that a command begins, with its first step on the VM's host, or on another one."""
+    operation = begin_for(request, kind, description, facts.now, host_id or state.host_id)
+    return with_step(operation, state.address, step, facts.now, host_id or state.host_id)
+
+
+def requested(
+    record: VmOperation, state: VmState, request: Commanded, event: events.VmEvent, *effects: Effect,
+    audit: tuple[Event, ...] = (), reply: Accepted | None = None,
+) -> Decision:  # fmt: skip
+    """The operation in `event` begins, and its first step is sent."""
+    assert event.operation is not None
+    after = evolve(state, event)
+    assert after is not None
+    accepted = reply or accepted_as(state, request, event.operation)
+    return Decision(
+        events=(event,),
+        audit=audit,
+        effects=(*step_effects(record, after), *effects),
+        reply=accepted,
+        outcome=accepted,
+    )
+
+
+def accepted_as(state: VmState, request: Commanded, operation: Operation) -> Accepted:
+    """The reply to a command that goes on as a job."""
+    return Accepted(kind="vm", id=state.id, job_id=operation.id, command_id=request.command_id)
+
+
+def under_way(state: VmState, request: Commanded, kind: str) -> Decision | None:
+    """Asked for again while it runs, a shutdown or stop is the same one."""
+    if state.operation is None or state.operation.kind != kind:
+        return None
+    return Decision(reply=accepted_as(state, request, state.operation))
+
+
+def progressed(record: VmOperation, state: VmState, operation: Operation, facts: Facts, *effects: Effect) -> Decision:
+    """The operation as it is now: the step that it has begun is sent."""
+    event = events.VmOperationProgressed(at=facts.now, operation=operation)
+    after = evolve(state, event)
+    assert after is not None
+    return Decision(events=(event,), effects=(*step_effects(record, after), *effects))
+
+
+def succeeded(state: VmState, event: events.VmEvent, code: str, text: str, *effects: Effect) -> Decision:
+    """The operation ends with `event`, and the audit trail says so."""
+    assert state.operation is not None
+    said = line(code, text, vm=state.id, host=state.host_id, user=state.operation.user_id)
+    return Decision(events=(event,), audit=(said,), effects=effects)
+
+
+def came_to_nothing(state: VmState, event: events.VmEvent, refusal: Refusal, *effects: Effect) -> Decision:
+    """The operation fails with `event`."""
+    assert state.operation is not None
+    text = f"{state.operation.description} failed: {refusal}"
+    said = line("vm_operation_failed", text, severity="error", vm=state.id, host=state.host_id)
+    return Decision(events=(event,), audit=(said,), effects=effects)
+
+
+def failure(refusal: Refusal) -> Outcome:
+    return Outcome(outcome="failed", reason=str(refusal))

@@ -1,0 +1,86 @@
+"""Operation *remove*: the VM goes with its disks, one after the other.
+
+the disks, each removed or detached -> gone
+a disk that cannot go -> down, with what is left
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from actors.entity.checks import invalid
+from actors.entity.decision import Decision, refuse
+from actors.entity.messages import Commanded
+from actors.entity.operation import with_step
+from actors.vm.facts import Facts, busy, not_legal
+from actors.vm.operations.disk_steps import VmRemoveData, begin_on_disks, failed_where_it_is, sends_removal
+from actors.vm.operations.record import DONE, VmOperation, progressed, requested
+from actors.vm.state import VmState
+from protocol.audit import line
+from protocol.commands.vm import RemoveVm
+from protocol.errors import Refusal
+from protocol.events import vm as events
+from protocol.events.operation import Operation
+from protocol.model.activity import Event
+from protocol.words import Tagged
+
+KIND = "remove"
+
+
+def request(state: VmState, request: Commanded, facts: Facts) -> Decision:
+    """Legal while the VM is down and not delete protected."""
+    assert isinstance(request.command, RemoveVm)
+    if refusal := _refusal(state):
+        return refuse(refusal)
+    operation = begin_on_disks(state, request, KIND, f"Removing VM {state.name}", facts)
+    operation = attrs.evolve(operation, data=_what_goes(state, request.command, facts))
+    event = events.VmRemoveRequested(at=facts.now, operation=operation)
+    decision = requested(REMOVE, state, request, event)
+    if decision.effects:
+        return decision
+    gone = events.VmRemoved(at=facts.now, ended=DONE)
+    return attrs.evolve(decision, events=(event, gone), audit=(_removed(state, operation),))
+
+
+def _refusal(state: VmState) -> Refusal | None:
+    if refusal := busy(state, "remove"):
+        return refusal
+    if state.status != "down":
+        return not_legal(state, "remove", "down", "Stop it first.")
+    if state.vm.delete_protected:
+        reason, remedy = f"VM {state.name} is delete protected.", "Update it with delete_protected false first."
+        return invalid("delete_protected", reason, remedy, status=409, code="conflict")
+    return None
+
+
+def _what_goes(state: VmState, command: RemoveVm, facts: Facts) -> VmRemoveData:
+    discard: list[str] = []
+    detach: list[str] = []
+    for attachment in state.vm.disk_attachments or ():
+        disk = facts.rows.document("disk", attachment.id or "")
+        keep = command.detach_only or (disk is not None and disk.shareable)
+        (detach if keep else discard).append(attachment.id or "")
+    return VmRemoveData(discard=tuple(discard), detach=tuple(detach))
+
+
+def done(state: VmState, result: Tagged, facts: Facts) -> Decision:
+    """A disk is gone or detached: the next one, or the VM is gone."""
+    assert state.operation is not None
+    further = with_step(state.operation, state.address, "Remove the next disk", facts.now)
+    decision = progressed(REMOVE, state, further, facts)
+    if decision.effects:
+        return decision
+    gone = events.VmRemoved(at=facts.now, ended=DONE)
+    return Decision(events=(gone,), audit=(_removed(state, state.operation),))
+
+
+def failed(state: VmState, refusal: Refusal, facts: Facts) -> Decision:
+    """A disk that is gone already is as good as removed."""
+    return done(state, refusal, facts) if refusal.code == "not_found" else failed_where_it_is(state, refusal, facts)
+
+
+def _removed(state: VmState, operation: Operation) -> Event:
+    return line("vm_removed", f"VM {state.name} was removed.", vm=state.id, user=operation.user_id)
+
+
+REMOVE = VmOperation(kind=KIND, request=request, sends=sends_removal, done=done, failed=failed)

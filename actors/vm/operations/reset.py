@@ -1,0 +1,41 @@
+"""Operation *reset*: the reset button, which the guest cannot ignore. It takes the place of a reboot."""
+
+from __future__ import annotations
+
+from actors.entity.decision import CancelTimer, Decision, RequestReport, refuse
+from actors.entity.messages import Commanded
+from actors.vm.facts import Facts, guest_up_timer
+from actors.vm.operations.reboot import not_rebooted
+from actors.vm.operations.record import DONE, VmOperation, came_to_nothing, legality, one_step, requested, succeeded
+from actors.vm.state import VmState
+from protocol.errors import Refusal
+from protocol.events import vm as events
+from protocol.node_messages import ResetDomain
+from protocol.words import Tagged
+
+KIND = "reset"
+
+
+def request(state: VmState, request: Commanded, facts: Facts) -> Decision:
+    if refusal := legality(state, KIND, events.VmResetRequested, over="reboot"):
+        return refuse(refusal)
+    text = f"Resetting VM {state.name}"
+    event = events.VmResetRequested(at=facts.now, operation=one_step(state, request, KIND, text, text, facts))
+    # Cancel the superseded reboot's timeout; it would fire into the next reboot.
+    return requested(RESET, state, request, event, CancelTimer(name="reboot"))
+
+
+def sends(state: VmState) -> ResetDomain:
+    return ResetDomain(vm_id=state.id)
+
+
+def done(state: VmState, result: Tagged, facts: Facts) -> Decision:
+    event = events.VmRebooted(at=facts.now, ended=DONE)
+    return succeeded(state, event, "vm_reset", f"VM {state.name} was reset.", guest_up_timer(facts))
+
+
+def failed(state: VmState, refusal: Refusal, facts: Facts) -> Decision:
+    return came_to_nothing(state, not_rebooted(state, refusal, facts), refusal, RequestReport(host_id=state.host_id))
+
+
+RESET = VmOperation(kind=KIND, request=request, sends=sends, done=done, failed=failed)

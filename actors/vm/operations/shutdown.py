@@ -1,0 +1,103 @@
+"""Operation *shutdown*: the guest is asked to power off, and waited for.
+
+ask the guest -> wait for QEMU to end -> down
+              -> the guest ignored it -> up
+"""
+
+from __future__ import annotations
+
+from actors.entity.decision import CancelTimer, Decision, RequestReport, refuse
+from actors.entity.messages import Commanded
+from actors.vm.desired import desired_after_end
+from actors.vm.facts import Facts, busy, not_legal
+from actors.vm.operations import guest_wait
+from actors.vm.operations.record import (
+    DONE,
+    VmOperation,
+    came_to_nothing,
+    failure,
+    one_step,
+    requested,
+    under_way,
+)
+from actors.vm.run_end import RunEnd, down, failed_with_it
+from actors.vm.state import VmState
+from actors.vm.transitions import CAN_REBOOT
+from protocol.audit import line
+from protocol.commands.vm import ShutdownVm
+from protocol.errors import Refusal
+from protocol.events import vm as events
+from protocol.node_messages import ShutdownDomain
+from protocol.words import Tagged
+
+KIND = "shutdown"
+
+
+def request(state: VmState, request: Commanded, facts: Facts) -> Decision:
+    """Legal while the VM runs; with `force` also while another operation does, whose place it takes."""
+    command = request.command
+    assert isinstance(command, ShutdownVm)
+    if same := under_way(state, request, KIND):
+        return same
+    if not command.force and (refusal := busy(state, "shut down", over="reboot")):
+        return refuse(refusal)
+    if state.status not in CAN_REBOOT | {"paused"}:
+        return refuse(not_legal(state, "shut down", "up", "A VM that does not answer can be stopped."))
+    operation = one_step(state, request, KIND, f"Shutting down VM {state.name}", "Ask the guest to power off", facts)
+    event = events.VmShutdownRequested(at=facts.now, operation=operation, reason=command.reason, desired="down")
+    why = f" Reason: {command.reason}." if command.reason else ""
+    text = f"VM {state.name} was asked to shut down.{why}"
+    audit = line("vm_shutdown", text, vm=state.id, host=state.host_id, user=request.principal.user_id)
+    timers = (CancelTimer(name="reboot"), guest_wait.deadline(KIND, facts))
+    return requested(SHUTDOWN, state, request, event, *timers, audit=(audit,))
+
+
+def sends(state: VmState) -> ShutdownDomain | None:
+    return ShutdownDomain(vm_id=state.id, reason=state.stop_reason) if guest_wait.is_asking(state) else None
+
+
+def done(state: VmState, result: Tagged, facts: Facts) -> Decision:
+    return guest_wait.asked(SHUTDOWN, state, "Wait for the guest to power off", facts)
+
+
+def failed(state: VmState, refusal: Refusal, facts: Facts) -> Decision:
+    if state.status not in ("powering_down", "unknown"):
+        event: events.VmEvent = events.VmOperationEnded(at=facts.now, ended=failure(refusal))
+    else:
+        wanted = desired_after_end(state, "shutdown_ignored")
+        event = events.VmShutdownIgnored(at=facts.now, ended=failure(refusal), desired=wanted)
+    return came_to_nothing(state, event, refusal, RequestReport(host_id=state.host_id))
+
+
+def run_ended(state: VmState, end: RunEnd, facts: Facts) -> Decision:
+    """That is what was wanted, however it came."""
+    if end.host_down:
+        return failed_with_it(state, end, facts)
+    return down(state, end.cause, state.stop_reason, facts, DONE)
+
+
+def timed_out(state: VmState, facts: Facts) -> Decision:
+    if state.status != "powering_down":
+        return Decision()
+    return guest_wait.ignored(
+        state,
+        events.VmShutdownIgnored,
+        "vm_shutdown_ignored",
+        "did not power off",
+        "It can be stopped.",
+        facts,
+        desired=desired_after_end(state, "shutdown_ignored"),
+    )
+
+
+SHUTDOWN = VmOperation(
+    kind=KIND,
+    request=request,
+    sends=sends,
+    done=done,
+    failed=failed,
+    seen_as="powering_down",
+    run_ended=run_ended,
+    timed_out=timed_out,
+    timers=guest_wait.timers,
+)

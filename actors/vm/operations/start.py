@@ -1,0 +1,214 @@
+"""Operations *start* and *restore*: a host is chosen, the intent made durable, and QEMU started there.
+
+start    place -> start on the host -> powering up
+restore  place -> restore on the host -> up
+either   the host failed -> make sure that nothing was left -> down, or still suspended
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from actors.entity.decision import Decision, Effect, Question, Tell, refuse
+from actors.entity.messages import Commanded
+from actors.entity.operation import begin_for, with_step
+from actors.placement.messages import Place, Placed, ReleasePlacement
+from actors.vm import domain_spec
+from actors.vm.desired import desired_after_end
+from actors.vm.facts import Facts, busy, guest_up_timer, host_name, not_legal
+from actors.vm.operations.pause import request_resume
+from actors.vm.operations.record import DONE, VmOperation, accepted_as, progressed, requested
+from actors.vm.run_end import RunEnd
+from actors.vm.state import VmState
+from protocol.audit import line
+from protocol.commands.vm import StartVm
+from protocol.errors import Refusal
+from protocol.events import vm as events
+from protocol.events.operation import Outcome
+from protocol.model.merge import merge
+from protocol.model.vm import Vm
+from protocol.node_messages import DestroyDomain, DomainStarted, DomainStatus, RestoreDomain, StartDomain
+from protocol.words import Tagged
+
+SCHEDULER: Final = "scheduler/main"
+
+
+def request(state: VmState, request: Commanded, facts: Facts) -> Decision:
+    """Legal while the VM is down or suspended: asks the scheduler for a host; a paused one is resumed."""
+    command = request.command
+    assert isinstance(command, StartVm)
+    if state.status == "paused":
+        return request_resume(state, request, facts)
+    if refusal := busy(state, "start"):
+        return refuse(refusal)
+    if state.status not in ("down", "suspended"):
+        return refuse(not_legal(state, "start", "down, suspended or paused", "Stop it first, or leave it as it is."))
+    vm = effective(state, command)
+    spec = domain_spec.build(vm, facts.rows, paused=command.pause, run_once=command.vm is not None)
+    if isinstance(spec, Refusal):
+        return refuse(spec)
+    policy = vm.placement_policy
+    place = Place(
+        operation_id=request.command_id,
+        vm_id=state.id,
+        vm_name=state.name,
+        cluster_id=(vm.cluster.id if vm.cluster else None) or "",
+        memory_bytes=spec.memory_bytes,
+        vcpus=spec.sockets * spec.cores * spec.threads,
+        pinned_host_ids=tuple(host.id for host in (policy.hosts if policy else None) or () if host.id),
+        required_host_ids=_hosts_that_can(state, vm, facts),
+    )
+    ask = Tell(address=SCHEDULER, message=place, token=f"place:{request.command_id}")
+    release = Tell(address=SCHEDULER, message=ReleasePlacement(operation_id=request.command_id))
+    return Decision(question=Question(ask=ask, release=release))
+
+
+def _hosts_that_can(state: VmState, vm: Vm, facts: Facts) -> tuple[str, ...] | None:
+    if state.saved_on:
+        storage_domain = facts.rows.document("storage_domain", state.saved_on)
+        return (storage_domain.host.id,) if storage_domain is not None and storage_domain.host is not None else None
+    return domain_spec.storage_hosts(vm, facts.rows)
+
+
+def effective(state: VmState, start: StartVm) -> Vm:
+    """The configuration of this run: what waits for the next start, then the overrides of *run once*."""
+    vm = state.next_run or state.vm
+    return merge(vm, start.vm) if start.vm is not None else vm
+
+
+def placed(state: VmState, request: Commanded, answer: Placed | Refusal, facts: Facts) -> Decision:
+    """The scheduler's answer: its reasons against every host, or the host to start on."""
+    command = request.command
+    assert isinstance(command, StartVm)
+    if isinstance(answer, Refusal):
+        return refuse(answer)
+    spec = domain_spec.build(
+        effective(state, command), facts.rows, paused=command.pause, run_once=command.vm is not None
+    )
+    if isinstance(spec, Refusal):
+        return refuse(spec)
+    if state.operation is not None or state.status not in ("down", "suspended"):
+        return refuse(busy(state, "start") or not_legal(state, "start", "down or suspended"))
+    is_restore = state.status == "suspended"
+    host_id, text = answer.host_id, f"{'Resuming' if is_restore else 'Launching'} VM {state.name}"
+    operation = begin_for(request, "restore" if is_restore else "start", text, facts.now, host_id)
+    operation = with_step(operation, state.address, f"Start on host {host_name(host_id, facts)}", facts.now, host_id)
+    accepted = accepted_as(state, request, operation)
+    if is_restore:
+        restore = events.VmRestoreRequested(at=facts.now, operation=operation, host_id=host_id, spec=spec, desired="up")
+        return requested(RESTORE, state, request, restore, reply=accepted)
+    start = events.VmStartRequested(
+        at=facts.now, operation=operation, host_id=host_id, spec=spec, run_once=command.vm is not None, desired="up"
+    )
+    return requested(START, state, request, start, reply=accepted)
+
+
+def sends_start(state: VmState) -> StartDomain | DestroyDomain:
+    assert state.spec is not None
+    return _undo(state) or StartDomain(spec=state.spec)
+
+
+def sends_restore(state: VmState) -> RestoreDomain | DestroyDomain:
+    assert state.spec is not None
+    return _undo(state) or RestoreDomain(spec=state.spec, storage_domain_id=state.saved_on)
+
+
+def _undo(state: VmState) -> DestroyDomain | None:
+    """Ends what this start may have left, and nothing that another one started; None while it goes forward."""
+    assert state.operation is not None
+    if not state.operation.rolling_back:
+        return None
+    return DestroyDomain(vm_id=state.id, started_step_id=state.started_step)
+
+
+def started(state: VmState, result: Tagged, facts: Facts) -> Decision:
+    """QEMU runs, or nothing of it was left."""
+    if _is_undone(state):
+        return failed_for_good(state, _undone_reason(state), facts)
+    happened: tuple[events.VmEvent, ...] = (events.VmStarted(at=facts.now, ended=DONE),)
+    effects: tuple[Effect, ...] = (guest_up_timer(facts),)
+    if isinstance(result, DomainStarted) and result.domain.status is DomainStatus.PAUSED:
+        happened, effects = (*happened, events.VmPaused(at=facts.now, reason="user")), ()
+    return _succeeded(state, happened, "started", facts, *effects)
+
+
+def restored(state: VmState, result: Tagged, facts: Facts) -> Decision:
+    if _is_undone(state):
+        return failed_for_good(state, _undone_reason(state), facts)
+    return _succeeded(state, (events.VmRestored(at=facts.now, ended=DONE),), "was restored", facts)
+
+
+def _succeeded(
+    state: VmState, happened: tuple[events.VmEvent, ...], verb: str, facts: Facts, *effects: Effect
+) -> Decision:
+    assert state.operation is not None
+    text = f"VM {state.name} {verb} on Host {host_name(state.host_id, facts)}"
+    said = line("vm_started", text, vm=state.id, host=state.host_id, user=state.operation.user_id)
+    return Decision(events=happened, audit=(said,), effects=effects)
+
+
+def failed(state: VmState, refusal: Refusal, facts: Facts) -> Decision:
+    """A failure proves nothing: the answer may have got lost behind a QEMU that runs. So it is undone first."""
+    operation = state.operation
+    assert operation is not None
+    if _is_undone(state):
+        reason = f"{_undone_reason(state)} What it left could not be ended: {refusal}"
+        return failed_for_good(state, reason, facts)
+    undoing = attrs.evolve(operation, rolling_back=str(refusal), data=refusal)
+    undoing = with_step(undoing, state.address, "Make sure that nothing was left", facts.now, state.host_id)
+    return progressed(RESTORE if operation.kind == "restore" else START, state, undoing, facts)
+
+
+def _is_undone(state: VmState) -> bool:
+    return state.operation is not None and bool(state.operation.rolling_back)
+
+
+def _undone_reason(state: VmState) -> str:
+    assert state.operation is not None
+    return state.operation.rolling_back
+
+
+def run_ended(state: VmState, end: RunEnd, facts: Facts) -> Decision:
+    """QEMU ended before its node reported the start: proven, so there is nothing to undo."""
+    if end.host_down:
+        return failed_for_good(state, end.reason, facts)
+    detail = end.detail or f"({end.why.value})"
+    return failed_for_good(state, f"QEMU ended while it started. {detail}", facts)
+
+
+def failed_for_good(state: VmState, reason: str, facts: Facts) -> Decision:
+    """No QEMU runs. What was being restored is suspended still, also when its host was away meanwhile."""
+    operation = state.operation
+    assert operation is not None
+    ended = Outcome(outcome="failed", reason=reason)
+    text = f"Failed to run VM {state.name} on Host {host_name(state.host_id, facts)}: {reason}"
+    return Decision(
+        events=(_event_of_failure(state, reason, ended, facts),),
+        audit=(line("vm_start_failed", text, severity="error", vm=state.id, host=state.host_id),),
+    )
+
+
+def _event_of_failure(state: VmState, reason: str, ended: Outcome, facts: Facts) -> events.VmEvent:
+    assert state.operation is not None
+    is_restore = state.operation.kind == "restore"
+    if is_restore and _lost(state.operation.data):
+        lost = f"Its saved memory is gone. {reason}"
+        wanted = desired_after_end(state, "start_failed")
+        return events.VmWentDown(at=facts.now, cause="failed", reason=lost, ended=ended, desired=wanted)
+    wanted = desired_after_end(state, "restore_failed" if is_restore else "start_failed")
+    if is_restore and state.status == "unknown":
+        return events.VmSuspended(at=facts.now, ended=ended, desired=wanted)
+    return events.VmStartFailed(at=facts.now, reason=reason, ended=ended, desired=wanted)
+
+
+def _lost(why: Tagged | None) -> bool:
+    """The host says that there is no saved memory: suspended it would stay for ever."""
+    return isinstance(why, Refusal) and why.code == "not_found"
+
+
+START = VmOperation(kind="start", request=request, sends=sends_start, done=started, failed=failed, run_ended=run_ended)
+RESTORE = VmOperation(
+    kind="restore", request=request, sends=sends_restore, done=restored, failed=failed, run_ended=run_ended
+)

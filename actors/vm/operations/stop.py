@@ -1,0 +1,116 @@
+"""Operation *stop*: QEMU is ended, whatever the guest does; of a suspended VM the saved memory is discarded.
+
+It takes the place of any operation on a running VM, which ends as superseded.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from actors.entity.decision import CancelTimer, Decision, RequestReport, SetTimer, refuse
+from actors.entity.messages import Commanded
+from actors.vm.desired import desired_after_end
+from actors.vm.facts import Facts, busy, not_legal
+from actors.vm.operations.record import (
+    DONE,
+    VmOperation,
+    came_to_nothing,
+    failure,
+    one_step,
+    requested,
+    under_way,
+)
+from actors.vm.run_end import RunEnd, down, failed_with_it
+from actors.vm.state import VmState
+from actors.vm.transitions import LIVE
+from protocol.audit import line
+from protocol.commands.vm import StopVm
+from protocol.errors import Refusal
+from protocol.events import vm as events
+from protocol.node_messages import DestroyDomain, RemoveSavedState
+from protocol.words import Tagged
+
+KIND = "stop"
+RESEND_SECONDS: Final = 10.0
+
+
+def request(state: VmState, request: Commanded, facts: Facts) -> Decision:
+    """Legal also while another operation runs on a VM that runs: that one ends as failed, superseded."""
+    command = request.command
+    assert isinstance(command, StopVm)
+    if same := under_way(state, request, KIND):
+        return same
+    if state.status not in LIVE and (refusal := busy(state, "stop")):
+        return refuse(refusal)
+    if state.status == "suspended":
+        return _discard(state, request, command, facts)
+    if state.status not in LIVE:
+        return refuse(not_legal(state, "stop", "running or suspended"))
+    operation = one_step(state, request, KIND, f"Stopping VM {state.name}", "End QEMU", facts)
+    event = events.VmStopRequested(at=facts.now, operation=operation, reason=command.reason, desired="down")
+    why = f" Reason: {command.reason}." if command.reason else ""
+    text = f"VM {state.name} is powered off by {request.principal.name}.{why}"
+    audit = line("vm_stopped", text, vm=state.id, host=state.host_id, user=request.principal.user_id)
+    over = (CancelTimer(name="shutdown"), CancelTimer(name="reboot"))
+    return requested(STOP, state, request, event, *over, audit=(audit,))
+
+
+def _discard(state: VmState, request: Commanded, command: StopVm, facts: Facts) -> Decision:
+    storage_domain = facts.rows.document("storage_domain", state.saved_on)
+    host = storage_domain.host.id if storage_domain is not None and storage_domain.host is not None else ""
+    operation = one_step(state, request, KIND, f"Stopping VM {state.name}", "Discard the saved memory", facts, host)
+    event = events.VmStopRequested(at=facts.now, operation=operation, reason=command.reason, desired="down")
+    return requested(STOP, state, request, event, _resend_timer())
+
+
+def _works_elsewhere(state: VmState) -> bool:
+    """The memory of a suspended VM is being discarded on the host that keeps it."""
+    return not state.host_id
+
+
+def _resend_timer() -> SetTimer:
+    """For a step on a host where the VM is not: the return of that host is reported to its own VMs alone."""
+    return SetTimer(name="resend", seconds=RESEND_SECONDS)
+
+
+def sends(state: VmState) -> DestroyDomain | RemoveSavedState:
+    if _works_elsewhere(state):
+        return RemoveSavedState(vm_id=state.id, storage_domain_id=state.saved_on)
+    return DestroyDomain(vm_id=state.id)
+
+
+def done(state: VmState, result: Tagged, facts: Facts) -> Decision:
+    return down(state, "destroyed", state.stop_reason, facts, DONE)
+
+
+def failed(state: VmState, refusal: Refusal, facts: Facts) -> Decision:
+    if _works_elsewhere(state):  # its memory is still there
+        suspended = events.VmSuspended(at=facts.now, ended=failure(refusal), desired=desired_after_end(state, "saved"))
+        return came_to_nothing(state, suspended, refusal)
+    event: events.VmEvent = events.VmOperationEnded(at=facts.now, ended=failure(refusal))
+    if state.status == "powering_down":
+        wanted = desired_after_end(state, "shutdown_ignored")
+        event = events.VmShutdownIgnored(at=facts.now, ended=failure(refusal), desired=wanted)
+    return came_to_nothing(state, event, refusal, RequestReport(host_id=state.host_id))
+
+
+def run_ended(state: VmState, end: RunEnd, facts: Facts) -> Decision:
+    if end.host_down:
+        return failed_with_it(state, end, facts)
+    return down(state, end.cause, state.stop_reason, facts, DONE)
+
+
+def timers(state: VmState, facts: Facts) -> tuple[SetTimer, ...]:
+    return (_resend_timer(),) if _works_elsewhere(state) else ()
+
+
+STOP = VmOperation(
+    kind=KIND,
+    request=request,
+    sends=sends,
+    done=done,
+    failed=failed,
+    seen_as="powering_down",
+    run_ended=run_ended,
+    timers=timers,
+)

@@ -1,0 +1,75 @@
+"""Operation *suspend*: the memory goes to a file on the storage, and QEMU ends."""
+
+from __future__ import annotations
+
+from actors.entity.decision import Decision, RequestReport, refuse
+from actors.entity.messages import Commanded
+from actors.vm.desired import desired_after_end
+from actors.vm.facts import Facts, what
+from actors.vm.operations.record import (
+    DONE,
+    VmOperation,
+    came_to_nothing,
+    failure,
+    legality,
+    one_step,
+    requested,
+    succeeded,
+)
+from actors.vm.run_end import RunEnd, failed_with_it
+from actors.vm.state import VmState
+from protocol.errors import Refusal
+from protocol.events import vm as events
+from protocol.node_messages import SaveDomain, StopReason
+from protocol.words import Tagged
+
+KIND = "suspend"
+
+
+def request(state: VmState, request: Commanded, facts: Facts) -> Decision:
+    if refusal := legality(state, KIND, events.VmSuspendRequested):
+        return refuse(refusal)
+    target = _where_to_save(state, facts)
+    if not target:
+        return refuse(
+            Refusal(
+                code="conflict",
+                reason=f"Cannot suspend {what(state)}: its host has no active storage domain to keep the memory on.",
+                remedy="Add a storage domain on that host, or shut the VM down.",
+                entity=state.address,
+            )
+        )
+    operation = one_step(state, request, KIND, f"Suspending VM {state.name}", "Save memory to the storage", facts)
+    event = events.VmSuspendRequested(at=facts.now, operation=operation, storage_domain_id=target, desired="suspended")
+    return requested(SUSPEND, state, request, event)
+
+
+def _where_to_save(state: VmState, facts: Facts) -> str:
+    for id in facts.rows.referring("storage_domain", "host", state.host_id):
+        storage_domain = facts.rows.document("storage_domain", id)
+        if storage_domain is not None and storage_domain.status == "active":
+            return id
+    return ""
+
+
+def sends(state: VmState) -> SaveDomain:
+    return SaveDomain(vm_id=state.id, storage_domain_id=state.saved_on)
+
+
+def done(state: VmState, result: Tagged, facts: Facts) -> Decision:
+    event = events.VmSuspended(at=facts.now, ended=DONE, desired=desired_after_end(state, "saved"))
+    return succeeded(state, event, "vm_suspended", f"VM {state.name} is suspended.")
+
+
+def failed(state: VmState, refusal: Refusal, facts: Facts) -> Decision:
+    wanted = desired_after_end(state, "suspend_failed")
+    event = events.VmSuspendFailed(at=facts.now, reason=str(refusal), ended=failure(refusal), desired=wanted)
+    return came_to_nothing(state, event, refusal, RequestReport(host_id=state.host_id))
+
+
+def run_ended(state: VmState, end: RunEnd, facts: Facts) -> Decision:
+    """With its memory saved the node's outcome says so too, and ends the operation."""
+    return Decision() if end.why is StopReason.SAVED else failed_with_it(state, end, facts)
+
+
+SUSPEND = VmOperation(kind=KIND, request=request, sends=sends, done=done, failed=failed, run_ended=run_ended)

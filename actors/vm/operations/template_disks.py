@@ -1,0 +1,64 @@
+"""The disks of a VM made from a template: what they are, and what makes them."""
+
+from __future__ import annotations
+
+from actors.entity.ids import job_id_of
+from actors.entity.messages import Commanded
+from actors.storage.messages import ProvideDisk
+from actors.vm.facts import Facts
+from actors.vm.operations.disk_steps import part_of
+from protocol.commands.vm import AddVm
+from protocol.model.storage import Disk, DiskAttachment
+from protocol.model.types import Ref
+from protocol.model.vm import Template, Vm
+
+
+def disks_of(
+    vm: Vm, request: Commanded, template: Template, facts: Facts
+) -> tuple[tuple[DiskAttachment, ...], tuple[ProvideDisk, ...]]:
+    """The attachments of a VM made from a template, and the messages that make their disks."""
+    assert isinstance(request.command, AddVm)
+    attachments: list[DiskAttachment] = []
+    provided: list[ProvideDisk] = []
+    for index, source in enumerate(template.disk_attachments or ()):
+        origin = facts.rows.document("disk", source.id or "")
+        if origin is None:
+            continue
+        disk = _disk_from(origin, part_of(request, f"disk{index}"), f"{vm.name}_Disk{index + 1}")
+        attachments.append(
+            DiskAttachment(
+                id=disk.id,
+                disk=Disk(id=disk.id),
+                active=True,
+                bootable=bool(source.bootable),
+                interface=source.interface or "virtio",
+                read_only=False,
+                vm=Ref(id=vm.id),
+                slot=index,
+            )
+        )
+        provided.append(
+            ProvideDisk(
+                disk=disk,
+                operation_id=job_id_of(request.command_id),
+                correlation_id=request.correlation_id,
+                user_id=request.principal.user_id,
+                vm_id=vm.id or "",
+                backing_disk_id=origin.id,
+                clone=request.command.clone,
+            )
+        )
+    return tuple(attachments), tuple(provided)
+
+
+def _disk_from(origin: Disk, disk_id: str, label: str) -> Disk:
+    return Disk(
+        id=disk_id,
+        name=label,
+        alias=label,
+        format="cow",
+        sparse=True,
+        provisioned_size=origin.provisioned_size,
+        storage_domain=origin.storage_domain,
+        storage_domains=origin.storage_domains,
+    )

@@ -1,0 +1,85 @@
+"""A VM's run is over: QEMU is gone. What is said of it, what is wanted now, and what must be swept."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from actors.entity.decision import CancelTimer, Decision, joined
+from actors.vm import side_steps
+from actors.vm.desired import desired_after_end
+from actors.vm.facts import Facts
+from actors.vm.state import VmState
+from protocol.audit import line
+from protocol.events import vm as events
+from protocol.events.operation import Outcome
+from protocol.node_messages import RemoveSavedState, StopReason
+
+TIMERS: Final = ("guest_up", "shutdown", "reboot")
+REASONS: Final = {
+    StopReason.SHUTDOWN: "The guest powered off.",
+    StopReason.DESTROYED: "QEMU was ended on the host.",
+    StopReason.CRASHED: "QEMU ended unexpectedly.",
+    StopReason.FAILED: "QEMU failed.",
+    StopReason.UNKNOWN: "It was found not running on its host.",
+}
+CLEAN: Final = frozenset({StopReason.SHUTDOWN, StopReason.DESTROYED})
+
+
+@attrs.frozen(kw_only=True)
+class RunEnd:
+    """Why QEMU is gone, with its last words. `host_down`: the whole host was proven to be down."""
+
+    why: StopReason
+    detail: str = ""
+    host_down: bool = False
+
+    @property
+    def cause(self) -> str:
+        return "host_down" if self.host_down else self.why.value
+
+    @property
+    def reason(self) -> str:
+        """For people."""
+        if self.host_down:
+            return "Its host was confirmed as rebooted."
+        return " ".join(part for part in (REASONS.get(self.why, self.why.value), self.detail) if part)
+
+
+def went_down(state: VmState, end: RunEnd, facts: Facts, ended: Outcome | None) -> Decision:
+    """Nobody asked for it here: the VM is down for the reason that its end gives."""
+    severity = "normal" if end.why in CLEAN and not end.host_down else "error"
+    return down(state, end.cause, end.reason, facts, ended, severity=severity)
+
+
+def failed_with_it(state: VmState, end: RunEnd, facts: Facts) -> Decision:
+    """The operation under way fails, because the run that it works on is over."""
+    reason = "Its host was rebooted." if end.host_down else f"QEMU ended ({end.why.value})."
+    return went_down(state, end, facts, Outcome(outcome="failed", reason=reason))
+
+
+def down(
+    state: VmState, cause: str, reason: str, facts: Facts, ended: Outcome | None, *, severity: str = "normal"
+) -> Decision:
+    """The VM is down."""
+    event = events.VmWentDown(
+        at=facts.now, cause=cause, reason=reason, ended=ended, desired=desired_after_end(state, cause)
+    )
+    text = f"VM {state.name} is down." + (f" {reason}" if reason else "")
+    code = "vm_down" if severity == "normal" else "vm_down_error"
+    decision = Decision(
+        events=(event,),
+        audit=(line(code, text, severity=severity, vm=state.id, host=state.host_id),),
+        effects=tuple(CancelTimer(name=name) for name in TIMERS),
+    )
+    return joined(decision, _memory_removed(state, facts))
+
+
+def _memory_removed(state: VmState, facts: Facts) -> Decision:
+    """A VM that goes down in the middle of a suspend or a resume leaves a file that nobody will read."""
+    if not state.saved_on or not state.host_id or state.operation is None:
+        return Decision()
+    body = RemoveSavedState(vm_id=state.id, storage_domain_id=state.saved_on)
+    step = side_steps.side_step(state, side_steps.SAVED_STATE, state.operation.id, state.host_id, body)
+    return side_steps.begun(state, step, facts)

@@ -1,0 +1,84 @@
+"""What a host is asked beside the operation: a console ticket, the end of a stray QEMU, the removal of a memory file.
+
+A side step locks nothing. It is durable before it is sent, and sent again until its host has answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from actors.entity.decision import NOTHING, AcknowledgeStep, Decision, Effect, RunStep, SetTimer
+from actors.vm.facts import Facts
+from actors.vm.state import VmState
+from protocol.audit import line
+from protocol.errors import Refusal
+from protocol.events import vm as events
+from protocol.events.operation import SideStep, StepId
+from protocol.model.activity import Event
+from protocol.words import Tagged
+
+TICKET: Final = "ticket"
+STRAY: Final = "stray"
+SAVED_STATE: Final = "saved_state"
+
+TIMER: Final = "side_steps"
+RESEND_SECONDS: Final = 10.0
+
+TITLES: Final = {
+    TICKET: "Setting a console ticket of VM {vm}",
+    STRAY: "Ending a stray QEMU of VM {vm}",
+    SAVED_STATE: "Removing the saved memory of VM {vm}",
+}
+
+
+def side_step(state: VmState, purpose: str, operation: str, host_id: str, body: Tagged | None) -> SideStep:
+    """The side step for `purpose`; `operation` tells those of one purpose apart."""
+    id = StepId(owner=state.address, operation=f"{purpose}-{operation}", number=0, host=host_id)
+    return SideStep(id=id, purpose=purpose, body=body)
+
+
+def begun(state: VmState, step: SideStep, facts: Facts) -> Decision:
+    """Makes a side step durable and sends it; one that is under way already is left to its timer."""
+    if any(each.id == step.id for each in state.side_steps):
+        return NOTHING
+    return Decision(events=(events.VmSideStepBegun(at=facts.now, side_step=step),), effects=(*_sent((step,)), _timer()))
+
+
+def _sent(steps: Iterable[SideStep]) -> tuple[Effect, ...]:
+    return tuple(RunStep(step=each.id, body=each.body) for each in steps if each.body is not None)
+
+
+def _timer() -> SetTimer:
+    return SetTimer(name=TIMER, seconds=RESEND_SECONDS)
+
+
+def recovered(state: VmState) -> tuple[Effect, ...]:
+    """A new incarnation of the actor sends them again."""
+    return (*_sent(state.side_steps), _timer()) if state.side_steps else ()
+
+
+def timed_out(state: VmState, facts: Facts) -> Decision:
+    """No answer yet: they are sent again, apart from what nobody can answer any more."""
+    lost = tuple(
+        each for each in state.side_steps if each.body is None or facts.rows.document("host", each.id.host) is None
+    )
+    kept = tuple(each for each in state.side_steps if each not in lost)
+    ended = tuple(events.VmSideStepEnded(at=facts.now, step=each.id) for each in lost)
+    return Decision(events=ended, effects=(*_sent(kept), _timer()) if kept else ())
+
+
+def ended(state: VmState, step: StepId, result: Tagged, facts: Facts) -> Decision | None:
+    """A host's outcome of a side step; None when it is not one of those under way."""
+    known = next((each for each in state.side_steps if each.id == step), None)
+    if known is None:
+        return None
+    audit: tuple[Event, ...] = ()
+    if isinstance(result, Refusal):
+        text = f"{TITLES[known.purpose].format(vm=state.name)} failed: {result}"
+        audit = (line("vm_operation_failed", text, severity="warning", vm=state.id, host=step.host),)
+    return Decision(
+        events=(events.VmSideStepEnded(at=facts.now, step=step),),
+        audit=audit,
+        effects=(AcknowledgeStep(step=step),),
+    )
