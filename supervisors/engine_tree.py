@@ -146,7 +146,8 @@ class Engine:
         """Starts the actors of everything that was under way, and of every host."""
         for kind in ("storage_domain", "disk", "template", "vm", "host"):
             for document in list(self.rows.documents(kind)):
-                if kind == "host" or document.status in TRANSIENT or getattr(document, "task", None):
+                is_under_way = document.status in TRANSIENT or getattr(document, "task", None)
+                if kind == "host" or is_under_way or getattr(document, "pending_steps", None):
                     self.ensure(kind, document.id)
 
     def tree(self, extra: Iterable[ChildSpec | SupervisorSpec] = ()) -> SupervisorSpec:

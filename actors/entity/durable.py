@@ -295,7 +295,7 @@ class DurableActor(Actor):
             self._tell(decision.question.ask)
         if release is not None:
             self._tell(release)
-        if self.state is None and not self._in_flight and self._pending is None:
+        if self.state is None and not (self._in_flight or self._pending or self._kept):
             self.context.stop_self()
 
     def perform(self, effect: Effect) -> None:

@@ -25,9 +25,13 @@ def evolve(state: VmState | None, event: events.VmEvent) -> VmState | None:
         state,
         status=status,
         desired=event.desired or state.desired,
-        operation=None if event.ended is not None else event.operation or state.operation,
+        operation=_operation(state.operation, event),
     )
     return attrs.evolve(state, **_changes(state, event))
+
+
+def _operation(before: Operation | None, event: events.VmEvent) -> Operation | None:
+    return None if event.ended is not None else event.operation or before
 
 
 def _changes(state: VmState, event: events.VmEvent) -> dict[str, Any]:

@@ -178,6 +178,9 @@ class Vm(Document):
     )
     task: str | None = attribute(read_only=True, extension=True, doc="The operation that runs on the VM now.")
     job: Ref | None = attribute(refers="Job", read_only=True, extension=True)
+    pending_steps: int | None = attribute(
+        read_only=True, extension=True, doc="Steps beside the operation that a host has not answered yet."
+    )
 
 
 @word("model.template")

@@ -8,54 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from actors.lifecycle import disk_table, host_table, vm_table
+from actors.entity.transitions import STAY, Transitions
+from actors.host.transitions import TRANSITIONS as HOST
+from actors.storage.disk.transitions import TRANSITIONS as DISK
+from actors.vm.transitions import TRANSITIONS as VM
 
-from protocol.events import host as host_events
-from protocol.events import vm as vm_events
-
-
-def check_vm(before: str, event: Any, after: str) -> Iterator[str]:
-    """One event of a VM. "" is the status of a VM that is not there."""
-    kind = type(event)
-    if kind in (vm_events.VmAdded, vm_events.VmRemoved):
-        if (before == "") == (kind is vm_events.VmRemoved):
-            yield f"{kind.__name__} while {before or 'absent'}"
-        return
-    if kind is vm_events.VmStartFailed:
-        allowed, expected = _start_failed(before)
-    elif kind is vm_events.VmFound:
-        allowed, expected = before in vm_table.LIVE, event.status
-    else:
-        legal, to = vm_table.TABLE[kind]
-        allowed, expected = before in legal, before if to == vm_table.STAY else to
-    if not allowed or after != expected:
-        yield f"{kind.__name__} took a VM from {before or 'absent'} to {after or 'absent'}"
+TABLES: dict[str, Transitions] = {"vm": VM, "host": HOST, "disk": DISK}
 
 
-def _start_failed(before: str) -> tuple[bool, str]:
-    if before == "restoring_state":
-        return True, "suspended"
-    return before in ("wait_for_launch", "unknown", "powering_down"), "down"
-
-
-def check_host(before: str, event: Any, after: str) -> Iterator[str]:
-    """One event of a host."""
-    kind = type(event)
-    if kind in (host_events.HostAdded, host_events.HostRemoved):
-        return
-    if kind in host_table.BY_ACTIVITY:
-        allowed, expected = True, host_table.BY_ACTIVITY[kind] if before in host_table.ACTIVE else before
-    else:
-        legal, to = host_table.TABLE[kind]
-        allowed, expected = before in legal, before if to == vm_table.STAY else to
-    if not allowed or after != expected:
-        yield f"{kind.__name__} took a host from {before or 'absent'} to {after or 'absent'}"
-
-
-def check_disk(before: str, event: Any, after: str) -> Iterator[str]:
-    """One event of a disk."""
-    if disk_table.TRANSITIONS.get((before, type(event))) != after:
-        yield f"{type(event).__name__} took a disk from {before or 'absent'} to {after or 'absent'}"
+def check_event(kind: str, before: str, event: Any, after: str) -> Iterator[str]:
+    """One event of an entity; "" is the status of one that is not there."""
+    legal = TABLES[kind].get((before, type(event)))
+    expected = before if legal == STAY else legal
+    is_expected = after in expected if isinstance(expected, tuple) else after == expected
+    if not is_expected:
+        yield f"{type(event).__name__} took a {kind} from {before or 'absent'} to {after or 'absent'}"
 
 
 def check_owner(kind: str, id: str, status: str, operation: Any, timers: frozenset[str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""S17: bytes from a guest change only that VM's own agent record.
+"""S17: bytes from a guest change only that VM's own agent record; a node ends only the steps that it was asked for.
 
 Ground truth is the bytes: every text that the guest of a VM sends bears a mark of that VM, so that it can be found.
 """
@@ -6,7 +6,7 @@ Ground truth is the bytes: every text that the guest of a VM sends bears a mark 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 _mark = re.compile(rb"guest~([0-9a-f]{8})")
 
@@ -30,3 +30,10 @@ def check_word(tag: str, vm_id: str, word: bytes) -> Iterator[str]:
         if tag not in ("node.guest_report", "node.guest_silent") or found.decode() != vm_id[:8]:
             yield f"a {tag} of VM {vm_id or '-'} bears what the guest of VM {found.decode()}... said"
             return
+
+
+def check_steps(job_id: str, ended: Iterable[int], proven: Collection[tuple[str, int]]) -> Iterator[str]:
+    """A step on a host ends by what that host says of it, and by nothing that another one says."""
+    for number in ended:
+        if (job_id, number) not in proven:
+            yield f"step {number} of job {job_id} ended, and its host said nothing of it"

@@ -131,7 +131,7 @@ class Cluster:
         for number in range(hosts):
             node = self.add_host(f"host-{number}")
             document = Host(name=node.host.name, address=f"{node.host.name}.test")
-            await self._accepted(AddHost(document=document), node.host_id)
+            await self._accepted(AddHost(id=node.host_id, document=document))
             self.start_node(node)
         for node in self.nodes:
             await self._until(lambda node=node: self._is(node.host_id, "host", "up"))  # type: ignore[misc]
@@ -140,15 +140,15 @@ class Cluster:
                 storage=HostStorage(type="localfs", path=f"/{node.host.name}"),
             )  # fmt: skip
             id = self.ids.uuid()
-            await self._accepted(AddStorageDomain(document=domain), id)
+            await self._accepted(AddStorageDomain(id=id, document=domain))
             await self._until(lambda key=id: self._is(key, "storage_domain", "active"))  # type: ignore[misc]
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         while not condition():  # noqa: ASYNC110 - nobody tells of what is waited for
             await trio.sleep(0.1)
 
-    async def _accepted(self, command: Command, id: str) -> None:
-        reply = await self.ask(command, id=id)
+    async def _accepted(self, command: Command) -> None:
+        reply = await self.ask(command)
         assert isinstance(reply, Accepted), reply
 
     def _is(self, id: str, kind: str, status: str) -> bool:

@@ -33,11 +33,6 @@ EVOLVES: dict[str, Any] = {
     "storage_domain": evolve_domain,
     "template": evolve_template,
 }
-TRANSITIONS = {
-    "vm": s15_transitions.check_vm,
-    "host": s15_transitions.check_host,
-    "disk": s15_transitions.check_disk,
-}
 
 
 @attrs.define(kw_only=True)
@@ -75,10 +70,9 @@ class WatchedTables(MemoryTables):
         return results
 
     def _folded(self, row: JournalRow, before: Any, after: Any) -> None:
-        check = TRANSITIONS.get(row.kind)
-        if check is not None:
+        if row.kind in s15_transitions.TABLES:
             statuses = [getattr(state, "status", "") or "" for state in (before, after)]
-            self.truth.found("S15", check(statuses[0], decode(row.event), statuses[1]))
+            self.truth.found("S15", s15_transitions.check_event(row.kind, statuses[0], decode(row.event), statuses[1]))
 
     def _took(self, row: JournalRow) -> None:
         truth = self.truth
@@ -90,6 +84,8 @@ class WatchedTables(MemoryTables):
         detail = ""
         if row.kind == "event" and row.document is not None:
             detail = str(decode(row.document).description)
+        if "was not its own" in detail:
+            truth.once("outcome from the wrong host refused")
         if detail.endswith("it is ended."):
             truth.once("stray QEMU ended")
         truth.say(f"#{row.sequence} epoch {row.epoch} {row.kind}/{row.id} v{row.version} {row.tag} {detail:.120}")
@@ -99,6 +95,10 @@ class WatchedTables(MemoryTables):
     def _job(self, row: JournalRow) -> None:
         assert row.document is not None
         job = decode(row.document)
+        if job.disk is not None:  # what becomes of a VM's steps may also be seen of its QEMU
+            ended = [step for step in job.steps or () if step.execution_host is not None and step.status != "started"]
+            numbers = [step.number for step in ended]
+            self.truth.found("S17", s17_guests.check_steps(job.id, numbers, self.truth.proven))
         began = self.jobs.setdefault(row.id, row.epoch)
         if job.outcome is None:
             return

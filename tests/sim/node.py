@@ -25,9 +25,10 @@ from node.reporter import HostFigures
 from node.storage.simulated import SimulatedStorage
 from node.tree import NodePorts, NodeSettings, node_tree
 from node.world import World, WorldHost
-from protocol.codec import decode
+from protocol.codec import decode, encode
+from protocol.errors import Refusal
 from protocol.link import EngineHello, NodeHello
-from protocol.node_messages import NodeCommand
+from protocol.node_messages import NodeCommand, StepDone
 from supervisors.supervisor import running
 from tests.checkers import s04_epochs
 from tests.sim.guests import HostileGuest
@@ -205,10 +206,24 @@ class NodeTransport(ProcessTransport):
     async def send(self, frame: bytes) -> None:
         await self.process.gate()
         message, host = decode(frame), self._node.host.name
-        self._node.truth.said_by_node(host, message)
+        self._node.truth.said_by_node(host, self._node.host_id, message)
         if not isinstance(message, NodeHello):
             self._node.truth.found("S4", s04_epochs.check_link(host, *self._epochs))
         await self.inner.send(frame)
+        if not isinstance(message, NodeHello) and (lie := self._lie()) is not None:
+            await self.inner.send(encode(lie))
+
+    def _lie(self) -> StepDone | None:
+        """An outcome of a step that another host was asked for."""
+        node, random = self._node, self._node.random
+        if random.random() >= node.rates.node_lies:
+            return None
+        steps = [step for host, step in node.truth.told if host != node.host.name]
+        if not steps:
+            return None
+        step = random.choice(steps)
+        node.truth.say(f"FAULT {node.host.name} says what became of {step}")
+        return StepDone(step_id=step, result=Refusal(code="host_failed", reason="simulated: a lie"))
 
     async def receive(self) -> bytes:
         frame = await ProcessTransport.receive(self)

@@ -37,6 +37,7 @@ class Rates:
     die_at_call: float = 0.0
     call_fails: float = 0.0
     reply_lost: float = 0.0
+    node_lies: float = 0.0
     call_seconds: float = 0.0
     append_away: float = 0.0
     append_unknown: float = 0.0
@@ -65,7 +66,8 @@ MOST: dict[str, float] = {
     "half_open": 1.0, "kill_node": 3.0, "pause_node": 2.0, "power_off": 1.0, "kill_libvirt": 1.0, "kill_engine": 2.0,
     "pause_engine": 2.0, "cut_journal": 1.0, "journal_away": 1.5, "fold_journal": 1.0, "kill_qemu": 2.0,
     "storage_sick": 1.0, "storage_full": 1.0, "die_at_note": 0.01, "die_at_call": 0.01, "call_fails": 0.05,
-    "reply_lost": 0.05, "call_seconds": 1.0, "append_away": 0.05, "append_unknown": 0.1, "journal_seconds": 0.1,
+    "reply_lost": 0.05, "node_lies": 0.02, "call_seconds": 1.0,
+    "append_away": 0.05, "append_unknown": 0.1, "journal_seconds": 0.1,
     "client_loses_reply": 0.2, "guest_garbage": 0.3, "guests_stubborn": 0.5, "skew_seconds": 3_600.0,
     "clock_rate": 0.01,
 }  # fmt: skip

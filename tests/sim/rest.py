@@ -57,6 +57,11 @@ def locks(cluster: Cluster) -> Iterator[str]:
         for (kind, id), state in states.items()
         if getattr(state, "operation", None) is not None
     ]
+    operations += [
+        (f"{kind} {id}", f"beside it: {step.purpose}")
+        for (kind, id), state in states.items()
+        for step in getattr(state, "side_steps", ())
+    ]
     jobs = [id for (kind, id), state in states.items() if kind == "job" and state.outcome is None]
     outcomes = [
         (node.host.name, step_id)

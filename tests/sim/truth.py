@@ -16,6 +16,7 @@ from actors.kernel.ports import Clock
 from protocol.codec import encode
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
+from protocol.events.operation import StepId
 from protocol.link import LinkRefused
 from protocol.node_messages import ForgetSteps, NodeCommand, StepDone
 from protocol.words import Tagged, word_of
@@ -54,6 +55,7 @@ SOMETIMES = (
     "guest talked in another VM's name",
     "stray QEMU ended",
     "VM removed with its disks",
+    "outcome from the wrong host refused",
 )
 
 
@@ -91,6 +93,7 @@ class Truth:
     asked: defaultdict[tuple[str, str], set[str]] = attrs.field(factory=lambda: defaultdict(set))  # steps by VM, tag
     effects: Counter[tuple[str, str]] = attrs.field(factory=Counter)  # by VM, step
     outcomes: dict[tuple[str, str], Any] = attrs.field(factory=dict)  # by host, step
+    proven: set[tuple[str, int]] = attrs.field(factory=set)  # steps, by operation and number, that their host answered
 
     def found(self, name: str, sentences: Iterable[str]) -> None:
         for text in sentences:
@@ -126,7 +129,7 @@ class Truth:
             case ForgetSteps(epoch=epoch, step_ids=step_ids):
                 self.say(f"{host} <- forget {' '.join(step_ids)} epoch {epoch}")
 
-    def said_by_node(self, host: str, message: Tagged) -> None:
+    def said_by_node(self, host: str, host_id: str, message: Tagged) -> None:
         """A frame that a node's process has written."""
         tag = word_of(message).tag
         vm_id = getattr(message, "vm_id", "") or getattr(getattr(message, "domain", None), "vm_id", "")
@@ -138,6 +141,9 @@ class Truth:
         self.say(f"{host} -> {message.step_id} {shown}")
         if isinstance(result, Refusal) and result.code == "stale_epoch":
             self.once("stale command refused by a node")
+        step = StepId.parse(message.step_id)
+        if step.host == host_id:
+            self.proven.add((step.operation, step.number))
         if s06_effects.is_no_outcome(result):
             return
         first = self.outcomes.setdefault(key, result)

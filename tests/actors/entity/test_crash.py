@@ -6,19 +6,19 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from actors.entity.decision import Decision, SetTimer, Tell, ToNode
+from actors.entity.decision import Decision, RunStep, SetTimer, Tell
 from actors.entity.messages import Crash, Wake
 from actors.entity.operation import with_step
 from actors.journal.memory import AppendFault
 from protocol.events.operation import Outcome
 from protocol.model.activity import Job
-from tests.actors.entity.thing import AT, Changed, Do, Room, Thing, WorkOn, opened, operation, yes
+from tests.actors.entity.thing import AT, Changed, Do, Room, Thing, Work, opened, operation, step, yes
 
 
 def begins(**more: object) -> Decision:
     return Decision(
         events=(Changed(count=1, operation=operation()),),
-        effects=(ToNode(host_id="h", message=WorkOn(step_id="thing/t:op:0")),),
+        effects=(RunStep(step=step(), body=Work()),),
         reply=yes(),
         **more,  # type: ignore[arg-type]
     )
@@ -48,7 +48,7 @@ async def test_the_next_incarnation_goes_on_from_the_durable_row(mock_clock: Moc
         assert room.nodes.sent == []
         mock_clock.autojump_threshold = 0
         await trio.sleep(60)
-        assert room.nodes.sent == ["h: thing/t:op:0"], "what the commit waited to send is sent by the operation"
+        assert room.nodes.sent == [f"h: {step()}"], "what the commit waited to send is sent by the operation"
         await room.ask(lambda thing: Decision(events=(Changed(count=thing.count + 1),), reply=yes()))
         assert room.durable is not None
         assert (room.durable.count, room.durable.operation is None) == (2, False)
@@ -107,7 +107,7 @@ async def test_waking_one_that_is_up_to_date_asks_its_node_once_more(autojump_cl
         await room.ask(begins())
         room.thing().tell(Wake())
         await trio.sleep(1)
-        assert room.nodes.sent == ["h: thing/t:op:0"] * 2
+        assert room.nodes.sent == [f"h: {step()}"] * 2
 
 
 async def test_jobs_are_begun_moved_on_and_ended(autojump_clock: MockClock) -> None:

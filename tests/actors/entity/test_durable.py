@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from actors.entity.decision import CancelTimer, Decision, SetTimer, Tell, ToNode
+from actors.entity.decision import CancelTimer, Decision, Question, RunStep, SetTimer, Tell
 from actors.journal.memory import AppendFault
 from actors.journal.port import EntityRow, EntityWrite, Transaction
 from actors.kernel.failures import MailboxFull
@@ -16,9 +16,9 @@ from protocol.codec import decode
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.model.activity import Event
-from tests.actors.entity.thing import Changed, Gone, Room, Thing, WorkOn, opened, operation, yes
+from tests.actors.entity.thing import Changed, Do, Gone, Room, Thing, Work, opened, operation, step, yes
 
-to_node = ToNode(host_id="h", message=WorkOn(step_id="step"))
+to_node = RunStep(step=step(7), body=Work())
 
 
 def count(number: int, **more: Any) -> Decision:
@@ -51,7 +51,7 @@ async def test_effects_wait_for_the_journal(mock_clock: MockClock) -> None:
         await wait_all_tasks_blocked()
         mock_clock.jump(1.0)
         await wait_all_tasks_blocked()
-        assert room.nodes.sent == ["h: step"]
+        assert room.nodes.sent == [f"h: {step(7)}"]
         assert room.told == ["asked: accepted"]
 
 
@@ -76,7 +76,7 @@ async def test_a_decision_without_events_waits_behind_what_is_in_flight(mock_clo
             mock_clock.jump(1.0)
             await wait_all_tasks_blocked()
         assert sorted(room.told) == ["read: accepted", "write: accepted"]
-        assert room.nodes.sent == ["h: step"]
+        assert room.nodes.sent == [f"h: {step(7)}"]
 
 
 async def test_a_failed_commit_is_refused_and_leaves_the_durable_state(autojump_clock: MockClock) -> None:
@@ -97,7 +97,7 @@ async def test_an_unknown_commit_that_landed_counts(autojump_clock: MockClock) -
     async with opened() as room:
         room.store.append_faults.append(AppendFault.UNKNOWN_LANDED)
         assert isinstance(await room.ask(count(1, effects=(to_node,))), Accepted)
-        assert room.nodes.sent == ["h: step"]
+        assert room.nodes.sent == [f"h: {step(7)}"]
         assert room.durable == Thing(count=1)
 
 
@@ -110,7 +110,7 @@ async def test_when_the_first_of_two_in_flight_fails_both_are_refused(autojump_c
         room.ask_soon(lambda thing: Decision(reply=yes(id=str(thing.count))), "read")
         await trio.sleep(60)
         assert sorted(room.told) == ["count: unavailable", "count: unavailable", "read: unavailable"]
-        assert room.nodes.sent == ["h: thing/t:op:0"], "it fell back once, and goes on with its operation once"
+        assert room.nodes.sent == [f"h: {step()}"], "it fell back once, and goes on with its operation once"
         await one_more(room)
         await trio.sleep(60)
         assert room.durable is not None
@@ -129,7 +129,7 @@ async def test_what_was_taken_back_goes_on_also_when_another_commit_is_in_flight
         await one_more(room)
         await trio.sleep(60)
         assert room.told == ["count: accepted"]
-        assert room.nodes.sent == ["h: thing/t:op:0"]
+        assert room.nodes.sent == [f"h: {step()}"]
 
 
 async def test_a_name_that_is_taken_is_the_answer(autojump_clock: MockClock) -> None:
@@ -169,14 +169,16 @@ async def test_one_that_is_removed_leaves_no_actor_and_no_row(autojump_clock: Mo
 async def test_the_outcome_of_a_command_is_kept_with_it(autojump_clock: MockClock) -> None:
     async with opened() as room:
         accepted = yes(command_id="c1", job_id="op")
-        await room.ask(Decision(events=(Changed(count=1),), reply=accepted, store_outcome=True))
+        await room.ask(Decision(events=(Changed(count=1),), reply=accepted, outcome=accepted))
         assert decode(room.store.tables.commands["c1"][0]) == accepted
         later = yes(command_id="c2")
-        room.ask_soon(Decision(events=(Changed(count=2),), outcome=later), "answered later")
+        room.ask_soon(Decision(events=(Changed(count=2),), outcome=later, keep="later"), "answered later")
         await trio.sleep(1)
         assert decode(room.store.tables.commands["c2"][0]) == later
         assert room.told == []
-        await room.ask(Decision(events=(Changed(count=3),), reply=yes(command_id="c3")))
+        await room.ask(Decision(events=(Changed(count=3),), reply=yes(command_id="c3"), answers=(("later", later),)))
+        await trio.sleep(1)
+        assert room.told == ["answered later: accepted"]
         assert set(room.store.tables.commands) == {"c1", "c2"}
 
 
@@ -216,12 +218,63 @@ async def test_a_cancelled_timer_does_not_fire(autojump_clock: MockClock) -> Non
         assert room.fired == []
 
 
+def asking(address: str) -> Decision:
+    return Decision(question=Question(ask=Tell(address=address, message=Work(), token="x"), release=release))
+
+
+release = Tell(address="thing/other", message=Do(decide=count(1)))
+
+
 async def test_a_question_to_nobody_is_answered_by_a_refusal(autojump_clock: MockClock) -> None:
     async with opened() as room:
-        question = Tell(address="ghost/1", message=WorkOn(step_id="s"), token="x")
-        refusal = await room.ask(Decision(events=(Changed(count=1),), effects=(question,)))
+        refusal = await room.command(asking("ghost/1"))
         assert isinstance(refusal, Refusal)
         assert refusal.code == "not_found"
+
+
+async def test_a_question_is_released_when_the_command_is_decided(autojump_clock: MockClock) -> None:
+    async with opened() as room:
+        await room.command(asking("ghost/1"))
+        await trio.sleep(1)
+        assert room.rows.document("thing", "other") == Thing(count=1)
+
+
+async def test_commands_queue_behind_one_that_waits_for_an_answer(autojump_clock: MockClock) -> None:
+    async with opened() as room, trio.open_nursery() as nursery:
+        answered: list[str] = []
+
+        async def command(name: str, decision: Decision) -> None:
+            await room.command(decision, name)
+            answered.append(name)
+
+        waits = Decision(question=Question(ask=Tell(address="thing/slow", message=Do(decide=SLOW), token="x")))
+        nursery.start_soon(command, "first", waits)
+        await wait_all_tasks_blocked()
+        nursery.start_soon(command, "second", count(5))
+        await wait_all_tasks_blocked()
+        assert answered == [], "the second is decided after the first"
+        room.thing("slow").tell(Do(decide=Decision(answers=(("slow", yes()),))))
+        await trio.sleep(1)
+        assert answered == ["first", "second"]
+
+
+SLOW = Decision(keep="slow")
+
+
+async def test_a_dry_run_answers_and_does_nothing(autojump_clock: MockClock) -> None:
+    """Whatever the command: no event, no effect, no stored outcome, no job."""
+    async with opened() as room:
+        accepted = yes(command_id="c1", job_id="op")
+        decision = Decision(
+            events=(Changed(count=1),), effects=(to_node,), audit=(Event(code=1),), reply=accepted, outcome=accepted
+        )
+        assert await room.command(decision, dry_run=True) == yes(command_id="c1")
+        await trio.sleep(1)
+        assert (room.durable, room.nodes.sent, room.store.tables.commands) == (None, [], {})
+        kept = Decision(events=(Changed(count=1),), outcome=accepted, keep="later")
+        assert await room.command(kept, dry_run=True) == yes(command_id="c1"), "one that would be answered later too"
+        refusal = await room.command(asking("ghost/1"), dry_run=True)
+        assert isinstance(refusal, Refusal), "what another actor says is part of the answer"
 
 
 class Full:
@@ -240,18 +293,18 @@ async def test_a_receiver_without_room_costs_no_other_effect_and_is_told_again(a
         ensure: Any = room.services.ensure
         room.services.ensure = lambda kind, key: (nobody_has_room if key == "full" else ensure)(kind, key)
         begun = operation()
-        said = Tell(address="thing/full", message=WorkOn(step_id="lost"))
+        said = Tell(address="thing/full", message=Work())
         first = Decision(events=(Changed(count=1, operation=begun),), reply=yes(), effects=(said, to_node))
         assert isinstance(await room.ask(first), Accepted)
-        assert room.nodes.sent == ["h: step"], "what came after it was done"
+        assert room.nodes.sent == [f"h: {step(7)}"], "what came after it was done"
         await trio.sleep(5)
-        assert room.nodes.sent == ["h: step", f"h: {begun.steps[-1].id}"], "and it went on from what is durable"
+        assert room.nodes.sent == [f"h: {step(7)}", f"h: {begun.steps[-1].id}"], "and it went on from what is durable"
 
 
 async def test_who_asks_one_without_room_gets_that_as_the_answer(autojump_clock: MockClock) -> None:
     async with opened() as room:
         room.services.ensure = nobody_has_room
-        reply = await room.ask(Decision(effects=(Tell(address="thing/full", message=WorkOn(step_id="s"), token="x"),)))
+        reply = await room.command(asking("thing/full"))
         assert isinstance(reply, Refusal)
         assert (reply.status, reply.retryable) == (503, True)
         assert "thing/full" in reply.reason

@@ -13,9 +13,9 @@ from typing import Any
 import attrs
 import trio
 
-from actors.entity.decision import Decision, ToNode
+from actors.entity.decision import Decision, RunStep
 from actors.entity.durable import DurableActor
-from actors.entity.messages import TimerFired
+from actors.entity.messages import Commanded, TimerFired
 from actors.entity.operation import begin, current_step, with_step
 from actors.entity.rows import Rows
 from actors.entity.services import Services
@@ -23,14 +23,16 @@ from actors.journal.memory import MemoryStore
 from actors.journal.writer import JournalWriter
 from actors.kernel import Answer, Context, Directory, Envelope, Ports, Ref
 from protocol.codec import decode
-from protocol.engine_messages import Accepted
+from protocol.engine_messages import Accepted, Principal
 from protocol.errors import Refusal
-from protocol.events.operation import Operation, Outcome
+from protocol.events.operation import Operation, Outcome, StepId
+from protocol.node_messages import NodeCommand
 from protocol.words import Tagged, word
 from supervisors.handle import CrowdHandle
 from supervisors.spec import AsyncTask, ChildSpec, CrowdSpec, Restart, SupervisorSpec
 from supervisors.supervisor import running
 
+ADMIN = Principal(user_id="u", name="admin@internal", administrator=True)
 AT = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -71,12 +73,14 @@ class Do(Tagged):
     decide: Any
 
 
-@word("test.work_on")
+@word("test.work")
 @attrs.frozen(kw_only=True)
-class WorkOn(Tagged):
-    """What a node is told in a step."""
+class Work(Tagged):
+    """What a node, or another actor, is asked in a step."""
 
-    step_id: str
+
+def step(number: int = 0) -> StepId:
+    return StepId(owner="thing/t", operation="op", number=number, host="h")
 
 
 def evolve(thing: Thing | None, event: Tagged) -> Thing | None:
@@ -109,6 +113,8 @@ class ThingActor(DurableActor):
             self._fired.append(f"{message.name} at {trio.current_time():g}")
         if isinstance(message, Answer):
             return Decision(reply=message.body)
+        if isinstance(message, Commanded):
+            message = message.command
         if not isinstance(message, Do):
             return Decision()
         decided = message.decide(self.state) if callable(message.decide) else message.decide
@@ -127,7 +133,7 @@ class ThingActor(DurableActor):
 
     def recovered(self) -> Decision:
         step = current_step(self.state.operation) if self.state.operation else None
-        return Decision(effects=(ToNode(host_id="h", message=WorkOn(step_id=step.id)),) if step else ())
+        return Decision(effects=(RunStep(step=step.id, body=Work()),) if step else ())
 
 
 @attrs.define
@@ -137,7 +143,8 @@ class Nodes:
     sent: list[str] = attrs.field(factory=list)
 
     def send(self, host_id: str, message: Tagged) -> bool:
-        self.sent.append(f"{host_id}: {message.step_id if isinstance(message, WorkOn) else message}")
+        assert isinstance(message, NodeCommand)
+        self.sent.append(f"{host_id}: {message.step_id}")
         return True
 
     def linked(self, host_id: str) -> bool:
@@ -164,6 +171,13 @@ class Room:
 
     def thing(self, id: str = "t") -> Ref:
         return self.crowd.ensure(id)
+
+    async def command(
+        self, decide: Decision | Callable[[Any], Decision], command_id: str = "c", *, dry_run: bool = False
+    ) -> Tagged:
+        """The decision of a user's command."""
+        request = Commanded(command_id=command_id, principal=ADMIN, command=Do(decide=decide), dry_run=dry_run)
+        return await self.thing().ask(request, timeout_seconds=100)
 
     async def ask(self, decide: Decision | Callable[[Any], Decision], id: str = "t") -> Tagged:
         return await self.thing(id).ask(Do(decide=decide), timeout_seconds=100)
