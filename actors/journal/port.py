@@ -95,7 +95,7 @@ class JournalRow(NamedTuple):
     """A stored event. `removed` marks the last event of an entity that its transaction removed.
 
     A tuple, since every change makes one: a frozen class takes three times as long, and the garbage collector would
-    go through all that the feed keeps.
+    go through every row that somebody keeps.
     """
 
     stream_id: str
