@@ -18,7 +18,7 @@ from protocol.commands import storage as storage_commands
 from protocol.commands import vm as vm_commands
 from protocol.commands.base import Command
 from protocol.model.activity import Event, Job, Step
-from protocol.model.document import GracePeriod, Ticket
+from protocol.model.document import Ticket
 from protocol.model.host import Host
 from protocol.model.inventory import Cluster, DataCenter, User
 from protocol.model.network import Network, Nic, ReportedDevice, VnicProfile
@@ -231,8 +231,6 @@ RESOURCES: tuple[Resource, ...] = (
 BY_KIND: dict[str, Resource] = {resource.kind: resource for resource in RESOURCES}
 BY_REL: dict[str, Resource] = {resource.rel: resource for resource in RESOURCES}
 BY_CLASS: dict[type[Any], Resource] = {resource.cls: resource for resource in RESOURCES}
-
-NESTED_TYPES: tuple[type[Any], ...] = (GracePeriod, Ticket)
 
 
 @attrs.frozen(kw_only=True)

@@ -175,10 +175,6 @@ class Hypervisor(Protocol):
         """The virtio-serial port `protocol.guest_messages.channel_name`; the bytes in it are hostile."""
         ...
 
-    async def guest_agent_path(self, vm_id: str) -> str:
-        """The unix socket of the QEMU guest agent's port, as this process can open it; empty when there is none."""
-        ...
-
     async def open_display(self, vm_id: str) -> ByteStream:
         """The display's RFB stream; it asks for the ticket of `set_ticket`."""
         ...
