@@ -7,7 +7,6 @@ not hold behaviour.
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -267,14 +266,3 @@ def _attribute(field: attrs.Attribute[Any], hint: Any) -> Attribute:
     if many:
         kind = typing.get_args(kind)[0]
     return Attribute(name=field.name, type=kind, many=many, about=about(field))
-
-
-def walk_sub(resource: Resource) -> Iterator[tuple[str, SubCollection]]:
-    """Every sub-collection of a resource with its path below the object: ("nics/{id}/statistics", ...)."""
-
-    def walk(prefix: str, subs: tuple[SubCollection, ...]) -> Iterator[tuple[str, SubCollection]]:
-        for sub in subs:
-            yield prefix + sub.rel, sub
-            yield from walk(f"{prefix}{sub.rel}/{{id}}/", sub.sub)
-
-    return walk("", resource.sub)

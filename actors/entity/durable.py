@@ -54,7 +54,7 @@ class DurableActor(Actor):
 
     # --- what a room gives ---------------------------------------------------------------------------------------
 
-    def decide(self, message: Tagged, envelope: Envelope) -> Decision:
+    def decide(self, message: Tagged) -> Decision:
         """Calls the room's pure decide with the facts it needs."""
         raise NotImplementedError
 
@@ -114,7 +114,7 @@ class DurableActor(Actor):
         target: Envelope | None = envelope
         if isinstance(message, Answer):
             target = self._waiting.pop(message.token, None)
-        self.carry_out(self.decide(message, envelope), target)
+        self.carry_out(self.decide(message), target)
 
     def carry_out(self, decision: Decision, asked: Envelope | None) -> None:
         """Evolves and commits; effects and reply follow when durable, or at once when nothing changed."""

@@ -107,7 +107,7 @@ class HostActor(DurableActor):
         """To whom a node's word belongs."""
         match message:
             case HostFacts() | DomainsSnapshot():
-                self.carry_out(self.decide(message, Envelope(message)), None)
+                self.carry_out(self.decide(message), None)
             case StepDone() | StepProgress():
                 self._pass_on(owner_of(message.step_id), message)
             case DomainChanged():
@@ -158,7 +158,7 @@ class HostActor(DurableActor):
         result = TicketReply(ticket=Ticket(value=token, expiry=TOKEN_SECONDS))
         self.context.reply(envelope, Accepted(kind="host", id=self.id, command_id=asked.command_id, result=result))
 
-    def decide(self, message: Tagged, envelope: Envelope) -> Decision:
+    def decide(self, message: Tagged) -> Decision:
         return decide(self.id, self.state, message, self.facts)
 
     def evolve(self, state: Any, event: Tagged) -> HostState | None:

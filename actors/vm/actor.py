@@ -10,7 +10,7 @@ from typing import Any
 from actors.entity.decision import Decision, SetTimer
 from actors.entity.durable import DurableActor
 from actors.entity.messages import Commanded
-from actors.kernel.envelope import Answer, Envelope
+from actors.kernel.envelope import Answer
 from actors.vm import decide as decisions
 from actors.vm import power, power_done
 from actors.vm.evolve import evolve
@@ -44,7 +44,7 @@ class VmActor(DurableActor):
             shutdown_timeout_seconds=self.services.shutdown_timeout_seconds,
         )
 
-    def decide(self, message: Tagged, envelope: Envelope) -> Decision:
+    def decide(self, message: Tagged) -> Decision:
         state: VmState | None = self.state
         if isinstance(message, Commanded) and isinstance(message.command, SetVmTicket):
             self._fresh_secret = self.context.ports.ids.token()

@@ -44,7 +44,7 @@ def add(state: DiskState | None, asked: Commanded, command: AddDisk, facts: Fact
 def provide(state: DiskState | None, message: ProvideDisk, facts: Facts) -> Decision:
     """A disk for a VM or template; the answer comes when it is there. The same disk again waits along."""
     if state is not None:
-        return _provide_again(state, message, facts)
+        return _provide_again(state, message)
     if ended := facts.rows.document("job", derived_id(message.operation_id, message.disk.id or "")):
         reason = f"The disk {message.disk.name} was not made: {ended.reason or 'it is gone again.'}"
         return Decision(reply=refusal("host_failed", reason, entity=message.disk.id or "", status=500))
@@ -89,7 +89,7 @@ def provide(state: DiskState | None, message: ProvideDisk, facts: Facts) -> Deci
     return attrs.evolve(decision, hold=made, effects=(*decision.effects, *told))
 
 
-def _provide_again(state: DiskState, message: ProvideDisk, facts: Facts) -> Decision:
+def _provide_again(state: DiskState, message: ProvideDisk) -> Decision:
     operation = state.operation
     if operation is not None:
         if operation.id == derived_id(message.operation_id, state.id) and not operation.rolling_back:
