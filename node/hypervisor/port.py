@@ -5,9 +5,8 @@ It must not name libvirt: errors are those of `protocol.errors`, data are the wo
 
 from __future__ import annotations
 
-import contextlib
 import enum
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Protocol
 
 import attrs
@@ -178,17 +177,3 @@ class Hypervisor(Protocol):
     async def open_display(self, vm_id: str) -> ByteStream:
         """The display's RFB stream; it asks for the ticket of `set_ticket`."""
         ...
-
-
-@contextlib.asynccontextmanager
-async def opened(hypervisor: Hypervisor) -> AsyncIterator[Hypervisor]:
-    """Connects, runs and closes around a block: for tests and small tools; the node's tree does it by supervision."""
-    await hypervisor.connect()
-    try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(hypervisor.run)
-            yield hypervisor
-            nursery.cancel_scope.cancel()
-    finally:
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + 10):
-            await hypervisor.close()
