@@ -21,7 +21,6 @@ import asyncpg
 import trio
 
 from actors.journal.embedded import EmbeddedPostgres
-from actors.journal.feed import Feed
 from actors.journal.port import EntityRow, EntityWrite, JournalEntry, Transaction
 from actors.journal.postgres import PostgresJournal
 from actors.journal.writer import Durable, Failed, JournalWriter
@@ -112,7 +111,7 @@ async def _bare(dsn: str, entities: int, changes: int) -> float:
 
 
 def ours(dsn: str, entities: int, changes: int) -> float:
-    """The journal as the engine uses it: writer, bridge, feed."""
+    """The journal as the engine uses it: writer and bridge."""
     _clear(dsn)
     return trio.run(_ours, dsn, entities, changes)
 
@@ -123,8 +122,6 @@ async def _ours(dsn: str, entities: int, changes: int) -> float:
     epoch = await journal.acquire_lease("bench", 600)
     assert epoch is not None
     writer = JournalWriter(journal, epoch, clock=TrioClock(), random=SystemRandom(), on_deposed=lambda: None)
-    feed = Feed(journal)
-    writer.on_rows(feed.publish)
     clients = Clients(entities, changes)
     now = system_wall()
     async with trio.open_nursery() as nursery:

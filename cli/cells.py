@@ -9,7 +9,6 @@ import datetime
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cli import index
 from cli.index import Entry
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -78,12 +77,6 @@ def moment(value: Any) -> str:
 def printable(text: str) -> str:
     """The text without what could move the cursor or hide something."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
-
-
-def kind_of(entry: Entry) -> str:
-    """The noun that a reference points to, "" when it is none of ours."""
-    noun = index.by_kind(entry.get("refers", ""))
-    return noun["name"] if noun else ""
 
 
 def _is_size(entry: Entry) -> bool:

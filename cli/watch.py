@@ -31,7 +31,7 @@ def watch_list(
 ) -> int:  # fmt: skip
     """Until interrupted. `fetch` asks for what frames cannot tell: a search, a sub-collection, events."""
     view = _View(client, noun, form, chosen)
-    kinds, ids = _interest(noun, within)
+    kinds, ids = _interest(within)
     if fetch is None:
         kinds += [kind for kind in view.named_kinds() if kind not in kinds]
 
@@ -52,7 +52,7 @@ def watch_list(
 def watch_one(client: Client, noun: Noun, path: str, form: str, chosen: Sequence[str]) -> int:
     """Until interrupted, or until the object is gone."""
     view = _View(client, noun, form, chosen)
-    kinds, ids = _interest(noun, path)
+    kinds, ids = _interest(path)
 
     def document() -> str:
         found = client.get(path)
@@ -141,7 +141,7 @@ def _ids(lines: str) -> set[str]:
     return {str(json.loads(line).get("id")) for line in lines.splitlines()}
 
 
-def _interest(noun: Noun, path: str) -> tuple[list[str], list[str]]:
+def _interest(path: str) -> tuple[list[str], list[str]]:
     """The kind, and the id when there is one, of the root object that a path goes through."""
     rel, *rest = path.strip("/").split("/")
     root = next(one for one in index.nouns().values() if one["rel"] == rel)

@@ -105,7 +105,7 @@ def build(config: GatewayConfig, engine: EnginePort, outside: Outside) -> Gatewa
     others = Starlette(
         routes=[
             *sso_routes(gate),
-            *websocket_routes(gate, hub, engine, log),
+            *websocket_routes(gate, hub, engine),
             *_plain_routes(config.version, engine, model, metrics),
         ]
     )

@@ -214,13 +214,8 @@ def decode(data: bytes, *, bytes_max: int = limits.frame_bytes_max) -> Any:
     return from_plain(unpack(data, bytes_max=bytes_max))
 
 
-def to_plain(message: object) -> list[Any]:
-    """A word as plain lists and maps: what `encode` packs, and what the JSON side of a subscription sends."""
-    return _unstructure_tagged(message)
-
-
 def from_plain(value: object) -> Any:
-    """The reverse of `to_plain`. Raises `CodecError`."""
+    """The word in unpacked data. Raises `CodecError`."""
     try:
         return _structure_tagged(value, Tagged)
     except CodecError:
@@ -249,7 +244,7 @@ def pack(value: object) -> bytes:
     return bytes(msgpack.packb(value, use_bin_type=True))
 
 
-def unpack(data: bytes, *, bytes_max: int = limits.frame_bytes_max, depth_max: int = limits.msgpack_depth_max) -> Any:
+def unpack(data: bytes, *, bytes_max: int = limits.frame_bytes_max) -> Any:
     """Plain data from msgpack bytes, with every limit applied. Raises `CodecError`."""
     if len(data) > bytes_max:
         raise CodecError(f"{len(data)} bytes where at most {bytes_max} are allowed")
@@ -293,8 +288,8 @@ def unpack(data: bytes, *, bytes_max: int = limits.frame_bytes_max, depth_max: i
         raise
     except Exception as error:  # msgpack raises ten kinds of error on hostile bytes
         raise CodecError(f"not msgpack: {type(error).__name__}: {error}"[:300]) from error
-    if containers > depth_max:  # fewer cannot be nested deeper, and most frames have fewer
-        _check_depth(value, depth_max)
+    if containers > limits.msgpack_depth_max:  # fewer cannot be nested deeper, and most frames have fewer
+        _check_depth(value, limits.msgpack_depth_max)
     return value
 
 

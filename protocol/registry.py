@@ -7,7 +7,6 @@ not hold behaviour.
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -18,7 +17,7 @@ from protocol.commands import storage as storage_commands
 from protocol.commands import vm as vm_commands
 from protocol.commands.base import Command
 from protocol.model.activity import Event, Job, Step
-from protocol.model.document import GracePeriod, Ticket
+from protocol.model.document import Ticket
 from protocol.model.host import Host
 from protocol.model.inventory import Cluster, DataCenter, User
 from protocol.model.network import Network, Nic, ReportedDevice, VnicProfile
@@ -232,8 +231,6 @@ BY_KIND: dict[str, Resource] = {resource.kind: resource for resource in RESOURCE
 BY_REL: dict[str, Resource] = {resource.rel: resource for resource in RESOURCES}
 BY_CLASS: dict[type[Any], Resource] = {resource.cls: resource for resource in RESOURCES}
 
-NESTED_TYPES: tuple[type[Any], ...] = (GracePeriod, Ticket)
-
 
 @attrs.frozen(kw_only=True)
 class Attribute:
@@ -269,14 +266,3 @@ def _attribute(field: attrs.Attribute[Any], hint: Any) -> Attribute:
     if many:
         kind = typing.get_args(kind)[0]
     return Attribute(name=field.name, type=kind, many=many, about=about(field))
-
-
-def walk_sub(resource: Resource) -> Iterator[tuple[str, SubCollection]]:
-    """Every sub-collection of a resource with its path below the object: ("nics/{id}/statistics", ...)."""
-
-    def walk(prefix: str, subs: tuple[SubCollection, ...]) -> Iterator[tuple[str, SubCollection]]:
-        for sub in subs:
-            yield prefix + sub.rel, sub
-            yield from walk(f"{prefix}{sub.rel}/{{id}}/", sub.sub)
-
-    return walk("", resource.sub)

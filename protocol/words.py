@@ -46,7 +46,6 @@ class Word:
 
 
 T = TypeVar("T")
-Fields = Mapping[str, Any]
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 
 _by_tag: dict[str, Word] = {}

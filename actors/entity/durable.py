@@ -88,7 +88,7 @@ class DurableActor(Actor):
 
     # --- what a room gives ---------------------------------------------------------------------------------------
 
-    def decide(self, message: Tagged, envelope: Envelope) -> Decision:
+    def decide(self, message: Tagged) -> Decision:
         """Calls the room's pure decide with the facts it needs."""
         raise NotImplementedError
 
@@ -148,27 +148,27 @@ class DurableActor(Actor):
         if isinstance(message, Commanded):
             self._take_command(envelope, message)
         elif isinstance(message, Answer) and self._pending is not None and message.token == self._pending.token:
-            self._decide_pending(message, envelope)
+            self._decide_pending(message)
         else:
-            self.carry_out(self.decide(message, envelope), envelope)
+            self.carry_out(self.decide(message), envelope)
 
     # --- commands ------------------------------------------------------------------------------------------------
 
     def _take_command(self, envelope: Envelope, request: Commanded) -> None:
         """One command is decided at a time: while one waits for another actor's answer, the next ones queue here."""
         if self._pending is None:
-            self._conclude(self.decide(request, envelope), request, envelope)
+            self._conclude(self.decide(request), request, envelope)
         elif len(self._queued) < limits.mailbox_messages_max:
             self._queued.append(envelope)
         else:
             full = Unavailable(f"{self.context.address} has more commands than it can queue.", remedy="Try again.")
             self.context.reply(envelope, full.refusal)
 
-    def _decide_pending(self, answer: Answer, envelope: Envelope) -> None:
+    def _decide_pending(self, answer: Answer) -> None:
         pending = self._pending
         assert pending is not None
         self.pending = pending.request
-        decision = self.decide(answer, envelope)
+        decision = self.decide(answer)
         self.pending = self._pending = None
         self._conclude(decision, pending.request, pending.envelope, pending.release)
         while self._queued and self._pending is None:

@@ -74,12 +74,6 @@ def finish_steps(operation: Operation, status: str, at: datetime.datetime) -> Op
     return attrs.evolve(operation, steps=steps)
 
 
-def with_progress(operation: Operation, step: StepId, percent: int) -> Operation:
-    """The same operation, further on in one step. Not journaled for itself: it shows with the next event."""
-    steps = tuple(attrs.evolve(s, progress=percent) if s.id == step else s for s in operation.steps)
-    return attrs.evolve(operation, steps=steps)
-
-
 def current_step(operation: Operation) -> OperationStep | None:
     """The step that runs, if any."""
     return next((step for step in reversed(operation.steps) if step.status == "started"), None)

@@ -66,13 +66,6 @@ class Rows:
             if document is not None:
                 yield document
 
-    def all_rows(self) -> Iterator[EntityRow]:
-        for rows in self._rows.values():
-            yield from list(rows.values())
-
-    def ids(self, kind: str) -> list[str]:
-        return list(self._rows.get(kind, ()))
-
     def named(self, kind: str, name: str) -> list[Any]:
         """Documents of that name; names are unique within a parent only."""
         return [self.document(kind, id) for id in self._names.get((kind, name), ())]

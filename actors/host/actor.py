@@ -101,7 +101,7 @@ class HostActor(DurableActor):
         """To whom it belongs what a node says."""
         match message:
             case HostFacts() | DomainsSnapshot():
-                self.carry_out(self.decide(message, Envelope(message)), None)
+                self.carry_out(self.decide(message), None)
             case StepDone(step_id=text, result=result):
                 self._outcome(text, result)
             case StepProgress(step_id=text, percent=percent):
@@ -184,7 +184,7 @@ class HostActor(DurableActor):
         reply = Accepted(kind="host", id=self.id, command_id=effect.command_id, result=result)
         self.carry_out(Decision(answers=((effect.command_id, reply),)), None)
 
-    def decide(self, message: Tagged, envelope: Envelope) -> Decision:
+    def decide(self, message: Tagged) -> Decision:
         return decide(self.id, self.state, message, self.facts)
 
     def evolve(self, state: Any, event: Tagged) -> HostState | None:

@@ -96,12 +96,6 @@ class Enrolment:
         except CorralError as error:
             return error.refusal
 
-    async def forget_host(self, host_id: str) -> None:
-        """Removes the tokens of a host that is gone."""
-        async with self._lock:
-            self._tokens = {digest: kept for digest, kept in self._tokens.items() if kept.host_id != host_id}
-            await self._save()
-
     async def _save(self) -> None:
         data = json.dumps(unstructure(self._tokens)).encode()
         # Shielded: the thread's fsync ends by itself, and memory must not run ahead of the disk.

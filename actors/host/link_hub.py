@@ -59,11 +59,6 @@ class LinkHub:
         if link := self._links.get(host_id):
             link.queue.end(reason)
 
-    def disconnect_all(self, reason: str) -> None:
-        """Ends every link: this engine stops, or leads no more."""
-        for link in list(self._links.values()):
-            link.queue.end(reason)
-
     def attach(self, link: HostLink) -> None:
         """Makes a link the host's own and tells the host's actor. Raises `LinkEnded` when there is no such actor."""
         ref = self._find(f"host/{link.host_id}")

@@ -1,1 +1,1 @@
-"""Keeps intent and history: the store port, memory and PostgreSQL behind it, a writer, a feed. It decides nothing."""
+"""Keeps intent and history: the store port, memory and PostgreSQL behind it, a writer. It decides nothing."""

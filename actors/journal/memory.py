@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import attrs
@@ -27,8 +28,6 @@ from actors.journal.port import (
 
 if TYPE_CHECKING:
     from actors.kernel.ports import Clock
-
-load_chunk_rows = 1_000
 
 
 class AppendFault(enum.Enum):
@@ -113,12 +112,6 @@ class MemoryJournal:
         number, results = self.store.tables.groups.get(epoch, (None, []))
         return list(results) if number == group else None
 
-    async def load(self, kind: str | None = None) -> AsyncIterator[Sequence[EntityRow]]:
-        await self._reach()
-        rows = self._entities(None if kind is None else [kind])
-        for start in range(0, len(rows), load_chunk_rows):
-            yield rows[start : start + load_chunk_rows]
-
     async def snapshot(self, kinds: Sequence[str] | None = None) -> Snapshot:
         await self._reach()
         return Snapshot(self.store.tables.head(), tuple(self._entities(kinds)))
@@ -131,17 +124,9 @@ class MemoryJournal:
         await self._reach()
         return self.store.tables.read(after, limit)
 
-    async def last_events(
-        self, kind: str | None = None, limit: int = 100, before: int | None = None
-    ) -> list[JournalRow]:
+    async def last_events(self, kind: str, limit: int) -> list[JournalRow]:
         await self._reach()
-        found: list[JournalRow] = []
-        for row in reversed(self.store.tables.journal):
-            if len(found) == limit:
-                break
-            if (kind is None or row.kind == kind) and (before is None or row.sequence < before):
-                found.append(row)
-        return found
+        return list(islice((row for row in reversed(self.store.tables.journal) if row.kind == kind), limit))
 
     async def head(self) -> Head:
         await self._reach()

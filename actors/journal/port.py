@@ -6,7 +6,7 @@ It must not know PostgreSQL, asyncio or Trio: `memory` and `postgres` keep the s
 from __future__ import annotations
 
 import datetime
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, NewType, Protocol
 
 import attrs
@@ -95,7 +95,7 @@ class JournalRow(NamedTuple):
     """A stored event. `removed` marks the last event of an entity that its transaction removed.
 
     A tuple, since every change makes one: a frozen class takes three times as long, and the garbage collector would
-    go through all that the feed keeps.
+    go through every row that somebody keeps.
     """
 
     stream_id: str
@@ -243,19 +243,14 @@ class Journal(Protocol):
     ) -> list[AppendResult] | None:
         """What became of the last group of an epoch: its results, or None when it never landed and never will."""
 
-    def load(self, kind: str | None = None) -> AsyncIterator[Sequence[EntityRow]]:
-        """Entities (of a kind) by kind and id, in chunks, each consistent; for all at one moment: `snapshot`."""
-
     async def snapshot(self, kinds: Sequence[str] | None = None) -> Snapshot:
         """Entities and head at one moment."""
 
     async def read(self, after: int, limit: int) -> list[JournalRow]:
         """Rows of the present stream with a sequence above `after`, in order."""
 
-    async def last_events(
-        self, kind: str | None = None, limit: int = 100, before: int | None = None
-    ) -> list[JournalRow]:
-        """The newest rows (of a kind, below a sequence), newest first: the audit log."""
+    async def last_events(self, kind: str, limit: int) -> list[JournalRow]:
+        """The newest rows of a kind, newest first: the audit log."""
 
     async def head(self) -> Head:
         """The head of the present stream."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import trio
 
-from actors.kernel.envelope import NOBODY_ASKED, WAITING, Answer, Envelope
+from actors.kernel.envelope import WAITING, Answer, Envelope
 from actors.kernel.failures import ActorCrashed, ActorGone, AskTimeout, MailboxFull
 from actors.kernel.mailbox import Mailbox
 from protocol.words import Lane, Tagged
@@ -48,10 +48,6 @@ class Ref:
             self._mailbox.put(envelope)
         except ActorGone as gone:
             envelope.settle(gone)
-
-    async def tell_waiting(self, message: Tagged, *, correlation_id: str = "") -> None:
-        """Like `tell`; a message whose word says *wait* waits for room. The deadline is the caller's."""
-        await self._mailbox.put_waiting(Envelope(message, correlation_id, NOBODY_ASKED))
 
     async def ask(self, message: Tagged, *, timeout_seconds: float, correlation_id: str = "") -> Tagged:
         """Tells and waits for the answer. Not for handlers: an actor uses `tell(..., reply_to=...)`.

@@ -50,7 +50,6 @@ all_filters: Final[tuple[Filter, ...]] = (up, cluster, pin, storage_access, cpu,
 evenly_distributed: Final = Policy(
     "evenly_distributed", all_filters, ((even_cpu, 1.0), (even_memory, 1.0), (even_vm_count, 0.1))
 )
-vm_evenly_distributed: Final = Policy("vm_evenly_distributed", all_filters, ((even_vm_count, 1.0),))
 
 
 @attrs.frozen

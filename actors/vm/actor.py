@@ -7,7 +7,6 @@ from typing import Any
 from actors.entity.decision import Decision
 from actors.entity.durable import DurableActor
 from actors.entity.messages import Commanded
-from actors.kernel.envelope import Envelope
 from actors.vm import decide as decisions
 from actors.vm.evolve import evolve
 from actors.vm.facts import Facts
@@ -33,7 +32,7 @@ class VmActor(DurableActor):
             shutdown_timeout_seconds=self.services.shutdown_timeout_seconds,
         )
 
-    def decide(self, message: Tagged, envelope: Envelope) -> Decision:
+    def decide(self, message: Tagged) -> Decision:
         needs_secret = isinstance(message, Commanded) and isinstance(message.command, SetVmTicket)
         secret = self.context.ports.ids.token() if needs_secret else ""
         return decisions.decide(self.id, self.state, message, self.facts(secret))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any, Final
 
 import trio
@@ -23,7 +22,7 @@ _close_seconds: Final = 1.0
 _fields: Final = {"op", "kinds", "ids", "cursor", "samples", "token"}
 
 
-def websocket_routes(gate: Gate, hub: Hub, engine: EnginePort, log: Callable[[str], None]) -> list[WebSocketRoute]:
+def websocket_routes(gate: Gate, hub: Hub, engine: EnginePort) -> list[WebSocketRoute]:
     """`/ws` and `/ws/console/{vm_id}`."""
 
     async def live(websocket: WebSocket) -> None:

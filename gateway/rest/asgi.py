@@ -58,15 +58,15 @@ class RestApp:
                 )  # fmt: skip
                 reply = await self._resources.answer(exchange)
             except CorralError as error:
-                reply = self._fault(error.refusal, as_json, base)
+                reply = self._fault(error.refusal, as_json)
             except Exception as error:  # noqa: BLE001 - a bug ends one request, with its trace in the log
                 self._log(f"{method} {rest!r:.200} failed: {_trace(error)}")
                 refusal = Internal("The gateway failed on this request.", remedy="Its log says why.").refusal
-                reply = self._fault(refusal, as_json, base)
+                reply = self._fault(refusal, as_json)
             outcome.status = reply.status
         await _send(reply, extra, method == "HEAD", send)
 
-    def _fault(self, refusal: Refusal, as_json: bool, base: str) -> Reply:
+    def _fault(self, refusal: Refusal, as_json: bool) -> Reply:
         body, content_type = fault_body(refusal, as_json=as_json)
         headers: tuple[tuple[str, str], ...] = ()
         if refusal.status == 401:

@@ -135,6 +135,3 @@ def _quality(text: str) -> float:
         return float(text)
     except ValueError:
         return 0.0
-
-
-Handler = Callable[[Exchange], Awaitable[Reply]]

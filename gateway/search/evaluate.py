@@ -112,15 +112,15 @@ class Search:
         else:
 
             def hit(record: Record) -> bool:
-                return any(found & self._reach_from(kind, record, path) for path in forward)
+                return any(found & self._reach_from(record, path) for path in forward)
 
         return hit if inner.operator != "!=" else lambda record: not hit(record)
 
     def _reach(self, kind: str, id: str, path: tuple[str, ...]) -> set[str]:
         record = self._model.get(kind, id)
-        return self._reach_from(kind, record, path) if record is not None else set()
+        return self._reach_from(record, path) if record is not None else set()
 
-    def _reach_from(self, kind: str, record: Record, path: tuple[str, ...]) -> set[str]:
+    def _reach_from(self, record: Record, path: tuple[str, ...]) -> set[str]:
         """Ids at the end of a path of references."""
         records, ids = [record], set[str]()
         for step in path:

@@ -7,10 +7,10 @@ from lxml import etree
 Element = etree._Element
 
 
-def element(tag: str, text: str = "", **attributes: str) -> Element:
+def element(tag: str, **attributes: str) -> Element:
     """A new element; a trailing underscore of an attribute's name is dropped (`type_`), empty values are left out."""
     made = etree.Element(tag)
-    _fill(made, text, attributes)
+    _fill(made, "", attributes)
     return made
 
 

@@ -45,10 +45,6 @@ class LibvirtCalls:
         self._limiters: dict[Lane, trio.CapacityLimiter] = {}
         self._waiting: set[trio.CancelScope] = set()
 
-    @property
-    def connected(self) -> bool:
-        return self._held is not None
-
     async def open(self) -> None:
         """Connects anew. Raises `Unavailable`."""
         await self.close()

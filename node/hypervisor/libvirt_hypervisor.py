@@ -205,10 +205,6 @@ class LibvirtHypervisor:
         found = await self._host.see_running(vm_id)
         return await self._open(vm_id, found, found.live.guest_channel, "guest channel")
 
-    async def guest_agent_path(self, vm_id: str) -> str:
-        found = await self._host.see_running(vm_id)
-        return place.seen_by(found.observed.qemu_pid, found.live.guest_agent)
-
     async def open_display(self, vm_id: str) -> ByteStream:
         await self._needs(Operation.DISPLAY)
         found = await self._host.see_running(vm_id)

@@ -5,9 +5,8 @@ It must not name libvirt: errors are those of `protocol.errors`, data are the wo
 
 from __future__ import annotations
 
-import contextlib
 import enum
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Protocol
 
 import attrs
@@ -175,24 +174,6 @@ class Hypervisor(Protocol):
         """The virtio-serial port `protocol.guest_messages.channel_name`; the bytes in it are hostile."""
         ...
 
-    async def guest_agent_path(self, vm_id: str) -> str:
-        """The unix socket of the QEMU guest agent's port, as this process can open it; empty when there is none."""
-        ...
-
     async def open_display(self, vm_id: str) -> ByteStream:
         """The display's RFB stream; it asks for the ticket of `set_ticket`."""
         ...
-
-
-@contextlib.asynccontextmanager
-async def opened(hypervisor: Hypervisor) -> AsyncIterator[Hypervisor]:
-    """Connects, runs and closes around a block: for tests and small tools; the node's tree does it by supervision."""
-    await hypervisor.connect()
-    try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(hypervisor.run)
-            yield hypervisor
-            nursery.cancel_scope.cancel()
-    finally:
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + 10):
-            await hypervisor.close()

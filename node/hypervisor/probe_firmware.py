@@ -6,7 +6,6 @@ alone proves nothing (seen: a /dev/kvm that runs nothing, under a hypervisor tha
 
 from __future__ import annotations
 
-debug_port = 0xE9
 exit_port = 0xF4
 exit_code = (0x10 << 1) | 1
 """QEMU's own exit code when the firmware reaches its end (isa-debug-exit doubles the value and adds one)."""

@@ -92,7 +92,7 @@ class SimulatedHypervisor(WorldPort):
             qemu = self.host.qemu(vm_id)
             if qemu.spec.display == "none":
                 raise NotLegal(f"VM {vm_id} has no display.", entity=vm_id)
-            qemu.ticket, qemu.ticket_until = value, self.world.clock.monotonic() + expiry_seconds
+            qemu.ticket = value
 
         await self._ask("set_ticket", vm_id, effect)
 
@@ -120,10 +120,6 @@ class SimulatedHypervisor(WorldPort):
 
     async def guest_channel(self, vm_id: str) -> ByteStream:
         return await self._ask("guest_channel", vm_id, lambda: GuestLine(self.host, self.host.qemu(vm_id)))
-
-    async def guest_agent_path(self, vm_id: str) -> str:
-        await trio.lowlevel.checkpoint()
-        return ""
 
     async def open_display(self, vm_id: str) -> ByteStream:
         await trio.lowlevel.checkpoint()

@@ -59,7 +59,6 @@ class Qemu:
     boot_number: int = 0  # a timer of an earlier boot must not finish a later one
     boot_is_over: bool = False  # while paused: becomes UP at resume
     ticket: str = ""
-    ticket_until: float = 0.0
     stopped: StopReason | None = None
     ended: trio.Event = attrs.field(factory=trio.Event)
     booted: trio.Event = attrs.field(factory=trio.Event)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import attrs
 
-from protocol.model.types import Document
 from protocol.words import Tagged
 
 
@@ -25,10 +24,6 @@ class Add(Command):
     """Adds the object that `document` describes."""
 
     document: Tagged
-
-    def describes(self) -> Document:
-        assert isinstance(self.document, Document)
-        return self.document
 
 
 @attrs.frozen(kw_only=True)

@@ -36,11 +36,6 @@ class Ticket(Tagged):
 
 
 @attrs.frozen(kw_only=True)
-class GracePeriod:
-    expiry: int | None = attribute(unit="s")
-
-
-@attrs.frozen(kw_only=True)
 class ProductInfo:
     name: str | None = attribute()
     vendor: str | None = attribute()

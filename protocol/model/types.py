@@ -37,12 +37,12 @@ class About:
     as_xml_attribute: bool = False
 
 
-def attribute(default: Any = None, *, secret: bool = False, **about: Any) -> Any:
+def attribute(*, secret: bool = False, **about: Any) -> Any:
     """A field of a document. All are optional in the model; `required` says what an *add* needs.
 
     A `secret` is left out of `repr`, and so out of logs.
     """
-    return attrs.field(default=default, repr=not secret, metadata={KEY: About(**about)})
+    return attrs.field(default=None, repr=not secret, metadata={KEY: About(**about)})
 
 
 def about(field: attrs.Attribute[Any]) -> About:

@@ -12,12 +12,12 @@ import pytest
 import trio
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 
-from node.hypervisor.port import Hypervisor, Resync, opened
+from node.hypervisor.port import Hypervisor, Resync
 from node.hypervisor.probe import find_virtualization
 from node.storage.directory import DirectoryStorage
 from protocol.errors import BadInput, Busy, Conflict, CorralError, HostFailed, Unavailable
 from protocol.node_messages import DomainDisk, DomainNic, DomainObserved, DomainSpec, DomainStatus, VolumeRef
-from tests.node.hypervisor.contract import end_of, next_change
+from tests.node.hypervisor.contract import end_of, next_change, opened
 from tests.real.guest import MIB, RealHarness, harness
 
 pytestmark = pytest.mark.real

@@ -16,7 +16,6 @@ from actors.journal.asyncio_thread import Lock
 from actors.journal.port import JournalError, JournalUnavailable, StaleEpoch
 
 Connection = Any  # asyncpg.Connection; asyncpg carries no types
-IntegrityError: Final = asyncpg.IntegrityConstraintViolationError
 UniqueError: Final = asyncpg.UniqueViolationError
 # What a value in a row can do wrong; the client's own refusal to encode it is an `asyncpg.DataError` too.
 RowErrors: Final = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, UnicodeError, OverflowError)

@@ -5,7 +5,7 @@ It must not retry: whether to wait, refuse or stop is the writer's decision.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from itertools import cycle
 from typing import Any, Final, TypeVar
 
@@ -32,9 +32,7 @@ from actors.journal.postgres.schema import migrate, settle_stream
 T = TypeVar("T")
 Call = Callable[[Connection], Coroutine[Any, Any, T]]
 
-load_chunk_rows: Final = 2_000
 prune_rows_max: Final = 20_000
-sequence_max: Final = 2**63 - 1
 other_connections: Final = 2
 
 
@@ -181,26 +179,6 @@ class PostgresJournal:
 
     # Reading
 
-    async def load(self, kind: str | None = None) -> AsyncIterator[Sequence[EntityRow]]:
-        after = ("", "")
-        while True:
-            rows = await self._load_chunk(kind, after)
-            if rows:
-                yield rows
-                after = rows[-1].key
-            if len(rows) < load_chunk_rows:
-                return
-
-    async def _load_chunk(self, kind: str | None, after: tuple[str, str]) -> list[EntityRow]:
-        async def load(connection: Connection) -> list[EntityRow]:
-            if kind is None:
-                records = await connection.fetch(sql.load_all, *after, load_chunk_rows)
-            else:
-                records = await connection.fetch(sql.load_kind, kind, after[1], load_chunk_rows)
-            return [EntityRow(*record) for record in records]
-
-        return await self._elsewhere(load)
-
     async def snapshot(self, kinds: Sequence[str] | None = None) -> Snapshot:
         async def snapshot(connection: Connection) -> Snapshot:
             async with connection.transaction(isolation="repeatable_read", readonly=True):
@@ -216,16 +194,9 @@ class PostgresJournal:
 
         return await self._elsewhere(read)
 
-    async def last_events(
-        self, kind: str | None = None, limit: int = 100, before: int | None = None
-    ) -> list[JournalRow]:
+    async def last_events(self, kind: str, limit: int) -> list[JournalRow]:
         async def last_events(connection: Connection) -> list[JournalRow]:
-            below = sequence_max if before is None else before
-            if kind is None:
-                records = await connection.fetch(sql.last_events, below, limit)
-            else:
-                records = await connection.fetch(sql.last_events_of_kind, below, limit, kind)
-            return [JournalRow(*record) for record in records]
+            return [JournalRow(*record) for record in await connection.fetch(sql.last_events, kind, limit)]
 
         return await self._elsewhere(last_events)
 

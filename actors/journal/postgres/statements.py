@@ -109,17 +109,12 @@ release_lease: Final = "DELETE FROM lease WHERE stream = $1 AND holder = $2 AND 
 _row: Final = "stream_id, sequence, epoch, kind, id, version, tag, event, document, correlation_id, at, removed"
 _entity: Final = "kind, id, version, name, parent, state, document"
 head: Final = "SELECT stream_id, sequence, oldest_sequence FROM epochs WHERE stream = $1"
-load_all: Final = f"SELECT {_entity} FROM entities WHERE (kind, id) > ($1, $2) ORDER BY kind, id LIMIT $3"
-load_kind: Final = f"SELECT {_entity} FROM entities WHERE kind = $1 AND id > $2 ORDER BY kind, id LIMIT $3"
 snapshot: Final = f"SELECT {_entity} FROM entities WHERE $1::text[] IS NULL OR kind = ANY($1) ORDER BY kind, id"
 read: Final = f"""
 SELECT {_row} FROM journal
 WHERE stream_id = (SELECT stream_id FROM epochs WHERE stream = $1) AND sequence > $2 ORDER BY sequence LIMIT $3
 """
-last_events: Final = f"SELECT {_row} FROM journal WHERE sequence < $1 ORDER BY sequence DESC LIMIT $2"
-last_events_of_kind: Final = f"""
-SELECT {_row} FROM journal WHERE sequence < $1 AND kind = $3 ORDER BY sequence DESC LIMIT $2
-"""
+last_events: Final = f"SELECT {_row} FROM journal WHERE kind = $1 ORDER BY sequence DESC LIMIT $2"
 command_outcome: Final = "SELECT reply FROM commands WHERE command_id = $1"
 
 # Samples and age

@@ -6,7 +6,6 @@ from typing import Any
 
 from actors.entity.decision import Decision
 from actors.entity.durable import DurableActor
-from actors.kernel.envelope import Envelope
 from actors.storage.disk import decide as decisions
 from actors.storage.disk.evolve import evolve
 from actors.storage.disk.state import DiskState
@@ -20,7 +19,7 @@ class DiskActor(DurableActor):
 
     kind = "disk"
 
-    def decide(self, message: Tagged, envelope: Envelope) -> Decision:
+    def decide(self, message: Tagged) -> Decision:
         return decisions.decide(self.id, self.state, message, Facts(now=self.now, rows=self.services.rows))
 
     def evolve(self, state: Any, event: Tagged) -> DiskState | None:

@@ -6,7 +6,6 @@ from typing import Any
 
 from actors.entity.decision import Decision
 from actors.entity.durable import DurableActor
-from actors.kernel.envelope import Envelope
 from actors.storage.domain import decide as decisions
 from actors.storage.domain.evolve import evolve
 from actors.storage.domain.state import StorageDomainState
@@ -24,7 +23,7 @@ class StorageDomainActor(DurableActor):
     def facts(self) -> Facts:
         return Facts(now=self.now, rows=self.services.rows, fresh_id=self.context.ports.ids.uuid())
 
-    def decide(self, message: Tagged, envelope: Envelope) -> Decision:
+    def decide(self, message: Tagged) -> Decision:
         return decisions.decide(self.id, self.state, message, self.facts)
 
     def evolve(self, state: Any, event: Tagged) -> StorageDomainState | None:

@@ -6,7 +6,6 @@ from typing import Any
 
 from actors.entity.decision import Decision
 from actors.entity.durable import DurableActor
-from actors.kernel.envelope import Envelope
 from actors.storage.facts import Facts
 from actors.storage.template import decide as decisions
 from actors.storage.template.evolve import evolve
@@ -20,7 +19,7 @@ class TemplateActor(DurableActor):
 
     kind = "template"
 
-    def decide(self, message: Tagged, envelope: Envelope) -> Decision:
+    def decide(self, message: Tagged) -> Decision:
         return decisions.decide(self.id, self.state, message, Facts(now=self.now, rows=self.services.rows))
 
     def evolve(self, state: Any, event: Tagged) -> TemplateState | None:

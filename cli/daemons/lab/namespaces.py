@@ -6,7 +6,7 @@ It starts no libvirtd and knows no subnet; whatever runs inside is found again b
 import contextlib
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
@@ -50,7 +50,7 @@ class HostNamespaces:
         return ["nsenter", *spaces, f"--wd={self.folder.path}", "--", *argv]
 
 
-async def open_namespaces(folder: LabFolder, environment: Mapping[str, str] | None = None) -> HostNamespaces:
+async def open_namespaces(folder: LabFolder) -> HostNamespaces:
     """Makes the namespaces with the lab's own libvirt folders, accounts and host name in place.
 
     Raises LabError when the kernel refuses or the holder is not ready in time.
@@ -66,7 +66,7 @@ async def open_namespaces(folder: LabFolder, environment: Mapping[str, str] | No
     with folder.log("namespaces").open("ab") as log:
         holder = await trio.lowlevel.open_process(
             ["unshare", "--net", "--mount", "--uts", "--", "/bin/sh", "-c", script],
-            stdin=None, stdout=log, stderr=log, env=environment, start_new_session=True,
+            stdin=None, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     with trio.move_on_after(HOLDER_READY_SECONDS):
         await poll_until(lambda: ready.exists() or holder.poll() is not None, every_seconds=0.02)

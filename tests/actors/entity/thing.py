@@ -21,7 +21,7 @@ from actors.entity.rows import Rows
 from actors.entity.services import Services
 from actors.journal.memory import MemoryStore
 from actors.journal.writer import JournalWriter
-from actors.kernel import Answer, Context, Directory, Envelope, Ports, Ref
+from actors.kernel import Answer, Context, Directory, Ports, Ref
 from protocol.codec import decode
 from protocol.engine_messages import Accepted, Principal
 from protocol.errors import Refusal
@@ -108,7 +108,7 @@ class ThingActor(DurableActor):
         super().__init__(context, services, id)
         self._fired = fired
 
-    def decide(self, message: Tagged, envelope: Envelope) -> Decision:
+    def decide(self, message: Tagged) -> Decision:
         if isinstance(message, TimerFired):
             self._fired.append(f"{message.name} at {trio.current_time():g}")
         if isinstance(message, Answer):

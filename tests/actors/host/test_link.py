@@ -15,7 +15,7 @@ from actors.host.pki import Authority, Lifetimes
 from actors.kernel.frames import FrameTransport, LinkEnded
 from node.identity import Identity
 from node.link import connected, enrol
-from protocol.codec import decode, encode, pack, to_plain
+from protocol.codec import decode, encode, pack, unpack
 from protocol.errors import Refused
 from protocol.link import EngineHello, Enrol, LinkRefused
 from protocol.node_messages import (
@@ -247,11 +247,11 @@ async def test_a_newer_peer_with_unknown_fields_and_words_is_understood(bench: B
         identity = await bench.enrolled()
 
         async def use(transport: FrameTransport) -> str:
-            tag, version, fields = to_plain(node_hello(version_max=2))
+            tag, version, fields = unpack(encode(node_hello(version_max=2)))
             await transport.send(pack([tag, version + 1, fields | {"colour": "blue"}]))
             assert isinstance(decode(await transport.receive()), EngineHello)
             await transport.send(pack(["node.word_of_version_nine", 1, {"x": 1}]))
-            tag, version, fields = to_plain(GuestSilent(vm_id="v", since=since))
+            tag, version, fields = unpack(encode(GuestSilent(vm_id="v", since=since)))
             await transport.send(pack([tag, version + 1, fields | {"mood": "good"}]))
             await until(lambda: bench.ear.of(GuestSilent))
             return "understood"

@@ -39,7 +39,7 @@ async def test_a_change_is_stored_with_its_event(database: Database) -> None:
         (stored,) = result.rows
         expected = {"stream_id": stream_id, "sequence": 1, "epoch": epoch, "removed": False}
         assert stored._asdict() == attrs.asdict(entry("x", 1)) | expected
-        assert [chunk async for chunk in journal.load()] == [[row("x", 1, name="one")]]
+        assert (await journal.snapshot()).rows == (row("x", 1, name="one"),)
         assert await journal.command_outcome("c1") == b"reply to c1"
         assert await journal.command_outcome("c2") is None
 

@@ -9,6 +9,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.kernel import ActorGone, AskTimeout, Mailbox, MailboxFull, Ref, codec_carrier
+from actors.kernel.envelope import Envelope
 from protocol.words import Tagged
 from tests.actors.kernel.players import Alarm, Parcel, Sample, Say
 
@@ -81,11 +82,11 @@ def test_a_sender_that_may_not_wait_is_refused() -> None:
 
 
 async def test_a_waiting_sender_gets_in_when_there_is_room(autojump_clock: MockClock) -> None:
-    mailbox, ref = a_mailbox(1)
+    mailbox, _ = a_mailbox(1)
     sent: list[int] = []
 
     async def send(number: int) -> None:
-        await ref.tell_waiting(Parcel(number=number))
+        await mailbox.put_waiting(Envelope(Parcel(number=number)))
         sent.append(number)
 
     async with trio.open_nursery() as nursery:
@@ -104,7 +105,7 @@ async def test_a_waiting_sender_may_give_up(autojump_clock: MockClock) -> None:
     mailbox, ref = a_mailbox(1)
     ref.tell(Parcel(number=1))
     with trio.move_on_after(3) as scope:
-        await ref.tell_waiting(Parcel(number=2))
+        await mailbox.put_waiting(Envelope(Parcel(number=2)))
     assert scope.cancelled_caught
     assert read_all(mailbox) == [Parcel(number=1)]
     ref.tell(Parcel(number=3))
@@ -112,10 +113,10 @@ async def test_a_waiting_sender_may_give_up(autojump_clock: MockClock) -> None:
 
 
 async def test_only_words_that_say_so_wait() -> None:
-    _, ref = a_mailbox(1)
-    await ref.tell_waiting(Say(text="one"))
+    mailbox, _ = a_mailbox(1)
+    await mailbox.put_waiting(Envelope(Say(text="one")))
     with pytest.raises(MailboxFull):
-        await ref.tell_waiting(Say(text="two"))
+        await mailbox.put_waiting(Envelope(Say(text="two")))
 
 
 async def test_a_waiting_sender_learns_that_the_actor_has_gone() -> None:
@@ -125,7 +126,7 @@ async def test_a_waiting_sender_learns_that_the_actor_has_gone() -> None:
 
         async def send() -> None:
             with pytest.raises(ActorGone):
-                await ref.tell_waiting(Parcel(number=2))
+                await mailbox.put_waiting(Envelope(Parcel(number=2)))
 
         nursery.start_soon(send)
         await wait_all_tasks_blocked()

@@ -6,7 +6,7 @@ import pytest
 
 from actors.placement.columns import HostColumns
 from actors.placement.messages import Place
-from actors.placement.policy import all_filters, choose, evenly_distributed, vm_evenly_distributed
+from actors.placement.policy import all_filters, choose, evenly_distributed
 from tests.actors.placement.hosts import host, place, vm
 
 
@@ -55,7 +55,6 @@ def test_each_filter_lets_a_fitting_host_through() -> None:
 def test_the_emptier_host_wins() -> None:
     hosts = columns(host("a"), host("b"), vm("v", "a"))
     assert chosen(hosts, place()) == "b"
-    assert chosen(hosts, place(), vm_evenly_distributed) == "b"
 
 
 def test_the_larger_host_takes_more() -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol
 
 import attrs
 import pytest
 import trio
 
-from node.hypervisor.port import Counters, Hypervisor, Operation, Resync, opened
+from node.hypervisor.port import Counters, Hypervisor, Operation, Resync
 from protocol.errors import Busy, Conflict, CorralError, HostFailed, NotFound, NotLegal, Unavailable
 from protocol.node_messages import (
     DomainChanged,
@@ -28,6 +29,20 @@ MISSING = VolumeRef(
     volume_id="bbbbbbbb-0000-4000-8000-0000000000ff",
     format="raw",
 )
+
+
+@contextlib.asynccontextmanager
+async def opened(hypervisor: Hypervisor) -> AsyncIterator[Hypervisor]:
+    """Connects, runs and closes around a block; the node's tree does it by supervision."""
+    await hypervisor.connect()
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(hypervisor.run)
+            yield hypervisor
+            nursery.cancel_scope.cancel()
+    finally:
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + 10):
+            await hypervisor.close()
 
 
 class Harness(Protocol):

@@ -9,13 +9,13 @@ import trio
 import trio.testing
 
 from actors.kernel.ports import SeededRandom, TrioClock
-from node.hypervisor.port import Hypervisor, Resync, opened
+from node.hypervisor.port import Hypervisor, Resync
 from node.hypervisor.simulated import SimulatedHypervisor
 from node.world import Fault, World
 from node.world.storage import WorldVolume
 from protocol.errors import HostFailed, Unavailable
 from protocol.node_messages import DomainDisk, DomainObserved, DomainSpec, VolumeRef
-from tests.node.hypervisor.contract import HypervisorContract
+from tests.node.hypervisor.contract import HypervisorContract, opened
 from tests.node.simulated_time import on_simulated_time
 
 

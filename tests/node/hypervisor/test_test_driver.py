@@ -8,11 +8,11 @@ import pytest
 import trio
 
 from node.domain_xml import GuestPlatform
-from node.hypervisor.port import Hypervisor, opened
+from node.hypervisor.port import Hypervisor
 from node.hypervisor.probe import Virtualization
 from protocol.errors import Unavailable
 from protocol.node_messages import DomainDisk, DomainSpec, DomainStatus, VolumeRef
-from tests.node.hypervisor.contract import HypervisorContract
+from tests.node.hypervisor.contract import HypervisorContract, opened
 
 pytest.importorskip("libvirt", reason="needs libvirt-python")
 

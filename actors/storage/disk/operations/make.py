@@ -59,7 +59,7 @@ def add(state: DiskState | None, request: Commanded, command: AddDisk, facts: Fa
 def provide(state: DiskState | None, message: ProvideDisk, facts: Facts) -> Decision:
     """A disk for a VM or template; the answer comes when it is there. The same disk again waits along."""
     if state is not None:
-        return _provide_again(state, message, facts)
+        return _provide_again(state, message)
     job_id = making_id(message.operation_id, message.disk.id or "")
     if ended := facts.rows.document("job", job_id):
         reason = f"The disk {message.disk.name} was not made: {ended.reason or 'it is gone again.'}"
@@ -108,7 +108,7 @@ def _for_its_owner(message: ProvideDisk, backing: Disk | None) -> Disk:
     )
 
 
-def _provide_again(state: DiskState, message: ProvideDisk, facts: Facts) -> Decision:
+def _provide_again(state: DiskState, message: ProvideDisk) -> Decision:
     operation = state.operation
     if operation is not None:
         if operation.id == making_id(message.operation_id, state.id) and not operation.rolling_back:
