@@ -70,7 +70,7 @@ def _add(request: Commanded, command: AddEntity, facts: Facts) -> Decision:
     document = command.document
     if not isinstance(document, BY_KIND[command.kind].cls) or not isinstance(document, Document):
         return Decision(reply=invalid("document", f"This is no {_title(command.kind)}."))
-    id = object_id_of(request.command_id)
+    id = command.id or object_id_of(request.command_id)
     known = facts.rows.document(command.kind, id)
     if known is not None:
         return Decision(reply=_accepted(request, command.kind, known))  # the same command again

@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
+import attrs
 import pytest
 
 from actors.catalogue.bootstrap import bootstrap
-from actors.catalogue.decide import Facts, Verdict, decide
-from actors.catalogue.rows import transaction_of
+from actors.catalogue.decide import CatalogueDecision, Facts, decide
+from actors.catalogue.rows import Change, transaction_of
 from actors.catalogue.status import data_center_status, due_changes
+from actors.entity.decision import Decision, rehearsed
 from actors.entity.messages import Commanded
 from actors.entity.rows import Rows
 from actors.journal.port import EntityRow
@@ -33,7 +35,7 @@ alice = Principal(user_id="u", name="alice@internal", administrator=True)
 
 
 class Play:
-    """The catalogue without its actor: verdicts are made durable at once."""
+    """The catalogue without its actor: decisions are made durable at once."""
 
     def __init__(self) -> None:
         self.rows = Rows()
@@ -50,20 +52,24 @@ class Play:
             else:
                 self.rows.drop(*write.row.key)
 
-    def give(self, command: Tagged, id: str = "", *, dry_run: bool = False) -> Verdict:
+    def give(self, command: Tagged, id: str = "", *, dry_run: bool = False) -> Decision:
         id = id or f"command-{next(self.numbers)}"
-        asked = Commanded(command_id=id, principal=alice, command=command, dry_run=dry_run)
-        verdict = decide(asked, Facts(now=at, rows=self.rows, fresh_id=self.ids.uuid))
-        self._write(transaction_of(verdict.changes, at, audit=verdict.audit))
-        return verdict
+        if isinstance(command, AddEntity):
+            command = attrs.evolve(command, id=id)
+        request = Commanded(command_id=id, principal=alice, command=command, dry_run=dry_run)
+        decision = decide(request, Facts(now=at, rows=self.rows, fresh_id=self.ids.uuid))
+        if dry_run:
+            decision = rehearsed(decision)
+        self._write(transaction_of(changes_of(decision), at, audit=decision.audit))
+        return decision
 
-    def add(self, kind: str, document: Document, id: str = "") -> Verdict:
+    def add(self, kind: str, document: Document, id: str = "") -> Decision:
         return self.give(AddEntity(kind=kind, document=document), id)
 
-    def update(self, kind: str, id: str, document: Document) -> Verdict:
+    def update(self, kind: str, id: str, document: Document) -> Decision:
         return self.give(UpdateEntity(kind=kind, id=id, document=document))
 
-    def remove(self, kind: str, id: str) -> Verdict:
+    def remove(self, kind: str, id: str) -> Decision:
         return self.give(RemoveEntity(kind=kind, id=id))
 
     def only(self, kind: str) -> Any:
@@ -76,15 +82,19 @@ class Play:
         self.rows.put(EntityRow(kind, document.id, version, document.name, "", b"", encode(document)))
 
 
-def refused(verdict: Verdict) -> Refusal:
-    assert isinstance(verdict.reply, Refusal), verdict.reply
-    assert verdict.changes == verdict.audit == ()
-    return verdict.reply
+def changes_of(decision: Decision) -> tuple[Change, ...]:
+    return decision.changes if isinstance(decision, CatalogueDecision) else ()
 
 
-def done(verdict: Verdict) -> Accepted:
-    assert isinstance(verdict.reply, Accepted), verdict.reply
-    return verdict.reply
+def refused(decision: Decision) -> Refusal:
+    assert isinstance(decision.reply, Refusal), decision.reply
+    assert changes_of(decision) == decision.audit == ()
+    return decision.reply
+
+
+def done(decision: Decision) -> Accepted:
+    assert isinstance(decision.reply, Accepted), decision.reply
+    return decision.reply
 
 
 def test_a_cluster_with_everything_that_was_left_out() -> None:
@@ -99,8 +109,8 @@ def test_a_cluster_with_everything_that_was_left_out() -> None:
 
 def test_a_network_brings_its_profile() -> None:
     p = Play()
-    verdict = p.add("network", Network(name="blue", data_center=Ref(id=p.only("data_center").id)), "n2")
-    assert [change.kind for change in verdict.changes] == ["network", "vnic_profile"]
+    decision = p.add("network", Network(name="blue", data_center=Ref(id=p.only("data_center").id)), "n2")
+    assert [change.kind for change in changes_of(decision)] == ["network", "vnic_profile"]
     assert p.rows.document("network", "n2").status == "operational"
     (profile,) = p.rows.referring("vnic_profile", "network", "n2")
     assert p.rows.document("vnic_profile", profile).name == "blue"
@@ -108,8 +118,8 @@ def test_a_network_brings_its_profile() -> None:
 
 def test_a_data_center_brings_its_management_network() -> None:
     p = Play()
-    verdict = p.add("data_center", DataCenter(name="east", local=False), "dc2")
-    assert [change.kind for change in verdict.changes] == ["data_center", "network", "vnic_profile"]
+    decision = p.add("data_center", DataCenter(name="east", local=False), "dc2")
+    assert [change.kind for change in changes_of(decision)] == ["data_center", "network", "vnic_profile"]
     assert len(p.rows.named("network", "ovirtmgmt")) == 2
     assert [change.kind for change in p.remove("data_center", "dc2").changes] == [
         "vnic_profile",
@@ -130,9 +140,9 @@ def test_the_same_add_again_gets_the_same_answer() -> None:
 
 def test_a_dry_run_changes_nothing() -> None:
     p = Play()
-    verdict = p.give(AddEntity(kind="user", document=User(user_name="bob@internal")), dry_run=True)
-    done(verdict)
-    assert verdict.changes == ()
+    decision = p.give(AddEntity(kind="user", document=User(user_name="bob@internal")), dry_run=True)
+    done(decision)
+    assert changes_of(decision) == ()
 
 
 @pytest.mark.parametrize(
@@ -169,10 +179,10 @@ def test_names_of_networks_are_unique_within_a_data_center() -> None:
 def test_an_update_sets_what_is_given() -> None:
     p = Play()
     cluster = p.only("cluster")
-    verdict = p.update("cluster", cluster.id, Cluster(description="Ours.", data_center=cluster.data_center))
+    decision = p.update("cluster", cluster.id, Cluster(description="Ours.", data_center=cluster.data_center))
     after = p.only("cluster")
     assert (after.description, after.name) == ("Ours.", "Default")
-    assert done(verdict).document == after
+    assert done(decision).document == after
     assert p.update("cluster", cluster.id, Cluster(description="Ours.")).changes == ()
 
 

@@ -73,7 +73,7 @@ class Do(Tagged):
     decide: Any
 
 
-@word("test.work")
+@word("test.thing_work")
 @attrs.frozen(kw_only=True)
 class Work(Tagged):
     """What a node, or another actor, is asked in a step."""

@@ -12,14 +12,16 @@ from typing import Any
 import attrs
 import trio.testing
 
-from actors.entity.operation import owner_of
+from actors.host.signals import StepOutcome
 from actors.journal.memory import MemoryStore
 from actors.journal.port import EntityRow, EntityWrite, JournalEntry, Transaction
 from actors.journal.writer import Durable, Failed
 from actors.kernel import Ports, codec_carrier
 from protocol.codec import decode, encode
+from protocol.commands.base import Add
 from protocol.engine_messages import Accepted, Principal, Submit
 from protocol.errors import Refusal
+from protocol.events.operation import StepId
 from protocol.model.host import Host
 from protocol.model.types import Ref
 from protocol.node_messages import (
@@ -33,7 +35,6 @@ from protocol.node_messages import (
     NodeCommand,
     RemoveImage,
     ResizeVolume,
-    StepDone,
     StorageFacts,
     VolumeFacts,
 )
@@ -103,6 +104,9 @@ class Room:
     store: MemoryStore
 
     async def give(self, id: str, command: Tagged, **more: Any) -> Accepted | Refusal:
+        """A command; what it adds gets the id `id`."""
+        if isinstance(command, Add) and not command.id:
+            command = attrs.evolve(command, id=id)
         return await self.engine.front_door.submit(Submit(command_id=id, principal=boss, command=command, **more))
 
     async def settle(self) -> None:
@@ -157,9 +161,10 @@ async def opened(store: MemoryStore | None = None, *, seed: int = 1) -> AsyncIte
     engine = Engine(journal, epoch, ports, NoTokens(), on_deposed=lambda: None)
 
     def answer(step_id: str, result: Tagged) -> None:
-        ref = engine.ensure(*owner_of(step_id).split("/"))
+        step = StepId.parse(step_id)
+        ref = engine.ensure(*step.owner.split("/"))
         assert ref is not None
-        ref.tell(StepDone(step_id=step_id, result=result))
+        ref.tell(StepOutcome(host_id=step.host, step=step, result=result))
 
     node = Node(answer)
     engine.services.nodes = node
