@@ -13,11 +13,11 @@ from typing import Any
 
 import attrs
 
-from actors.catalogue.decide import CatalogueDecision, Facts, decide
+from actors.catalogue.decide import CatalogueDecision, CatalogueDecisionFacts, decide
 from actors.catalogue.rows import transaction_of
 from actors.catalogue.status import due_changes
 from actors.entity.decision import Decision, rehearsed
-from actors.entity.messages import Commanded, Crash
+from actors.entity.messages import CommandRequest, Crash
 from actors.entity.services import Services
 from actors.journal.port import CommandOutcome
 from actors.journal.writer import Durable, Failed
@@ -28,14 +28,14 @@ from protocol import limits
 from protocol.codec import encode
 from protocol.engine_messages import Accepted
 from protocol.errors import Unavailable
-from protocol.words import Tagged, WhenFull, word
+from protocol.message import Message, WhenFull, message
 
 address = "catalogue/main"
 
 
-@word("catalogue.status_may_have_changed", when_full=WhenFull.CONFLATE)
+@message("catalogue.status_may_have_changed", when_full=WhenFull.CONFLATE)
 @attrs.frozen(kw_only=True)
-class StatusMayHaveChanged(Tagged):
+class StatusMayHaveChanged(Message):
     """To itself: something changed from which a status follows."""
 
 
@@ -55,7 +55,7 @@ def catalogue(services: Services) -> Callable[[Context], Actor]:
 
 
 class CatalogueActor(Actor):
-    """Answers `Commanded` with `Accepted` or a refusal."""
+    """Answers `CommandRequest` with `Accepted` or a refusal."""
 
     def __init__(self, context: Context, services: Services) -> None:
         super().__init__(context)
@@ -73,7 +73,7 @@ class CatalogueActor(Actor):
 
     async def receive(self, envelope: Envelope) -> None:
         match envelope.message:
-            case Commanded():
+            case CommandRequest():
                 if len(self._waiting) >= limits.mailbox_messages_max:
                     full = Unavailable("The catalogue has more to do than it can queue.", remedy="Try again.")
                     self.context.reply(envelope, full.refusal)
@@ -97,9 +97,9 @@ class CatalogueActor(Actor):
 
     def _answer(self, envelope: Envelope) -> None:
         request = envelope.message
-        assert isinstance(request, Commanded)
+        assert isinstance(request, CommandRequest)
         ports = self.context.ports
-        facts = Facts(now=ports.clock.wall(), rows=self._services.rows, fresh_id=ports.ids.uuid)
+        facts = CatalogueDecisionFacts(now=ports.clock.wall(), rows=self._services.rows, fresh_id=ports.ids.uuid)
         decision = decide(request, facts)
         if request.dry_run:
             decision = rehearsed(decision)
@@ -116,7 +116,7 @@ class CatalogueActor(Actor):
         if changes:
             self._write(CatalogueDecision(changes=changes), None, None)
 
-    def _write(self, decision: Decision, envelope: Envelope | None, request: Commanded | None) -> None:
+    def _write(self, decision: Decision, envelope: Envelope | None, request: CommandRequest | None) -> None:
         kept = decision.outcome
         transaction = transaction_of(
             decision.changes if isinstance(decision, CatalogueDecision) else (),
@@ -138,7 +138,7 @@ class CatalogueActor(Actor):
         self._services.writer.submit(transaction, done)
 
 
-def _reply(decision: Decision, result: Durable | Failed) -> Tagged:
+def _reply(decision: Decision, result: Durable | Failed) -> Message:
     if isinstance(result, Failed):
         return result.refusal
     reply = decision.reply

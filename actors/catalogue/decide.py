@@ -14,12 +14,12 @@ import attrs
 
 from actors.catalogue.defaults import companions, defaulted, management_network
 from actors.catalogue.references import missing_reference, owned, references, referrers
-from actors.catalogue.rows import Change, added, name_of, parent_of, removed, updated
+from actors.catalogue.rows import CatalogueChange, added, name_of, parent_of, removed, updated
 from actors.entity import checks
 from actors.entity.checks import invalid
 from actors.entity.decision import Decision
 from actors.entity.ids import object_id_of
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
 from protocol.audit import CODES, line
 from protocol.commands.catalogue import AddEntity, AddEvent, RemoveEntity, UpdateEntity
@@ -36,7 +36,7 @@ administrator: Final = "admin@internal"
 
 
 @attrs.frozen(kw_only=True)
-class Facts:
+class CatalogueDecisionFacts:
     now: datetime.datetime
     rows: Rows
     fresh_id: Callable[[], str]
@@ -46,10 +46,10 @@ class Facts:
 class CatalogueDecision(Decision):
     """A decision about documents: `changes` take the place of events, because one may concern several of them."""
 
-    changes: tuple[Change, ...] = ()
+    changes: tuple[CatalogueChange, ...] = ()
 
 
-def decide(request: Commanded, facts: Facts) -> Decision:
+def decide(request: CommandRequest, facts: CatalogueDecisionFacts) -> Decision:
     """A command of the catalogue."""
     command = request.command
     if isinstance(command, AddEvent):
@@ -66,7 +66,7 @@ def decide(request: Commanded, facts: Facts) -> Decision:
     return change(request, command, present, facts)
 
 
-def _add(request: Commanded, command: AddEntity, facts: Facts) -> Decision:
+def _add(request: CommandRequest, command: AddEntity, facts: CatalogueDecisionFacts) -> Decision:
     document = command.document
     if not isinstance(document, BY_KIND[command.kind].cls) or not isinstance(document, Document):
         return Decision(reply=invalid("document", f"This is no {_title(command.kind)}."))
@@ -94,7 +94,7 @@ def _add(request: Commanded, command: AddEntity, facts: Facts) -> Decision:
     )
 
 
-def _update(request: Commanded, command: Any, present: Any, facts: Facts) -> Decision:
+def _update(request: CommandRequest, command: Any, present: Any, facts: CatalogueDecisionFacts) -> Decision:
     document = command.document
     if type(document) is not type(present):
         return Decision(reply=invalid("document", f"This is no {_title(command.kind)}."))
@@ -118,7 +118,7 @@ def _update(request: Commanded, command: Any, present: Any, facts: Facts) -> Dec
     )
 
 
-def _remove(request: Commanded, command: Any, present: Any, facts: Facts) -> Decision:
+def _remove(request: CommandRequest, command: Any, present: Any, facts: CatalogueDecisionFacts) -> Decision:
     if problem := _needed_always(command.kind, present):
         return Decision(reply=problem)
     together = owned(facts.rows, command.kind, command.id)
@@ -148,7 +148,7 @@ def _remove(request: Commanded, command: Any, present: Any, facts: Facts) -> Dec
     )
 
 
-def _add_event(request: Commanded, command: AddEvent) -> Decision:
+def _add_event(request: CommandRequest, command: AddEvent) -> Decision:
     """An event of an external system becomes a line of the audit trail."""
     event = command.document
     if not isinstance(event, Event):
@@ -169,7 +169,7 @@ def _by_ids(document: Any) -> Any:
     return attrs.evolve(document, **changes)
 
 
-def _name_problem(kind: str, document: Document, facts: Facts) -> Refusal | None:
+def _name_problem(kind: str, document: Document, facts: CatalogueDecisionFacts) -> Refusal | None:
     name = name_of(document) or ""
     if problem := checks.name(_title(kind), name):
         return problem
@@ -185,13 +185,13 @@ def _name_problem(kind: str, document: Document, facts: Facts) -> Refusal | None
     return None
 
 
-def _of_the_same_name(kind: str, name: str, facts: Facts) -> list[Any]:
+def _of_the_same_name(kind: str, name: str, facts: CatalogueDecisionFacts) -> list[Any]:
     if kind == "user":
         return [user for user in facts.rows.documents("user") if user.user_name == name]
     return facts.rows.named(kind, name)
 
 
-def _renamed(kind: str, present: Document, after: Document, facts: Facts) -> Refusal | None:
+def _renamed(kind: str, present: Document, after: Document, facts: CatalogueDecisionFacts) -> Refusal | None:
     if name_of(present) in (management_network, administrator) and _needed_always(kind, present):
         return invalid("name", f"The {_title(kind)} {name_of(present)} keeps its name.")
     return _name_problem(kind, after, facts)
@@ -220,7 +220,7 @@ def _needed_always(kind: str, present: Any) -> Refusal | None:
     return None
 
 
-def _accepted(request: Commanded, kind: str, document: Any) -> Accepted:
+def _accepted(request: CommandRequest, kind: str, document: Any) -> Accepted:
     return Accepted(kind=kind, id=document.id, command_id=request.command_id, document=document)
 
 
@@ -234,7 +234,7 @@ def _not_found(kind: str, id: str) -> Refusal:
     )
 
 
-def _line(what: str, verb: str, request: Commanded, kind: str, document: Any) -> Event:
+def _line(what: str, verb: str, request: CommandRequest, kind: str, document: Any) -> Event:
     text = f"The {_title(kind)} {name_of(document)} was {verb} by {request.principal.name}."
     about = {kind: document.id} if kind in ("data_center", "cluster") and verb != "removed" else {}
     return line(what, text, user=request.principal.user_id, **about)

@@ -9,8 +9,8 @@ import attrs
 
 from protocol.engine_messages import Accepted
 from protocol.events.operation import StepId
+from protocol.message import Message
 from protocol.model.activity import Event
-from protocol.words import Tagged
 
 
 class Effect:
@@ -24,7 +24,7 @@ class Tell(Effect):
     """A message to another actor. With `token` its answer comes back as `Answer(token)`."""
 
     address: str
-    message: Tagged
+    message: Message
     token: str = ""
 
 
@@ -33,7 +33,7 @@ class RunStep(Effect):
     """Have the node of the step's host run this step. The engine's epoch is put in when it leaves."""
 
     step: StepId
-    body: Tagged
+    body: Message
     correlation_id: str = ""
 
 
@@ -90,13 +90,13 @@ class Decision:
     command that comes again under the same id gets, stored in the same transaction.
     """
 
-    events: tuple[Tagged, ...] = ()
+    events: tuple[Message, ...] = ()
     effects: tuple[Effect, ...] = ()
     audit: tuple[Event, ...] = ()
-    reply: Tagged | None = None
+    reply: Message | None = None
     question: Question | None = None
     keep: str = ""
-    answers: tuple[tuple[str, Tagged], ...] = ()
+    answers: tuple[tuple[str, Message], ...] = ()
     outcome: Accepted | None = None
 
     def __attrs_post_init__(self) -> None:
@@ -107,7 +107,7 @@ class Decision:
 NOTHING = Decision()
 
 
-def refuse(refusal: Tagged) -> Decision:
+def refuse(refusal: Message) -> Decision:
     """Nothing happens but the reply."""
     return Decision(reply=refusal)
 

@@ -25,7 +25,7 @@ from actors.entity.decision import (
     Tell,
     rehearsed,
 )
-from actors.entity.messages import Commanded, CommitFailed, Crash, TimerFired, Wake
+from actors.entity.messages import CommandRequest, CommitFailed, Crash, TimerFired, Wake
 from actors.entity.services import Services
 from actors.entity.transaction import Standing, transaction_of
 from actors.journal.writer import Durable, Failed
@@ -36,8 +36,8 @@ from protocol import limits
 from protocol.codec import decode
 from protocol.engine_messages import Accepted
 from protocol.errors import CorralError, Refusal, Unavailable
+from protocol.message import Message, message_type
 from protocol.node_messages import ForgetSteps, NodeCommand, ReportNow
-from protocol.words import Tagged, word_of
 
 go_on_seconds: Final = 1.0
 """Pause, on average, between falling back to the durable state and going on from it."""
@@ -47,7 +47,7 @@ go_on_seconds: Final = 1.0
 class _Pending:
     """A command that cannot be decided before another actor has answered."""
 
-    request: Commanded
+    request: CommandRequest
     envelope: Envelope
     question: Question
 
@@ -74,9 +74,9 @@ class DurableActor(Actor):
         self._ended = False
         self._goes_on_later = False
         self._behind: list[tuple[Decision, Envelope | None, Tell | None]] = []
-        self._timers: dict[str, int] = {}  # the generation that counts, by name
+        self._timers: dict[str, int] = {}  # the number of the one that counts, by name
         self._timers_set = 0
-        self.pending: Commanded | None = None  # while its answer is decided: the command that waited for it
+        self.pending: CommandRequest | None = None  # while its answer is decided: the command that waited for it
         self._pending: _Pending | None = None
         self._queued: deque[Envelope] = deque()  # commands behind the pending one
         self._kept: dict[str, list[Envelope]] = {}  # who waits for a later answer, by key
@@ -88,15 +88,15 @@ class DurableActor(Actor):
 
     # --- what a room gives ---------------------------------------------------------------------------------------
 
-    def decide(self, message: Tagged) -> Decision:
+    def decide(self, message: Message) -> Decision:
         """Calls the room's pure decide with the facts it needs."""
         raise NotImplementedError
 
-    def evolve(self, state: Any, event: Tagged) -> Any:
+    def evolve(self, state: Any, event: Message) -> Any:
         """The room's pure evolve; returns None when the entity is gone."""
         raise NotImplementedError
 
-    def project(self, state: Any) -> Tagged:
+    def project(self, state: Any) -> Message:
         """The public document of a state."""
         raise NotImplementedError
 
@@ -141,11 +141,11 @@ class DurableActor(Actor):
         if isinstance(message, Wake):
             self._wake()
             return
-        if isinstance(message, TimerFired) and self._timers.get(message.name) != message.generation:
+        if isinstance(message, TimerFired) and self._timers.get(message.name) != message.number:
             return
         if isinstance(message, Crash):
             raise RuntimeError(f"{self.context.address}: crashed on request")
-        if isinstance(message, Commanded):
+        if isinstance(message, CommandRequest):
             self._take_command(envelope, message)
         elif isinstance(message, Answer) and self._pending is not None and message.token == self._pending.token:
             self._decide_pending(message)
@@ -154,7 +154,7 @@ class DurableActor(Actor):
 
     # --- commands ------------------------------------------------------------------------------------------------
 
-    def _take_command(self, envelope: Envelope, request: Commanded) -> None:
+    def _take_command(self, envelope: Envelope, request: CommandRequest) -> None:
         """One command is decided at a time: while one waits for another actor's answer, the next ones queue here."""
         if self._pending is None:
             self._conclude(self.decide(request), request, envelope)
@@ -173,11 +173,11 @@ class DurableActor(Actor):
         self._conclude(decision, pending.request, pending.envelope, pending.release)
         while self._queued and self._pending is None:
             queued = self._queued.popleft()
-            assert isinstance(queued.message, Commanded)
+            assert isinstance(queued.message, CommandRequest)
             self._take_command(queued, queued.message)
 
     def _conclude(
-        self, decision: Decision, request: Commanded, envelope: Envelope, release: Tell | None = None
+        self, decision: Decision, request: CommandRequest, envelope: Envelope, release: Tell | None = None
     ) -> None:
         """A command is decided, or has a question first. A dry run is made one here, whatever the command."""
         if request.dry_run:
@@ -326,7 +326,7 @@ class DurableActor(Actor):
         if ref is None:
             if effect.token:
                 gone = Refusal(code="not_found", reason=f"{effect.address} does not exist.", status=404)
-                self.context.ref.owe(Answer(token=effect.token, body=gone), word_of(effect.message).lane, "")
+                self.context.ref.owe(Answer(token=effect.token, body=gone), message_type(effect.message).priority, "")
             return
         try:
             if effect.token:
@@ -341,16 +341,18 @@ class DurableActor(Actor):
         pause from the durable state, as after a crash. The decision's other effects are not lost with it."""
         self.context.log.warning("not delivered", receiver=effect.address, reason=str(error))
         if effect.token:
-            self.context.ref.owe(Answer(token=effect.token, body=error.refusal), word_of(effect.message).lane, "")
+            self.context.ref.owe(
+                Answer(token=effect.token, body=error.refusal), message_type(effect.message).priority, ""
+            )
         else:
             self._go_on_soon()
 
     def _set_timer(self, timer: SetTimer) -> None:
         self._timers_set += 1  # never the number of one that was cancelled: its task sleeps on, and would fire for this
-        generation = self._timers[timer.name] = self._timers_set
-        self.context.spawn(self._run_timer, timer, generation)
+        number = self._timers[timer.name] = self._timers_set
+        self.context.spawn(self._run_timer, timer, number)
 
-    async def _run_timer(self, timer: SetTimer, generation: int) -> None:
+    async def _run_timer(self, timer: SetTimer, number: int) -> None:
         await self.context.ports.clock.sleep(timer.seconds)
-        if self._timers.get(timer.name) == generation:
-            self.context.ref.tell(TimerFired(name=timer.name, generation=generation))
+        if self._timers.get(timer.name) == number:
+            self.context.ref.tell(TimerFired(name=timer.name, number=number))

@@ -7,7 +7,7 @@ import datetime
 import attrs
 
 from actors.entity.ids import job_id_of
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from protocol.events.operation import Operation, OperationStep, Outcome, StepId
 from protocol.model.activity import Job, Step
 from protocol.model.types import Ref, ref
@@ -39,7 +39,9 @@ def begin(
     )
 
 
-def begin_for(request: Commanded, kind: str, description: str, at: datetime.datetime, host_id: str = "") -> Operation:
+def begin_for(
+    request: CommandRequest, kind: str, description: str, at: datetime.datetime, host_id: str = ""
+) -> Operation:
     """The operation that a command begins."""
     return Operation(
         id=job_id_of(request.command_id),

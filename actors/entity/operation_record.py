@@ -15,7 +15,7 @@ from actors.entity.decision import NOTHING, AcknowledgeStep, Decision, Effect, R
 from actors.entity.operation import current_step
 from protocol.errors import Refusal
 from protocol.events.operation import Operation, StepId
-from protocol.words import Tagged
+from protocol.message import Message
 
 
 class HasOperation(Protocol):
@@ -34,7 +34,7 @@ class Ask:
     """A step that another actor carries out; its answer is the step's outcome."""
 
     address: str
-    message: Tagged
+    message: Message
 
 
 @attrs.frozen(kw_only=True)
@@ -48,8 +48,8 @@ class OperationRecord(Generic[S, F]):
     """
 
     kind: str
-    sends: Callable[[S], Tagged | Ask | None]
-    done: Callable[[S, Tagged, F], Decision]
+    sends: Callable[[S], Message | Ask | None]
+    done: Callable[[S, Message, F], Decision]
     failed: Callable[[S, Refusal, F], Decision]
     cancel: Callable[[S, F], Decision] | None = None
 
@@ -78,7 +78,7 @@ def sent_again(table: Table[S, Any], state: S | None, host_id: str | None = None
 
 
 def step_ended(
-    table: Table[S, F], state: S | None, step: StepId, result: Tagged, facts: F, *, host_id: str = ""
+    table: Table[S, F], state: S | None, step: StepId, result: Message, facts: F, *, host_id: str = ""
 ) -> Decision:
     """The outcome of a step, from the host `host_id` or from another actor.
 
@@ -97,7 +97,7 @@ def step_ended(
     return attrs.evolve(decision, effects=(*acknowledged, *decision.effects))
 
 
-def step_answered(table: Table[S, F], state: S | None, token: str, result: Tagged, facts: F) -> Decision:
+def step_answered(table: Table[S, F], state: S | None, token: str, result: Message, facts: F) -> Decision:
     """Another actor's answer, by its token; one to a question of an earlier incarnation is ignored."""
     try:
         step = StepId.parse(token)

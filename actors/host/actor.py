@@ -9,7 +9,7 @@ from actors.entity.durable import DurableActor
 from actors.host import liveness, maintenance
 from actors.host.decide import decide
 from actors.host.evolve import evolve, project
-from actors.host.facts import Facts
+from actors.host.facts import HostDecisionFacts
 from actors.host.messages import FromNode, IssueToken, NodeLinked, NodeUnlinked
 from actors.host.samples import sample
 from actors.host.signals import DomainSeen, GuestHeard, GuestLost, StepAdvanced, StepOutcome, StorageSeen
@@ -21,6 +21,7 @@ from protocol.engine_messages import Accepted, TicketReply
 from protocol.errors import CorralError
 from protocol.events.host import HostEvent
 from protocol.events.operation import StepId
+from protocol.message import Message, Priority, message_type
 from protocol.model.document import Ticket
 from protocol.node_messages import (
     ConsoleData,
@@ -35,7 +36,6 @@ from protocol.node_messages import (
     StorageFacts,
 )
 from protocol.receipts import stopped_receipt
-from protocol.words import Lane, Tagged, word_of
 
 TOKEN_SECONDS = 3600
 
@@ -46,7 +46,7 @@ class Enroller(Protocol):
     async def issue_token(self, host_id: str, lifetime_seconds: float = TOKEN_SECONDS) -> str: ...
 
 
-class Consoles(Protocol):
+class ConsoleSink(Protocol):
     """Takes what serial consoles say."""
 
     def received(self, data: ConsoleData) -> None: ...
@@ -57,7 +57,7 @@ class HostActor(DurableActor):
 
     kind = "host"
 
-    def __init__(self, context: Context, services: Any, id: str, enroller: Enroller, consoles: Consoles) -> None:
+    def __init__(self, context: Context, services: Any, id: str, enroller: Enroller, consoles: ConsoleSink) -> None:
         super().__init__(context, services, id)
         self._enroller = enroller
         self._consoles = consoles
@@ -66,8 +66,8 @@ class HostActor(DurableActor):
         self._last_batch: StatisticsBatch | None = None
 
     @property
-    def facts(self) -> Facts:
-        return Facts(
+    def facts(self) -> HostDecisionFacts:
+        return HostDecisionFacts(
             now=self.now,
             rows=self.services.rows,
             linked=self.services.nodes.linked(self.id),
@@ -97,7 +97,7 @@ class HostActor(DurableActor):
             self._last_batch = None
         await super().receive(envelope)
 
-    def _heard(self, message: Tagged) -> None:
+    def _heard(self, message: Message) -> None:
         """To whom it belongs what a node says."""
         match message:
             case HostFacts() | DomainsSnapshot():
@@ -124,7 +124,7 @@ class HostActor(DurableActor):
             case ConsoleData():
                 self._consoles.received(message)
 
-    def _outcome(self, text: str, result: Tagged) -> None:
+    def _outcome(self, text: str, result: Message) -> None:
         """An outcome of a step that was this host's. Any other is acknowledged, so that the node stops, and goes no
         further."""
         step = self._own_step(text)
@@ -155,7 +155,7 @@ class HostActor(DurableActor):
         if not self._pass_on(f"vm/{message.domain.vm_id}", seen) and message.stopped is not None:
             self._acknowledge(stopped_receipt(message))
 
-    def _pass_on(self, address: str, message: Tagged) -> bool:
+    def _pass_on(self, address: str, message: Message) -> bool:
         """False: there is no such object, so nobody will acknowledge what its node would report for ever."""
         kind, _, id = address.partition("/")
         if self.services.rows.row(kind, id) is None:
@@ -168,7 +168,7 @@ class HostActor(DurableActor):
 
     def undelivered(self, effect: Tell, error: CorralError) -> None:
         """A node says what matters once in a session: a new one brings again what found no room."""
-        if word_of(effect.message).lane is Lane.CONTROL:
+        if message_type(effect.message).priority is Priority.CONTROL:
             super().undelivered(effect, error)
             self.services.nodes.disconnect(self.id, str(error))
 
@@ -184,14 +184,14 @@ class HostActor(DurableActor):
         reply = Accepted(kind="host", id=self.id, command_id=effect.command_id, result=result)
         self.carry_out(Decision(answers=((effect.command_id, reply),)), None)
 
-    def decide(self, message: Tagged) -> Decision:
+    def decide(self, message: Message) -> Decision:
         return decide(self.id, self.state, message, self.facts)
 
-    def evolve(self, state: Any, event: Tagged) -> HostState | None:
+    def evolve(self, state: Any, event: Message) -> HostState | None:
         assert isinstance(event, HostEvent)
         return evolve(state, event)
 
-    def project(self, state: Any) -> Tagged:
+    def project(self, state: Any) -> Message:
         return project(state)
 
     def name_of(self, state: Any) -> str | None:

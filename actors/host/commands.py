@@ -6,8 +6,8 @@ import attrs
 
 from actors.entity.checks import invalid, missing, not_found, plain_name, required, values
 from actors.entity.decision import Decision, Tell, refuse
-from actors.entity.messages import Commanded
-from actors.host.facts import Facts, not_legal
+from actors.entity.messages import CommandRequest
+from actors.host.facts import HostDecisionFacts, not_legal
 from actors.host.messages import IssueToken
 from actors.host.signals import HostConfirmedDown
 from actors.host.state import HostState
@@ -21,7 +21,7 @@ from protocol.model.merge import merge, writable
 from protocol.model.types import Ref
 
 
-def add(host_id: str, state: HostState | None, request: Commanded, facts: Facts) -> Decision:
+def add(host_id: str, state: HostState | None, request: CommandRequest, facts: HostDecisionFacts) -> Decision:
     """Announces a host; its node enrols with a token of its own."""
     accepted = Accepted(kind="host", id=host_id, command_id=request.command_id)
     if state is not None:
@@ -45,7 +45,7 @@ def add(host_id: str, state: HostState | None, request: Commanded, facts: Facts)
     )
 
 
-def update(state: HostState, request: Commanded, facts: Facts) -> Decision:
+def update(state: HostState, request: CommandRequest, facts: HostDecisionFacts) -> Decision:
     document = request.command.document if isinstance(request.command, UpdateHost) else None
     assert isinstance(document, Host)
     refusal = _check(state.id, document, facts)
@@ -63,7 +63,7 @@ def update(state: HostState, request: Commanded, facts: Facts) -> Decision:
     return Decision(events=(events.HostUpdated(at=facts.now, host=host),), reply=accepted, outcome=accepted)
 
 
-def remove(state: HostState, request: Commanded, facts: Facts) -> Decision:
+def remove(state: HostState, request: CommandRequest, facts: HostDecisionFacts) -> Decision:
     if state.status not in ("maintenance", "installing"):
         return refuse(not_legal(state, "remove", "in maintenance"))
     uses = [f"VM {vm_id}" for vm_id in facts.rows.referring("vm", "host", state.id)]
@@ -83,8 +83,8 @@ def remove(state: HostState, request: Commanded, facts: Facts) -> Decision:
     )
 
 
-def fence(state: HostState, request: Commanded, facts: Facts) -> Decision:
-    """The operator's word that the machine was rebooted; other kinds need a fence agent, which comes later."""
+def fence(state: HostState, request: CommandRequest, facts: HostDecisionFacts) -> Decision:
+    """The operator confirms that the machine was rebooted; other kinds need a fence agent, which comes later."""
     assert isinstance(request.command, FenceHost)
     if request.command.fence_type != "manual":
         reason = f"Fence type {request.command.fence_type!r} is not part of this release."
@@ -105,12 +105,12 @@ def fence(state: HostState, request: Commanded, facts: Facts) -> Decision:
     )
 
 
-def issue_token(state: HostState, request: Commanded, facts: Facts) -> Decision:
+def issue_token(state: HostState, request: CommandRequest, facts: HostDecisionFacts) -> Decision:
     """Legal always: a new one-time token, with which the host's node enrols. It is given once and stored hashed."""
     return Decision(keep=request.command_id, effects=(IssueToken(command_id=request.command_id),))
 
 
-def _check(host_id: str, document: Host, facts: Facts) -> Refusal | None:
+def _check(host_id: str, document: Host, facts: HostDecisionFacts) -> Refusal | None:
     """What is set is sane, its name free and its cluster there."""
     if document.name is not None and (refusal := plain_name("host", document.name)):
         return refusal

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from actors.entity.decision import Decision, Effect, RequestReport, SetTimer, refuse
-from actors.entity.messages import Commanded
-from actors.host.facts import Facts, not_legal
+from actors.entity.messages import CommandRequest
+from actors.host.facts import HostDecisionFacts, not_legal
 from actors.host.state import HostState
 from protocol.audit import line
 from protocol.commands.host import DeactivateHost
 from protocol.engine_messages import Accepted
 from protocol.events import host as events
-from protocol.words import Tagged
+from protocol.message import Message
 
 VM_GONE_CHECK_SECONDS = 2.0
 
 
-def deactivate(state: HostState, request: Commanded, facts: Facts) -> Decision:
+def deactivate(state: HostState, request: CommandRequest, facts: HostDecisionFacts) -> Decision:
     """Takes no new VM from now on; in maintenance once the last one is gone."""
     assert isinstance(request.command, DeactivateHost)
     accepted = Accepted(kind="host", id=state.id, command_id=request.command_id)
     if state.status in ("maintenance", "preparing_for_maintenance"):
         return Decision(reply=accepted)
     running = facts.rows.referring("vm", "host", state.id)
-    happened: list[Tagged] = [events.HostMaintenanceRequested(at=facts.now, reason=request.command.reason)]
+    happened: list[Message] = [events.HostMaintenanceRequested(at=facts.now, reason=request.command.reason)]
     effects: tuple[Effect, ...] = ()
     text = f"Host {state.name} is prepared for maintenance by {request.principal.name}."
     if running:
@@ -39,7 +39,7 @@ def deactivate(state: HostState, request: Commanded, facts: Facts) -> Decision:
     )
 
 
-def emptied(state: HostState, facts: Facts) -> Decision:
+def emptied(state: HostState, facts: HostDecisionFacts) -> Decision:
     """Looks whether the last VM has left."""
     if state.status != "preparing_for_maintenance":
         return Decision()
@@ -51,11 +51,11 @@ def emptied(state: HostState, facts: Facts) -> Decision:
     )
 
 
-def activate(state: HostState, request: Commanded, facts: Facts) -> Decision:
+def activate(state: HostState, request: CommandRequest, facts: HostDecisionFacts) -> Decision:
     """Legal in maintenance, or on the way there: the host takes VMs again once its node has reported."""
     if state.status not in ("maintenance", "preparing_for_maintenance"):
         return refuse(not_legal(state, "activate", "in maintenance"))
-    happened: tuple[Tagged, ...] = (events.HostActivated(at=facts.now),)
+    happened: tuple[Message, ...] = (events.HostActivated(at=facts.now),)
     effects: tuple[Effect, ...] = (SetTimer(name="silent", seconds=facts.silent_after_seconds),)
     if facts.linked:
         happened = (*happened, events.HostLinked(at=facts.now))

@@ -7,40 +7,40 @@ import datetime
 import attrs
 
 from protocol.events.operation import StepId
+from protocol.message import Message, Priority, WhenFull, message
 from protocol.node_messages import DomainObserved, GuestReport, StopReason, StorageFacts
-from protocol.words import Lane, Tagged, WhenFull, word
 
 
-@word("host.returned", lane=Lane.CONTROL)
+@message("host.returned", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class HostReturned(Tagged):
+class HostReturned(Message):
     """The host reports again: send your current step once more. For a VM, `domain` is what runs (None: nothing)."""
 
     host_id: str
     domain: DomainObserved | None = None
 
 
-@word("host.lost", lane=Lane.CONTROL)
+@message("host.lost", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class HostLost(Tagged):
+class HostLost(Message):
     """The host has been silent for too long: what happens there is not known."""
 
     host_id: str
 
 
-@word("host.step_outcome", lane=Lane.CONTROL)
+@message("host.step_outcome", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class StepOutcome(Tagged):
+class StepOutcome(Message):
     """What came of a step, as this host says."""
 
     host_id: str
     step: StepId
-    result: Tagged
+    result: Message
 
 
-@word("host.step_advanced", lane=Lane.BULK, when_full=WhenFull.CONFLATE)
+@message("host.step_advanced", priority=Priority.BULK, when_full=WhenFull.CONFLATE)
 @attrs.frozen(kw_only=True)
-class StepAdvanced(Tagged):
+class StepAdvanced(Message):
     """How far a step is, in per cent."""
 
     host_id: str
@@ -52,9 +52,9 @@ class StepAdvanced(Tagged):
         return str(self.step)
 
 
-@word("host.guest_heard", when_full=WhenFull.CONFLATE)
+@message("host.guest_heard", when_full=WhenFull.CONFLATE)
 @attrs.frozen(kw_only=True)
-class GuestHeard(Tagged):
+class GuestHeard(Message):
     """What the agent of a VM on this host says."""
 
     host_id: str
@@ -65,18 +65,18 @@ class GuestHeard(Tagged):
         return self.host_id
 
 
-@word("host.guest_lost")
+@message("host.guest_lost")
 @attrs.frozen(kw_only=True)
-class GuestLost(Tagged):
+class GuestLost(Message):
     """The agent of a VM on this host is silent."""
 
     host_id: str
     since: datetime.datetime
 
 
-@word("host.storage_seen", when_full=WhenFull.CONFLATE)
+@message("host.storage_seen", when_full=WhenFull.CONFLATE)
 @attrs.frozen(kw_only=True)
-class StorageSeen(Tagged):
+class StorageSeen(Message):
     """What this host sees of a storage domain."""
 
     host_id: str
@@ -87,9 +87,9 @@ class StorageSeen(Tagged):
         return self.host_id
 
 
-@word("host.domain", lane=Lane.CONTROL)
+@message("host.domain", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class DomainSeen(Tagged):
+class DomainSeen(Message):
     """A change of the VM's domain on this host; when it is gone, `stopped` says why. `rebooted` as in DomainChanged."""
 
     host_id: str
@@ -99,9 +99,9 @@ class DomainSeen(Tagged):
     rebooted: bool = False
 
 
-@word("host.gone", lane=Lane.CONTROL)
+@message("host.gone", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class HostConfirmedDown(Tagged):
+class HostConfirmedDown(Message):
     """Proven: nothing runs on the host any more (an operator confirmed its reboot)."""
 
     host_id: str

@@ -9,36 +9,36 @@ import attrs
 
 from actors.entity.decision import Decision, Effect
 from actors.entity.ids import object_id_of
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
 from protocol.commands.base import Add
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.events.operation import Operation
+from protocol.message import Message
 from protocol.model.activity import Event
 from protocol.model.types import Document
-from protocol.words import Tagged
 
 
 @attrs.frozen(kw_only=True)
-class Facts:
+class StorageDecisionFacts:
     now: datetime.datetime
     rows: Rows
     fresh_id: str = ""  # an id that nobody used yet
 
 
-def accepted(kind: str, request: Commanded, document: Any, *, job_id: str = "") -> Accepted:
+def accepted(kind: str, request: CommandRequest, document: Any, *, job_id: str = "") -> Accepted:
     """The reply to a command on `document`."""
     return Accepted(kind=kind, id=document.id, job_id=job_id, command_id=request.command_id, document=document)
 
 
-def new_id(request: Commanded) -> str:
+def new_id(request: CommandRequest) -> str:
     """The id of what an *add* adds: the command's own, unless it names one."""
     assert isinstance(request.command, Add)
     return request.command.id or object_id_of(request.command_id)
 
 
-def again_or_taken(kind: str, request: Commanded, document: Document, operation: Operation | None) -> Decision:
+def again_or_taken(kind: str, request: CommandRequest, document: Document, operation: Operation | None) -> Decision:
     """An *add* for an id that exists: the same command gets the same answer, any other is refused."""
     id: str = getattr(document, "id", "")
     if not _is_same(request, id, operation):
@@ -46,14 +46,14 @@ def again_or_taken(kind: str, request: Commanded, document: Document, operation:
     return Decision(reply=accepted(kind, request, document, job_id=operation.id if operation else ""))
 
 
-def _is_same(request: Commanded, id: str, operation: Operation | None) -> bool:
+def _is_same(request: CommandRequest, id: str, operation: Operation | None) -> bool:
     if operation is not None and operation.command_id == request.command_id:
         return True
     return id == object_id_of(request.command_id)
 
 
 def accept(
-    accepted: Accepted, *events: Tagged, effects: tuple[Effect, ...] = (), audit: tuple[Event, ...] = ()
+    accepted: Accepted, *events: Message, effects: tuple[Effect, ...] = (), audit: tuple[Event, ...] = ()
 ) -> Decision:
     """The command is accepted, and gets the same answer when it comes again."""
     return Decision(events=events, effects=effects, audit=audit, reply=accepted, outcome=accepted)

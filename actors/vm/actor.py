@@ -6,15 +6,15 @@ from typing import Any
 
 from actors.entity.decision import Decision
 from actors.entity.durable import DurableActor
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.vm import decide as decisions
 from actors.vm.evolve import evolve
-from actors.vm.facts import Facts
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.project import project
 from actors.vm.state import VmState
 from protocol.commands.vm import SetVmTicket
 from protocol.events.vm import VmEvent
-from protocol.words import Tagged
+from protocol.message import Message
 
 
 class VmActor(DurableActor):
@@ -22,8 +22,8 @@ class VmActor(DurableActor):
 
     kind = "vm"
 
-    def facts(self, fresh_secret: str = "") -> Facts:
-        return Facts(
+    def facts(self, fresh_secret: str = "") -> VmDecisionFacts:
+        return VmDecisionFacts(
             now=self.now,
             rows=self.services.rows,
             pending=self.pending,
@@ -32,16 +32,16 @@ class VmActor(DurableActor):
             shutdown_timeout_seconds=self.services.shutdown_timeout_seconds,
         )
 
-    def decide(self, message: Tagged) -> Decision:
-        needs_secret = isinstance(message, Commanded) and isinstance(message.command, SetVmTicket)
+    def decide(self, message: Message) -> Decision:
+        needs_secret = isinstance(message, CommandRequest) and isinstance(message.command, SetVmTicket)
         secret = self.context.ports.ids.token() if needs_secret else ""
         return decisions.decide(self.id, self.state, message, self.facts(secret))
 
-    def evolve(self, state: Any, event: Tagged) -> VmState | None:
+    def evolve(self, state: Any, event: Message) -> VmState | None:
         assert isinstance(event, VmEvent)
         return evolve(state, event)
 
-    def project(self, state: Any) -> Tagged:
+    def project(self, state: Any) -> Message:
         return project(state)
 
     def name_of(self, state: Any) -> str | None:

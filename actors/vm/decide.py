@@ -7,7 +7,7 @@ from typing import Final
 
 from actors.entity.checks import invalid, not_found
 from actors.entity.decision import NOTHING, Decision, refuse
-from actors.entity.messages import Commanded, TimerFired
+from actors.entity.messages import CommandRequest, TimerFired
 from actors.entity.operation_record import sent_again, step_answered, step_ended
 from actors.host import signals
 from actors.kernel.envelope import Answer
@@ -16,14 +16,14 @@ from actors.reservations.messages import Reserved
 from actors.storage.messages import DiskRecorded
 from actors.vm import observe, side_steps
 from actors.vm.configure import attachments, nics, ticket, update
-from actors.vm.facts import Facts, guest_up_timer, not_legal
+from actors.vm.facts import VmDecisionFacts, guest_up_timer, not_legal
 from actors.vm.operations import BEGUN_BY, OPERATIONS, add, attach_disk, start
 from actors.vm.state import VmState
 from protocol.commands import vm as commands
 from protocol.errors import Refusal
-from protocol.words import Tagged
+from protocol.message import Message
 
-CONFIGURED_BY: Final[Mapping[type[Tagged], Callable[[VmState, Commanded, Facts], Decision]]] = {
+CONFIGURED_BY: Final[Mapping[type[Message], Callable[[VmState, CommandRequest, VmDecisionFacts], Decision]]] = {
     commands.UpdateVm: update.update,
     commands.SetVmTicket: ticket.ticket,
     commands.AddNic: nics.change,
@@ -33,10 +33,10 @@ CONFIGURED_BY: Final[Mapping[type[Tagged], Callable[[VmState, Commanded, Facts],
 }
 
 
-def decide(vm_id: str, state: VmState | None, message: Tagged, facts: Facts) -> Decision:
+def decide(vm_id: str, state: VmState | None, message: Message, facts: VmDecisionFacts) -> Decision:
     """What follows from `message` in `state`."""
     match message:
-        case Commanded():
+        case CommandRequest():
             return command(vm_id, state, message, facts)
         case Answer(token=token, body=body):
             return answer(vm_id, state, token, body, facts)
@@ -64,7 +64,7 @@ def decide(vm_id: str, state: VmState | None, message: Tagged, facts: Facts) -> 
     return NOTHING
 
 
-def command(vm_id: str, state: VmState | None, request: Commanded, facts: Facts) -> Decision:
+def command(vm_id: str, state: VmState | None, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """A user's command."""
     if isinstance(request.command, commands.AddVm):
         return add.request(vm_id, request, facts) if state is None else add.again(state, request)
@@ -77,7 +77,7 @@ def command(vm_id: str, state: VmState | None, request: Commanded, facts: Facts)
     return decider(state, request, facts)
 
 
-def answer(vm_id: str, state: VmState | None, token: str, body: Tagged, facts: Facts) -> Decision:
+def answer(vm_id: str, state: VmState | None, token: str, body: Message, facts: VmDecisionFacts) -> Decision:
     """Another actor answered: what a command waits for, or the step under way."""
     request = facts.pending
     if request is None:
@@ -97,14 +97,14 @@ def answer(vm_id: str, state: VmState | None, token: str, body: Tagged, facts: F
     return decider(state, request, body, facts)
 
 
-def outcome(state: VmState, message: signals.StepOutcome, facts: Facts) -> Decision:
+def outcome(state: VmState, message: signals.StepOutcome, facts: VmDecisionFacts) -> Decision:
     """A node's outcome of a step of the operation, or beside it."""
     step, result, host_id = message.step, message.result, message.host_id
     beside = side_steps.ended(state, step, result, facts) if host_id == step.host else None
     return beside or step_ended(OPERATIONS, state, step, result, facts, host_id=host_id)
 
 
-def timer(state: VmState, name: str, facts: Facts) -> Decision:
+def timer(state: VmState, name: str, facts: VmDecisionFacts) -> Decision:
     """Time is up: for a guest that boots, or for the operation under way."""
     if name == "guest_up":
         return observe.guest_up(state, facts)
@@ -120,7 +120,7 @@ def timer(state: VmState, name: str, facts: Facts) -> Decision:
     return NOTHING
 
 
-def recovered(state: VmState, facts: Facts) -> Decision:
+def recovered(state: VmState, facts: VmDecisionFacts) -> Decision:
     """A new incarnation goes on: the step under way and those beside it are sent again, and the timers of transient
     statuses set anew."""
     timers = OPERATIONS[state.operation.kind].timers(state, facts) if state.operation is not None else ()

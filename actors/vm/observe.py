@@ -12,7 +12,7 @@ from actors.entity.ids import derived_id
 from actors.entity.operation_record import sent_again
 from actors.host.signals import DomainSeen, GuestHeard, GuestLost, HostConfirmedDown, HostLost, HostReturned
 from actors.vm import side_steps
-from actors.vm.facts import Facts, guest_up_timer
+from actors.vm.facts import VmDecisionFacts, guest_up_timer
 from actors.vm.operations import OPERATIONS
 from actors.vm.operations.record import VmOperation
 from actors.vm.run_end import RunEnd, went_down
@@ -44,7 +44,7 @@ def runs_on(state: VmState, host_id: str) -> bool:
     return state.status in LIVE and any(run.host_id == host_id for run in state.runs)
 
 
-def domain_seen(state: VmState, seen: DomainSeen, facts: Facts) -> Decision:
+def domain_seen(state: VmState, seen: DomainSeen, facts: VmDecisionFacts) -> Decision:
     """A change of the domain on a host; the end of a run is acknowledged, or its node would report it for ever."""
     decision = _seen(state, seen, facts)
     if seen.stopped is None:
@@ -54,7 +54,7 @@ def domain_seen(state: VmState, seen: DomainSeen, facts: Facts) -> Decision:
     return attrs.evolve(decision, effects=(*decision.effects, acknowledged))
 
 
-def _seen(state: VmState, seen: DomainSeen, facts: Facts) -> Decision:
+def _seen(state: VmState, seen: DomainSeen, facts: VmDecisionFacts) -> Decision:
     """One of an earlier host or run is late news: the next report has the truth."""
     if not runs_on(state, seen.host_id):
         return NOTHING
@@ -67,12 +67,12 @@ def _seen(state: VmState, seen: DomainSeen, facts: Facts) -> Decision:
     return _still_there(state, seen.domain, facts)
 
 
-def _gone(state: VmState, end: RunEnd, facts: Facts) -> Decision:
+def _gone(state: VmState, end: RunEnd, facts: VmDecisionFacts) -> Decision:
     record = record_of(state)
     return record.run_ended(state, end, facts) if record is not None else went_down(state, end, facts, None)
 
 
-def _started_over(state: VmState, facts: Facts) -> Decision:
+def _started_over(state: VmState, facts: VmDecisionFacts) -> Decision:
     """The guest runs its firmware anew: asked by an operation, or by somebody inside."""
     record = record_of(state)
     if record is not None:
@@ -87,7 +87,7 @@ def _started_over(state: VmState, facts: Facts) -> Decision:
     )
 
 
-def _stray(state: VmState, host_id: str, domain: DomainObserved, facts: Facts) -> Decision:
+def _stray(state: VmState, host_id: str, domain: DomainObserved, facts: VmDecisionFacts) -> Decision:
     """A QEMU that nobody wants: it is ended, or a second one could be started beside it."""
     is_alive = domain.status in (DomainStatus.RUNNING, DomainStatus.PAUSED)
     if not is_alive or state.status not in ("down", "suspended") or state.operation is not None:
@@ -100,7 +100,7 @@ def _stray(state: VmState, host_id: str, domain: DomainObserved, facts: Facts) -
     return attrs.evolve(side_steps.begun(state, step, facts), audit=(said,))
 
 
-def _still_there(state: VmState, domain: DomainObserved, facts: Facts) -> Decision:
+def _still_there(state: VmState, domain: DomainObserved, facts: VmDecisionFacts) -> Decision:
     record = record_of(state)
     if record is not None and not record.seen_as:
         return NOTHING  # its outcome says what the VM is
@@ -119,7 +119,7 @@ def _still_there(state: VmState, domain: DomainObserved, facts: Facts) -> Decisi
     return NOTHING
 
 
-def _found(state: VmState, domain: DomainObserved, facts: Facts) -> Decision:
+def _found(state: VmState, domain: DomainObserved, facts: VmDecisionFacts) -> Decision:
     record = record_of(state)
     status = "paused" if domain.status is DomainStatus.PAUSED else "up"
     if record is not None and record.seen_as:
@@ -132,7 +132,7 @@ def _found(state: VmState, domain: DomainObserved, facts: Facts) -> Decision:
     )
 
 
-def host_returned(state: VmState, signal: HostReturned, facts: Facts) -> Decision:
+def host_returned(state: VmState, signal: HostReturned, facts: VmDecisionFacts) -> Decision:
     """The host reports all it has: go on where we were."""
     again = Decision(effects=sent_again(OPERATIONS, state, signal.host_id))
     if not runs_on(state, signal.host_id):
@@ -144,7 +144,7 @@ def host_returned(state: VmState, signal: HostReturned, facts: Facts) -> Decisio
     return _still_there(state, signal.domain, facts)
 
 
-def host_lost(state: VmState, signal: HostLost, facts: Facts) -> Decision:
+def host_lost(state: VmState, signal: HostLost, facts: VmDecisionFacts) -> Decision:
     """Silence proves nothing: the VM is unknown, never down."""
     if not runs_on(state, signal.host_id) or state.status == "unknown":
         return NOTHING
@@ -155,19 +155,19 @@ def host_lost(state: VmState, signal: HostLost, facts: Facts) -> Decision:
     )  # fmt: skip
 
 
-def host_confirmed_down(state: VmState, signal: HostConfirmedDown, facts: Facts) -> Decision:
+def host_confirmed_down(state: VmState, signal: HostConfirmedDown, facts: VmDecisionFacts) -> Decision:
     """Somebody proved that nothing runs there any more."""
     if not runs_on(state, signal.host_id):
         return NOTHING
     return _gone(state, RunEnd(why=StopReason.UNKNOWN, host_down=True), facts)
 
 
-def guest_up(state: VmState, facts: Facts) -> Decision:
+def guest_up(state: VmState, facts: VmDecisionFacts) -> Decision:
     """The guest had its time to answer."""
     return Decision(events=(events.VmGuestUp(at=facts.now),)) if state.status == "powering_up" else NOTHING
 
 
-def guest_report(state: VmState, heard: GuestHeard, facts: Facts) -> Decision:
+def guest_report(state: VmState, heard: GuestHeard, facts: VmDecisionFacts) -> Decision:
     """What the agent says; only what changed is journaled, figures that move all the time are samples."""
     report = heard.report
     if not runs_on(state, heard.host_id) or _is_of_before(state, report):
@@ -197,7 +197,7 @@ def _is_of_before(state: VmState, report: GuestReport) -> bool:
     return is_booting and report.boot_id != "" and report.boot_id == state.boot_id
 
 
-def guest_silent(state: VmState, lost: GuestLost, facts: Facts) -> Decision:
+def guest_silent(state: VmState, lost: GuestLost, facts: VmDecisionFacts) -> Decision:
     """The agent is gone: what it said is no longer shown."""
     if state.guest is None or not runs_on(state, lost.host_id):
         return NOTHING

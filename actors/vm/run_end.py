@@ -9,7 +9,7 @@ import attrs
 from actors.entity.decision import CancelTimer, Decision, joined
 from actors.vm import side_steps
 from actors.vm.desired import desired_after_end
-from actors.vm.facts import Facts
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.state import VmState
 from protocol.audit import line
 from protocol.events import vm as events
@@ -47,20 +47,20 @@ class RunEnd:
         return " ".join(part for part in (REASONS.get(self.why, self.why.value), self.detail) if part)
 
 
-def went_down(state: VmState, end: RunEnd, facts: Facts, ended: Outcome | None) -> Decision:
+def went_down(state: VmState, end: RunEnd, facts: VmDecisionFacts, ended: Outcome | None) -> Decision:
     """Nobody asked for it here: the VM is down for the reason that its end gives."""
     severity = "normal" if end.why in CLEAN and not end.host_down else "error"
     return down(state, end.cause, end.reason, facts, ended, severity=severity)
 
 
-def failed_with_it(state: VmState, end: RunEnd, facts: Facts) -> Decision:
+def failed_with_it(state: VmState, end: RunEnd, facts: VmDecisionFacts) -> Decision:
     """The operation under way fails, because the run that it works on is over."""
     reason = "Its host was rebooted." if end.host_down else f"QEMU ended ({end.why.value})."
     return went_down(state, end, facts, Outcome(outcome="failed", reason=reason))
 
 
 def down(
-    state: VmState, cause: str, reason: str, facts: Facts, ended: Outcome | None, *, severity: str = "normal"
+    state: VmState, cause: str, reason: str, facts: VmDecisionFacts, ended: Outcome | None, *, severity: str = "normal"
 ) -> Decision:
     """The VM is down."""
     event = events.VmWentDown(
@@ -76,7 +76,7 @@ def down(
     return joined(decision, _memory_removed(state, facts))
 
 
-def _memory_removed(state: VmState, facts: Facts) -> Decision:
+def _memory_removed(state: VmState, facts: VmDecisionFacts) -> Decision:
     """A VM that goes down in the middle of a suspend or a resume leaves a file that nobody will read."""
     if not state.saved_on or not state.host_id or state.operation is None:
         return Decision()

@@ -9,14 +9,14 @@ from collections.abc import Iterable
 from typing import Final
 
 from actors.entity.decision import NOTHING, AcknowledgeStep, Decision, Effect, RunStep, SetTimer
-from actors.vm.facts import Facts
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.state import VmState
 from protocol.audit import line
 from protocol.errors import Refusal
 from protocol.events import vm as events
 from protocol.events.operation import SideStep, StepId
+from protocol.message import Message
 from protocol.model.activity import Event
-from protocol.words import Tagged
 
 TICKET: Final = "ticket"
 STRAY: Final = "stray"
@@ -32,13 +32,13 @@ TITLES: Final = {
 }
 
 
-def side_step(state: VmState, purpose: str, operation: str, host_id: str, body: Tagged | None) -> SideStep:
+def side_step(state: VmState, purpose: str, operation: str, host_id: str, body: Message | None) -> SideStep:
     """The side step for `purpose`; `operation` tells those of one purpose apart."""
     id = StepId(owner=state.address, operation=f"{purpose}-{operation}", number=0, host=host_id)
     return SideStep(id=id, purpose=purpose, body=body)
 
 
-def begun(state: VmState, step: SideStep, facts: Facts) -> Decision:
+def begun(state: VmState, step: SideStep, facts: VmDecisionFacts) -> Decision:
     """Makes a side step durable and sends it; one that is under way already is left to its timer."""
     if any(each.id == step.id for each in state.side_steps):
         return NOTHING
@@ -58,7 +58,7 @@ def recovered(state: VmState) -> tuple[Effect, ...]:
     return (*_sent(state.side_steps), _timer()) if state.side_steps else ()
 
 
-def timed_out(state: VmState, facts: Facts) -> Decision:
+def timed_out(state: VmState, facts: VmDecisionFacts) -> Decision:
     """No answer yet: they are sent again, apart from what nobody can answer any more."""
     lost = tuple(
         each for each in state.side_steps if each.body is None or facts.rows.document("host", each.id.host) is None
@@ -68,7 +68,7 @@ def timed_out(state: VmState, facts: Facts) -> Decision:
     return Decision(events=ended, effects=(*_sent(kept), _timer()) if kept else ())
 
 
-def ended(state: VmState, step: StepId, result: Tagged, facts: Facts) -> Decision | None:
+def ended(state: VmState, step: StepId, result: Message, facts: VmDecisionFacts) -> Decision | None:
     """A host's outcome of a side step; None when it is not one of those under way."""
     known = next((each for each in state.side_steps if each.id == step), None)
     if known is None:

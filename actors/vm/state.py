@@ -7,9 +7,9 @@ import datetime
 import attrs
 
 from protocol.events.operation import Operation, SideStep, StepId
+from protocol.message import Message, message
 from protocol.model.vm import Vm
 from protocol.node_messages import DomainSpec, GuestReport
-from protocol.words import Tagged, word
 
 
 @attrs.frozen(kw_only=True)
@@ -21,9 +21,9 @@ class Run:
     role: str = "active"  # active: the one that counts | incoming: the target of a live migration
 
 
-@word("state.vm")
+@message("state.vm")
 @attrs.frozen(kw_only=True)
-class VmState(Tagged):
+class VmState(Message):
     """`vm` holds the configuration alone; the public document is projected from the whole state."""
 
     vm: Vm

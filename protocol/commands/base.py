@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import attrs
 
-from protocol.words import Tagged
+from protocol.message import Message
 
 
 @attrs.frozen(kw_only=True)
-class Command(Tagged):
+class Command(Message):
     """`id` is the object acted upon ("" when one is added), `parent_id` the one it lives in (a NIC's VM)."""
 
     id: str = ""
@@ -23,14 +23,14 @@ class Command(Tagged):
 class Add(Command):
     """Adds the object that `document` describes."""
 
-    document: Tagged
+    document: Message
 
 
 @attrs.frozen(kw_only=True)
 class Update(Command):
     """Sets the attributes that are set in `document`; the others stay."""
 
-    document: Tagged
+    document: Message
 
 
 @attrs.frozen(kw_only=True)

@@ -9,7 +9,7 @@ import datetime
 
 import attrs
 
-from protocol.words import Tagged
+from protocol.message import Message
 
 
 @attrs.frozen(kw_only=True)
@@ -63,14 +63,14 @@ class SideStep:
 
     id: StepId
     purpose: str  # ticket | stray | saved_state
-    body: Tagged | None = None
+    body: Message | None = None
 
 
 @attrs.frozen(kw_only=True)
 class Operation:
     """A durable operation. `id` is its job's; `command_id` that of the command that began it ("" when none did).
 
-    `parent` is the job that this one is part of. `cause` says in a few words what began it when no user's command did.
+    `parent` is the job that this one is part of. `cause` says in a few messages what began it when no user's command did.
     """
 
     id: str
@@ -84,7 +84,7 @@ class Operation:
     cause: str = ""
     host_id: str = ""
     steps: tuple[OperationStep, ...] = ()
-    data: Tagged | None = None  # what the kind needs to go on after a crash
+    data: Message | None = None  # what the kind needs to go on after a crash
     rolling_back: str = ""  # why; "" while it goes forward
     revision: int = 1
 

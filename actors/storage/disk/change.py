@@ -9,11 +9,11 @@ import attrs
 from actors.entity import checks
 from actors.entity.checks import invalid
 from actors.entity.decision import NOTHING, Decision, joined
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.storage.disk.operations.phases import with_step_sent
 from actors.storage.disk.operations.resize import RESIZE, begin_resize
 from actors.storage.disk.state import DiskState
-from actors.storage.facts import Facts, accepted, busy, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, accepted, busy, not_found, refusal
 from actors.storage.volumes import storage_domain_of
 from protocol.audit import line
 from protocol.commands.storage import UpdateDisk
@@ -29,7 +29,9 @@ changeable: Final = frozenset(
 _taken_apart: Final = frozenset({"id", "provisioned_size", "storage_domain", "storage_domains", "bootable"})
 
 
-def update(state: DiskState | None, request: Commanded, command: UpdateDisk, facts: Facts) -> Decision:
+def update(
+    state: DiskState | None, request: CommandRequest, command: UpdateDisk, facts: StorageDecisionFacts
+) -> Decision:
     """Legal while the disk is ok. What is set and read-only is passed over, as clients send back what they got."""
     if state is None:
         return Decision(reply=not_found("disk", command.id))
@@ -53,7 +55,7 @@ def update(state: DiskState | None, request: Commanded, command: UpdateDisk, fac
     return _accepted(joined(changed, with_step_sent(RESIZE, state, event)), reply)
 
 
-def _changed(state: DiskState, request: Commanded, disk: Disk, facts: Facts) -> Decision:
+def _changed(state: DiskState, request: CommandRequest, disk: Disk, facts: StorageDecisionFacts) -> Decision:
     audit = line("disk_updated", f"{state.title} was changed.", user=request.principal.user_id)
     return Decision(events=(events.DiskUpdated(at=facts.now, disk=disk),), audit=(audit,))
 
@@ -72,7 +74,9 @@ def _wanted(now: Disk, document: Disk) -> dict[str, Any]:
     return wanted
 
 
-def _problem(state: DiskState, document: Disk, wanted: dict[str, Any], size: int, facts: Facts) -> Refusal | None:
+def _problem(
+    state: DiskState, document: Disk, wanted: dict[str, Any], size: int, facts: StorageDecisionFacts
+) -> Refusal | None:
     if state.operation is not None:
         return busy(state.id, state.title, state.operation)
     if state.status != "ok":
@@ -98,13 +102,13 @@ def _fixed(state: DiskState, document: Disk) -> Refusal | None:
             continue
         if value != getattr(state.disk, field.name):
             return invalid(field.name, f"The {field.name} of a disk cannot be changed.", "Leave it out.")
-    domain = storage_domain_of(document)
-    if domain and domain != storage_domain_of(state.disk):
+    storage_domain = storage_domain_of(document)
+    if storage_domain and storage_domain != storage_domain_of(state.disk):
         return invalid("storage_domains", "Moving a disk is not served yet.", "Leave it out.")
     return None
 
 
-def _not_growable(state: DiskState, facts: Facts) -> Refusal | None:
+def _not_growable(state: DiskState, facts: StorageDecisionFacts) -> Refusal | None:
     if state.children:
         return refusal("conflict", f"{state.title} backs other disks and cannot change.", entity=state.id)
     for id in state.vm_ids:

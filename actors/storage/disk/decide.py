@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from actors.entity.decision import NOTHING, Decision
-from actors.entity.messages import Commanded, TimerFired
+from actors.entity.messages import CommandRequest, TimerFired
 from actors.entity.operation_record import sent_again, step_answered, step_ended
 from actors.host.signals import HostLost, HostReturned, StepAdvanced, StepOutcome
 from actors.kernel.envelope import Answer
 from actors.storage.disk import change, sharing
 from actors.storage.disk.operations import OPERATIONS, make, remove
 from actors.storage.disk.state import DiskState
-from actors.storage.facts import Facts, refusal
+from actors.storage.facts import StorageDecisionFacts, refusal
 from actors.storage.messages import AttachDisk, BackDisk, DetachDisk, DiscardDisk, ProvideDisk, UnbackDisk
 from protocol.commands.storage import AddDisk, RemoveDisk, UpdateDisk
-from protocol.words import Tagged
+from protocol.message import Message
 
 
-def decide(disk_id: str, state: DiskState | None, message: Tagged, facts: Facts) -> Decision:
+def decide(disk_id: str, state: DiskState | None, message: Message, facts: StorageDecisionFacts) -> Decision:
     """`state` is None while there is no such disk. Raises `NotImplementedError` for a message that is not a disk's."""
     match message:
-        case Commanded():
-            return _commanded(state, message, facts)
+        case CommandRequest():
+            return _decide_command(state, message, facts)
         case ProvideDisk():
             return make.provide(state, message, facts)
         case DiscardDisk():
@@ -51,7 +51,7 @@ def again(state: DiskState | None, host_id: str | None = None) -> Decision:
     return Decision(effects=sent_again(OPERATIONS, state, host_id))
 
 
-def _commanded(state: DiskState | None, request: Commanded, facts: Facts) -> Decision:
+def _decide_command(state: DiskState | None, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:
     match request.command:
         case AddDisk() as command:
             return make.add(state, request, command, facts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from actors.entity.checks import invalid, missing, name, values
-from actors.storage.facts import Facts, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, not_found, refusal
 from actors.storage.volumes import storage_domain_of, volume_id_of
 from protocol import limits
 from protocol.errors import Refusal
@@ -51,7 +51,7 @@ def on_storage_domain(disk: Disk, storage_domain_id: str) -> Disk:
     return attrs.evolve(disk, storage_domain=reference, storage_domains=(reference,) if reference else ())
 
 
-def checked(disk: Disk, backing: Disk | None, importing: bool, facts: Facts) -> StorageDomain | Refusal:
+def checked(disk: Disk, backing: Disk | None, importing: bool, facts: StorageDecisionFacts) -> StorageDomain | Refusal:
     """The active storage domain that the disk is to be on, or what is wrong."""
     if problem := name("disk", disk.name or "") or values(_without_size(disk) if importing else disk):
         return problem
@@ -78,7 +78,9 @@ def checked(disk: Disk, backing: Disk | None, importing: bool, facts: Facts) -> 
     return _checked_backing(disk, backing, storage_domain, facts) or storage_domain
 
 
-def _checked_backing(disk: Disk, backing: Disk | None, storage_domain: StorageDomain, facts: Facts) -> Refusal | None:
+def _checked_backing(
+    disk: Disk, backing: Disk | None, storage_domain: StorageDomain, facts: StorageDecisionFacts
+) -> Refusal | None:
     if backing is None:
         return None
     thin = disk.backing_disk is not None

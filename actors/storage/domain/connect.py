@@ -13,13 +13,13 @@ import attrs
 from actors.entity.decision import NOTHING, AcknowledgeStep, Decision, Effect, RunStep
 from actors.host.signals import StepOutcome, StorageSeen
 from actors.storage.domain.state import StorageDomainState
-from actors.storage.facts import Facts
+from actors.storage.facts import StorageDecisionFacts
 from protocol.audit import line
 from protocol.errors import Refusal
 from protocol.events import storage_domain as events
 from protocol.events.operation import StepId
+from protocol.message import Message
 from protocol.node_messages import ConnectStorageDomain, StorageFacts
-from protocol.words import Tagged
 
 change_bytes_min: Final = 1024**3
 change_share_min: Final = 0.01
@@ -30,13 +30,13 @@ def connection(state: StorageDomainState, *, create: bool) -> ConnectStorageDoma
     return ConnectStorageDomain(storage_domain_id=state.id, path=state.path, create=create)
 
 
-def probe(state: StorageDomainState, facts: Facts) -> Decision:
+def probe(state: StorageDomainState, facts: StorageDecisionFacts) -> Decision:
     """Has the host connect it anew and say what it sees."""
     step = StepId(owner=state.address, operation=f"probe-{facts.fresh_id}", number=0, host=state.host_id)
     return Decision(effects=(RunStep(step=step, body=connection(state, create=False)),))
 
 
-def probed(state: StorageDomainState | None, outcome: StepOutcome, facts: Facts) -> Decision:
+def probed(state: StorageDomainState | None, outcome: StepOutcome, facts: StorageDecisionFacts) -> Decision:
     """The outcome of a probe, or of a step that is over: acknowledged, and what it says of the directory taken in."""
     if outcome.host_id != outcome.step.host:
         return NOTHING
@@ -47,7 +47,7 @@ def probed(state: StorageDomainState | None, outcome: StepOutcome, facts: Facts)
     return attrs.evolve(decision, effects=(*acknowledged, *decision.effects))
 
 
-def _told(state: StorageDomainState, result: Tagged, facts: Facts) -> Decision:
+def _told(state: StorageDomainState, result: Message, facts: StorageDecisionFacts) -> Decision:
     if isinstance(result, StorageFacts):
         return reported(state, result, facts)
     if not isinstance(result, Refusal) or state.status not in ("active", "inactive"):
@@ -56,12 +56,12 @@ def _told(state: StorageDomainState, result: Tagged, facts: Facts) -> Decision:
     return deactivated(state, reason, facts) if state.status == "active" or state.problem != reason else NOTHING
 
 
-def seen(state: StorageDomainState | None, message: StorageSeen, facts: Facts) -> Decision:
+def seen(state: StorageDomainState | None, message: StorageSeen, facts: StorageDecisionFacts) -> Decision:
     """What a host sees of it; only the one that holds the directory is believed."""
     return reported(state, message.facts, facts) if state and message.host_id == state.host_id else NOTHING
 
 
-def host_lost(state: StorageDomainState | None, facts: Facts) -> Decision:
+def host_lost(state: StorageDomainState | None, facts: StorageDecisionFacts) -> Decision:
     """Nobody else reaches a directory of a host that is silent."""
     if state is None or state.status != "active":
         return NOTHING
@@ -69,7 +69,7 @@ def host_lost(state: StorageDomainState | None, facts: Facts) -> Decision:
     return deactivated(state, f"Its host {host.name if host is not None else state.host_id} does not answer.", facts)
 
 
-def reported(state: StorageDomainState | None, facts_: StorageFacts, facts: Facts) -> Decision:
+def reported(state: StorageDomainState | None, facts_: StorageFacts, facts: StorageDecisionFacts) -> Decision:
     """What the host sees. Journaled when the status changes, or space by more than 1 % of all or 1 GiB."""
     if state is None or state.status not in ("active", "inactive"):
         return NOTHING
@@ -83,14 +83,14 @@ def reported(state: StorageDomainState | None, facts_: StorageFacts, facts: Fact
     return Decision(events=(events.StorageDomainSpaceChanged(at=facts.now, **space(state, facts_, facts)),))
 
 
-def activated(state: StorageDomainState, facts_: StorageFacts, facts: Facts, **more: Any) -> Decision:
+def activated(state: StorageDomainState, facts_: StorageFacts, facts: StorageDecisionFacts, **more: Any) -> Decision:
     """It can be used."""
     event = events.StorageDomainActivated(at=facts.now, **space(state, facts_, facts), **more)
     audit = line("storage_domain_active", f"{state.title} is active.", storage_domain=state.id, host=state.host_id)
     return Decision(events=(event,), audit=(audit,))
 
 
-def deactivated(state: StorageDomainState, reason: str, facts: Facts) -> Decision:
+def deactivated(state: StorageDomainState, reason: str, facts: StorageDecisionFacts) -> Decision:
     """It cannot be used now."""
     audit = line(
         "storage_domain_inactive",
@@ -102,7 +102,7 @@ def deactivated(state: StorageDomainState, reason: str, facts: Facts) -> Decisio
     return Decision(events=(events.StorageDomainDeactivated(at=facts.now, reason=reason),), audit=(audit,))
 
 
-def space(state: StorageDomainState, facts_: StorageFacts, facts: Facts) -> dict[str, Any]:
+def space(state: StorageDomainState, facts_: StorageFacts, facts: StorageDecisionFacts) -> dict[str, Any]:
     """Bytes by event field; *committed* is what its disks may grow to."""
     disks = (facts.rows.document("disk", id) for id in facts.rows.referring("disk", "storage_domain", state.id))
     committed = sum(disk.provisioned_size or 0 for disk in disks if disk is not None)
@@ -117,6 +117,6 @@ def _is_worth_telling(state: StorageDomainState, facts_: StorageFacts) -> bool:
     capacity = facts_.available_bytes + facts_.used_bytes
     least = min(change_bytes_min, capacity * change_share_min)
     return (
-        abs((state.domain.available or 0) - facts_.available_bytes) > least
-        or abs((state.domain.used or 0) - facts_.used_bytes) > least
+        abs((state.storage_domain.available or 0) - facts_.available_bytes) > least
+        or abs((state.storage_domain.used or 0) - facts_.used_bytes) > least
     )

@@ -9,7 +9,7 @@ import attrs
 from actors.entity import checks
 from actors.entity.checks import invalid
 from actors.entity.decision import NOTHING, Decision
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.entity.operation import current_step
 from actors.entity.operation_record import sent_again, step_answered, step_ended
 from actors.host.signals import HostLost, HostReturned, StepAdvanced, StepOutcome, StorageSeen
@@ -17,24 +17,24 @@ from actors.kernel.envelope import Answer
 from actors.storage.domain import connect
 from actors.storage.domain.operations import OPERATIONS, add, remove
 from actors.storage.domain.state import StorageDomainState
-from actors.storage.facts import Facts, accepted, busy, name_taken, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, accepted, busy, name_taken, not_found, refusal
 from protocol.audit import line
 from protocol.commands.storage import AddStorageDomain, RemoveStorageDomain, UpdateStorageDomain
 from protocol.errors import Refusal
 from protocol.events import storage_domain as events
+from protocol.message import Message
 from protocol.model.storage import StorageDomain
 from protocol.model.types import about
 from protocol.node_messages import Done
-from protocol.words import Tagged
 
 changeable: Final = frozenset({"name", "description", "comment", "wipe_after_delete"})
 
 
-def decide(id: str, state: StorageDomainState | None, message: Tagged, facts: Facts) -> Decision:
+def decide(id: str, state: StorageDomainState | None, message: Message, facts: StorageDecisionFacts) -> Decision:
     """`state` is None while there is none. Raises `NotImplementedError` for a message that is not a storage domain's."""
     match message:
-        case Commanded():
-            return _commanded(state, message, facts)
+        case CommandRequest():
+            return _decide_command(state, message, facts)
         case StorageSeen():
             return connect.seen(state, message, facts)
         case StepOutcome():
@@ -52,7 +52,7 @@ def decide(id: str, state: StorageDomainState | None, message: Tagged, facts: Fa
     raise NotImplementedError(f"storage_domain/{id} got {type(message).__name__}")
 
 
-def again(state: StorageDomainState | None, facts: Facts) -> Decision:
+def again(state: StorageDomainState | None, facts: StorageDecisionFacts) -> Decision:
     """The host is back, or the engine: the step under way once more, else a fresh look at the directory."""
     if state is None:
         return NOTHING
@@ -61,19 +61,19 @@ def again(state: StorageDomainState | None, facts: Facts) -> Decision:
     return connect.probe(state, facts)
 
 
-def recovered(state: StorageDomainState, facts: Facts) -> Decision:
+def recovered(state: StorageDomainState, facts: StorageDecisionFacts) -> Decision:
     """A new incarnation goes on. One that is active hears from its host when something changes."""
     return again(state, facts) if state.operation is not None or state.status != "active" else NOTHING
 
 
-def _outcome(state: StorageDomainState | None, outcome: StepOutcome, facts: Facts) -> Decision:
+def _outcome(state: StorageDomainState | None, outcome: StepOutcome, facts: StorageDecisionFacts) -> Decision:
     step = current_step(state.operation) if state is not None and state.operation is not None else None
     if step is None or step.id != outcome.step:
         return connect.probed(state, outcome, facts)
     return step_ended(OPERATIONS, state, outcome.step, outcome.result, facts, host_id=outcome.host_id)
 
 
-def _commanded(state: StorageDomainState | None, request: Commanded, facts: Facts) -> Decision:
+def _decide_command(state: StorageDomainState | None, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:
     match request.command:
         case AddStorageDomain() as command:
             return add.add(state, request, command, facts)
@@ -86,7 +86,7 @@ def _commanded(state: StorageDomainState | None, request: Commanded, facts: Fact
 
 
 def update(
-    state: StorageDomainState | None, request: Commanded, command: UpdateStorageDomain, facts: Facts
+    state: StorageDomainState | None, request: CommandRequest, command: UpdateStorageDomain, facts: StorageDecisionFacts
 ) -> Decision:
     """Names and flags. Legal while no operation runs."""
     if state is None:
@@ -95,19 +95,19 @@ def update(
     wanted = {name: value for name, value in checks.given(command.document).items() if name in changeable}
     if problem := _update_problem(state, command.document, facts):
         return Decision(reply=problem)
-    domain = attrs.evolve(state.domain, **wanted)
-    reply = accepted("storage_domain", request, domain)
-    if domain == state.domain:
+    storage_domain = attrs.evolve(state.storage_domain, **wanted)
+    reply = accepted("storage_domain", request, storage_domain)
+    if storage_domain == state.storage_domain:
         return Decision(reply=reply)
     return Decision(
-        events=(events.StorageDomainUpdated(at=facts.now, domain=domain),),
+        events=(events.StorageDomainUpdated(at=facts.now, storage_domain=storage_domain),),
         audit=(line("entity_updated", f"{state.title} was changed.", user=request.principal.user_id, storage_domain=state.id),),
         reply=reply,
         outcome=reply,
     )  # fmt: skip
 
 
-def _update_problem(state: StorageDomainState, document: StorageDomain, facts: Facts) -> Refusal | None:
+def _update_problem(state: StorageDomainState, document: StorageDomain, facts: StorageDecisionFacts) -> Refusal | None:
     if state.operation is not None:
         return busy(state.id, state.title, state.operation)
     if problem := checks.values(document):
@@ -116,9 +116,9 @@ def _update_problem(state: StorageDomainState, document: StorageDomain, facts: F
         value = getattr(document, field.name)
         if value is None or field.name in changeable | {"id"} or about(field).read_only:
             continue
-        if value != getattr(state.domain, field.name):
+        if value != getattr(state.storage_domain, field.name):
             return invalid(field.name, f"The {field.name} of a storage domain cannot be changed.", "Leave it out.")
-    if document.name is None or document.name == state.domain.name:
+    if document.name is None or document.name == state.storage_domain.name:
         return None
     if facts.rows.named("storage_domain", document.name):
         return name_taken("storage domain", document.name)

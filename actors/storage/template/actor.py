@@ -6,12 +6,12 @@ from typing import Any
 
 from actors.entity.decision import Decision
 from actors.entity.durable import DurableActor
-from actors.storage.facts import Facts
+from actors.storage.facts import StorageDecisionFacts
 from actors.storage.template import decide as decisions
 from actors.storage.template.evolve import evolve
 from actors.storage.template.state import TemplateState
 from protocol.events.template import TemplateEvent
-from protocol.words import Tagged
+from protocol.message import Message
 
 
 class TemplateActor(DurableActor):
@@ -19,14 +19,16 @@ class TemplateActor(DurableActor):
 
     kind = "template"
 
-    def decide(self, message: Tagged) -> Decision:
-        return decisions.decide(self.id, self.state, message, Facts(now=self.now, rows=self.services.rows))
+    def decide(self, message: Message) -> Decision:
+        return decisions.decide(
+            self.id, self.state, message, StorageDecisionFacts(now=self.now, rows=self.services.rows)
+        )
 
-    def evolve(self, state: Any, event: Tagged) -> TemplateState | None:
+    def evolve(self, state: Any, event: Message) -> TemplateState | None:
         assert isinstance(event, TemplateEvent)
         return evolve(state, event)
 
-    def project(self, state: Any) -> Tagged:
+    def project(self, state: Any) -> Message:
         assert isinstance(state, TemplateState)
         return state.template
 

@@ -9,28 +9,28 @@ import attrs
 from actors.entity import checks
 from actors.entity.checks import invalid
 from actors.entity.decision import Decision
-from actors.entity.messages import Commanded, TimerFired
+from actors.entity.messages import CommandRequest, TimerFired
 from actors.entity.operation_record import sent_again, step_answered
 from actors.kernel.envelope import Answer
-from actors.storage.facts import Facts, accepted, busy, name_taken, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, accepted, busy, name_taken, not_found, refusal
 from actors.storage.template.operations import OPERATIONS, import_template, remove
 from actors.storage.template.state import TemplateState, blank_id
 from protocol.audit import line
 from protocol.commands.storage import ImportTemplate, RemoveTemplate, UpdateTemplate
 from protocol.errors import Refusal
 from protocol.events import template as events
+from protocol.message import Message
 from protocol.model.merge import merge
 from protocol.model.vm import Template
-from protocol.words import Tagged
 
 not_changeable: Final = frozenset({"id", "nics", "disk_attachments"})
 
 
-def decide(id: str, state: TemplateState | None, message: Tagged, facts: Facts) -> Decision:
+def decide(id: str, state: TemplateState | None, message: Message, facts: StorageDecisionFacts) -> Decision:
     """`state` is None while there is none. Raises `NotImplementedError` for a message that is not a template's."""
     match message:
-        case Commanded():
-            return _commanded(state, message, facts)
+        case CommandRequest():
+            return _decide_command(state, message, facts)
         case Answer(token=token, body=body):
             return step_answered(OPERATIONS, state, token, body, facts)
         case TimerFired():
@@ -43,7 +43,7 @@ def again(state: TemplateState | None) -> Decision:
     return Decision(effects=sent_again(OPERATIONS, state))
 
 
-def _commanded(state: TemplateState | None, request: Commanded, facts: Facts) -> Decision:
+def _decide_command(state: TemplateState | None, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:
     match request.command:
         case ImportTemplate() as command:
             return import_template.add(state, request, command, facts)
@@ -54,7 +54,9 @@ def _commanded(state: TemplateState | None, request: Commanded, facts: Facts) ->
     return Decision(reply=refusal("invalid", f"A template knows no {type(request.command).__name__}.", status=400))
 
 
-def update(state: TemplateState | None, request: Commanded, command: UpdateTemplate, facts: Facts) -> Decision:
+def update(
+    state: TemplateState | None, request: CommandRequest, command: UpdateTemplate, facts: StorageDecisionFacts
+) -> Decision:
     """Everything but its disks and NICs. Legal while no operation runs; never for Blank."""
     if state is None:
         return Decision(reply=not_found("template", command.id))
@@ -74,7 +76,7 @@ def update(state: TemplateState | None, request: Commanded, command: UpdateTempl
     )
 
 
-def _update_problem(state: TemplateState, document: Template, facts: Facts) -> Refusal | None:
+def _update_problem(state: TemplateState, document: Template, facts: StorageDecisionFacts) -> Refusal | None:
     if state.id == blank_id:
         return refusal("not_legal", "The template Blank cannot be changed.", entity=state.id)
     if state.operation is not None:

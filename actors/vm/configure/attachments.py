@@ -6,8 +6,8 @@ import attrs
 
 from actors.entity.checks import invalid, values
 from actors.entity.decision import Decision, refuse
-from actors.entity.messages import Commanded
-from actors.vm.facts import Facts, busy, not_legal
+from actors.entity.messages import CommandRequest
+from actors.vm.facts import VmDecisionFacts, busy, not_legal
 from actors.vm.slots import free_slot
 from actors.vm.state import VmState
 from protocol import limits
@@ -21,7 +21,7 @@ from protocol.model.types import Ref
 COLD = "Shut it down first; hot plug is not part of this release."
 
 
-def update(state: VmState, request: Commanded, facts: Facts) -> Decision:
+def update(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """Interface, bootable, active, read-only: legal while the VM is down and no operation runs."""
     command = request.command
     assert isinstance(command, UpdateDiskAttachment)

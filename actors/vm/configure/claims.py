@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from actors.entity.decision import Decision, Question, Tell
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.reservations.messages import NameClaim, ReleaseReservation, Reserve
 
 RESERVATIONS: Final = "reservations/main"
 
 
-def claim(request: Commanded, owner_id: str, *, name: str = "", macs: tuple[str, ...] = ()) -> Decision:
+def claim(request: CommandRequest, owner_id: str, *, name: str = "", macs: tuple[str, ...] = ()) -> Decision:
     """Asks for a name and MAC addresses; "" stands for a free address. Once the command is decided, what was held is
     in the rows, or is not wanted."""
     names = (NameClaim(kind="vm", name=name),) if name else ()

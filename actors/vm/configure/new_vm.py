@@ -10,10 +10,10 @@ from typing import Final
 import attrs
 
 from actors.entity.checks import invalid, not_found
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.vm.configure import checks, nics
 from actors.vm.domain_spec import DEFAULT_MEMORY_BYTES, topology_of
-from actors.vm.facts import Facts
+from actors.vm.facts import VmDecisionFacts
 from protocol.commands.vm import AddVm
 from protocol.errors import Refusal
 from protocol.model.inventory import Cpu, CpuTopology
@@ -31,7 +31,7 @@ FROM_TEMPLATE: Final = (
 """What a VM takes over from its template when it says nothing of it."""
 
 
-def complete(vm_id: str, request: Commanded, facts: Facts) -> Vm | Refusal:
+def complete(vm_id: str, request: CommandRequest, facts: VmDecisionFacts) -> Vm | Refusal:
     """The whole configuration of a new VM: what was request over what the template has over the defaults."""
     assert isinstance(request.command, AddVm)
     document = request.command.document
@@ -62,7 +62,7 @@ def complete(vm_id: str, request: Commanded, facts: Facts) -> Vm | Refusal:
     )
 
 
-def template_of(document: Vm, facts: Facts) -> Template | Refusal:
+def template_of(document: Vm, facts: VmDecisionFacts) -> Template | Refusal:
     """The template that was named, or Blank; it must be there and finished."""
     template_id = (document.template.id if document.template else None) or BLANK
     template = facts.rows.document("template", template_id)
@@ -76,7 +76,7 @@ def template_of(document: Vm, facts: Facts) -> Template | Refusal:
 
 
 def _nics_of(
-    vm_id: str, request: Commanded, document: Vm, template: Template, facts: Facts
+    vm_id: str, request: CommandRequest, document: Vm, template: Template, facts: VmDecisionFacts
 ) -> tuple[Nic, ...] | Refusal:
     """The NICs that were request for, or those of the template with MAC addresses of their own."""
     wanted = document.nics

@@ -9,11 +9,11 @@ import attrs
 from actors.entity.checks import invalid, not_found
 from actors.entity.decision import Decision, refuse
 from actors.entity.ids import derived_id
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.reservations.messages import Reserved
 from actors.vm.configure import checks
 from actors.vm.configure.claims import claim
-from actors.vm.facts import Facts, busy, not_legal
+from actors.vm.facts import VmDecisionFacts, busy, not_legal
 from actors.vm.slots import free_slot
 from actors.vm.state import VmState
 from protocol import limits
@@ -22,13 +22,13 @@ from protocol.commands import vm as commands
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.events import vm as events
+from protocol.message import Message
 from protocol.model.merge import merge, writable
 from protocol.model.network import Mac, Nic
 from protocol.model.types import Ref
-from protocol.words import Tagged
 
 
-def change(state: VmState, request: Commanded, facts: Facts) -> Decision:
+def change(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """Add, update or remove a NIC of a VM that is down. A new MAC address is reserved first."""
     refusal = busy(state, "change the NICs of")
     if refusal:
@@ -45,7 +45,7 @@ def change(state: VmState, request: Commanded, facts: Facts) -> Decision:
     return claim(request, state.id, macs=((wanted.mac.address if wanted.mac else "") or "",))
 
 
-def reserved(state: VmState, request: Commanded, answer: Tagged, facts: Facts) -> Decision:
+def reserved(state: VmState, request: CommandRequest, answer: Message, facts: VmDecisionFacts) -> Decision:
     """The MAC address is held."""
     if isinstance(answer, Refusal):
         return refuse(answer)
@@ -62,7 +62,7 @@ def reserved(state: VmState, request: Commanded, answer: Tagged, facts: Facts) -
     return _changed(state, request, nics, made.id or "", facts)
 
 
-def _wanted(state: VmState, request: Commanded, facts: Facts) -> Nic | Refusal | None:
+def _wanted(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Nic | Refusal | None:
     """The NIC as request for; None when it is to be removed."""
     command: Any = request.command
     others = tuple(nic for nic in state.vm.nics or () if nic.id != command.id)
@@ -81,7 +81,9 @@ def _wanted(state: VmState, request: Commanded, facts: Facts) -> Nic | Refusal |
     return made if isinstance(made, Refusal) else attrs.evolve(made, id=known.id, slot=known.slot)
 
 
-def _changed(state: VmState, request: Commanded, nics: tuple[Nic, ...], nic_id: str, facts: Facts) -> Decision:
+def _changed(
+    state: VmState, request: CommandRequest, nics: tuple[Nic, ...], nic_id: str, facts: VmDecisionFacts
+) -> Decision:
     text = f"The network interfaces of VM {state.name} were changed by {request.principal.name}."
     accepted = Accepted(kind="nic", id=nic_id, command_id=request.command_id)
     return Decision(
@@ -93,7 +95,7 @@ def _changed(state: VmState, request: Commanded, nics: tuple[Nic, ...], nic_id: 
 
 
 def resolved(
-    vm_id: str, command_id: str, nic: Nic, others: tuple[Nic, ...], facts: Facts, index: int = 0
+    vm_id: str, command_id: str, nic: Nic, others: tuple[Nic, ...], facts: VmDecisionFacts, index: int = 0
 ) -> Nic | Refusal:
     """A NIC beside `others` with everything filled in but its MAC address."""
     refusal = checks.nic(nic) or _clash(nic, others)
@@ -133,7 +135,7 @@ def _clash(nic: Nic, others: tuple[Nic, ...]) -> Refusal | None:
     return None
 
 
-def _profile_of(nic: Nic, facts: Facts) -> str | None:
+def _profile_of(nic: Nic, facts: VmDecisionFacts) -> str | None:
     """The profile that was named, or the first one of the network that was."""
     if nic.vnic_profile is not None and nic.vnic_profile.id is not None:
         return nic.vnic_profile.id

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from actors.entity.decision import Decision, RunStep, joined, refuse
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.vm import side_steps
-from actors.vm.facts import Facts, not_legal
+from actors.vm.facts import VmDecisionFacts, not_legal
 from actors.vm.state import VmState
 from protocol.audit import line
 from protocol.commands.vm import SetVmTicket
@@ -20,7 +20,7 @@ TICKET_CHARACTERS: Final = 8  # all that VNC looks at
 WITH_CONSOLE: Final = ("up", "powering_up", "paused", "powering_down", "reboot_in_progress")
 
 
-def ticket(state: VmState, request: Commanded, facts: Facts) -> Decision:
+def ticket(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """Legal while the VM runs. The value comes from the caller, or is random."""
     command = request.command
     assert isinstance(command, SetVmTicket)

@@ -8,10 +8,10 @@ import attrs
 
 from actors.entity.checks import not_found
 from actors.entity.decision import Decision, refuse
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.vm.configure import checks
 from actors.vm.configure.claims import claim
-from actors.vm.facts import Facts, busy, not_legal
+from actors.vm.facts import VmDecisionFacts, busy, not_legal
 from actors.vm.state import VmState
 from actors.vm.transitions import LIVE
 from protocol.audit import line
@@ -19,9 +19,9 @@ from protocol.commands.vm import UpdateVm
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.events.vm import VmUpdated
+from protocol.message import Message
 from protocol.model.merge import merge
 from protocol.model.vm import Vm
-from protocol.words import Tagged
 
 DEFERRED: Final = (
     "memory", "memory_policy", "cpu", "os", "bios", "display", "console", "time_zone", "stateless", "type"
@@ -29,7 +29,7 @@ DEFERRED: Final = (
 """What a running VM takes on at its next start."""
 
 
-def update(state: VmState, request: Commanded, facts: Facts) -> Decision:
+def update(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """Legal while no operation runs. A new name is reserved first."""
     document, changes = _document(request), _changes(request)
     refusal = busy(state, "update") or checks.vm(document, adding=False) or _move_refusal(state, changes, facts)
@@ -40,7 +40,7 @@ def update(state: VmState, request: Commanded, facts: Facts) -> Decision:
     return _apply(state, request, changes, facts)
 
 
-def reserved(state: VmState, request: Commanded, answer: Tagged, facts: Facts) -> Decision:
+def reserved(state: VmState, request: CommandRequest, answer: Message, facts: VmDecisionFacts) -> Decision:
     """A new name is held, or is not to be had."""
     if isinstance(answer, Refusal):
         return refuse(answer)
@@ -49,18 +49,18 @@ def reserved(state: VmState, request: Commanded, answer: Tagged, facts: Facts) -
     return refuse(late) if late else _apply(state, request, changes, facts)
 
 
-def _document(request: Commanded) -> Vm:
+def _document(request: CommandRequest) -> Vm:
     assert isinstance(request.command, UpdateVm)
     assert isinstance(request.command.document, Vm)
     return request.command.document
 
 
-def _changes(request: Commanded) -> Vm:
+def _changes(request: CommandRequest) -> Vm:
     """What of the document an update reads: NICs, disks and template have commands of their own."""
     return attrs.evolve(_document(request), id=None, nics=None, disk_attachments=None, template=None)
 
 
-def _move_refusal(state: VmState, changes: Vm, facts: Facts) -> Refusal | None:
+def _move_refusal(state: VmState, changes: Vm, facts: VmDecisionFacts) -> Refusal | None:
     """Another cluster must exist, and the VM must be down to go there."""
     if changes.cluster is None or (state.vm.cluster is not None and changes.cluster.id == state.vm.cluster.id):
         return None
@@ -71,7 +71,7 @@ def _move_refusal(state: VmState, changes: Vm, facts: Facts) -> Refusal | None:
     return None
 
 
-def _apply(state: VmState, request: Commanded, changes: Vm, facts: Facts) -> Decision:
+def _apply(state: VmState, request: CommandRequest, changes: Vm, facts: VmDecisionFacts) -> Decision:
     accepted = Accepted(kind="vm", id=state.id, command_id=request.command_id)
     running = state.status in LIVE
     now_changes = attrs.evolve(changes, **dict.fromkeys(DEFERRED)) if running else changes

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from actors.entity.decision import Decision
-from actors.entity.messages import Commanded
-from actors.vm.facts import Facts
+from actors.entity.messages import CommandRequest
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.add import ADD
 from actors.vm.operations.attach_disk import ADD_DISK, ATTACH_DISK
 from actors.vm.operations.detach_disk import DETACH_DISK
@@ -22,7 +22,7 @@ from actors.vm.operations.stop import STOP
 from actors.vm.operations.suspend import SUSPEND
 from actors.vm.state import VmState
 from protocol.commands import vm as commands
-from protocol.words import Tagged
+from protocol.message import Message
 
 OPERATIONS: Final[Mapping[str, VmOperation]] = {
     each.kind: each
@@ -32,7 +32,7 @@ OPERATIONS: Final[Mapping[str, VmOperation]] = {
     )
 }  # fmt: skip
 
-BEGUN_BY: Final[Mapping[type[Tagged], Callable[[VmState, Commanded, Facts], Decision]]] = {
+BEGUN_BY: Final[Mapping[type[Message], Callable[[VmState, CommandRequest, VmDecisionFacts], Decision]]] = {
     commands.RemoveVm: REMOVE.request,
     commands.StartVm: START.request,
     commands.ShutdownVm: SHUTDOWN.request,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import attrs
 
 from actors.entity.decision import Decision, refuse
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
 from actors.entity.operation_record import Ask, step_effects
 from actors.reservations.messages import Reserved
@@ -17,7 +17,7 @@ from actors.storage.messages import ProvideDisk
 from actors.vm.configure.claims import claim
 from actors.vm.configure.new_vm import complete, template_of
 from actors.vm.evolve import evolve
-from actors.vm.facts import Facts
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.disk_steps import VmAddData, VmRemoveData, ask_disk, sends_removal
 from actors.vm.operations.record import DONE, VmOperation, progressed
 from actors.vm.operations.template_disks import disks_of
@@ -27,14 +27,14 @@ from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.events import vm as events
 from protocol.events.operation import Operation, Outcome
+from protocol.message import Message
 from protocol.model.network import Mac
 from protocol.model.vm import Template, Vm
-from protocol.words import Tagged
 
 KIND = "add"
 
 
-def request(vm_id: str, request: Commanded, facts: Facts) -> Decision:
+def request(vm_id: str, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """Always legal: checks the document and asks for its name and MAC addresses; the answer decides."""
     vm = complete(vm_id, request, facts)
     if isinstance(vm, Refusal):
@@ -43,13 +43,13 @@ def request(vm_id: str, request: Commanded, facts: Facts) -> Decision:
     return claim(request, vm_id, name=vm.name or "", macs=macs)
 
 
-def again(state: VmState | None, request: Commanded) -> Decision:
+def again(state: VmState | None, request: CommandRequest) -> Decision:
     """The VM is there already: the command that added it came again."""
     assert state is not None
     return Decision(reply=Accepted(kind="vm", id=state.id, command_id=request.command_id))
 
 
-def claimed(vm_id: str, request: Commanded, answer: Reserved | Refusal, facts: Facts) -> Decision:
+def claimed(vm_id: str, request: CommandRequest, answer: Reserved | Refusal, facts: VmDecisionFacts) -> Decision:
     """Name and MAC addresses are held: the VM becomes durable, and its template's disks are made."""
     if isinstance(answer, Refusal):
         return refuse(answer)
@@ -72,7 +72,7 @@ def claimed(vm_id: str, request: Commanded, answer: Reserved | Refusal, facts: F
 
 
 def _begin(
-    vm: Vm, request: Commanded, template: Template, provided: tuple[ProvideDisk, ...], facts: Facts
+    vm: Vm, request: CommandRequest, template: Template, provided: tuple[ProvideDisk, ...], facts: VmDecisionFacts
 ) -> Operation:
     operation = begin_for(request, KIND, f"Creating VM {vm.name} from template {template.name}", facts.now)
     operation = attrs.evolve(operation, data=VmAddData(disks=provided))
@@ -89,7 +89,7 @@ def sends(state: VmState) -> Ask | None:
     return ask_disk(message.disk.id or "", message)
 
 
-def done(state: VmState, result: Tagged, facts: Facts) -> Decision:
+def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     """A disk is there: the next one, or the VM is created."""
     operation = state.operation
     assert operation is not None
@@ -103,7 +103,7 @@ def done(state: VmState, result: Tagged, facts: Facts) -> Decision:
     return progressed(ADD, state, with_step(operation, state.address, text, facts.now), facts)
 
 
-def failed(state: VmState, refusal: Refusal, facts: Facts) -> Decision:
+def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     """A disk cannot be made: all that were are taken back."""
     operation = state.operation
     assert operation is not None
@@ -117,7 +117,7 @@ def failed(state: VmState, refusal: Refusal, facts: Facts) -> Decision:
     return progressed(ADD, state, with_step(back, state.address, "Remove what was made", facts.now), facts)
 
 
-def _removed_one(state: VmState, operation: Operation, refusal: Refusal | None, facts: Facts) -> Decision:
+def _removed_one(state: VmState, operation: Operation, refusal: Refusal | None, facts: VmDecisionFacts) -> Decision:
     """One disk of a failed *add* is gone: the next one, or the VM is."""
     further = with_step(operation, state.address, "Remove the next disk", facts.now)
     decision = progressed(ADD, state, further, facts)

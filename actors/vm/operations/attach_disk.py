@@ -14,10 +14,10 @@ import attrs
 from actors.entity.checks import invalid, not_found, values
 from actors.entity.decision import Decision, refuse
 from actors.entity.ids import job_id_of
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.storage.messages import AttachDisk, DiskRecorded, ProvideDisk
 from actors.vm.configure.attachments import COLD, added, unchangeable, without
-from actors.vm.facts import Facts
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.disk_steps import VmDiskData, begin_on_disks, part_of, sends_one
 from actors.vm.operations.record import DONE, VmOperation, requested
 from actors.vm.state import VmState
@@ -27,12 +27,12 @@ from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.events import vm as events
 from protocol.events.operation import Operation, Outcome
+from protocol.message import Message
 from protocol.model.storage import Disk, DiskAttachment
 from protocol.model.types import Ref
-from protocol.words import Tagged
 
 
-def request(state: VmState, request: Commanded, facts: Facts) -> Decision:
+def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """Legal while the VM is down and no operation runs."""
     assert isinstance(request.command, AddDiskAttachment)
     document = request.command.document
@@ -64,7 +64,7 @@ def _accepted(operation: Operation) -> Accepted:
     )
 
 
-def _message(state: VmState, request: Commanded, disk: Disk, disk_id: str, facts: Facts) -> Tagged:
+def _message(state: VmState, request: CommandRequest, disk: Disk, disk_id: str, facts: VmDecisionFacts) -> Message:
     """What the disk is asked: to be attached, or to be made first. Else a refusal."""
     if any(attachment.id == disk_id for attachment in state.vm.disk_attachments or ()):
         reason = f"Disk {disk_id} is attached to VM {state.name} already."
@@ -83,7 +83,7 @@ def _message(state: VmState, request: Commanded, disk: Disk, disk_id: str, facts
     )  # fmt: skip
 
 
-def _new_disk(state: VmState, disk: Disk, disk_id: str, facts: Facts) -> Disk | Refusal:
+def _new_disk(state: VmState, disk: Disk, disk_id: str, facts: VmDecisionFacts) -> Disk | Refusal:
     """The document of a disk to be made, its storage domain looked up."""
     storage_domain_id = _storage_domain_of(disk, facts)
     if storage_domain_id is None:
@@ -108,7 +108,7 @@ def _new_disk(state: VmState, disk: Disk, disk_id: str, facts: Facts) -> Disk | 
     )
 
 
-def _storage_domain_of(disk: Disk, facts: Facts) -> str | None:
+def _storage_domain_of(disk: Disk, facts: VmDecisionFacts) -> str | None:
     """The storage domain that was named, or the only active one."""
     wanted = disk.storage_domains[0] if disk.storage_domains else disk.storage_domain
     if wanted is not None and wanted.id:
@@ -125,7 +125,7 @@ def recorded(state: VmState, message: DiskRecorded) -> Decision:
     return Decision(answers=((operation.id, _accepted(operation)),))
 
 
-def done(state: VmState, result: Tagged, facts: Facts) -> Decision:
+def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     operation = state.operation
     assert operation is not None
     text = f"A disk was added to VM {state.name}."
@@ -136,7 +136,7 @@ def done(state: VmState, result: Tagged, facts: Facts) -> Decision:
     )
 
 
-def failed(state: VmState, refusal: Refusal, facts: Facts) -> Decision:
+def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     """The disk refuses, or could not be made: the attachment is taken back."""
     operation = state.operation
     assert operation is not None

@@ -6,10 +6,10 @@ import attrs
 
 from actors.entity.decision import Decision, refuse
 from actors.entity.ids import job_id_of
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.storage.messages import DetachDisk, DiscardDisk
 from actors.vm.configure.attachments import COLD, unchangeable, unknown, without
-from actors.vm.facts import Facts
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.disk_steps import VmDiskData, begin_on_disks, failed_where_it_is, sends_one
 from actors.vm.operations.record import DONE, VmOperation, requested
 from actors.vm.state import VmState
@@ -18,17 +18,17 @@ from protocol.commands.vm import RemoveDiskAttachment
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.events import vm as events
-from protocol.words import Tagged
+from protocol.message import Message
 
 
-def request(state: VmState, request: Commanded, facts: Facts) -> Decision:
+def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """Legal while the VM is down and no operation runs. The disk goes with it unless `detach_only`."""
     command = request.command
     assert isinstance(command, RemoveDiskAttachment)
     if refusal := unchangeable(state, "remove a disk from", COLD) or unknown(state, command.id):
         return refuse(refusal)
     job_id = job_id_of(request.command_id)
-    message: Tagged = DetachDisk(vm_id=state.id)
+    message: Message = DetachDisk(vm_id=state.id)
     if not command.detach_only:
         message = DiscardDisk(operation_id=job_id, vm_id=state.id, correlation_id=request.correlation_id)
     text = f"{'Detaching' if command.detach_only else 'Removing'} disk {command.id} from VM {state.name}"
@@ -39,7 +39,7 @@ def request(state: VmState, request: Commanded, facts: Facts) -> Decision:
     return requested(DETACH_DISK, state, request, event, reply=accepted)
 
 
-def done(state: VmState, result: Tagged, facts: Facts) -> Decision:
+def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     operation = state.operation
     assert operation is not None
     assert isinstance(operation.data, VmDiskData)
@@ -51,7 +51,7 @@ def done(state: VmState, result: Tagged, facts: Facts) -> Decision:
     )
 
 
-def failed(state: VmState, refusal: Refusal, facts: Facts) -> Decision:
+def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     """A disk that is not there any more is as good as detached."""
     return done(state, refusal, facts) if refusal.code == "not_found" else failed_where_it_is(state, refusal, facts)
 

@@ -7,40 +7,40 @@ import attrs
 
 from actors.entity.decision import Decision
 from actors.entity.ids import derived_id
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
 from actors.entity.operation_record import Ask
 from actors.storage.messages import DetachDisk, DiscardDisk, ProvideDisk
-from actors.vm.facts import Facts
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.record import failure
 from actors.vm.state import VmState
 from protocol.audit import line
 from protocol.errors import Refusal
 from protocol.events import vm as events
 from protocol.events.operation import Operation
-from protocol.words import Tagged, word
+from protocol.message import Message, message
 
 
-@word("vm.add_data")
+@message("vm.add_data")
 @attrs.frozen(kw_only=True)
-class VmAddData(Tagged):
+class VmAddData(Message):
     """What a new VM's disks are made from, one after the other."""
 
     disks: tuple[ProvideDisk, ...]
 
 
-@word("vm.disk_data")
+@message("vm.disk_data")
 @attrs.frozen(kw_only=True)
-class VmDiskData(Tagged):
+class VmDiskData(Message):
     """The one message to one disk's actor."""
 
     disk_id: str
-    message: Tagged
+    message: Message
 
 
-@word("vm.remove_data")
+@message("vm.remove_data")
 @attrs.frozen(kw_only=True)
-class VmRemoveData(Tagged):
+class VmRemoveData(Message):
     """The disks that go with the VM, and those that stay. Steps of the operation before `first_step` did other work."""
 
     discard: tuple[str, ...]
@@ -48,13 +48,15 @@ class VmRemoveData(Tagged):
     first_step: int = 0
 
 
-def begin_on_disks(state: VmState, request: Commanded, kind: str, description: str, facts: Facts) -> Operation:
+def begin_on_disks(
+    state: VmState, request: CommandRequest, kind: str, description: str, facts: VmDecisionFacts
+) -> Operation:
     """The operation with its one step, which a disk carries out."""
     operation = begin_for(request, kind, description, facts.now)
     return with_step(operation, state.address, description, facts.now)
 
 
-def ask_disk(disk_id: str, message: Tagged) -> Ask:
+def ask_disk(disk_id: str, message: Message) -> Ask:
     return Ask(f"disk/{disk_id}", message)
 
 
@@ -78,12 +80,12 @@ def sends_removal(state: VmState) -> Ask | None:
     return ask_disk(data.detach[number], DetachDisk(vm_id=state.id)) if number < len(data.detach) else None
 
 
-def part_of(request: Commanded, what: str) -> str:
+def part_of(request: CommandRequest, what: str) -> str:
     """The id of a part that a command makes."""
     return derived_id(request.command_id, what)
 
 
-def failed_where_it_is(state: VmState, refusal: Refusal, facts: Facts) -> Decision:
+def failed_where_it_is(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     """The operation ends where it is, and says why."""
     assert state.operation is not None
     kind = events.VmCreated if state.status == "image_locked" else events.VmOperationEnded

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from actors.entity.decision import Decision, Effect, RequestReport, SetTimer
 from actors.entity.operation import current_step, with_step
-from actors.vm.facts import Facts
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.record import VmOperation, progressed
 from actors.vm.state import VmState
 from protocol.audit import line
@@ -18,18 +18,18 @@ def is_asking(state: VmState) -> bool:
     return step is not None and step.id.number == 0
 
 
-def deadline(kind: str, facts: Facts) -> SetTimer:
+def deadline(kind: str, facts: VmDecisionFacts) -> SetTimer:
     """How long the guest has, in a timer named as the operation."""
     return SetTimer(name=kind, seconds=facts.shutdown_timeout_seconds)
 
 
-def timers(state: VmState, facts: Facts) -> tuple[SetTimer, ...]:
+def timers(state: VmState, facts: VmDecisionFacts) -> tuple[SetTimer, ...]:
     """For a new incarnation of the actor."""
     assert state.operation is not None
     return (deadline(state.operation.kind, facts),)
 
 
-def asked(record: VmOperation, state: VmState, step: str, facts: Facts) -> Decision:
+def asked(record: VmOperation, state: VmState, step: str, facts: VmDecisionFacts) -> Decision:
     """The node has asked the guest. A VM that became unknown meanwhile is seen again by a report alone."""
     assert state.operation is not None
     waiting = with_step(state.operation, state.address, step, facts.now, state.host_id)
@@ -39,7 +39,13 @@ def asked(record: VmOperation, state: VmState, step: str, facts: Facts) -> Decis
 
 
 def ignored(
-    state: VmState, event: type[events.VmEvent], code: str, missed: str, remedy: str, facts: Facts, desired: str = ""
+    state: VmState,
+    event: type[events.VmEvent],
+    code: str,
+    missed: str,
+    remedy: str,
+    facts: VmDecisionFacts,
+    desired: str = "",
 ) -> Decision:
     """The guest did not do in time what it was asked: as far as we are concerned the VM is up again."""
     assert state.operation is not None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from actors.entity.decision import Decision, RequestReport, refuse
-from actors.entity.messages import Commanded
-from actors.vm.facts import Facts
+from actors.entity.messages import CommandRequest
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.record import (
     DONE,
     VmOperation,
@@ -18,11 +18,11 @@ from actors.vm.operations.record import (
 from actors.vm.state import VmState
 from protocol.errors import Refusal
 from protocol.events import vm as events
+from protocol.message import Message
 from protocol.node_messages import PauseDomain, ResumeDomain
-from protocol.words import Tagged
 
 
-def request_pause(state: VmState, request: Commanded, facts: Facts) -> Decision:
+def request_pause(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     if refusal := legality(state, "pause", events.VmPauseRequested):
         return refuse(refusal)
     text = f"Pausing VM {state.name}"
@@ -30,7 +30,7 @@ def request_pause(state: VmState, request: Commanded, facts: Facts) -> Decision:
     return requested(PAUSE, state, request, events.VmPauseRequested(at=facts.now, operation=operation))
 
 
-def request_resume(state: VmState, request: Commanded, facts: Facts) -> Decision:
+def request_resume(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     if refusal := legality(state, "resume", events.VmResumeRequested):
         return refuse(refusal)
     text = f"Resuming VM {state.name}"
@@ -46,17 +46,17 @@ def sends_resume(state: VmState) -> ResumeDomain:
     return ResumeDomain(vm_id=state.id)
 
 
-def paused(state: VmState, result: Tagged, facts: Facts) -> Decision:
+def paused(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     event = events.VmPaused(at=facts.now, ended=DONE)
     return succeeded(state, event, "vm_paused", f"VM {state.name} is paused.")
 
 
-def resumed(state: VmState, result: Tagged, facts: Facts) -> Decision:
+def resumed(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     event = events.VmResumed(at=facts.now, ended=DONE)
     return succeeded(state, event, "vm_resumed", f"VM {state.name} goes on.")
 
 
-def failed(state: VmState, refusal: Refusal, facts: Facts) -> Decision:
+def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     """What the CPUs do now is not known: the host is asked."""
     event = events.VmOperationEnded(at=facts.now, ended=failure(refusal))
     return came_to_nothing(state, event, refusal, RequestReport(host_id=state.host_id))

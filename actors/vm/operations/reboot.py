@@ -7,8 +7,8 @@ ask the guest -> wait for its firmware -> powering up
 from __future__ import annotations
 
 from actors.entity.decision import CancelTimer, Decision, RequestReport, refuse
-from actors.entity.messages import Commanded
-from actors.vm.facts import Facts, guest_up_timer
+from actors.entity.messages import CommandRequest
+from actors.vm.facts import VmDecisionFacts, guest_up_timer
 from actors.vm.operations import guest_wait
 from actors.vm.operations.record import (
     DONE,
@@ -23,13 +23,13 @@ from actors.vm.operations.record import (
 from actors.vm.state import VmState
 from protocol.errors import Refusal
 from protocol.events import vm as events
+from protocol.message import Message
 from protocol.node_messages import RebootDomain
-from protocol.words import Tagged
 
 KIND = "reboot"
 
 
-def request(state: VmState, request: Commanded, facts: Facts) -> Decision:
+def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     if refusal := legality(state, KIND, events.VmRebootRequested):
         return refuse(refusal)
     text = f"Rebooting VM {state.name}"
@@ -41,22 +41,22 @@ def sends(state: VmState) -> RebootDomain | None:
     return RebootDomain(vm_id=state.id) if guest_wait.is_asking(state) else None
 
 
-def done(state: VmState, result: Tagged, facts: Facts) -> Decision:
+def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     return guest_wait.asked(REBOOT, state, "Wait for the guest to start over", facts)
 
 
-def failed(state: VmState, refusal: Refusal, facts: Facts) -> Decision:
+def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     return came_to_nothing(state, not_rebooted(state, refusal, facts), refusal, RequestReport(host_id=state.host_id))
 
 
-def not_rebooted(state: VmState, refusal: Refusal, facts: Facts) -> events.VmEvent:
+def not_rebooted(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> events.VmEvent:
     """The guest goes on as it was: also for a reset that failed."""
     if state.status in ("reboot_in_progress", "unknown"):
         return events.VmRebootIgnored(at=facts.now, ended=failure(refusal))
     return events.VmOperationEnded(at=facts.now, ended=failure(refusal))
 
 
-def started_over(state: VmState, facts: Facts) -> Decision:
+def started_over(state: VmState, facts: VmDecisionFacts) -> Decision:
     if state.status not in ("reboot_in_progress", "unknown"):
         return Decision()
     event = events.VmRebooted(at=facts.now, ended=DONE)
@@ -64,7 +64,7 @@ def started_over(state: VmState, facts: Facts) -> Decision:
     return succeeded(state, event, "vm_rebooted", f"VM {state.name} was rebooted.", *timers)
 
 
-def timed_out(state: VmState, facts: Facts) -> Decision:
+def timed_out(state: VmState, facts: VmDecisionFacts) -> Decision:
     if state.status != "reboot_in_progress":
         return Decision()
     missed = "was not seen to start over"

@@ -8,12 +8,12 @@ from typing import Any
 import attrs
 
 from actors.entity.decision import NOTHING, Decision, Effect, SetTimer
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
 from actors.entity.operation_record import OperationRecord, step_effects
 from actors.entity.transitions import statuses_before
 from actors.vm.evolve import evolve
-from actors.vm.facts import Facts, busy, not_legal
+from actors.vm.facts import VmDecisionFacts, busy, not_legal
 from actors.vm.run_end import RunEnd, failed_with_it
 from actors.vm.state import VmState
 from actors.vm.transitions import TRANSITIONS
@@ -27,7 +27,7 @@ from protocol.model.activity import Event
 DONE = Outcome(outcome="done")
 
 
-def _no_timer(_: VmState, __: Facts) -> tuple[SetTimer, ...]:
+def _no_timer(_: VmState, __: VmDecisionFacts) -> tuple[SetTimer, ...]:
     return ()
 
 
@@ -36,7 +36,7 @@ def _nothing(*_: Any) -> Decision:
 
 
 @attrs.frozen(kw_only=True)
-class VmOperation(OperationRecord[VmState, Facts]):
+class VmOperation(OperationRecord[VmState, VmDecisionFacts]):
     """One verb of a VM, beside what every operation says.
 
     `request` decides the command that begins it. `seen_as`: the status of the VM when its domain is seen while this
@@ -45,12 +45,12 @@ class VmOperation(OperationRecord[VmState, Facts]):
     incarnation of the actor sets again.
     """
 
-    request: Callable[[VmState, Commanded, Facts], Decision]
+    request: Callable[[VmState, CommandRequest, VmDecisionFacts], Decision]
     seen_as: str = ""
-    run_ended: Callable[[VmState, RunEnd, Facts], Decision] = failed_with_it
-    started_over: Callable[[VmState, Facts], Decision] = _nothing
-    timed_out: Callable[[VmState, Facts], Decision] = _nothing
-    timers: Callable[[VmState, Facts], tuple[SetTimer, ...]] = _no_timer
+    run_ended: Callable[[VmState, RunEnd, VmDecisionFacts], Decision] = failed_with_it
+    started_over: Callable[[VmState, VmDecisionFacts], Decision] = _nothing
+    timed_out: Callable[[VmState, VmDecisionFacts], Decision] = _nothing
+    timers: Callable[[VmState, VmDecisionFacts], tuple[SetTimer, ...]] = _no_timer
 
 
 def legality(
@@ -64,7 +64,13 @@ def legality(
 
 
 def one_step(
-    state: VmState, request: Commanded, kind: str, description: str, step: str, facts: Facts, host_id: str = ""
+    state: VmState,
+    request: CommandRequest,
+    kind: str,
+    description: str,
+    step: str,
+    facts: VmDecisionFacts,
+    host_id: str = "",
 ) -> Operation:
     """The operation that a command begins, with its first step on the VM's host, or on another one."""
     operation = begin_for(request, kind, description, facts.now, host_id or state.host_id)
@@ -72,7 +78,7 @@ def one_step(
 
 
 def requested(
-    record: VmOperation, state: VmState, request: Commanded, event: events.VmEvent, *effects: Effect,
+    record: VmOperation, state: VmState, request: CommandRequest, event: events.VmEvent, *effects: Effect,
     audit: tuple[Event, ...] = (), reply: Accepted | None = None,
 ) -> Decision:  # fmt: skip
     """The operation in `event` begins, and its first step is sent."""
@@ -89,19 +95,21 @@ def requested(
     )
 
 
-def accepted_as(state: VmState, request: Commanded, operation: Operation) -> Accepted:
+def accepted_as(state: VmState, request: CommandRequest, operation: Operation) -> Accepted:
     """The reply to a command that goes on as a job."""
     return Accepted(kind="vm", id=state.id, job_id=operation.id, command_id=request.command_id)
 
 
-def under_way(state: VmState, request: Commanded, kind: str) -> Decision | None:
+def under_way(state: VmState, request: CommandRequest, kind: str) -> Decision | None:
     """Asked for again while it runs, a shutdown or stop is the same one."""
     if state.operation is None or state.operation.kind != kind:
         return None
     return Decision(reply=accepted_as(state, request, state.operation))
 
 
-def progressed(record: VmOperation, state: VmState, operation: Operation, facts: Facts, *effects: Effect) -> Decision:
+def progressed(
+    record: VmOperation, state: VmState, operation: Operation, facts: VmDecisionFacts, *effects: Effect
+) -> Decision:
     """The operation as it is now: the step that it has begun is sent."""
     event = events.VmOperationProgressed(at=facts.now, operation=operation)
     after = evolve(state, event)

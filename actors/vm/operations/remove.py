@@ -10,9 +10,9 @@ import attrs
 
 from actors.entity.checks import invalid
 from actors.entity.decision import Decision, refuse
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.entity.operation import with_step
-from actors.vm.facts import Facts, busy, not_legal
+from actors.vm.facts import VmDecisionFacts, busy, not_legal
 from actors.vm.operations.disk_steps import VmRemoveData, begin_on_disks, failed_where_it_is, sends_removal
 from actors.vm.operations.record import DONE, VmOperation, progressed, requested
 from actors.vm.state import VmState
@@ -21,13 +21,13 @@ from protocol.commands.vm import RemoveVm
 from protocol.errors import Refusal
 from protocol.events import vm as events
 from protocol.events.operation import Operation
+from protocol.message import Message
 from protocol.model.activity import Event
-from protocol.words import Tagged
 
 KIND = "remove"
 
 
-def request(state: VmState, request: Commanded, facts: Facts) -> Decision:
+def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """Legal while the VM is down and not delete protected."""
     assert isinstance(request.command, RemoveVm)
     if refusal := _refusal(state):
@@ -53,7 +53,7 @@ def _refusal(state: VmState) -> Refusal | None:
     return None
 
 
-def _what_goes(state: VmState, command: RemoveVm, facts: Facts) -> VmRemoveData:
+def _what_goes(state: VmState, command: RemoveVm, facts: VmDecisionFacts) -> VmRemoveData:
     discard: list[str] = []
     detach: list[str] = []
     for attachment in state.vm.disk_attachments or ():
@@ -63,7 +63,7 @@ def _what_goes(state: VmState, command: RemoveVm, facts: Facts) -> VmRemoveData:
     return VmRemoveData(discard=tuple(discard), detach=tuple(detach))
 
 
-def done(state: VmState, result: Tagged, facts: Facts) -> Decision:
+def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     """A disk is gone or detached: the next one, or the VM is gone."""
     assert state.operation is not None
     further = with_step(state.operation, state.address, "Remove the next disk", facts.now)
@@ -74,7 +74,7 @@ def done(state: VmState, result: Tagged, facts: Facts) -> Decision:
     return Decision(events=(gone,), audit=(_removed(state, state.operation),))
 
 
-def failed(state: VmState, refusal: Refusal, facts: Facts) -> Decision:
+def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     """A disk that is gone already is as good as removed."""
     return done(state, refusal, facts) if refusal.code == "not_found" else failed_where_it_is(state, refusal, facts)
 

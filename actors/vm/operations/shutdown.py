@@ -7,9 +7,9 @@ ask the guest -> wait for QEMU to end -> down
 from __future__ import annotations
 
 from actors.entity.decision import CancelTimer, Decision, RequestReport, refuse
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.vm.desired import desired_after_end
-from actors.vm.facts import Facts, busy, not_legal
+from actors.vm.facts import VmDecisionFacts, busy, not_legal
 from actors.vm.operations import guest_wait
 from actors.vm.operations.record import (
     DONE,
@@ -27,13 +27,13 @@ from protocol.audit import line
 from protocol.commands.vm import ShutdownVm
 from protocol.errors import Refusal
 from protocol.events import vm as events
+from protocol.message import Message
 from protocol.node_messages import ShutdownDomain
-from protocol.words import Tagged
 
 KIND = "shutdown"
 
 
-def request(state: VmState, request: Commanded, facts: Facts) -> Decision:
+def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """Legal while the VM runs; with `force` also while another operation does, whose place it takes."""
     command = request.command
     assert isinstance(command, ShutdownVm)
@@ -56,11 +56,11 @@ def sends(state: VmState) -> ShutdownDomain | None:
     return ShutdownDomain(vm_id=state.id, reason=state.stop_reason) if guest_wait.is_asking(state) else None
 
 
-def done(state: VmState, result: Tagged, facts: Facts) -> Decision:
+def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     return guest_wait.asked(SHUTDOWN, state, "Wait for the guest to power off", facts)
 
 
-def failed(state: VmState, refusal: Refusal, facts: Facts) -> Decision:
+def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     if state.status not in ("powering_down", "unknown"):
         event: events.VmEvent = events.VmOperationEnded(at=facts.now, ended=failure(refusal))
     else:
@@ -69,14 +69,14 @@ def failed(state: VmState, refusal: Refusal, facts: Facts) -> Decision:
     return came_to_nothing(state, event, refusal, RequestReport(host_id=state.host_id))
 
 
-def run_ended(state: VmState, end: RunEnd, facts: Facts) -> Decision:
+def run_ended(state: VmState, end: RunEnd, facts: VmDecisionFacts) -> Decision:
     """That is what was wanted, however it came."""
     if end.host_down:
         return failed_with_it(state, end, facts)
     return down(state, end.cause, state.stop_reason, facts, DONE)
 
 
-def timed_out(state: VmState, facts: Facts) -> Decision:
+def timed_out(state: VmState, facts: VmDecisionFacts) -> Decision:
     if state.status != "powering_down":
         return Decision()
     return guest_wait.ignored(

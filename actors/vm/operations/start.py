@@ -12,12 +12,12 @@ from typing import Final
 import attrs
 
 from actors.entity.decision import Decision, Effect, Question, Tell, refuse
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
 from actors.placement.messages import Place, Placed, ReleasePlacement
 from actors.vm import domain_spec
 from actors.vm.desired import desired_after_end
-from actors.vm.facts import Facts, busy, guest_up_timer, host_name, not_legal
+from actors.vm.facts import VmDecisionFacts, busy, guest_up_timer, host_name, not_legal
 from actors.vm.operations.pause import request_resume
 from actors.vm.operations.record import DONE, VmOperation, accepted_as, progressed, requested
 from actors.vm.run_end import RunEnd
@@ -27,15 +27,15 @@ from protocol.commands.vm import StartVm
 from protocol.errors import Refusal
 from protocol.events import vm as events
 from protocol.events.operation import Outcome
+from protocol.message import Message
 from protocol.model.merge import merge
 from protocol.model.vm import Vm
 from protocol.node_messages import DestroyDomain, DomainStarted, DomainStatus, RestoreDomain, StartDomain
-from protocol.words import Tagged
 
 SCHEDULER: Final = "scheduler/main"
 
 
-def request(state: VmState, request: Commanded, facts: Facts) -> Decision:
+def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """Legal while the VM is down or suspended: asks the scheduler for a host; a paused one is resumed."""
     command = request.command
     assert isinstance(command, StartVm)
@@ -65,7 +65,7 @@ def request(state: VmState, request: Commanded, facts: Facts) -> Decision:
     return Decision(question=Question(ask=ask, release=release))
 
 
-def _hosts_that_can(state: VmState, vm: Vm, facts: Facts) -> tuple[str, ...] | None:
+def _hosts_that_can(state: VmState, vm: Vm, facts: VmDecisionFacts) -> tuple[str, ...] | None:
     if state.saved_on:
         storage_domain = facts.rows.document("storage_domain", state.saved_on)
         return (storage_domain.host.id,) if storage_domain is not None and storage_domain.host is not None else None
@@ -78,7 +78,7 @@ def effective(state: VmState, start: StartVm) -> Vm:
     return merge(vm, start.vm) if start.vm is not None else vm
 
 
-def placed(state: VmState, request: Commanded, answer: Placed | Refusal, facts: Facts) -> Decision:
+def placed(state: VmState, request: CommandRequest, answer: Placed | Refusal, facts: VmDecisionFacts) -> Decision:
     """The scheduler's answer: its reasons against every host, or the host to start on."""
     command = request.command
     assert isinstance(command, StartVm)
@@ -123,7 +123,7 @@ def _undo(state: VmState) -> DestroyDomain | None:
     return DestroyDomain(vm_id=state.id, started_step_id=state.started_step)
 
 
-def started(state: VmState, result: Tagged, facts: Facts) -> Decision:
+def started(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     """QEMU runs, or nothing of it was left."""
     if _is_undone(state):
         return failed_for_good(state, _undone_reason(state), facts)
@@ -134,14 +134,14 @@ def started(state: VmState, result: Tagged, facts: Facts) -> Decision:
     return _succeeded(state, happened, "started", facts, *effects)
 
 
-def restored(state: VmState, result: Tagged, facts: Facts) -> Decision:
+def restored(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     if _is_undone(state):
         return failed_for_good(state, _undone_reason(state), facts)
     return _succeeded(state, (events.VmRestored(at=facts.now, ended=DONE),), "was restored", facts)
 
 
 def _succeeded(
-    state: VmState, happened: tuple[events.VmEvent, ...], verb: str, facts: Facts, *effects: Effect
+    state: VmState, happened: tuple[events.VmEvent, ...], verb: str, facts: VmDecisionFacts, *effects: Effect
 ) -> Decision:
     assert state.operation is not None
     text = f"VM {state.name} {verb} on Host {host_name(state.host_id, facts)}"
@@ -149,7 +149,7 @@ def _succeeded(
     return Decision(events=happened, audit=(said,), effects=effects)
 
 
-def failed(state: VmState, refusal: Refusal, facts: Facts) -> Decision:
+def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     """A failure proves nothing: the answer may have got lost behind a QEMU that runs. So it is undone first."""
     operation = state.operation
     assert operation is not None
@@ -170,7 +170,7 @@ def _undone_reason(state: VmState) -> str:
     return state.operation.rolling_back
 
 
-def run_ended(state: VmState, end: RunEnd, facts: Facts) -> Decision:
+def run_ended(state: VmState, end: RunEnd, facts: VmDecisionFacts) -> Decision:
     """QEMU ended before its node reported the start: proven, so there is nothing to undo."""
     if end.host_down:
         return failed_for_good(state, end.reason, facts)
@@ -178,7 +178,7 @@ def run_ended(state: VmState, end: RunEnd, facts: Facts) -> Decision:
     return failed_for_good(state, f"QEMU ended while it started. {detail}", facts)
 
 
-def failed_for_good(state: VmState, reason: str, facts: Facts) -> Decision:
+def failed_for_good(state: VmState, reason: str, facts: VmDecisionFacts) -> Decision:
     """No QEMU runs. What was being restored is suspended still, also when its host was away meanwhile."""
     operation = state.operation
     assert operation is not None
@@ -190,7 +190,7 @@ def failed_for_good(state: VmState, reason: str, facts: Facts) -> Decision:
     )
 
 
-def _event_of_failure(state: VmState, reason: str, ended: Outcome, facts: Facts) -> events.VmEvent:
+def _event_of_failure(state: VmState, reason: str, ended: Outcome, facts: VmDecisionFacts) -> events.VmEvent:
     assert state.operation is not None
     is_restore = state.operation.kind == "restore"
     if is_restore and _lost(state.operation.data):
@@ -203,7 +203,7 @@ def _event_of_failure(state: VmState, reason: str, ended: Outcome, facts: Facts)
     return events.VmStartFailed(at=facts.now, reason=reason, ended=ended, desired=wanted)
 
 
-def _lost(why: Tagged | None) -> bool:
+def _lost(why: Message | None) -> bool:
     """The host says that there is no saved memory: suspended it would stay for ever."""
     return isinstance(why, Refusal) and why.code == "not_found"
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 from actors.entity.decision import CancelTimer, Decision, RequestReport, SetTimer, refuse
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.vm.desired import desired_after_end
-from actors.vm.facts import Facts, busy, not_legal
+from actors.vm.facts import VmDecisionFacts, busy, not_legal
 from actors.vm.operations.record import (
     DONE,
     VmOperation,
@@ -27,14 +27,14 @@ from protocol.audit import line
 from protocol.commands.vm import StopVm
 from protocol.errors import Refusal
 from protocol.events import vm as events
+from protocol.message import Message
 from protocol.node_messages import DestroyDomain, RemoveSavedState
-from protocol.words import Tagged
 
 KIND = "stop"
 RESEND_SECONDS: Final = 10.0
 
 
-def request(state: VmState, request: Commanded, facts: Facts) -> Decision:
+def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """Legal also while another operation runs on a VM that runs: that one ends as failed, superseded."""
     command = request.command
     assert isinstance(command, StopVm)
@@ -55,7 +55,7 @@ def request(state: VmState, request: Commanded, facts: Facts) -> Decision:
     return requested(STOP, state, request, event, *over, audit=(audit,))
 
 
-def _discard(state: VmState, request: Commanded, command: StopVm, facts: Facts) -> Decision:
+def _discard(state: VmState, request: CommandRequest, command: StopVm, facts: VmDecisionFacts) -> Decision:
     storage_domain = facts.rows.document("storage_domain", state.saved_on)
     host = storage_domain.host.id if storage_domain is not None and storage_domain.host is not None else ""
     operation = one_step(state, request, KIND, f"Stopping VM {state.name}", "Discard the saved memory", facts, host)
@@ -79,11 +79,11 @@ def sends(state: VmState) -> DestroyDomain | RemoveSavedState:
     return DestroyDomain(vm_id=state.id)
 
 
-def done(state: VmState, result: Tagged, facts: Facts) -> Decision:
+def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     return down(state, "destroyed", state.stop_reason, facts, DONE)
 
 
-def failed(state: VmState, refusal: Refusal, facts: Facts) -> Decision:
+def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     if _works_elsewhere(state):  # its memory is still there
         suspended = events.VmSuspended(at=facts.now, ended=failure(refusal), desired=desired_after_end(state, "saved"))
         return came_to_nothing(state, suspended, refusal)
@@ -94,13 +94,13 @@ def failed(state: VmState, refusal: Refusal, facts: Facts) -> Decision:
     return came_to_nothing(state, event, refusal, RequestReport(host_id=state.host_id))
 
 
-def run_ended(state: VmState, end: RunEnd, facts: Facts) -> Decision:
+def run_ended(state: VmState, end: RunEnd, facts: VmDecisionFacts) -> Decision:
     if end.host_down:
         return failed_with_it(state, end, facts)
     return down(state, end.cause, state.stop_reason, facts, DONE)
 
 
-def timers(state: VmState, facts: Facts) -> tuple[SetTimer, ...]:
+def timers(state: VmState, facts: VmDecisionFacts) -> tuple[SetTimer, ...]:
     return (_resend_timer(),) if _works_elsewhere(state) else ()
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from actors.entity.decision import Decision, RequestReport, refuse
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.vm.desired import desired_after_end
-from actors.vm.facts import Facts, what
+from actors.vm.facts import VmDecisionFacts, what
 from actors.vm.operations.record import (
     DONE,
     VmOperation,
@@ -20,13 +20,13 @@ from actors.vm.run_end import RunEnd, failed_with_it
 from actors.vm.state import VmState
 from protocol.errors import Refusal
 from protocol.events import vm as events
+from protocol.message import Message
 from protocol.node_messages import SaveDomain, StopReason
-from protocol.words import Tagged
 
 KIND = "suspend"
 
 
-def request(state: VmState, request: Commanded, facts: Facts) -> Decision:
+def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     if refusal := legality(state, KIND, events.VmSuspendRequested):
         return refuse(refusal)
     target = _where_to_save(state, facts)
@@ -44,7 +44,7 @@ def request(state: VmState, request: Commanded, facts: Facts) -> Decision:
     return requested(SUSPEND, state, request, event)
 
 
-def _where_to_save(state: VmState, facts: Facts) -> str:
+def _where_to_save(state: VmState, facts: VmDecisionFacts) -> str:
     for id in facts.rows.referring("storage_domain", "host", state.host_id):
         storage_domain = facts.rows.document("storage_domain", id)
         if storage_domain is not None and storage_domain.status == "active":
@@ -56,18 +56,18 @@ def sends(state: VmState) -> SaveDomain:
     return SaveDomain(vm_id=state.id, storage_domain_id=state.saved_on)
 
 
-def done(state: VmState, result: Tagged, facts: Facts) -> Decision:
+def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     event = events.VmSuspended(at=facts.now, ended=DONE, desired=desired_after_end(state, "saved"))
     return succeeded(state, event, "vm_suspended", f"VM {state.name} is suspended.")
 
 
-def failed(state: VmState, refusal: Refusal, facts: Facts) -> Decision:
+def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     wanted = desired_after_end(state, "suspend_failed")
     event = events.VmSuspendFailed(at=facts.now, reason=str(refusal), ended=failure(refusal), desired=wanted)
     return came_to_nothing(state, event, refusal, RequestReport(host_id=state.host_id))
 
 
-def run_ended(state: VmState, end: RunEnd, facts: Facts) -> Decision:
+def run_ended(state: VmState, end: RunEnd, facts: VmDecisionFacts) -> Decision:
     """With its memory saved the node's outcome says so too, and ends the operation."""
     return Decision() if end.why is StopReason.SAVED else failed_with_it(state, end, facts)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from actors.entity.ids import job_id_of
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.storage.messages import ProvideDisk
-from actors.vm.facts import Facts
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.disk_steps import part_of
 from protocol.commands.vm import AddVm
 from protocol.model.storage import Disk, DiskAttachment
@@ -14,7 +14,7 @@ from protocol.model.vm import Template, Vm
 
 
 def disks_of(
-    vm: Vm, request: Commanded, template: Template, facts: Facts
+    vm: Vm, request: CommandRequest, template: Template, facts: VmDecisionFacts
 ) -> tuple[tuple[DiskAttachment, ...], tuple[ProvideDisk, ...]]:
     """The attachments of a VM made from a template, and the messages that make their disks."""
     assert isinstance(request.command, AddVm)

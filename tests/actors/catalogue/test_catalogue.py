@@ -9,11 +9,11 @@ import attrs
 import pytest
 
 from actors.catalogue.bootstrap import bootstrap
-from actors.catalogue.decide import CatalogueDecision, Facts, decide
-from actors.catalogue.rows import Change, transaction_of
+from actors.catalogue.decide import CatalogueDecision, CatalogueDecisionFacts, decide
+from actors.catalogue.rows import CatalogueChange, transaction_of
 from actors.catalogue.status import data_center_status, due_changes
 from actors.entity.decision import Decision, rehearsed
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
 from actors.journal.port import EntityRow
 from actors.kernel.ports import SeededIds
@@ -21,6 +21,7 @@ from protocol.codec import encode
 from protocol.commands.catalogue import AddEntity, AddEvent, RemoveEntity, UpdateEntity
 from protocol.engine_messages import Accepted, Principal
 from protocol.errors import Refusal
+from protocol.message import Message
 from protocol.model.activity import Event
 from protocol.model.host import Host
 from protocol.model.inventory import Cluster, DataCenter, User
@@ -28,7 +29,6 @@ from protocol.model.network import Network, Nic, VnicProfile
 from protocol.model.storage import StorageDomain
 from protocol.model.types import Document, Ref
 from protocol.model.vm import Vm
-from protocol.words import Tagged
 
 at = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
 alice = Principal(user_id="u", name="alice@internal", administrator=True)
@@ -52,12 +52,12 @@ class Play:
             else:
                 self.rows.drop(*write.row.key)
 
-    def give(self, command: Tagged, id: str = "", *, dry_run: bool = False) -> Decision:
+    def give(self, command: Message, id: str = "", *, dry_run: bool = False) -> Decision:
         id = id or f"command-{next(self.numbers)}"
         if isinstance(command, AddEntity):
             command = attrs.evolve(command, id=id)
-        request = Commanded(command_id=id, principal=alice, command=command, dry_run=dry_run)
-        decision = decide(request, Facts(now=at, rows=self.rows, fresh_id=self.ids.uuid))
+        request = CommandRequest(command_id=id, principal=alice, command=command, dry_run=dry_run)
+        decision = decide(request, CatalogueDecisionFacts(now=at, rows=self.rows, fresh_id=self.ids.uuid))
         if dry_run:
             decision = rehearsed(decision)
         self._write(transaction_of(changes_of(decision), at, audit=decision.audit))
@@ -82,7 +82,7 @@ class Play:
         self.rows.put(EntityRow(kind, document.id, version, document.name, "", b"", encode(document)))
 
 
-def changes_of(decision: Decision) -> tuple[Change, ...]:
+def changes_of(decision: Decision) -> tuple[CatalogueChange, ...]:
     return decision.changes if isinstance(decision, CatalogueDecision) else ()
 
 

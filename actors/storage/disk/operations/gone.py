@@ -5,14 +5,14 @@ from __future__ import annotations
 from actors.entity.decision import Decision
 from actors.storage.disk.operations.phases import MADE, REMOVED, line_of
 from actors.storage.disk.state import DiskState
-from actors.storage.facts import Facts, refusal
+from actors.storage.facts import StorageDecisionFacts, refusal
 from protocol.errors import Refusal
 from protocol.events import disk as events
 from protocol.events.operation import Outcome
 from protocol.node_messages import Done
 
 
-def gone(state: DiskState, facts: Facts) -> Decision:
+def gone(state: DiskState, facts: StorageDecisionFacts) -> Decision:
     """Nothing is left: removed as asked, or rolled back."""
     assert state.operation is not None
     reason = state.operation.rolling_back
@@ -27,7 +27,7 @@ def gone(state: DiskState, facts: Facts) -> Decision:
     )
 
 
-def remove_failed(state: DiskState, refused: Refusal, facts: Facts) -> Decision:
+def remove_failed(state: DiskState, refused: Refusal, facts: StorageDecisionFacts) -> Decision:
     """What is left of the volumes is not known; the disk stays, to be removed again."""
     assert state.operation is not None
     reason = str(refused)

@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 
 from actors.entity.decision import Decision, Tell, joined
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin, begin_for
 from actors.storage.disk.evolve import evolve
 from actors.storage.disk.new_disk import checked, completed, on_storage_domain
@@ -28,7 +28,7 @@ from actors.storage.disk.operations.phases import (
     with_step_sent,
 )
 from actors.storage.disk.state import DiskState
-from actors.storage.facts import Facts, accepted, again_or_taken, busy, new_id, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, accepted, again_or_taken, busy, new_id, not_found, refusal
 from actors.storage.messages import DiskProvided, DiskRecorded, ProvideDisk
 from actors.storage.volumes import making_id, storage_domain_of, volume_of
 from protocol.commands.storage import AddDisk
@@ -36,13 +36,13 @@ from protocol.errors import Refusal
 from protocol.events import disk as events
 from protocol.events.disk import DiskWork
 from protocol.events.operation import Operation, Outcome
+from protocol.message import Message
 from protocol.model.storage import Disk, StorageDomain
 from protocol.model.types import Ref
 from protocol.node_messages import VolumeFacts
-from protocol.words import Tagged
 
 
-def add(state: DiskState | None, request: Commanded, command: AddDisk, facts: Facts) -> Decision:
+def add(state: DiskState | None, request: CommandRequest, command: AddDisk, facts: StorageDecisionFacts) -> Decision:
     """A floating disk on the storage domain that its document names."""
     if state is not None:
         return again_or_taken("disk", request, state.disk, state.operation)
@@ -56,7 +56,7 @@ def add(state: DiskState | None, request: Commanded, command: AddDisk, facts: Fa
     return attrs.evolve(_begin(disk, operation, DiskWork(phase="make"), facts), reply=reply, outcome=reply)
 
 
-def provide(state: DiskState | None, message: ProvideDisk, facts: Facts) -> Decision:
+def provide(state: DiskState | None, message: ProvideDisk, facts: StorageDecisionFacts) -> Decision:
     """A disk for a VM or template; the answer comes when it is there. The same disk again waits along."""
     if state is not None:
         return _provide_again(state, message)
@@ -129,7 +129,7 @@ def provided(state: DiskState) -> DiskProvided:
     return DiskProvided(disk=state.disk, volume=volume_of(state.disk))
 
 
-def _begin(disk: Disk, operation: Operation, work: DiskWork, facts: Facts) -> Decision:
+def _begin(disk: Disk, operation: Operation, work: DiskWork, facts: StorageDecisionFacts) -> Decision:
     operation = begun(operation, disk.id or "", work, facts)
     event = events.DiskAdded(at=facts.now, disk=_locked(disk), operation=operation)
     return with_step_sent(MAKES[operation.kind], None, event)
@@ -148,7 +148,7 @@ def record_of(state: DiskState) -> DiskOperation:
     return MAKES[state.operation.kind]
 
 
-def done(state: DiskState, result: Tagged, facts: Facts) -> Decision:
+def done(state: DiskState, result: Message, facts: StorageDecisionFacts) -> Decision:
     """A step of the making has ended, or of its undoing."""
     assert state.operation is not None
     if state.operation.rolling_back:
@@ -164,7 +164,7 @@ def done(state: DiskState, result: Tagged, facts: Facts) -> Decision:
     return _ready(state, work, facts)
 
 
-def _made(state: DiskState, work: DiskWork, volume: VolumeFacts, facts: Facts) -> Decision:
+def _made(state: DiskState, work: DiskWork, volume: VolumeFacts, facts: StorageDecisionFacts) -> Decision:
     wanted = max(state.disk.provisioned_size or 0, volume.size_bytes)
     work = attrs.evolve(work, size_bytes=wanted, actual_bytes=volume.actual_bytes)
     if work.phase == "make" and wanted > volume.size_bytes:
@@ -174,7 +174,7 @@ def _made(state: DiskState, work: DiskWork, volume: VolumeFacts, facts: Facts) -
     return _ready(state, work, facts)
 
 
-def _ready(state: DiskState, work: DiskWork, facts: Facts) -> Decision:
+def _ready(state: DiskState, work: DiskWork, facts: StorageDecisionFacts) -> Decision:
     """The volume is whole and the disk may be used."""
     event = events.DiskReady(
         at=facts.now,
@@ -191,7 +191,7 @@ def _ready(state: DiskState, work: DiskWork, facts: Facts) -> Decision:
     )
 
 
-def failed(state: DiskState, refusal: Refusal, facts: Facts) -> Decision:
+def failed(state: DiskState, refusal: Refusal, facts: StorageDecisionFacts) -> Decision:
     """The making turns round: what was made goes, the last first."""
     assert state.operation is not None
     if state.work.phase == "release_backing" and refusal.code == "not_found":
@@ -207,7 +207,7 @@ def failed(state: DiskState, refusal: Refusal, facts: Facts) -> Decision:
     return go_on(record_of(state), turned, attrs.evolve(state.work, phase="remove"), facts)
 
 
-def _further_down(state: DiskState, facts: Facts) -> Decision:
+def _further_down(state: DiskState, facts: StorageDecisionFacts) -> Decision:
     """One step of a making that turned round has ended."""
     work = state.work
     if work.phase in ("make", "grow"):

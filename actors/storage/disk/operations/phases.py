@@ -17,7 +17,7 @@ from actors.entity.operation import with_step
 from actors.entity.operation_record import Ask, OperationRecord, step_effects
 from actors.storage.disk.evolve import evolve
 from actors.storage.disk.state import DiskState
-from actors.storage.facts import Facts
+from actors.storage.facts import StorageDecisionFacts
 from actors.storage.messages import BackDisk, UnbackDisk
 from actors.storage.volumes import volume_of
 from protocol.audit import line
@@ -25,11 +25,11 @@ from protocol.errors import Refusal
 from protocol.events import disk as events
 from protocol.events.disk import DiskWork
 from protocol.events.operation import Operation
+from protocol.message import Message
 from protocol.model.activity import Event
 from protocol.node_messages import Body, CopyVolume, CreateVolume, ImportVolume, RemoveImage, ResizeVolume
-from protocol.words import Tagged
 
-DiskOperation = OperationRecord[DiskState, Facts]
+DiskOperation = OperationRecord[DiskState, StorageDecisionFacts]
 
 RETRY_SECONDS: Final = 2.0
 RETRY: Final = "step"
@@ -51,14 +51,14 @@ DESCRIPTIONS: Final = {
 ON_HOST: Final = frozenset({"make", "grow", "remove"})
 
 
-def begun(operation: Operation, disk_id: str, work: DiskWork, facts: Facts) -> Operation:
+def begun(operation: Operation, disk_id: str, work: DiskWork, facts: StorageDecisionFacts) -> Operation:
     """The operation with the step of `work.phase` begun, and the one before finished."""
     host_id = operation.host_id if work.phase in ON_HOST else ""
     operation = with_step(operation, f"disk/{disk_id}", DESCRIPTIONS[work.phase], facts.now, host_id)
     return attrs.evolve(operation, data=work)
 
 
-def sends(state: DiskState) -> Tagged | Ask:
+def sends(state: DiskState) -> Message | Ask:
     """What the step under way asks of its host, or of the disk that this one rests on."""
     work, volume = state.work, volume_of(state.disk)
     match work.phase:
@@ -93,7 +93,7 @@ def with_step_sent(record: DiskOperation, before: DiskState | None, event: event
     return Decision(events=(event,), effects=step_effects(record, after))
 
 
-def go_on(record: DiskOperation, state: DiskState, work: DiskWork, facts: Facts) -> Decision:
+def go_on(record: DiskOperation, state: DiskState, work: DiskWork, facts: StorageDecisionFacts) -> Decision:
     """The next phase begins."""
     assert state.operation is not None
     operation = begun(state.operation, state.id, work, facts)

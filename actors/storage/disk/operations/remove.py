@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 
 from actors.entity.decision import Decision
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin, begin_for
 from actors.storage.disk.operations.gone import gone, remove_failed
 from actors.storage.disk.operations.make import MAKES
@@ -25,7 +25,7 @@ from actors.storage.disk.operations.phases import (
     with_step_sent,
 )
 from actors.storage.disk.state import DiskState
-from actors.storage.facts import Facts, accepted, busy, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, accepted, busy, not_found, refusal
 from actors.storage.messages import DiscardDisk
 from actors.storage.volumes import removal_id, storage_domain_of
 from protocol.commands.storage import RemoveDisk
@@ -33,11 +33,13 @@ from protocol.errors import Refusal
 from protocol.events import disk as events
 from protocol.events.disk import DiskWork
 from protocol.events.operation import Operation
+from protocol.message import Message
 from protocol.node_messages import Done
-from protocol.words import Tagged
 
 
-def remove(state: DiskState | None, request: Commanded, command: RemoveDisk, facts: Facts) -> Decision:
+def remove(
+    state: DiskState | None, request: CommandRequest, command: RemoveDisk, facts: StorageDecisionFacts
+) -> Decision:
     """Legal while it is attached to nothing, backs nothing and no operation runs on it."""
     if state is None:
         return Decision(reply=not_found("disk", command.id))
@@ -48,7 +50,7 @@ def remove(state: DiskState | None, request: Commanded, command: RemoveDisk, fac
     return attrs.evolve(_begin(state, operation, DiskWork(phase="remove"), facts), reply=reply, outcome=reply)
 
 
-def discard(state: DiskState | None, message: DiscardDisk, facts: Facts) -> Decision:
+def discard(state: DiskState | None, message: DiscardDisk, facts: StorageDecisionFacts) -> Decision:
     """The same for the sake of the VM or template that has it. While it is still being made, the making turns round."""
     if state is None:
         return Decision(reply=Done())
@@ -77,7 +79,7 @@ def _is_its_own(state: DiskState, message: DiscardDisk) -> bool:
     return state.work.vm_id == message.vm_id and state.work.template_id == message.template_id
 
 
-def _begin(state: DiskState, operation: Operation, work: DiskWork, facts: Facts) -> Decision:
+def _begin(state: DiskState, operation: Operation, work: DiskWork, facts: StorageDecisionFacts) -> Decision:
     storage_domain = facts.rows.document("storage_domain", storage_domain_of(state.disk))
     has_host = storage_domain is not None and storage_domain.host is not None
     host_id = (storage_domain.host.id if has_host else None) or ""
@@ -87,14 +89,14 @@ def _begin(state: DiskState, operation: Operation, work: DiskWork, facts: Facts)
     return with_step_sent(REMOVE, state, events.DiskRemoveRequested(at=facts.now, operation=operation))
 
 
-def done(state: DiskState, result: Tagged, facts: Facts) -> Decision:
+def done(state: DiskState, result: Message, facts: StorageDecisionFacts) -> Decision:
     work = state.work
     if work.phase == "remove" and work.backing_disk_id:
         return go_on(REMOVE, state, attrs.evolve(work, phase="release_backing"), facts)
     return gone(state, facts)
 
 
-def failed(state: DiskState, refusal: Refusal, facts: Facts) -> Decision:
+def failed(state: DiskState, refusal: Refusal, facts: StorageDecisionFacts) -> Decision:
     """Volumes that cannot be deleted leave the disk illegal; the disk that it rested on does not keep it."""
     if state.work.phase == "remove":
         return remove_failed(state, refusal, facts)
@@ -102,7 +104,7 @@ def failed(state: DiskState, refusal: Refusal, facts: Facts) -> Decision:
     return (retried(state, refusal) if is_meant else None) or gone(state, facts)
 
 
-def _in_use(state: DiskState, vm_id: str, template_id: str, facts: Facts) -> Refusal | None:
+def _in_use(state: DiskState, vm_id: str, template_id: str, facts: StorageDecisionFacts) -> Refusal | None:
     """Why the disk cannot go now, unless only this VM or template has it."""
     if state.operation is not None:
         return busy(state.id, state.title, state.operation)
@@ -122,7 +124,14 @@ def _in_use(state: DiskState, vm_id: str, template_id: str, facts: Facts) -> Ref
 
 
 def _conflict(
-    state: DiskState, what: str, kind: str, ids: list[str], remedy: str, facts: Facts, field: str = "", then: str = ""
+    state: DiskState,
+    what: str,
+    kind: str,
+    ids: list[str],
+    remedy: str,
+    facts: StorageDecisionFacts,
+    field: str = "",
+    then: str = "",
 ) -> Refusal:
     documents = ((id, facts.rows.document(kind, id)) for id in ids[:10])
     names = ", ".join(document.name if document is not None and document.name else id for id, document in documents)

@@ -9,21 +9,23 @@ from __future__ import annotations
 from typing import Final
 
 from actors.entity.decision import Decision
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for
 from actors.storage.disk.operations.phases import DiskOperation, begun, line_of, sends
 from actors.storage.disk.state import DiskState
-from actors.storage.facts import Facts
+from actors.storage.facts import StorageDecisionFacts
 from actors.storage.volumes import storage_domain_of
 from protocol.errors import Refusal
 from protocol.events import disk as events
 from protocol.events.disk import DiskWork
 from protocol.events.operation import Outcome
+from protocol.message import Message
 from protocol.node_messages import VolumeFacts
-from protocol.words import Tagged
 
 
-def begin_resize(state: DiskState, request: Commanded, size: int, facts: Facts) -> events.DiskResizeRequested:
+def begin_resize(
+    state: DiskState, request: CommandRequest, size: int, facts: StorageDecisionFacts
+) -> events.DiskResizeRequested:
     """The operation that a larger size begins, on the host of the disk's storage domain."""
     storage_domain = facts.rows.document("storage_domain", storage_domain_of(state.disk))
     has_host = storage_domain is not None and storage_domain.host is not None
@@ -33,7 +35,7 @@ def begin_resize(state: DiskState, request: Commanded, size: int, facts: Facts) 
     return events.DiskResizeRequested(at=facts.now, operation=operation, size_bytes=size)
 
 
-def done(state: DiskState, result: Tagged, facts: Facts) -> Decision:
+def done(state: DiskState, result: Message, facts: StorageDecisionFacts) -> Decision:
     assert isinstance(result, VolumeFacts), result
     event = events.DiskResized(
         at=facts.now,
@@ -45,7 +47,7 @@ def done(state: DiskState, result: Tagged, facts: Facts) -> Decision:
     return Decision(events=(event,), audit=(line_of(state, "disk_updated", text),))
 
 
-def failed(state: DiskState, refusal: Refusal, facts: Facts) -> Decision:
+def failed(state: DiskState, refusal: Refusal, facts: StorageDecisionFacts) -> Decision:
     reason = str(refusal)
     ended = Outcome(outcome="rolled_back", reason=reason)
     text = f"{state.title} keeps its size: {reason}"

@@ -9,6 +9,9 @@ from actors.entity.operation_record import OperationRecord
 from actors.storage.domain.operations.add import ADD
 from actors.storage.domain.operations.remove import REMOVE
 from actors.storage.domain.state import StorageDomainState
-from actors.storage.facts import Facts
+from actors.storage.facts import StorageDecisionFacts
 
-OPERATIONS: Final[Mapping[str, OperationRecord[StorageDomainState, Facts]]] = {ADD.kind: ADD, REMOVE.kind: REMOVE}
+OPERATIONS: Final[Mapping[str, OperationRecord[StorageDomainState, StorageDecisionFacts]]] = {
+    ADD.kind: ADD,
+    REMOVE.kind: REMOVE,
+}

@@ -14,53 +14,55 @@ import attrs
 from actors.entity import checks
 from actors.entity.checks import invalid, missing
 from actors.entity.decision import Decision
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
 from actors.entity.operation_record import OperationRecord, step_effects
 from actors.storage.domain.connect import activated, connection
 from actors.storage.domain.evolve import evolve
 from actors.storage.domain.state import StorageDomainState
-from actors.storage.facts import Facts, accepted, again_or_taken, name_taken, new_id, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, accepted, again_or_taken, name_taken, new_id, not_found, refusal
 from protocol.audit import line
 from protocol.commands.storage import AddStorageDomain
 from protocol.errors import Refusal
 from protocol.events import storage_domain as events
 from protocol.events.operation import Outcome
+from protocol.message import Message
 from protocol.model.host import Host
 from protocol.model.storage import HostStorage, StorageDomain
 from protocol.model.types import Ref
 from protocol.node_messages import StorageFacts
-from protocol.words import Tagged
 
 KIND: Final = "add"
 path_characters_max: Final = 1024
 
 
-def add(state: StorageDomainState | None, request: Commanded, command: AddStorageDomain, facts: Facts) -> Decision:
+def add(
+    state: StorageDomainState | None, request: CommandRequest, command: AddStorageDomain, facts: StorageDecisionFacts
+) -> Decision:
     """Legal while the host is up."""
     if state is not None:
-        return again_or_taken("storage_domain", request, state.domain, state.operation)
+        return again_or_taken("storage_domain", request, state.storage_domain, state.operation)
     document = command.document
     assert isinstance(document, StorageDomain)
     host = _checked(document, facts)
     if isinstance(host, Refusal):
         return Decision(reply=host)
-    domain = _completed(attrs.evolve(document, id=new_id(request)), host, facts)
-    operation = begin_for(request, KIND, f"Adding storage domain {domain.name}", facts.now, host.id or "")
-    address = f"storage_domain/{domain.id}"
+    storage_domain = _completed(attrs.evolve(document, id=new_id(request)), host, facts)
+    operation = begin_for(request, KIND, f"Adding storage domain {storage_domain.name}", facts.now, host.id or "")
+    address = f"storage_domain/{storage_domain.id}"
     operation = with_step(operation, address, "Connecting the directory", facts.now, host.id or "")
-    event = events.StorageDomainAdded(at=facts.now, domain=domain, operation=operation)
+    event = events.StorageDomainAdded(at=facts.now, storage_domain=storage_domain, operation=operation)
     after = evolve(None, event)
     assert after is not None
-    reply = accepted("storage_domain", request, domain, job_id=operation.id)
+    reply = accepted("storage_domain", request, storage_domain, job_id=operation.id)
     return Decision(events=(event,), effects=step_effects(ADD, after), reply=reply, outcome=reply)
 
 
-def sends(state: StorageDomainState) -> Tagged:
+def sends(state: StorageDomainState) -> Message:
     return connection(state, create=True)
 
 
-def done(state: StorageDomainState, result: Tagged, facts: Facts) -> Decision:
+def done(state: StorageDomainState, result: Message, facts: StorageDecisionFacts) -> Decision:
     """The host's outcome: active, unless it cannot be used as it is."""
     assert isinstance(result, StorageFacts), result
     problem = result.problem or ("" if result.writable else "It cannot be written.")
@@ -69,11 +71,11 @@ def done(state: StorageDomainState, result: Tagged, facts: Facts) -> Decision:
     return activated(state, result, facts, ended=Outcome(outcome="done"))
 
 
-def failed(state: StorageDomainState, refusal: Refusal, facts: Facts) -> Decision:
+def failed(state: StorageDomainState, refusal: Refusal, facts: StorageDecisionFacts) -> Decision:
     return _rolled_back(state, str(refusal), facts)
 
 
-def _rolled_back(state: StorageDomainState, problem: str, facts: Facts) -> Decision:
+def _rolled_back(state: StorageDomainState, problem: str, facts: StorageDecisionFacts) -> Decision:
     """The record goes again; the directory's content stays."""
     assert state.operation is not None
     audit = line(
@@ -87,17 +89,17 @@ def _rolled_back(state: StorageDomainState, problem: str, facts: Facts) -> Decis
     return Decision(events=(event,), audit=(audit,))
 
 
-def _completed(domain: StorageDomain, host: Host, facts: Facts) -> StorageDomain:
-    assert domain.storage is not None
+def _completed(storage_domain: StorageDomain, host: Host, facts: StorageDecisionFacts) -> StorageDomain:
+    assert storage_domain.storage is not None
     cluster = facts.rows.document("cluster", (host.cluster.id if host.cluster else None) or "")
     data_center = cluster.data_center if cluster is not None else None
     siblings = facts.rows.referring("storage_domain", "data_center", data_center.id or "") if data_center else []
     return attrs.evolve(
-        domain,
-        description=domain.description or "",
-        comment=domain.comment or "",
+        storage_domain,
+        description=storage_domain.description or "",
+        comment=storage_domain.comment or "",
         status="locked",
-        storage=HostStorage(type="localfs", path=posixpath.normpath(domain.storage.path or "")),
+        storage=HostStorage(type="localfs", path=posixpath.normpath(storage_domain.storage.path or "")),
         host=Ref(id=host.id),
         data_center=Ref(id=data_center.id) if data_center else None,
         data_centers=(Ref(id=data_center.id),) if data_center else (),
@@ -106,27 +108,27 @@ def _completed(domain: StorageDomain, host: Host, facts: Facts) -> StorageDomain
         used=0,
         committed=0,
         storage_format="v5",
-        wipe_after_delete=bool(domain.wipe_after_delete),
+        wipe_after_delete=bool(storage_domain.wipe_after_delete),
     )
 
 
-def _checked(domain: StorageDomain, facts: Facts) -> Host | Refusal:
+def _checked(storage_domain: StorageDomain, facts: StorageDecisionFacts) -> Host | Refusal:
     """The host that is up and will hold the directory, or what is wrong."""
-    if problem := checks.required(domain, "storage domain") or checks.values(domain):
+    if problem := checks.required(storage_domain, "storage domain") or checks.values(storage_domain):
         return problem
-    if problem := checks.name("storage domain", domain.name or ""):
+    if problem := checks.name("storage domain", storage_domain.name or ""):
         return problem
-    if facts.rows.named("storage_domain", domain.name or ""):
-        return name_taken("storage domain", domain.name or "")
-    if domain.type != "data":
-        return invalid("type", f"Storage domains of type {domain.type} are not served yet.", "Use data.")
-    assert domain.storage is not None
-    if domain.storage.type != "localfs":
-        reason = f"Storage of type {domain.storage.type} is not served yet."
+    if facts.rows.named("storage_domain", storage_domain.name or ""):
+        return name_taken("storage domain", storage_domain.name or "")
+    if storage_domain.type != "data":
+        return invalid("type", f"Storage domains of type {storage_domain.type} are not served yet.", "Use data.")
+    assert storage_domain.storage is not None
+    if storage_domain.storage.type != "localfs":
+        reason = f"Storage of type {storage_domain.storage.type} is not served yet."
         return invalid("storage.type", reason, "Use localfs: a directory of a host.")
-    if problem := _path_problem(domain.storage.path or ""):
+    if problem := _path_problem(storage_domain.storage.path or ""):
         return problem
-    host_id = (domain.host.id if domain.host else None) or ""
+    host_id = (storage_domain.host.id if storage_domain.host else None) or ""
     host = facts.rows.document("host", host_id)
     if not isinstance(host, Host):
         return not_found("host", host_id)
@@ -134,7 +136,7 @@ def _checked(domain: StorageDomain, facts: Facts) -> Host | Refusal:
         return refusal(
             "not_legal", f"The host {host.name} is {host.status}.", "Activate it first.", entity=host_id, field="host"
         )
-    return _path_taken(domain.storage.path or "", host, facts) or host
+    return _path_taken(storage_domain.storage.path or "", host, facts) or host
 
 
 def _path_problem(path: str) -> Refusal | None:
@@ -147,7 +149,7 @@ def _path_problem(path: str) -> Refusal | None:
     return None
 
 
-def _path_taken(path: str, host: Host, facts: Facts) -> Refusal | None:
+def _path_taken(path: str, host: Host, facts: StorageDecisionFacts) -> Refusal | None:
     """One directory is one storage domain, and none lies within another."""
     path = posixpath.normpath(path)
     for id in facts.rows.referring("storage_domain", "host", host.id or ""):
@@ -159,4 +161,4 @@ def _path_taken(path: str, host: Host, facts: Facts) -> Refusal | None:
     return None
 
 
-ADD: Final = OperationRecord[StorageDomainState, Facts](kind=KIND, sends=sends, done=done, failed=failed)
+ADD: Final = OperationRecord[StorageDomainState, StorageDecisionFacts](kind=KIND, sends=sends, done=done, failed=failed)

@@ -12,24 +12,24 @@ from typing import Final
 import attrs
 
 from actors.entity.decision import Decision, joined
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
 from actors.entity.operation_record import Ask, OperationRecord, step_effects
 from actors.storage.domain.connect import probe
 from actors.storage.domain.evolve import evolve
 from actors.storage.domain.state import StorageDomainState
-from actors.storage.facts import Facts, accepted, busy, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, accepted, busy, not_found, refusal
 from protocol.audit import line
 from protocol.commands.storage import RemoveStorageDomain
 from protocol.errors import Refusal
 from protocol.events import storage_domain as events
 from protocol.events.operation import Outcome
-from protocol.words import Tagged, word
+from protocol.message import Message, message
 
 
-@word("storage_domain.look_again")
+@message("storage_domain.look_again")
 @attrs.frozen(kw_only=True)
-class LookAgain(Tagged):
+class LookAgain(Message):
     """To itself: what was decided before is durable. Answer: `protocol.node_messages.Done`."""
 
 
@@ -37,7 +37,7 @@ KIND: Final = "remove"
 
 
 def remove(
-    state: StorageDomainState | None, request: Commanded, command: RemoveStorageDomain, facts: Facts
+    state: StorageDomainState | None, request: CommandRequest, command: RemoveStorageDomain, facts: StorageDecisionFacts
 ) -> Decision:
     """Legal while no disk lives on it."""
     if state is None:
@@ -46,9 +46,9 @@ def remove(
         return Decision(reply=busy(state.id, state.title, state.operation))
     if problem := _disks_on(state, facts):
         return Decision(reply=problem)
-    operation = begin_for(request, KIND, f"Removing storage domain {state.domain.name}", facts.now)
+    operation = begin_for(request, KIND, f"Removing storage domain {state.storage_domain.name}", facts.now)
     operation = with_step(operation, state.address, "Taking no new disk", facts.now)
-    reply = accepted("storage_domain", request, state.domain, job_id=operation.id)
+    reply = accepted("storage_domain", request, state.storage_domain, job_id=operation.id)
     event = events.StorageDomainRemoveRequested(at=facts.now, operation=operation)
     return attrs.evolve(_with_step_sent(state, event), reply=reply, outcome=reply)
 
@@ -64,7 +64,7 @@ def sends(state: StorageDomainState) -> Ask:
     return Ask(state.address, LookAgain())
 
 
-def done(state: StorageDomainState, result: Tagged, facts: Facts) -> Decision:
+def done(state: StorageDomainState, result: Message, facts: StorageDecisionFacts) -> Decision:
     """The step is durable: on to the next one, or to the end."""
     operation = state.operation
     assert operation is not None
@@ -77,14 +77,14 @@ def done(state: StorageDomainState, result: Tagged, facts: Facts) -> Decision:
     return Decision(events=(events.StorageDomainRemoved(at=facts.now, ended=Outcome(outcome="done")),), audit=(audit,))
 
 
-def failed(state: StorageDomainState, refusal: Refusal, facts: Facts) -> Decision:
+def failed(state: StorageDomainState, refusal: Refusal, facts: StorageDecisionFacts) -> Decision:
     """It stays, inactive until its host has looked at it."""
     ended = Outcome(outcome="rolled_back", reason=str(refusal))
     event = events.StorageDomainRemoveAbandoned(at=facts.now, reason="Its removal was abandoned.", ended=ended)
     return joined(Decision(events=(event,)), probe(state, facts))
 
 
-def _disks_on(state: StorageDomainState, facts: Facts) -> Refusal | None:
+def _disks_on(state: StorageDomainState, facts: StorageDecisionFacts) -> Refusal | None:
     ids = facts.rows.referring("disk", "storage_domain", state.id)
     if not ids:
         return None
@@ -97,4 +97,6 @@ def _disks_on(state: StorageDomainState, facts: Facts) -> Refusal | None:
     )
 
 
-REMOVE: Final = OperationRecord[StorageDomainState, Facts](kind=KIND, sends=sends, done=done, failed=failed)
+REMOVE: Final = OperationRecord[StorageDomainState, StorageDecisionFacts](
+    kind=KIND, sends=sends, done=done, failed=failed
+)

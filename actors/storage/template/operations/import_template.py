@@ -14,10 +14,10 @@ from actors.entity import checks
 from actors.entity.checks import invalid
 from actors.entity.decision import Decision
 from actors.entity.ids import derived_id, job_id_of
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
 from actors.entity.operation_record import Ask
-from actors.storage.facts import Facts, accepted, again_or_taken, name_taken, new_id, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, accepted, again_or_taken, name_taken, new_id, not_found, refusal
 from actors.storage.messages import DiscardDisk, DiskProvided, ProvideDisk
 from actors.storage.template.defaults import defaulted
 from actors.storage.template.operations.record import TemplateOperation, retried, with_step_sent
@@ -27,23 +27,25 @@ from protocol.commands.storage import ImportTemplate
 from protocol.errors import Refusal
 from protocol.events import template as events
 from protocol.events.operation import Outcome
+from protocol.message import Message, message
 from protocol.model.storage import Disk, DiskAttachment
 from protocol.model.types import Ref
 from protocol.model.vm import Template
-from protocol.words import Tagged, word
 
 KIND: Final = "import"
 
 
-@word("template.import_data")
+@message("template.import_data")
 @attrs.frozen(kw_only=True)
-class ImportData(Tagged):
+class ImportData(Message):
     """What the disk's actor is request, word for word, however often."""
 
     provide: ProvideDisk
 
 
-def add(state: TemplateState | None, request: Commanded, command: ImportTemplate, facts: Facts) -> Decision:
+def add(
+    state: TemplateState | None, request: CommandRequest, command: ImportTemplate, facts: StorageDecisionFacts
+) -> Decision:
     """Always legal when the storage domain is there and the name is free."""
     if state is not None:
         return again_or_taken("template", request, state.template, state.operation)
@@ -76,7 +78,7 @@ def sends(state: TemplateState) -> Ask:
     assert state.operation is not None
     assert isinstance(state.operation.data, ImportData)
     provide = state.operation.data.provide
-    message: Tagged = provide
+    message: Message = provide
     if state.operation.rolling_back:
         message = DiscardDisk(
             operation_id=state.operation.id, template_id=state.id, correlation_id=state.operation.correlation_id
@@ -84,7 +86,7 @@ def sends(state: TemplateState) -> Ask:
     return Ask(f"disk/{provide.disk.id}", message)
 
 
-def done(state: TemplateState, result: Tagged, facts: Facts) -> Decision:
+def done(state: TemplateState, result: Message, facts: StorageDecisionFacts) -> Decision:
     """The disk's actor made it, or has undone it."""
     operation = state.operation
     assert operation is not None
@@ -99,7 +101,7 @@ def done(state: TemplateState, result: Tagged, facts: Facts) -> Decision:
     )
 
 
-def failed(state: TemplateState, refusal: Refusal, facts: Facts) -> Decision:
+def failed(state: TemplateState, refusal: Refusal, facts: StorageDecisionFacts) -> Decision:
     """The disk could not be made: what there is of it goes."""
     operation = state.operation
     assert operation is not None
@@ -112,7 +114,7 @@ def failed(state: TemplateState, refusal: Refusal, facts: Facts) -> Decision:
     return with_step_sent(IMPORT, state, events.TemplateOperationProgressed(at=facts.now, operation=back))
 
 
-def _gone(state: TemplateState, reason: str, facts: Facts) -> Decision:
+def _gone(state: TemplateState, reason: str, facts: StorageDecisionFacts) -> Decision:
     assert state.operation is not None
     text = f"The template {state.template.name} was not imported: {reason}"
     ended = Outcome(outcome="rolled_back", reason=reason)
@@ -135,9 +137,9 @@ def _attachment(state: TemplateState, disk: Disk) -> DiskAttachment:
     )
 
 
-def _provide(template: Template, request: Commanded, command: ImportTemplate) -> ProvideDisk:
+def _provide(template: Template, request: CommandRequest, command: ImportTemplate) -> ProvideDisk:
     assert template.id is not None
-    domain = Ref(id=command.storage_domain_id)
+    storage_domain = Ref(id=command.storage_domain_id)
     name = f"{template.name}_Disk1"
     disk = Disk(
         id=derived_id(template.id, "first disk"),
@@ -146,8 +148,8 @@ def _provide(template: Template, request: Commanded, command: ImportTemplate) ->
         format="cow",
         sparse=True,
         provisioned_size=command.image_bytes or None,
-        storage_domain=domain,
-        storage_domains=(domain,),
+        storage_domain=storage_domain,
+        storage_domains=(storage_domain,),
     )
     return ProvideDisk(
         disk=disk,
@@ -160,7 +162,7 @@ def _provide(template: Template, request: Commanded, command: ImportTemplate) ->
     )
 
 
-def _checked(template: Template, command: ImportTemplate, facts: Facts) -> Refusal | None:
+def _checked(template: Template, command: ImportTemplate, facts: StorageDecisionFacts) -> Refusal | None:
     if problem := checks.required(template, "template") or checks.values(template):
         return problem
     if problem := checks.name("template", template.name or ""):
@@ -174,12 +176,14 @@ def _checked(template: Template, command: ImportTemplate, facts: Facts) -> Refus
         return invalid("image_path", f"{path[:80]!r} is no absolute path.", "Give one of the host, without '..'.")
     if template.cluster and facts.rows.document("cluster", template.cluster.id or "") is None:
         return not_found("cluster", template.cluster.id or "")
-    domain = facts.rows.document("storage_domain", command.storage_domain_id)
-    if domain is None:
+    storage_domain = facts.rows.document("storage_domain", command.storage_domain_id)
+    if storage_domain is None:
         return not_found("storage domain", command.storage_domain_id)
-    if domain.status != "active":
-        reason = f"The storage domain {domain.name} is {domain.status}."
-        return refusal("not_legal", reason, "Wait until its host is up.", entity=domain.id, field="storage_domain_id")
+    if storage_domain.status != "active":
+        reason = f"The storage domain {storage_domain.name} is {storage_domain.status}."
+        return refusal(
+            "not_legal", reason, "Wait until its host is up.", entity=storage_domain.id, field="storage_domain_id"
+        )
     return None
 
 

@@ -6,13 +6,13 @@ from typing import Final
 
 from actors.entity.decision import Decision, SetTimer
 from actors.entity.operation_record import OperationRecord, step_effects
-from actors.storage.facts import Facts
+from actors.storage.facts import StorageDecisionFacts
 from actors.storage.template.evolve import evolve
 from actors.storage.template.state import TemplateState
 from protocol.errors import Refusal
 from protocol.events.template import TemplateEvent
 
-TemplateOperation = OperationRecord[TemplateState, Facts]
+TemplateOperation = OperationRecord[TemplateState, StorageDecisionFacts]
 
 RETRY: Final = "step"
 RETRY_SECONDS: Final = 2.0

@@ -10,10 +10,10 @@ from typing import Final
 import attrs
 
 from actors.entity.decision import Decision, joined
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
 from actors.entity.operation_record import Ask
-from actors.storage.facts import Facts, accepted, busy, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, accepted, busy, not_found, refusal
 from actors.storage.messages import DiscardDisk
 from actors.storage.template.operations.record import TemplateOperation, retried, with_step_sent
 from actors.storage.template.state import TemplateState, blank_id
@@ -22,12 +22,14 @@ from protocol.commands.storage import RemoveTemplate
 from protocol.errors import Refusal
 from protocol.events import template as events
 from protocol.events.operation import Operation, Outcome
-from protocol.words import Tagged
+from protocol.message import Message
 
 KIND: Final = "remove"
 
 
-def remove(state: TemplateState | None, request: Commanded, command: RemoveTemplate, facts: Facts) -> Decision:
+def remove(
+    state: TemplateState | None, request: CommandRequest, command: RemoveTemplate, facts: StorageDecisionFacts
+) -> Decision:
     """Legal while no VM's disk rests on its disks; never for Blank."""
     if state is None:
         return Decision(reply=not_found("template", command.id))
@@ -53,7 +55,7 @@ def sends(state: TemplateState) -> Ask:
     return Ask(f"disk/{disk_id}", message)
 
 
-def done(state: TemplateState, result: Tagged, facts: Facts) -> Decision:
+def done(state: TemplateState, result: Message, facts: StorageDecisionFacts) -> Decision:
     """A disk is gone: the next one, or the template is."""
     operation = state.operation
     assert operation is not None
@@ -63,7 +65,7 @@ def done(state: TemplateState, result: Tagged, facts: Facts) -> Decision:
     return with_step_sent(REMOVE, state, events.TemplateOperationProgressed(at=facts.now, operation=further))
 
 
-def failed(state: TemplateState, refusal: Refusal, facts: Facts) -> Decision:
+def failed(state: TemplateState, refusal: Refusal, facts: StorageDecisionFacts) -> Decision:
     """A disk refuses to go. With none gone yet, the template is as it was."""
     operation = state.operation
     assert operation is not None
@@ -81,11 +83,11 @@ def failed(state: TemplateState, refusal: Refusal, facts: Facts) -> Decision:
     return Decision(events=(event,), audit=(audit,))
 
 
-def _with_next(state: TemplateState, operation: Operation, facts: Facts) -> Operation:
+def _with_next(state: TemplateState, operation: Operation, facts: StorageDecisionFacts) -> Operation:
     return with_step(operation, f"template/{state.id}", "Removing a disk", facts.now)
 
 
-def _gone(state: TemplateState, operation: Operation, facts: Facts) -> Decision:
+def _gone(state: TemplateState, operation: Operation, facts: StorageDecisionFacts) -> Decision:
     text = f"The template {state.template.name} was removed."
     return Decision(
         events=(events.TemplateRemoved(at=facts.now, ended=Outcome(outcome="done")),),
@@ -93,7 +95,7 @@ def _gone(state: TemplateState, operation: Operation, facts: Facts) -> Decision:
     )
 
 
-def _problem(state: TemplateState, facts: Facts) -> Refusal | None:
+def _problem(state: TemplateState, facts: StorageDecisionFacts) -> Refusal | None:
     if state.id == blank_id:
         return refusal("not_legal", "The template Blank cannot be removed.", entity=state.id)
     if state.operation is not None:
@@ -118,7 +120,7 @@ def _problem(state: TemplateState, facts: Facts) -> Refusal | None:
     )
 
 
-def _user_of(disk_id: str, facts: Facts) -> str:
+def _user_of(disk_id: str, facts: StorageDecisionFacts) -> str:
     """`disk of the VM name`, as far as known."""
     disk = facts.rows.document("disk", disk_id)
     name = (disk.name if disk is not None else None) or disk_id
