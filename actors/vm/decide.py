@@ -106,8 +106,9 @@ def dry(decision: Decision, request: CommandRequest) -> Decision:
     """With `dry_run` nothing happens; the refusal, or that it would be accepted, is the answer."""
     if not request.dry_run or isinstance(decision.reply, Refusal):
         return decision
-    would = decision.reply if isinstance(decision.reply, Accepted) else Accepted(kind="vm", id=request.command.id)  # type: ignore[attr-defined]
-    return Decision(reply=attrs.evolve(would, job_id=""))
+    if isinstance(decision.reply, Accepted):
+        return Decision(reply=attrs.evolve(decision.reply, job_id=""))
+    return Decision(reply=Accepted(kind="vm", id=request.command.id))  # type: ignore[attr-defined]
 
 
 def answer(vm_id: str, state: VmState | None, token: str, body: Message, facts: VmDecisionFacts) -> Decision:

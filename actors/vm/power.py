@@ -137,8 +137,8 @@ def stop(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Dec
     operation = _begin(state, request, "stop", description, "End QEMU", facts)
     event = events.VmStopRequested(at=facts.now, operation=operation, reason=command.reason)
     given_reason = f" Reason: {command.reason}." if command.reason else ""
-    audit = line("vm_stopped", f"VM {state.name} is powered off by {request.principal.name}.{given_reason}", vm=state.id,
-                 host=state.host_id, user=request.principal.user_id)  # fmt: skip
+    text = f"VM {state.name} is powered off by {request.principal.name}.{given_reason}"
+    audit = line("vm_stopped", text, vm=state.id, host=state.host_id, user=request.principal.user_id)
     over = (CancelTimer(name="shutdown"), CancelTimer(name="reboot"))
     return _accept(state, request, event, DestroyDomain(vm_id=state.id), (audit,), *over)
 

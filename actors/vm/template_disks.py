@@ -57,7 +57,8 @@ def disks_of(
         provided.append(
             ProvideDisk(
                 disk=disk, operation_id=request.command_id, correlation_id=request.correlation_id,
-                user_id=request.principal.user_id, vm_id=vm.id or "", backing_disk_id=origin.id, clone=request.command.clone,
+                user_id=request.principal.user_id, vm_id=vm.id or "", backing_disk_id=origin.id,
+                clone=request.command.clone,
             )
         )  # fmt: skip
     return tuple(attachments), tuple(provided)

@@ -101,7 +101,9 @@ def update(
         return Decision(reply=accepted("storage_domain", request, storage_domain))
     return Decision(
         events=(events.StorageDomainUpdated(at=facts.now, storage_domain=storage_domain),),
-        audit=(line("entity_updated", f"{state.title} was changed.", user=request.principal.user_id, storage_domain=state.id),),
+        audit=(
+            line("entity_updated", f"{state.title} was changed.", user=request.principal.user_id, storage_domain=state.id),
+        ),
         reply=accepted("storage_domain", request, storage_domain),
         store_outcome=True,
     )  # fmt: skip
