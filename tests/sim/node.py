@@ -171,7 +171,7 @@ class NodeStepLog(MemoryStepLog):
         await self._process.gate()
         for record in records:
             if record[0] == "begun":
-                node.truth.step_begun(node.host.name, record[1], self.step_store.highest_epoch)
+                node.truth.step_begun(node.host.name, record[1], self.store.highest_epoch)
         await super().write(*records)
         if node.random.random() < node.rates.die_at_note:
             node.kill()
