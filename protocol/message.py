@@ -56,7 +56,7 @@ _upcasts: dict[tuple[str, int], Upcast] = {}
 def message(
     tag: str, *, version: int = 1, priority: Priority = Priority.DATA, when_full: WhenFull = WhenFull.REFUSE
 ) -> Callable[[type[T]], type[T]]:
-    """Registers an attrs class under a stable tag: `@message("vm.start") @attrs.frozen(kw_only=True) class StartVm(Message)`.
+    """Registers an attrs class under a stable tag: `@message("vm.start") @attrs.frozen class StartVm(Message)`.
 
     Raises `ValueError` when the tag is taken: the tag is what is stored and sent, never the class name.
     """

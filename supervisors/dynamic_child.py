@@ -1,4 +1,4 @@
-"""One child of a dynamic supervisor and what the dynamic supervisor remembers of it.
+"""One child of a dynamic supervisor and what that remembers of it.
 
 It must not start or restart the child: the dynamic supervisor does.
 """

@@ -112,7 +112,7 @@ class Engine:
         self._enroller = enroller
 
     def ensure(self, kind: str, id: str) -> ActorRef | None:
-        """The actor at `kind/id`, started if it is one of a dynamic supervisor; None for an address that nobody serves."""
+        """The actor at `kind/id`, started if a dynamic supervisor holds it; None for an address that nobody serves."""
         dynamic_supervisor = self._dynamic_supervisors.get(kind)
         if dynamic_supervisor is not None:
             return dynamic_supervisor.ensure(id)

@@ -25,7 +25,7 @@ class DynamicSupervisorPort(Protocol):
 
 
 class DynamicSupervisorHandle:
-    """Stays good while the dynamic supervisor restarts. Before the tree is built, and after it ended, nobody is home."""
+    """Stays good while the dynamic supervisor restarts. Before the tree is built, and after it ended, it has none."""
 
     def __init__(self) -> None:
         self._dynamic_supervisor: DynamicSupervisorPort | None = None

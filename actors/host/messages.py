@@ -33,7 +33,7 @@ class NodeUnlinked(Message):
 @message("host.from_node")
 @attrs.frozen(kw_only=True)
 class FromNode(Message):
-    """One message of the node, with the priority of data. Match on this class: its children have the other priorities."""
+    """One message of the node, as data. Match on this class: its children have the other priorities."""
 
     session_id: str
     message: Message

@@ -1,4 +1,4 @@
-"""Carries messages between two daemons as frames: the transport's port, the queue of what waits to be sent, one session.
+"""Carries messages between two daemons as frames: the transport's port, the queue of what is to be sent, one session.
 
 It must not know sockets, TLS or what a message means: transports are handed in, messages go to a callback.
 """
@@ -41,8 +41,8 @@ class FrameTransport(Protocol):
 
 
 class FrameQueue:
-    """What waits to be sent over one link, by priority. Control messages that find no room end the link; others are dropped
-    or conflated, because the peer asks for everything again after a reconnect and bulk has a successor anyway."""
+    """What waits to be sent over one link, by priority. Control messages that find no room end the link; others are
+    dropped or conflated, because the peer asks for everything again after a reconnect and bulk has a successor anyway."""
 
     def __init__(self, frames_max: int = limits.link_queue_frames_max, bytes_max: int = queue_bytes_max) -> None:
         self._queues: tuple[OrderedDict[object, bytes], ...] = tuple(OrderedDict() for _ in Priority)
@@ -55,7 +55,7 @@ class FrameQueue:
         self.dropped = 0
 
     def put(self, message: Message) -> bool:
-        """Queues a message; False when it was dropped or the link is over. Raises `KeyError` for an unregistered class."""
+        """Queues a message; False when it was dropped or the link is over. `KeyError` for an unregistered class."""
         if self.ended:
             return False
         entry, frame = message_type(message), encode(message)

@@ -11,7 +11,7 @@ from node.hypervisor.port import EventsMissing, HypervisorEvent, events_max
 
 
 class Changes:
-    """`put` never blocks and never fails; after an overflow the reader finds the oldest events, then a `EventsMissing`."""
+    """`put` never blocks and never fails; after an overflow the reader finds the oldest events, then `EventsMissing`."""
 
     def __init__(self, size: int = events_max) -> None:
         self._size = size

@@ -27,7 +27,7 @@ _operations = frozenset(Capability) - {Capability.DISPLAY}
 
 
 class SimulatedHypervisor(WorldPort):
-    """One per incarnation of a node daemon: after `WorldHost.kill_node` it is inert and the next incarnation makes its own."""
+    """One per incarnation of a node daemon: after `WorldHost.kill_node` it is inert and the next one makes its own."""
 
     def __init__(self, world: World, host: WorldHost) -> None:
         super().__init__(world, host)

@@ -1,4 +1,4 @@
-"""A dynamic supervisor starts children on demand, restarts each alone, gives up one or fails whole, stops them side by side."""
+"""A dynamic supervisor starts children on demand, restarts each alone, gives one up or fails, stops all together."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from actors.storage.waiting import StorageDecision
 
@@ -42,7 +44,8 @@ def play(id: str = disk_id) -> Play:
 
 
 def wanted(**more: object) -> Disk:
-    return Disk(name="data", format="cow", provisioned_size=GiB, storage_domains=(Ref(id=storage_domain),), **more)  # type: ignore[arg-type]
+    given: dict[str, Any] = {"format": "cow", "provisioned_size": GiB, "storage_domains": (Ref(id=storage_domain),)}
+    return Disk(name="data", **(given | more))
 
 
 def with_origin(p: Play, size: int = GiB) -> DiskProvided:
