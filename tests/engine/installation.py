@@ -26,7 +26,7 @@ from protocol.model.inventory import Cpu, CpuTopology
 from protocol.model.network import Nic
 from protocol.model.storage import HostStorage, StorageDomain
 from protocol.model.types import Ref
-from protocol.model.vm import VmPlacementPolicy, Template, Vm
+from protocol.model.vm import Template, Vm, VmPlacementPolicy
 from supervisors.engine_tree import Engine, EngineTimes
 from supervisors.supervisor import running
 from tests.engine.crashes import Crashes

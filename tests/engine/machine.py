@@ -38,7 +38,14 @@ class FlatMeter:
 
 
 def simulated_node(
-    world: World, host: WorldHost, host_id: str, *, clock: Clock, dial: Dial, ledger: Ledger | None = None, **settings: Any
+    world: World,
+    host: WorldHost,
+    host_id: str,
+    *,
+    clock: Clock,
+    dial: Dial,
+    ledger: Ledger | None = None,
+    **settings: Any,
 ) -> SupervisorSpec:
     """The tree of one life of a host's node daemon; `ledger` is the disk that outlives it."""
     return node_tree(

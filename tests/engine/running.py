@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import attrs
-import trio
 
 from actors.entity.services import Nodes
 from actors.journal.memory import MemoryStore

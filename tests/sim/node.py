@@ -21,7 +21,6 @@ from node.ledger import Ledger, Record, Standing
 from node.link import Use
 from node.memory_link import MemoryDial
 from node.notebook import MemoryNotebook
-from node.reporter import HostFigures
 from node.storage.simulated import SimulatedStorage
 from node.tree import NodePorts, NodeSettings, node_tree
 from node.world import World, WorldHost
@@ -30,19 +29,13 @@ from protocol.link import EngineHello, NodeHello
 from protocol.node_messages import NodeCommand
 from supervisors.supervisor import running
 from tests.checkers import s04_epochs
+from tests.engine.machine import FlatMeter
 from tests.sim.guests import HostileGuest
 from tests.sim.observer import observer
 from tests.sim.process import Process, ProcessClock, ProcessTransport
 from tests.sim.rates import Rates
 from tests.sim.start import start_of_time
 from tests.sim.truth import Truth
-
-
-class FlatMeter:
-    async def read(self) -> HostFigures:
-        return HostFigures(
-            cpu_percent=1.0, cpu_user_percent=0.5, memory_free_bytes=1, memory_used_bytes=1, load_average=0.0
-        )
 
 
 @attrs.define(eq=False)
