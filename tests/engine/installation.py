@@ -68,7 +68,7 @@ class Installation(RunningEngine):
     async def until(self, kind: str, id: str, condition: Callable[[Any], object]) -> Any:
         """The document of an object, once the condition holds for it."""
         with trio.fail_after(10):
-            while (document := self.document(kind, id)) is None or not condition(document):
+            while (document := self.document(kind, id)) is None or not condition(document):  # noqa: ASYNC110
                 await trio.sleep(0.002)
         return document
 
@@ -81,11 +81,21 @@ class Installation(RunningEngine):
         return str(document.id)
 
     async def touch(self, name: str, times: int = 1, *, comment: str = "") -> int:
-        """Changes a VM that often; returns the sequence after it."""
+        """Changes a VM that often; returns the sequence of the last change."""
         for _ in range(times):
             text = f"{self.sequence} {comment}"
             await self.ask(UpdateVm(id=named_id(name), document=Vm(comment=text)))
-        return self.sequence
+        return self.changed("vm")[-1]
+
+    def changed(self, *kinds: str, after: int = 0) -> list[int]:
+        """The sequences of what the journal keeps after one, of these kinds or of all."""
+        rows = self.store.tables.read(after, self.sequence)
+        return [row.sequence for row in rows if not kinds or row.kind in kinds]
+
+    def state(self, *kinds: str) -> dict[tuple[str, str], int]:
+        """The version of every object that anybody may see."""
+        rows = self.store.tables.entities.values()
+        return {row.key: row.version for row in rows if row.document is not None and (not kinds or row.kind in kinds)}
 
     # --- furnishing -----------------------------------------------------------------------------------------------
 
