@@ -80,11 +80,11 @@ class Installation(RunningEngine):
         (document,) = self.engine.rows.named(kind, name)
         return str(document.id)
 
-    async def touch(self, name: str, times: int = 1, *, comment: str = "") -> int:
+    async def touch(self, name: str, times: int = 1, *, description: str = "made by a test") -> int:
         """Changes a VM that often; returns the sequence of the last change."""
         for _ in range(times):
-            text = f"{self.sequence} {comment}"
-            await self.ask(UpdateVm(id=named_id(name), document=Vm(comment=text)))
+            document = Vm(comment=f"{description}, after {self.sequence}", description=description)
+            await self.ask(UpdateVm(id=named_id(name), document=document))
         return self.changed("vm")[-1]
 
     def changed(self, *kinds: str, after: int = 0) -> list[int]:
