@@ -25,14 +25,13 @@ class Principal:
 @word("engine.submit")
 @attrs.frozen(kw_only=True)
 class Submit(Tagged):
-    """One command. `command_id` makes a retry harmless: the same id gets the stored reply. `wait`: answer at the end."""
+    """One command. `command_id` makes a retry harmless: the same id gets the stored reply."""
 
     command_id: str
     principal: Principal
     command: Tagged
     correlation_id: str = ""
     dry_run: bool = False
-    wait_seconds: float = 0.0
 
 
 @word("engine.accepted")

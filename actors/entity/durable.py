@@ -129,7 +129,10 @@ class DurableActor(Actor):
             else:
                 self._act(decision, asked, 0)
             return
-        transaction, self._standing = transaction_of(self, self._standing, decision, self.now, self._job_version)
+        correlation = asked.correlation_id if asked is not None else ""
+        transaction, self._standing = transaction_of(
+            self, self._standing, decision, self.now, self._job_version, correlation
+        )
         self._in_flight += 1
         self.services.in_flight.begin(self.kind, self.id)
         if asked is not None and decision.reply is not None:

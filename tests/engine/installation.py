@@ -72,6 +72,11 @@ class Installation(RunningEngine):
                 await trio.sleep(0.002)
         return document
 
+    async def until_gone(self, kind: str, id: str) -> None:
+        with trio.fail_after(10):
+            while self.document(kind, id) is not None:  # noqa: ASYNC110
+                await trio.sleep(0.002)
+
     async def until_status(self, kind: str, name: str, status: str) -> Any:
         return await self.until(kind, named_id(name), lambda document: document.status == status)
 
