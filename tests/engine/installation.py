@@ -19,12 +19,12 @@ from node.world import GuestShape, HostShape, World, WorldHost
 from protocol.commands.base import Command
 from protocol.commands.host import AddHost
 from protocol.commands.storage import AddStorageDomain, ImportTemplate
-from protocol.commands.vm import AddVm, StartVm, UpdateVm
+from protocol.commands.vm import AddDiskAttachment, AddVm, StartVm, StopVm, UpdateVm
 from protocol.engine_messages import Accepted
 from protocol.model.host import Host
 from protocol.model.inventory import Cpu, CpuTopology
 from protocol.model.network import Nic
-from protocol.model.storage import HostStorage, StorageDomain
+from protocol.model.storage import Disk, DiskAttachment, HostStorage, StorageDomain
 from protocol.model.types import Ref
 from protocol.model.vm import Template, Vm, VmPlacementPolicy
 from supervisors.engine_tree import Engine, EngineTimes
@@ -46,6 +46,11 @@ class Machine:
 
     host: WorldHost
     dial: MemoryDial
+
+    def unplug(self) -> None:
+        """Nobody reaches it any more; what runs on it goes on."""
+        self.dial.faults.refuses = True
+        self.dial.cut_all("the cable was pulled")
 
 
 @attrs.define
@@ -76,6 +81,27 @@ class Installation(RunningEngine):
         with trio.fail_after(10):
             while self.document(kind, id) is not None:  # noqa: ASYNC110
                 await trio.sleep(0.002)
+
+    async def start(self, name: str, *, host: str = "") -> None:
+        """Until the guest has reported. `host`: where, this time."""
+        policy = VmPlacementPolicy(hosts=(Ref(id=named_id(host)),)) if host else None
+        await self.ask(StartVm(id=named_id(name), vm=Vm(placement_policy=policy) if host else None))
+        await self.until("vm", named_id(name), lambda vm: vm.status == "up" and vm.reported_devices)
+
+    async def stop(self, name: str) -> None:
+        await self.ask(StopVm(id=named_id(name)))
+        await self.until_status("vm", name, "down")
+
+    async def attach(self, name: str, disk_id: str) -> None:
+        """A VM that ran is started again, with the disk."""
+        ran = self.document("vm", named_id(name)).status == "up"
+        if ran:
+            await self.stop(name)
+        attachment = DiskAttachment(interface="virtio", active=True, disk=Disk(id=disk_id))
+        await self.ask(AddDiskAttachment(parent_id=named_id(name), document=attachment))
+        await self.until("vm", named_id(name), lambda vm: vm.disk_attachments)
+        if ran:
+            await self.start(name)
 
     async def until_status(self, kind: str, name: str, status: str) -> Any:
         return await self.until(kind, named_id(name), lambda document: document.status == status)

@@ -10,10 +10,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import attrs
+import trio
 
 from actors.entity.services import Nodes
 from actors.journal.memory import MemoryStore
+from actors.journal.port import EntityRow, EntityWrite, JournalEntry, Transaction
+from actors.journal.writer import Durable, Failed
 from actors.kernel import Ports, codec_carrier
+from protocol.codec import encode
 from protocol.engine_messages import Accepted, Principal, Submit
 from protocol.errors import Refusal
 from protocol.words import Tagged
@@ -50,6 +54,24 @@ class RunningEngine:
 
     def document(self, kind: str, id: str) -> Any:
         return self.engine.rows.document(kind, id)
+
+    async def put(self, kind: str, document: Any) -> None:
+        """Makes a document durable that no command brings about; the object's actor does not hear of it."""
+        present = self.engine.rows.row(kind, document.id)
+        version, state = (present.version, present.state) if present is not None else (0, b"")
+        row = EntityRow(kind, document.id, version + 1, document.name, "", state, encode(document))
+        entry = JournalEntry(
+            kind, row.id, row.version, "test.put", b"", row.document, "", self.engine.ports.clock.wall()
+        )
+        settled = trio.Event()
+
+        def done(result: Durable | Failed) -> None:
+            assert isinstance(result, Durable), result
+            self.engine.rows.put(row)
+            settled.set()
+
+        self.engine.writer.submit(Transaction((EntityWrite(row, version),), (entry,)), done)
+        await settled.wait()
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
-"""The real engine's port with an ear, and with refusals that the engine gives only in trouble. It answers nothing itself.
+"""The real engine's port with an ear, and with the refusals and the silence of an engine in trouble.
 
-Gaps, slow readers and a database that is away need no fake: the journal in memory and the engine have them on demand.
+It answers nothing itself. Gaps, slow readers and a database that is away need no fake: the journal in memory and the
+engine have them on demand.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ class FakeEngine:
     real: EnginePort
     submitted: list[Submit] = attrs.field(factory=list)
     refuse_next: Refusal | None = None
+    is_stuck: bool = False  # takes commands and answers none
 
     @property
     def ready(self) -> bool:
@@ -30,6 +32,8 @@ class FakeEngine:
 
     async def submit(self, submit: Submit) -> Accepted | Refusal:
         self.submitted.append(submit)
+        if self.is_stuck:
+            await trio.sleep_forever()
         if self.refuse_next is not None:
             refusal, self.refuse_next = self.refuse_next, None
             await trio.lowlevel.checkpoint()

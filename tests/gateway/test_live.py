@@ -135,8 +135,7 @@ async def test_resume_past_a_gateways_memory_asks_the_journal(tmp_path: Path) ->
             follower = socket.follower
         before = site.sequence
         last = await site.touch("vm-1", 1_500)  # more than one batch of the journal
-        while (await Client(gateway).send("GET", "/health/ready")).json()["sequence"] < site.sequence:  # noqa: ASYNC110
-            await trio.sleep(0.05)
+        await Client(gateway).read_up_to(site.sequence)
         async with json_socket(gateway, world.token, kinds=("vm",), cursor=follower.cursor) as socket:
             socket.follower = follower
             await socket.until(last)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
-import trio
 import trio.testing
 from lxml import etree
 
+from protocol import limits
 from protocol.commands.vm import UpdateVm
+from protocol.errors import Refusal
 from protocol.model.activity import Event
 from tests.engine.installation import Installation, small_installation
 from tests.engine.names import named_id
 from tests.engine.samples import host_samples
 from tests.gateway.fake_engine import FakeEngine
-from tests.gateway.http import Answer, Client
+from tests.gateway.http import Client
 from tests.gateway.running import running
 
 
@@ -222,6 +223,25 @@ async def test_engine_refusal_becomes_a_fault(world: World) -> None:
         assert f"{host}: " in answer.json()["detail"]
 
 
+async def test_an_engine_in_trouble_is_a_503_that_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = f"/vms/{named_id('vm-1')}/start"
+    world.engine.refuse_next = Refusal(
+        code="overloaded",
+        status=503,
+        retryable=True,
+        reason="Too much waits.",
+        reasons=("a: 9", "b: 8"),
+        remedy="Wait.",
+    )
+    refused = await world.client.api("POST", start, {})
+    assert (refused.status, refused.json()) == (503, {"reason": "Too much waits.", "detail": "a: 9 b: 8 Wait."})
+    world.engine.is_stuck = True
+    monkeypatch.setattr(limits, "ask_timeout_seconds", 0.1)
+    late = await world.client.api("POST", start, {}, Correlation_Id="mine")
+    assert (late.status, late.json()["reason"]) == (503, "The engine has not answered in time; it may still do it.")
+    assert "mine" in late.json()["detail"]
+
+
 async def test_action_with_parameters(world: World) -> None:
     id = named_id("vm-1")
     body = (
@@ -302,7 +322,8 @@ async def test_statistics_come_from_the_latest_sample(world: World) -> None:
 async def test_events_newest_first_from_and_max(world: World) -> None:
     for number in range(3):
         world.site.engine.audit(Event(severity="normal", code=1, description=f"event {number}"))
-    await read_up_to_now(world)
+    await trio.testing.wait_all_tasks_blocked()
+    await world.client.read_up_to(world.site.sequence)
     events = (await world.client.api("GET", "/events?max=2")).json()["event"]
     assert [event["description"] for event in events] == ["event 2", "event 1"]
     later = (await world.client.api("GET", f"/events;from={events[1]['index']}")).json()["event"]
@@ -316,18 +337,6 @@ async def test_events_newest_first_from_and_max(world: World) -> None:
     assert [event["id"] for event in found] == [added.json()["id"]]
 
 
-async def read_up_to_now(world: World) -> None:
-    """The gateway shows what the engine made durable."""
-    await trio.testing.wait_all_tasks_blocked()
-    await until_health(world, lambda answer: answer.json()["sequence"] >= world.site.sequence)
-
-
-async def until_health(world: World, condition: Callable[[Answer], bool]) -> None:
-    with trio.fail_after(5):
-        while not condition(await world.client.send("GET", "/health/ready")):
-            await trio.lowlevel.checkpoint()
-
-
 async def test_entity_tags(world: World) -> None:
     path = f"/vms/{named_id('vm-0')}"
     tag = (await world.client.api("GET", path)).headers["etag"]
@@ -339,13 +348,13 @@ async def test_commands_are_refused_while_the_database_is_away_and_reads_go_on(w
     world.site.store.away = True
     assert (await world.client.api("POST", start, {})).status == 503
     world.site.engine.audit(Event(severity="normal", code=1, description="what the engine cannot keep"))
-    await until_health(world, lambda answer: answer.status == 503)
+    await world.client.until_health(lambda answer: answer.status == 503)
     refused = await world.client.api("POST", start, {})
     assert (refused.status, world.vm("vm-1").status) == (503, "down")
     assert (await world.client.api("GET", "/vms")).status == 200
     assert (await world.client.send("GET", "/health/live")).status == 200
     world.site.store.away = False
-    await until_health(world, lambda answer: answer.status == 200)
+    await world.client.until_health(lambda answer: answer.status == 200)
     assert (await world.client.api("POST", start, {})).status == 200
     assert "corral_gateway_requests_total" in (await world.client.send("GET", "/metrics")).text
 

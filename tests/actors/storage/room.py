@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import cast
 
 import attrs
 import trio.testing
 
 from actors.entity.services import Nodes
 from actors.journal.memory import MemoryStore
-from actors.journal.port import EntityRow, EntityWrite, JournalEntry, Transaction
-from actors.journal.writer import Durable, Failed
 from actors.operations.operation import owner_of
-from protocol.codec import decode, encode
+from protocol.codec import decode
 from protocol.errors import Refusal
 from protocol.model.host import Host
 from protocol.model.types import Ref
@@ -112,22 +110,6 @@ class Room(RunningEngine):
             if row.kind == kind:
                 found.setdefault(row.id, []).append(decode(row.event))
         return found
-
-    async def put(self, kind: str, document: Any) -> None:
-        """Makes a document durable, as another room would."""
-        row = EntityRow(kind, document.id, 1, document.name, "", b"", encode(document))
-        entry = JournalEntry(
-            kind, document.id, 1, "test.put", b"", encode(document), "", self.engine.ports.clock.wall()
-        )
-        settled = trio.Event()
-
-        def done(result: Durable | Failed) -> None:
-            assert isinstance(result, Durable)
-            self.engine.rows.put(row)
-            settled.set()
-
-        self.engine.writer.submit(Transaction((EntityWrite(row, 0),), (entry,)), done)
-        await settled.wait()
 
 
 @asynccontextmanager
