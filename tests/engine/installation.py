@@ -19,7 +19,7 @@ from node.world import GuestShape, HostShape, World, WorldHost
 from protocol.commands.base import Command
 from protocol.commands.host import AddHost
 from protocol.commands.storage import AddStorageDomain, ImportTemplate
-from protocol.commands.vm import AddDiskAttachment, AddVm, StartVm, StopVm, UpdateVm
+from protocol.commands.vm import AddDiskAttachment, AddNic, AddVm, StartVm, StopVm, UpdateVm
 from protocol.engine_messages import Accepted
 from protocol.model.host import Host
 from protocol.model.inventory import Cpu, CpuTopology
@@ -111,12 +111,17 @@ class Installation(RunningEngine):
         (document,) = self.engine.rows.named(kind, name)
         return str(document.id)
 
-    async def touch(self, name: str, times: int = 1, *, description: str = "made by a test") -> int:
+    async def touch(self, name: str, times: int = 1) -> int:
         """Changes a VM that often; returns the sequence of the last change."""
         for _ in range(times):
-            document = Vm(comment=f"{description}, after {self.sequence}", description=description)
-            await self.ask(UpdateVm(id=named_id(name), document=document))
+            await self.ask(UpdateVm(id=named_id(name), document=Vm(comment=f"touched after {self.sequence}")))
         return self.changed("vm")[-1]
+
+    async def fatten(self, name: str) -> None:
+        """From now on each change of this VM is 80 kB long."""
+        for number in range(10):
+            nic = Nic(name=f"fat{number}", description="x" * 4_000, comment="x" * 4_000)
+            await self.ask(AddNic(parent_id=named_id(name), document=nic))
 
     def changed(self, *kinds: str, after: int = 0) -> list[int]:
         """The sequences of what the journal keeps after one, of these kinds or of all."""

@@ -40,8 +40,9 @@ async def test_paused_websocket_does_not_block(tmp_path: Path) -> None:
                 await client.login()
                 peer = await trio.to_thread.run_sync(paused_websocket, gateway, client.token)
                 async with json_socket(gateway, client.token) as healthy:
-                    for _ in range(20):  # 10 MB: more than the sockets' buffers hold
-                        await healthy.until(await site.touch("vm-1", 50, description="x" * 4_000))
+                    await site.fatten("vm-1")
+                    for _ in range(15):  # 12 MB: more than the sockets' buffers hold
+                        await healthy.until(await site.touch("vm-1", 10))
                 started = trio.current_time()
             assert trio.current_time() - started < 5
             peer.close()
