@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
+from typing import Final
 
 from protocol.engine_messages import DiskSample, HostSamples, NicSample, VmSample
 
-noon = datetime.datetime(2030, 1, 1, 12, tzinfo=datetime.UTC)
+noon: Final = datetime.datetime(2030, 1, 1, 12, tzinfo=datetime.UTC)
 
 
 def host_samples(

@@ -19,18 +19,15 @@ from actors.kernel.ports import Ports, TrioClock
 from protocol.engine_messages import HostSamples
 from tests.actors.journal.databases import Database
 from tests.actors.storage.room import host_id, opened
-from tests.gateway.fake_engine import samples_of, small_engine
-
-noon = datetime.datetime(2030, 1, 1, 12, tzinfo=datetime.UTC)
+from tests.engine.samples import host_samples, noon
 
 
 def said(host: str, *vms: str, after: float = 0.0, cpu: float = 5.0) -> HostSamples:
     """What a host reported `after` seconds after noon."""
-    template = samples_of(small_engine())
-    (vm,) = template.vms
+    said = host_samples(host, vms)
     return attrs.evolve(
-        template, host_id=host, at=noon + datetime.timedelta(seconds=after), cpu_percent=cpu,
-        vms=tuple(attrs.evolve(vm, vm_id=id, cpu_percent=cpu) for id in vms),
+        said, at=noon + datetime.timedelta(seconds=after), cpu_percent=cpu,
+        vms=tuple(attrs.evolve(vm, cpu_percent=cpu) for vm in said.vms),
     )  # fmt: skip
 
 
