@@ -123,6 +123,16 @@ async def test_who_expects_the_object_to_be_made_waits_for_it(world: World) -> N
     assert (made.status, made.json()["status"]) == (201, "down")
 
 
+async def test_who_expects_an_object_that_cannot_be_made_is_told_why(world: World) -> None:
+    (storage,) = world.site.world.storages.values()
+    storage.capacity_bytes = storage.used_bytes
+    body = {"name": "n", "cluster": {"name": "Default"}, "template": {"name": "tiny"}}
+    answer = await world.client.api("POST", "/vms", body, Expect="201-created")
+    assert (answer.status, "is full" in answer.json()["reason"]) == (409, True), answer.text
+    assert answer.json()["detail"].startswith("Look at job ")
+    assert (await world.client.api("GET", "/vms?search=name%3Dn")).json() == {"vm": []}
+
+
 async def test_the_correlation_id_is_on_every_change_of_a_command(world: World) -> None:
     def kinds(correlation_id: str) -> set[str]:
         return {row.kind for row in world.site.store.tables.journal if row.correlation_id == correlation_id}

@@ -16,7 +16,7 @@ from protocol.codec import decode
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.model.activity import Event
-from tests.actors.entity.thing import Changed, Gone, Room, Thing, WorkOn, opened, operation, yes
+from tests.actors.entity.thing import Changed, Do, Gone, Room, Thing, WorkOn, opened, operation, yes
 
 to_node = ToNode(host_id="h", message=WorkOn(step_id="step"))
 
@@ -40,6 +40,15 @@ async def test_the_reply_leaves_when_it_is_durable_and_names_its_sequence(autoju
         assert reply.sequence == room.journal("thing")[-1].sequence
         assert room.durable == Thing(count=7)
         assert room.rows.document("thing", "t") == Thing(count=7), "who gets a reply can read what he wrote"
+
+
+async def test_what_a_command_changes_bears_its_correlation_id(autojump_clock: MockClock) -> None:
+    async with opened() as room:
+        said = Decision(events=(Changed(count=1),), audit=(Event(description="one"),), reply=yes())
+        await room.thing().ask(Do(decide=said), timeout_seconds=100, correlation_id="mine")
+        assert [row.correlation_id for kind in ("thing", "event") for row in room.journal(kind)] == ["mine", "mine"]
+        (line,) = room.journal("event")
+        assert decode(line.document).correlation_id == "mine"
 
 
 async def test_effects_wait_for_the_journal(mock_clock: MockClock) -> None:
