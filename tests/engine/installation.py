@@ -60,6 +60,7 @@ class Installation(RunningEngine):
     world: World
     accept: Accept
     nursery: trio.Nursery
+    crashes: Crashes
     machines: list[Machine] = attrs.field(factory=list)
     _commands: int = 0
 
@@ -150,7 +151,7 @@ class Installation(RunningEngine):
         )  # fmt: skip
 
         async def live() -> None:
-            async with running(tree, ports, Directory(), carrier=codec_carrier, observer=lambda _: None) as alive:
+            async with running(tree, ports, Directory(), carrier=codec_carrier, observer=self.crashes) as alive:
                 await alive.ended.wait()
 
         self.nursery.start_soon(live, name=f"node {name}")
@@ -172,7 +173,7 @@ class Installation(RunningEngine):
     async def add_vm(self, name: str, *, number: int = 0, host: str = "") -> None:
         """A VM without disks and with one NIC. `host` is where alone it may run."""
         nic = Nic(name="nic1", interface="virtio", vnic_profile=Ref(id=self.id_of("vnic_profile", "ovirtmgmt")))
-        policy = VmPlacementPolicy(hosts=(Ref(id=named_id(host)),), affinity="pinned") if host else None
+        policy = VmPlacementPolicy(hosts=(Ref(id=named_id(host)),)) if host else None
         vm = Vm(
             name=name, description="made by a test", cluster=Ref(id=self.id_of("cluster", "Default")),
             memory=(1024 + number) * 1024**2, cpu=Cpu(topology=CpuTopology(sockets=1, cores=2, threads=1)),
@@ -189,11 +190,8 @@ class Installation(RunningEngine):
             await self.add_storage()
         for number in range(vms):
             await self.add_vm(f"vm-{number}", number=number, host=f"host-{number % hosts}" if hosts else "")
-        running = [number for number in range(vms) if hosts and number % 2 == 0]
-        for number in running:
-            await self.ask(StartVm(id=named_id(f"vm-{number}")))
-        for number in running:
-            await self.until("vm", named_id(f"vm-{number}"), lambda vm: vm.status == "up" and vm.reported_devices)
+        for number in range(0, vms if hosts else 0, 2):
+            await self.start(f"vm-{number}")
 
 
 @asynccontextmanager
@@ -207,7 +205,7 @@ async def small_installation(
         accept = accepting(nursery, engine.hub, engine.ports, lambda: engine.epoch)
         world = World(engine.ports.clock, engine.ports.random)
         nursery.start_soon(world.run)
-        installation = Installation(engine, made.store, world, accept, nursery)
+        installation = Installation(engine, made.store, world, accept, nursery, crashes)
         await installation.furnish(vms, hosts)
         yield installation
         nursery.cancel_scope.cancel()
