@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import attrs
 import trio
 
-from cli.contexts import Context
+from cli.contexts import GatewayContext
 from protocol.model.activity import Event
 from tests.engine.installation import Installation, small_installation
 from tests.gateway.running import PASSWORD, running
@@ -40,8 +40,10 @@ class RealGateway:
         event = Event(severity="normal", code=1, description=text)
         trio.from_thread.run_sync(self.site.engine.audit, event, trio_token=self.token)
 
-    def context(self, name: str = "real") -> Context:
-        return Context(name=name, url=self.url, live_url=self.live_url, ca_file=self.ca_file, user="admin@internal")
+    def context(self, name: str = "real") -> GatewayContext:
+        return GatewayContext(
+            name=name, url=self.url, live_url=self.live_url, ca_file=self.ca_file, user="admin@internal"
+        )
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from protocol.model.storage import Disk, DiskAttachment, HostStorage, StorageDom
 from protocol.model.types import Ref
 from protocol.model.vm import Template, Vm, VmPlacementPolicy
 from supervisors.engine_tree import Engine, EngineTimes
-from supervisors.supervisor import running
+from supervisors.tree import running
 from tests.engine.crashes import Crashes
 from tests.engine.machine import accepting, simulated_node
 from tests.engine.names import named_id

@@ -15,11 +15,11 @@ from actors.host.link_session import LinkTerms, serve_link
 from actors.kernel.frames import FrameTransport
 from actors.kernel.ports import Clock, Ports
 from node.hypervisor.simulated import SimulatedHypervisor
-from node.ledger import Ledger
 from node.link import Dial
 from node.memory_link import Accept
-from node.notebook import MemoryNotebook
 from node.reporter import HostFigures
+from node.step_log import MemoryNotebook
+from node.step_store import StepStore
 from node.storage.simulated import SimulatedStorage
 from node.tree import NodePorts, NodeSettings, node_tree
 from node.world import World, WorldHost
@@ -44,7 +44,7 @@ def simulated_node(
     *,
     clock: Clock,
     dial: Dial,
-    ledger: Ledger | None = None,
+    ledger: StepStore | None = None,
     **settings: Any,
 ) -> SupervisorSpec:
     """The tree of one life of a host's node daemon; `ledger` is the disk that outlives it."""

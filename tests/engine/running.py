@@ -20,10 +20,10 @@ from actors.kernel import Ports, codec_carrier
 from protocol.codec import encode
 from protocol.engine_messages import Accepted, Principal, Submit
 from protocol.errors import Refusal
-from protocol.words import Tagged
+from protocol.message import Message
 from supervisors.engine_tree import Engine, EngineTimes
 from supervisors.observe import Observer
-from supervisors.supervisor import running
+from supervisors.tree import running
 
 administrator = Principal(user_id="bbbbbbbb-0000-4000-8000-000000000001", name="admin@internal", administrator=True)
 
@@ -47,10 +47,10 @@ class RunningEngine:
         """The newest of the journal."""
         return self.store.tables.sequence
 
-    async def give(self, id: str, command: Tagged, **more: Any) -> Accepted | Refusal:
+    async def give(self, id: str, command: Message, **more: Any) -> Accepted | Refusal:
         """One command of the administrator; its id is that of an object it makes."""
         submit = Submit(command_id=id, principal=administrator, command=command, **more)
-        return await self.engine.front_door.submit(submit)
+        return await self.engine.command_router.submit(submit)
 
     def document(self, kind: str, id: str) -> Any:
         return self.engine.rows.document(kind, id)

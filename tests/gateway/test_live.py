@@ -260,10 +260,10 @@ async def test_samples_beside_the_changes(world: World) -> None:
 async def test_samples_of_a_whole_host_in_words(world: World) -> None:
     async with msgpack_socket(world.gateway, world.token, kinds=["host"], samples=True) as socket:
         await socket.until(world.site.sequence)
-        said = host_samples(named_id("host-0"), [named_id("vm-0"), named_id("vm-2")])
-        world.site.engine.services.publish(said)
+        sampled = host_samples(named_id("host-0"), [named_id("vm-0"), named_id("vm-2")])
+        world.site.engine.services.publish(sampled)
         frame = await socket.frame()
-        assert (frame["op"], frame["samples"]) == ("LiveSamples", said)
+        assert (frame["op"], frame["samples"]) == ("LiveSamples", sampled)
 
 
 @pytest.mark.parametrize(
@@ -325,9 +325,9 @@ async def test_serial_console_both_ways(lively: World, live: bool) -> None:
 
 
 async def hear(connection: WebSocketConnection, expected: bytes) -> None:
-    said = b""
-    while expected not in said:
-        said += await connection.get_message()
+    sampled = b""
+    while expected not in sampled:
+        sampled += await connection.get_message()
 
 
 async def test_queues_stay_bounded() -> None:

@@ -14,8 +14,8 @@ import trio.testing
 from actors.kernel.directory import Directory
 from actors.kernel.mailbox import codec_carrier
 from actors.kernel.ports import Ports, SeededRandom
-from node.ledger import Ledger
 from node.memory_link import MemoryDial
+from node.step_store import StepStore
 from node.world import World, WorldHost
 from protocol.errors import Refusal
 from protocol.node_messages import (
@@ -43,10 +43,10 @@ from protocol.node_messages import (
     StorageFacts,
     VolumeFacts,
 )
-from supervisors.supervisor import running
+from supervisors.tree import running
 from tests.engine.machine import simulated_node
 from tests.node.engine_side import EngineSide
-from tests.node.words import disk_id, domain_spec, storage_domain_id, vm_id, volume
+from tests.node.one_vm import disk_id, domain_spec, storage_domain_id, vm_id, volume
 
 host_id = "00000000-0000-4000-8000-0000000000aa"
 
@@ -61,12 +61,12 @@ class Lab:
     host: WorldHost
     engine: EngineSide
     dial: MemoryDial
-    ledger: Ledger = attrs.field(factory=Ledger)
+    store: StepStore = attrs.field(factory=StepStore)
 
     @contextlib.asynccontextmanager
     async def node(self, **settings: Any) -> AsyncIterator[Any]:
         tree = simulated_node(
-            self.world, self.host, host_id, clock=self.ports.clock, dial=self.dial, ledger=self.ledger, **settings
+            self.world, self.host, host_id, clock=self.ports.clock, dial=self.dial, store=self.store, **settings
         )
         async with running(tree, self.ports, Directory(), carrier=codec_carrier) as alive:
             await self.engine.until(lambda: self.engine.hub.linked(host_id))
@@ -155,7 +155,7 @@ async def test_a_lower_epoch_is_refused_and_a_higher_one_stored(lab: Lab, autoju
     async with lab.node():
         lab.engine.epoch = 7
         await lab.step("pause", DestroyDomain(vm_id=vm_id))
-        assert lab.ledger.highest_epoch == 7
+        assert lab.store.highest_epoch == 7
         lab.engine.command(host_id, "late", DestroyDomain(vm_id=vm_id), epoch=6)
         await lab.engine.until(lambda: lab.engine.ear.outcomes("late"))
         refusal = lab.engine.ear.outcomes("late")[0]
@@ -166,9 +166,9 @@ async def test_a_lower_epoch_is_refused_and_a_higher_one_stored(lab: Lab, autoju
 
 
 async def test_an_engine_that_no_longer_leads_gets_no_link(lab: Lab, autojump_clock: object) -> None:
-    lab.ledger.highest_epoch = 9
+    lab.store.highest_epoch = 9
     lab.engine.epoch = 8
-    tree = simulated_node(lab.world, lab.host, host_id, clock=lab.ports.clock, dial=lab.dial, ledger=lab.ledger)
+    tree = simulated_node(lab.world, lab.host, host_id, clock=lab.ports.clock, dial=lab.dial, store=lab.store)
     async with running(tree, lab.ports, Directory()):
         await trio.sleep(30)
         assert lab.engine.ear.links == []

@@ -17,6 +17,7 @@ from actors.journal.memory import MemoryStore
 from actors.operations.operation import owner_of
 from protocol.codec import decode
 from protocol.errors import Refusal
+from protocol.message import Message
 from protocol.model.host import Host
 from protocol.model.types import Ref
 from protocol.node_messages import (
@@ -34,7 +35,6 @@ from protocol.node_messages import (
     StorageFacts,
     VolumeFacts,
 )
-from protocol.words import Tagged
 from supervisors.engine_tree import Engine
 from tests.engine.running import RunningEngine, running_engine
 
@@ -47,16 +47,16 @@ image_bytes = GiB // 2
 class Node:
     """Keeps volumes and outcomes as a node does: one effect for each step id, the stored answer to repeats."""
 
-    answer: Callable[[str, Tagged], None]
+    answer: Callable[[str, Message], None]
     volumes: dict[str, int] = attrs.field(factory=dict)  # virtual size by image
-    outcomes: dict[str, Tagged] = attrs.field(factory=dict)
+    outcomes: dict[str, Message] = attrs.field(factory=dict)
     seen: list[str] = attrs.field(factory=list)
     failing: set[type[Body]] = attrs.field(factory=set)
     before: Callable[[NodeCommand], None] = lambda _: None
     is_linked: bool = True
     effects: int = 0
 
-    def send(self, host_id: str, message: Tagged) -> bool:
+    def send(self, host_id: str, message: Message) -> bool:
         if not self.is_linked:
             return False
         if isinstance(message, ForgetSteps):
@@ -73,7 +73,7 @@ class Node:
     def linked(self, host_id: str) -> bool:
         return self.is_linked
 
-    def _act(self, body: Tagged) -> Tagged:
+    def _act(self, body: Message) -> Message:
         if type(body) in self.failing:
             return Refusal(code="host_failed", reason="No space left on device.", status=500)
         self.effects += 1
@@ -103,9 +103,9 @@ class Room(RunningEngine):
     def outcome(self, job_id: str) -> str:
         return str(self.document("job", job_id).outcome)
 
-    def histories(self, kind: str) -> dict[str, list[Tagged]]:
+    def histories(self, kind: str) -> dict[str, list[Message]]:
         """The events of each entity of a kind, by id."""
-        found: dict[str, list[Tagged]] = {}
+        found: dict[str, list[Message]] = {}
         for row in self.store.tables.journal:
             if row.kind == kind:
                 found.setdefault(row.id, []).append(decode(row.event))
@@ -118,7 +118,7 @@ async def opened(store: MemoryStore | None = None, *, seed: int = 1) -> AsyncIte
     made: list[Node] = []
 
     def node_of(engine: Engine) -> Nodes:
-        def answer(step_id: str, result: Tagged) -> None:
+        def answer(step_id: str, result: Message) -> None:
             ref = engine.ensure(*owner_of(step_id).split("/"))
             assert ref is not None
             ref.tell(StepDone(step_id=step_id, result=result))
