@@ -13,8 +13,8 @@ import trio
 from bench import Grown, Row
 from bench.http_client import Measured, ask_often
 from bench.http_floor import bare_server
+from bench.inventory import stocked_engine
 from cli.daemons.collector import calm_collector
-from tests.gateway.fake_engine import small_engine
 from tests.gateway.http import Client
 from tests.gateway.running import running
 
@@ -23,7 +23,10 @@ _path = "/ovirt-engine/api/vms"
 
 async def _measure(vms: int, seconds: float, rounds: int, directory: Path) -> tuple[float, Measured, Measured]:
     """(seconds of the first list, floor, ours)."""
-    async with running(small_engine(vms=vms, hosts=50), directory, live_port=None) as gateway:
+    async with (
+        stocked_engine(vms=vms, hosts=50) as made,
+        running(made.engine.port, directory, live_port=None) as gateway,
+    ):
         client = Client(gateway)
         await client.login()
         began = trio.current_time()

@@ -13,8 +13,9 @@ import trio
 from bench import Grown, Row
 from bench.http_client import ask_often
 from bench.http_floor import bare_server
+from bench.inventory import stocked_engine
 from cli.daemons.collector import calm_collector
-from tests.gateway.fake_engine import named_id, small_engine
+from tests.engine.names import named_id
 from tests.gateway.http import Client
 from tests.gateway.running import running
 
@@ -22,7 +23,10 @@ from tests.gateway.running import running
 async def _measure(vms: int, seconds: float, rounds: int, directory: Path) -> tuple[float, float]:
     path = f"/ovirt-engine/api/vms/{named_id('vm-0')}"
     pairs = []
-    async with running(small_engine(vms=vms, hosts=50), directory, live_port=None) as gateway:
+    async with (
+        stocked_engine(vms=vms, hosts=50) as made,
+        running(made.engine.port, directory, live_port=None) as gateway,
+    ):
         client = Client(gateway)
         await client.login()
         body = (await client.send("GET", path, headers={"Accept": "application/xml"})).body

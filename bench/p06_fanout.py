@@ -24,11 +24,13 @@ import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, serve_websocket
 
 from bench import Grown, Row
+from bench.inventory import stocked_engine
 from cli.daemons.collector import calm_collector
 from gateway.live.frames import make_cursor
 from protocol import codec
 from protocol.live_messages import LiveChange
-from tests.gateway.fake_engine import FakeEngine, named_id, small_engine
+from tests.engine.names import named_id
+from tests.engine.running import RunningEngine
 from tests.gateway.http import Client
 from tests.gateway.running import running
 
@@ -76,18 +78,17 @@ async def _clients(
     return Latency(statistics.median(delays) * 1e3, delays[int(len(delays) * 0.99)] * 1e3)
 
 
-def _frame(engine: FakeEngine) -> bytes:
+def _frame(made: RunningEngine) -> bytes:
     """A change of the size that the gateway sends."""
-    document = engine.of("vm", named_id("vm-1"))
+    document = made.document("vm", named_id("vm-1"))
     change = LiveChange(
-        sequence=1_000, previous=999, cursor=make_cursor(engine.stream_id, 1_000), kind="vm", id=document.id, version=2,
-        tag="vm.changed", at=document.creation_time, document=document,
+        sequence=1_000, previous=999, cursor=make_cursor(made.store.tables.stream_id, 1_000), kind="vm",
+        id=document.id, version=2, tag="vm.changed", at=document.creation_time, document=document,
     )  # fmt: skip
     return codec.encode(change)
 
 
-async def _floor(subscribers: int, changes: int, storm: int, directory: Path) -> Latency:
-    frame = _frame(small_engine())
+async def _floor(frame: bytes, subscribers: int, changes: int, storm: int, directory: Path) -> Latency:
     snapshot = frame * _snapshot_vms  # as many bytes as a gateway's snapshot
     connections: list[WebSocketConnection] = []
 
@@ -125,17 +126,20 @@ async def _floor(subscribers: int, changes: int, storm: int, directory: Path) ->
 
 async def _ours(subscribers: int, changes: int, storm: int, directory: Path) -> tuple[Latency, Latency]:
     """(floor, ours): the floor runs first, with the same certificate."""
-    engine = small_engine(vms=_snapshot_vms)
-    async with running(engine, directory) as gateway, contextlib.AsyncExitStack() as settings:
+    async with (
+        stocked_engine(vms=_snapshot_vms) as made,
+        running(made.engine.port, directory) as gateway,
+        contextlib.AsyncExitStack() as settings,
+    ):
         client = Client(gateway)
         await client.login()
         settings.enter_context(calm_collector())
-        floor = await _floor(subscribers, changes, storm, directory)
+        floor = await _floor(_frame(made), subscribers, changes, storm, directory)
 
         async def change() -> float:
             began = time.perf_counter()
-            vm = engine.of("vm", named_id("vm-1"))
-            engine.put("vm", attrs.evolve(vm, comment=str(engine.sequence)))
+            vm = made.document("vm", named_id("vm-1"))
+            await made.put("vm", attrs.evolve(vm, comment=str(made.sequence)))
             return began
 
         port = gateway.serving.live_port or 0

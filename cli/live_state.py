@@ -48,6 +48,8 @@ class LiveState:
             self._snapshot(frame)
         elif op == "change":
             self._change(frame)
+        elif op == "alive":
+            self._alive(frame)
         elif op == "resync":
             self._resync(frame)
 
@@ -105,6 +107,13 @@ class LiveState:
             self._drop((kind, id))
         elif kind != "event":  # events are history, not state
             self._put(kind, id, frame["version"], frame["document"], sequence)
+
+    def _alive(self, frame: Frame) -> None:
+        """Nothing that fits happened up to there."""
+        if frame["sequence"] < self.sequence:
+            self._wrong(f"alive at {frame['sequence']} after {self.sequence}")
+        self.sequence = max(frame["sequence"], self.sequence)
+        self.cursor = frame["cursor"]
 
     def _resync(self, frame: Frame) -> None:
         self.resyncs += 1

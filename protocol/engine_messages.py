@@ -26,14 +26,13 @@ class Principal:
 @message("engine.submit")
 @attrs.frozen(kw_only=True)
 class Submit(Message):
-    """One command. `command_id` makes a retry harmless: the same id gets the stored reply. `wait`: answer at the end."""
+    """One command. `command_id` makes a retry harmless: the same id gets the stored reply."""
 
     command_id: str
     principal: Principal
     command: Message
     correlation_id: str = ""
     dry_run: bool = False
-    wait_seconds: float = 0.0
 
 
 @message("engine.accepted")

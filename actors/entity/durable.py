@@ -199,7 +199,10 @@ class DurableActor(Actor):
             else:
                 self._act(decision, envelope, 0, release)
             return
-        transaction, self._standing = transaction_of(self, self._standing, decision, self.now, self._job_version)
+        correlation = envelope.correlation_id if envelope is not None else ""
+        transaction, self._standing = transaction_of(
+            self, self._standing, decision, self.now, self._job_version, correlation
+        )
         self._in_flight += 1
         self.services.in_flight.begin(self.kind, self.id)
         if envelope is not None and decision.reply is not None:

@@ -55,10 +55,18 @@ class _Job:
 
 
 def transaction_of(
-    room: Room, before: Standing, decision: Decision, at: datetime.datetime, job_version: Callable[[str], int]
+    room: Room,
+    before: Standing,
+    decision: Decision,
+    at: datetime.datetime,
+    job_version: Callable[[str], int],
+    correlation: str = "",
 ) -> tuple[Transaction, Standing]:
-    """The transaction of a decision, and what stands after it. `job_version`: of a job's durable row, 0 for none."""
-    state, version, correlation = before.state, before.version, ""
+    """The transaction of a decision, and what stands after it. `job_version`: of a job's durable row, 0 for none.
+
+    `correlation` is that of the command that was decided; what an operation does bears the operation's own.
+    """
+    state, version = before.state, before.version
     entries: list[JournalEntry] = []
     jobs: dict[str, _Job] = {}
     for event in decision.events:

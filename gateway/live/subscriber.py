@@ -6,7 +6,7 @@ It must not block the hub: pushing never waits.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -14,6 +14,7 @@ import trio
 from gateway.live.frames import Format, make_cursor, read_cursor
 from gateway.read_model import Record, id_of, record_of
 from protocol import limits
+from protocol.engine_messages import Change
 from protocol.errors import Unauthenticated
 from protocol.live_messages import Alive, Resync, Subscribed
 
@@ -125,7 +126,7 @@ class Subscriber:
                     self.next_alive = trio.current_time() + _alive_seconds
                 elif trio.current_time() >= self.next_alive:
                     self.next_alive = trio.current_time() + _alive_seconds
-                    await self._alive(send)
+                    await self._alive(send, self._hub.model.sequence)
                 else:
                     await self._sleep()
         finally:
@@ -143,9 +144,9 @@ class Subscriber:
             return False
         return True
 
-    async def _alive(self, send: Send) -> None:
-        model = self._hub.model
-        frame = Alive(sequence=model.sequence, cursor=make_cursor(model.stream_id, model.sequence))
+    async def _alive(self, send: Send, sequence: int) -> None:
+        """Nothing more that fits happened up to `sequence`."""
+        frame = Alive(sequence=sequence, cursor=make_cursor(self._hub.model.stream_id, sequence))
         await send(self._hub.encoder.message(frame, self._form))
 
     async def _begin(self, send: Send) -> None:
@@ -175,11 +176,20 @@ class Subscriber:
             return False
         joined_at = hub.join(self, self._filter)
         await self._subscribed(send, after, resumed=True)
+        last = await self._catch_up(send, page, after, joined_at)
+        if last < joined_at and not self._lost:
+            # The next change may follow one that did not fit; `previous` would look like a gap to this reader.
+            await self._alive(send, joined_at)
+        return True
+
+    async def _catch_up(self, send: Send, page: Sequence[Change], after: int, joined_at: int) -> int:
+        """Sends what fits between a cursor and the joining; returns the sequence that the reader has then."""
+        hub, stream_id = self._hub, self._hub.model.stream_id
         previous = after
         while not self._lost:
             for change in page:
                 if change.sequence > joined_at:
-                    return True
+                    return previous
                 if self._filter.fits(change.kind, id_of(change)):
                     record = record_of(change)
                     cursor = make_cursor(stream_id, change.sequence)
@@ -187,13 +197,13 @@ class Subscriber:
                     previous = change.sequence
                 after = change.sequence
             if after >= joined_at or not page:
-                return True
+                return previous
             following = await hub.history(after)
             if following is None:
                 self.lose("the changes after the cursor are no longer kept")
-                return True
+                return previous
             page = following
-        return True
+        return previous
 
     async def _resync(self, send: Send) -> None:
         """Says that changes were left out, then sends the state: all of it, or what changed since."""

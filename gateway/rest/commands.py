@@ -51,7 +51,25 @@ class CommandSender:
             document = attrs.evolve(document, id=None)  # the engine makes ids
         document = resolve(self._model, document, cluster_id=self._cluster_of(parent_id))
         fields = self._fields(command, exchange, kind)
-        return await self.submit(exchange, command(parent_id=parent_id, document=document, **fields))
+        accepted = await self.submit(exchange, command(parent_id=parent_id, document=document, **fields))
+        if accepted.job_id and "201-created" in exchange.headers.get("expect", "").lower():
+            return await self._made(accepted)
+        return accepted
+
+    async def _made(self, accepted: Accepted) -> Accepted:
+        """Waits until the object is complete: no job then. Raises `Refused` when it could not be made."""
+        with trio.move_on_after(self._wait_seconds_max):
+            while (job := self._model.get("job", accepted.job_id)) is not None and job.document.outcome is None:
+                await self._model.wait_for(self._model.sequence + 1, self._wait_seconds_max)
+            if job is not None and job.document.outcome != "done":
+                raise Refused(
+                    Refusal(
+                        code="not_made", status=409, reason=job.document.reason or f"{job.document.description} failed.",
+                        remedy=f"Look at job {job.id}.", entity=f"{accepted.kind}/{accepted.id}",
+                    )
+                )  # fmt: skip
+            return attrs.evolve(accepted, job_id="")
+        return accepted
 
     async def update(
         self,
@@ -94,18 +112,15 @@ class CommandSender:
         """Sends it and waits until the read model shows it. Raises `Refused` or `Unavailable`."""
         if not self._engine.ready:
             raise Unavailable("The engine takes no commands now.", remedy="Try again in a few seconds.")
-        wait = "201-created" in exchange.headers.get("expect", "").lower()
-        wait_seconds = self._wait_seconds_max if wait else 0.0
         submit = Submit(
             command_id=self._outside.uuid(),
             principal=exchange.caller.principal,
             command=command,
             correlation_id=exchange.correlation_id() or self._outside.uuid(),
             dry_run=exchange.flag("dry_run"),
-            wait_seconds=wait_seconds,
         )
         reply: Accepted | Refusal | None = None
-        with trio.move_on_after(wait_seconds + limits.ask_timeout_seconds):
+        with trio.move_on_after(limits.ask_timeout_seconds):
             reply = await self._engine.submit(submit)
         if reply is None:
             raise Unavailable(

@@ -10,9 +10,13 @@ from typing import Any
 import ovirtsdk4 as sdk
 import ovirtsdk4.types as types
 import pytest
-import trio
+import trio.testing
 
-from tests.gateway.fake_engine import FakeEngine, named_id, samples_of, small_engine
+from protocol.model.activity import Event
+from tests.engine.installation import Installation, small_installation
+from tests.engine.names import named_id
+from tests.engine.running import running_engine
+from tests.engine.samples import host_samples
 from tests.gateway.running import PASSWORD, Running, running
 
 
@@ -21,8 +25,8 @@ def connect(gateway: Running, **more: Any) -> sdk.Connection:
     return sdk.Connection(url=f"{gateway.url}/ovirt-engine/api", **(settings | more))
 
 
-async def with_sdk(tmp_path: Path, engine: FakeEngine, script: Callable[[sdk.Connection], None]) -> None:
-    async with running(engine, tmp_path) as gateway:
+async def with_sdk(tmp_path: Path, site: Installation, script: Callable[[sdk.Connection], None]) -> None:
+    async with running(site.engine.port, tmp_path) as gateway:
 
         def run() -> None:
             connection = connect(gateway)
@@ -43,7 +47,7 @@ async def test_inventory(tmp_path: Path) -> None:
         assert (data_center.name, data_center.status) == ("Default", types.DataCenterStatus.UP)
         (cluster,) = system.clusters_service().list(search="name=Default")
         assert connection.follow_link(cluster.data_center).name == "Default"
-        hosts = system.hosts_service().list(search="status=up", max=10)
+        hosts = system.hosts_service().list(search="status=up sortby name", max=10)
         assert [host.name for host in hosts] == ["host-0", "host-1"]
         assert hosts[0].summary.active == 2
         (domain,) = system.storage_domains_service().list(search="datacenter=Default and type=data")
@@ -51,12 +55,20 @@ async def test_inventory(tmp_path: Path) -> None:
         networks = connection.follow_link(connection.follow_link(data_center).networks)
         assert [network.name for network in networks] == ["ovirtmgmt"]
 
-    await with_sdk(tmp_path, small_engine(), script)
+    async with small_installation(vms=3, hosts=2) as site:
+        await with_sdk(tmp_path, site, script)
+
+
+def until(service: Any, status: Any) -> Any:
+    """The object, once it has this status."""
+    for _ in range(200):
+        if (found := service.get()).status == status:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"it is {found.status}, not {status}")
 
 
 async def test_life_of_a_vm(tmp_path: Path) -> None:
-    engine = small_engine(vms=1)
-
     def script(connection: sdk.Connection) -> None:
         system = connection.system_service()
         vms = system.vms_service()
@@ -68,6 +80,7 @@ async def test_life_of_a_vm(tmp_path: Path) -> None:
             )
         )  # fmt: skip
         service = vms.vm_service(vm.id)
+        until(service, types.VmStatus.DOWN)
         nic = service.nics_service().add(
             types.Nic(
                 name="nic1", vnic_profile=types.VnicProfile(name="ovirtmgmt"), interface=types.NicInterface.VIRTIO
@@ -86,45 +99,52 @@ async def test_life_of_a_vm(tmp_path: Path) -> None:
         )  # fmt: skip
         assert connection.follow_link(attachment.disk).provisioned_size == 1024**3
         assert len(attachments.list()) == 2
+        until(system.disks_service().disk_service(attachment.disk.id), types.DiskStatus.OK)
+        until(service, types.VmStatus.DOWN)
         service.start()
-        while (vm := service.get()).status != types.VmStatus.UP:
-            time.sleep(0.05)
+        vm = until(service, types.VmStatus.UP)
         assert connection.follow_link(vm.host).name == "host-0"
-        with pytest.raises(sdk.Error, match="The VM is up") as refused:
+        with pytest.raises(sdk.Error, match="Cannot start VM from-sdk: it is up") as refused:
             service.start()
         assert refused.value.code == 409
         vm.memory = 512 * 1024**2
-        assert service.update(vm).memory == 512 * 1024**2
-        assert service.ticket().value == "secret"
+        changed = service.update(vm)
+        assert (changed.memory, changed.next_run_configuration_exists) == (256 * 1024**2, True)
+        assert len(service.ticket().value) >= 8
         service.shutdown()
-        while service.get().status != types.VmStatus.DOWN:
-            time.sleep(0.05)
+        down = until(service, types.VmStatus.DOWN)
+        assert (down.memory, down.next_run_configuration_exists) == (512 * 1024**2, False)
         nics = service.nics_service()
         changed = nics.list()[0]
         changed.name = "renamed"
         assert nics.nic_service(changed.id).update(changed).name == "renamed"
         nics.nic_service(changed.id).remove()
         attachments.attachment_service(attachment.id).remove()
+        until(service, types.VmStatus.DOWN)
         service.remove()
+        for _ in range(200):
+            if not vms.list(search="name=from-sdk"):
+                break
+            time.sleep(0.02)
         with pytest.raises(sdk.NotFoundError):
             service.get()
-        assert vms.list(search="name=from-sdk") == []
 
-    await with_sdk(tmp_path, engine, script)
+    async with small_installation(vms=0, hosts=2) as site:
+        await with_sdk(tmp_path, site, script)
+        assert not site.world.running()
 
 
 async def test_what_the_guest_reports(tmp_path: Path) -> None:
-    engine = small_engine()
-
-    async with running(engine, tmp_path) as gateway:
-        engine.sample(samples_of(engine))
+    async with small_installation(hosts=2) as site, running(site.engine.port, tmp_path) as gateway:
+        site.engine.services.publish(host_samples(named_id("host-0"), [named_id("vm-0")]))
+        device = site.document("vm", named_id("vm-0")).reported_devices[0]
 
         def script() -> None:
             connection = connect(gateway)
             vms = connection.system_service().vms_service()
             (vm,) = vms.list(search="name=vm-0", follow="nics,reported_devices,statistics")
-            assert vm.fqdn == "vm-0.example"
-            assert vm.reported_devices[0].ips[0].address == "10.1.0.0"
+            assert vm.fqdn == "vm-0"
+            assert vm.reported_devices[0].ips[0].address == device.ips[0].address
             assert vm.reported_devices[0].ips[0].version == types.IpVersion.V4
             figures = {item.name: item.values[0].datum for item in vm.statistics}
             assert figures["memory.used"] == 512 * 1024**2
@@ -134,17 +154,13 @@ async def test_what_the_guest_reports(tmp_path: Path) -> None:
             free = [item for item in host.statistics_service().list() if item.name == "memory.free"]
             assert free[0].values[0].datum == 48 * 1024**3
             devices = service.nics_service().nic_service(vm.nics[0].id).reported_devices_service().list()
-            assert devices[0].mac.address == "56:6f:00:00:00:01"
+            assert devices[0].mac.address == device.mac.address
             connection.close()
 
         await trio.to_thread.run_sync(script)
 
 
 async def test_events_and_pages(tmp_path: Path) -> None:
-    engine = small_engine()
-    for number in range(5):
-        engine.event(f"event {number}")
-
     def script(connection: sdk.Connection) -> None:
         events = connection.system_service().events_service()
         (last,) = events.list(max=1)
@@ -159,7 +175,11 @@ async def test_events_and_pages(tmp_path: Path) -> None:
         (later,) = events.list(from_=int(last.id))
         assert (later.id, later.custom_id, later.vm.id) == (made.id, 99, named_id("vm-0"))
 
-    await with_sdk(tmp_path, engine, script)
+    async with small_installation(vms=1, hosts=0) as site:
+        for number in range(5):
+            site.engine.audit(Event(severity="normal", code=1, description=f"event {number}"))
+        await trio.testing.wait_all_tasks_blocked()
+        await with_sdk(tmp_path, site, script)
 
 
 async def test_hosts_and_inventory_changes(tmp_path: Path) -> None:
@@ -167,14 +187,15 @@ async def test_hosts_and_inventory_changes(tmp_path: Path) -> None:
         system = connection.system_service()
         host = system.hosts_service().host_service(named_id("host-1"))
         host.deactivate(reason="cleaning")
-        assert host.get().status == types.HostStatus.MAINTENANCE
+        until(host, types.HostStatus.MAINTENANCE)
         host.activate()
+        until(host, types.HostStatus.UP)
         centers = system.data_centers_service()
         center = centers.add(types.DataCenter(name="other", local=False, description="two & <three>"))
         assert centers.data_center_service(center.id).get().description == "two & <three>"
         with pytest.raises(sdk.Error, match="taken") as refused:
             centers.add(types.DataCenter(name="other", local=False))
-        assert refused.value.fault.detail == "[name] Choose another."
+        assert refused.value.fault.detail == "[name] Choose another name."
         networks = system.networks_service()
         network = networks.add(
             types.Network(name="blue", data_center=types.DataCenter(name="other"), usages=[types.NetworkUsage.VM])
@@ -182,11 +203,12 @@ async def test_hosts_and_inventory_changes(tmp_path: Path) -> None:
         assert network.usages == [types.NetworkUsage.VM]
         networks.network_service(network.id).remove()
 
-    await with_sdk(tmp_path, small_engine(), script)
+    async with small_installation(vms=0, hosts=2) as site:
+        await with_sdk(tmp_path, site, script)
 
 
 async def test_wrong_password_and_lost_token(tmp_path: Path) -> None:
-    async with running(small_engine(), tmp_path) as gateway:
+    async with running_engine() as made, running(made.engine.port, tmp_path) as gateway:
 
         def script() -> None:
             with pytest.raises(sdk.AuthError, match="access_denied"):

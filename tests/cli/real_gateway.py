@@ -1,4 +1,4 @@
-"""The project's own gateway on an engine of one dictionary, in a thread, for tests of the client.
+"""The project's own gateway on the project's own engine and simulated hosts, in a thread, for tests of the client.
 
 It must not be used for what `fake_gateway` can show: it is slower to start.
 """
@@ -6,31 +6,39 @@ It must not be used for what `fake_gateway` can show: it is slower to start.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import trio
 
 from cli.contexts import GatewayContext
-from tests.gateway.fake_engine import FakeEngine, small_engine
+from protocol.model.activity import Event
+from tests.engine.installation import Installation, small_installation
 from tests.gateway.running import PASSWORD, running
+
+T = TypeVar("T")
 
 
 @attrs.define
 class RealGateway:
-    engine: FakeEngine
+    site: Installation
     url: str = ""
     live_url: str = ""
     ca_file: str = ""
     password: str = PASSWORD
     token: Any = None
 
-    def do(self, call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        """Calls something of the engine in the gateway's thread."""
-        return trio.from_thread.run_sync(lambda: call(*arguments, **named), trio_token=self.token)
+    def do(self, call: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+        """Calls something of the installation in the gateway's thread."""
+        return trio.from_thread.run(call, *arguments, trio_token=self.token)
+
+    def log(self, text: str) -> None:
+        """One more line of the audit trail."""
+        event = Event(severity="normal", code=1, description=text)
+        trio.from_thread.run_sync(self.site.engine.audit, event, trio_token=self.token)
 
     def context(self, name: str = "real") -> GatewayContext:
         return GatewayContext(
@@ -41,18 +49,17 @@ class RealGateway:
 @contextmanager
 def serving(directory: Path) -> Iterator[RealGateway]:
     """Serves until the block ends; whoever uses it has to log in."""
-    made = RealGateway(small_engine())
+    made: list[RealGateway] = []
     ready = threading.Event()
     failed: list[BaseException] = []
     scope = trio.CancelScope()
 
     async def main() -> None:
         with scope:
-            async with running(made.engine, directory) as gateway:
-                made.url = gateway.url
-                made.live_url = f"wss://localhost:{gateway.serving.live_port}"
-                made.ca_file = str(gateway.ca_file)
-                made.token = trio.lowlevel.current_trio_token()
+            async with small_installation(hosts=2) as site, running(site.engine.port, directory) as gateway:
+                live_url = f"wss://localhost:{gateway.serving.live_port}"
+                token = trio.lowlevel.current_trio_token()
+                made.append(RealGateway(site, gateway.url, live_url, str(gateway.ca_file), token=token))
                 ready.set()
                 await trio.sleep_forever()
 
@@ -70,8 +77,8 @@ def serving(directory: Path) -> Iterator[RealGateway]:
     try:
         if failed:
             raise failed[0]
-        yield made
+        yield made[0]
     finally:
-        if made.token is not None:
-            trio.from_thread.run_sync(scope.cancel, trio_token=made.token)
+        if made:
+            trio.from_thread.run_sync(scope.cancel, trio_token=made[0].token)
         thread.join(20)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -55,6 +56,15 @@ class Client:
             name.replace("_", "-"): value for name, value in headers.items()
         }
         return await self.send(method, "/ovirt-engine/api" + path, text, sent)
+
+    async def read_up_to(self, sequence: int) -> None:
+        """Until the gateway shows what the engine has made durable."""
+        await self.until_health(lambda answer: answer.json()["sequence"] >= sequence)
+
+    async def until_health(self, condition: Callable[[Answer], bool]) -> None:
+        with trio.fail_after(10):
+            while not condition(await self.send("GET", "/health/ready")):
+                await trio.lowlevel.checkpoint()
 
     def _send(self, method: str, path: str, body: str | bytes | None, headers: dict[str, str]) -> Answer:
         connection = http.client.HTTPSConnection(

@@ -28,12 +28,23 @@ class Follower:
     resyncs: list[bool] = attrs.field(factory=list)
     in_snapshot: bool = False
 
+    @property
+    def objects(self) -> dict[tuple[str, str], int]:
+        """The versions of all but events, which a snapshot holds only the newest of."""
+        return {key: version for key, version in self.state.items() if key[0] != "event"}
+
     def take(self, frame: dict[str, Any]) -> None:
         match frame["op"]:
             case "subscribed":
                 self.in_snapshot = not frame["resumed"]
                 if not frame["resumed"]:
                     self.state.clear()
+                else:
+                    assert frame["sequence"] == self.sequence, "resumed where it was left"
+            case "alive":
+                assert not self.in_snapshot
+                assert frame["sequence"] >= self.sequence
+                self.sequence, self.cursor = frame["sequence"], frame["cursor"]
             case "resync":
                 self.resyncs.append(frame["keep"])
                 self.in_snapshot = True

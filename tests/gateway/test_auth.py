@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import base64
 import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.gateway.fake_engine import small_engine
+from tests.engine.running import running_engine
 from tests.gateway.http import Client
-from tests.gateway.running import PASSWORD, running
+from tests.gateway.running import PASSWORD, Running, running
 
 BASIC = "Basic " + base64.b64encode(f"admin@internal:{PASSWORD}".encode()).decode()
 
 
+@asynccontextmanager
+async def serving(directory: Path, **changes: Any) -> AsyncIterator[Running]:
+    """A gateway on an engine that nobody has used yet."""
+    async with running_engine() as made, running(made.engine.port, directory, **changes) as gateway:
+        yield gateway
+
+
 async def test_nobody_gets_401_with_a_fault(tmp_path: Path) -> None:
-    async with running(small_engine(), tmp_path) as gateway:
+    async with serving(tmp_path) as gateway:
         client = Client(gateway)
         answer = await client.api("GET", "/vms")
         assert answer.status == 401
@@ -28,7 +38,7 @@ async def test_nobody_gets_401_with_a_fault(tmp_path: Path) -> None:
 
 
 async def test_sign_on_answers_json(tmp_path: Path) -> None:
-    async with running(small_engine(), tmp_path) as gateway:
+    async with serving(tmp_path) as gateway:
         client = Client(gateway)
         refused = await client.login("wrong")
         assert refused.status == 401
@@ -47,10 +57,10 @@ async def test_sign_on_answers_json(tmp_path: Path) -> None:
 
 
 async def test_tokens_survive_a_restart_hashed(tmp_path: Path) -> None:
-    async with running(small_engine(), tmp_path) as gateway:
+    async with serving(tmp_path) as gateway:
         client = Client(gateway)
         await client.login()
-    async with running(small_engine(), tmp_path) as again:
+    async with serving(tmp_path) as again:
         assert (await Client(again, client.token).api("GET", "/vms")).status == 200
     tokens = tmp_path / "state" / "tokens.json"
     assert client.token not in tokens.read_text()
@@ -61,24 +71,24 @@ async def test_tokens_survive_a_restart_hashed(tmp_path: Path) -> None:
 
 async def test_password_is_generated_once(tmp_path: Path) -> None:
     password_file = tmp_path / "password"
-    async with running(small_engine(), tmp_path, password=None, password_file=password_file) as gateway:
+    async with serving(tmp_path, password=None, password_file=password_file) as gateway:
         password = password_file.read_text().strip()
         assert stat.S_IMODE(password_file.stat().st_mode) == 0o600
         assert (await Client(gateway).login(password)).status == 200
-    async with running(small_engine(), tmp_path, password=None, password_file=password_file) as gateway:
+    async with serving(tmp_path, password=None, password_file=password_file) as gateway:
         assert password_file.read_text().strip() == password
         assert (await Client(gateway).login(password)).status == 200
 
 
 async def test_failures_are_limited(tmp_path: Path) -> None:
-    async with running(small_engine(), tmp_path, failures_per_minute_max=3) as gateway:
+    async with serving(tmp_path, failures_per_minute_max=3) as gateway:
         client = Client(gateway)
         assert [(await client.login("wrong")).status for _ in range(4)] == [401, 401, 401, 429]
         assert (await client.login()).status == 429
 
 
 async def test_session_cookie_and_other_sites(tmp_path: Path) -> None:
-    async with running(small_engine(), tmp_path) as gateway:
+    async with serving(tmp_path) as gateway:
         client = Client(gateway)
         answer = await client.api("GET", "", Authorization=BASIC, Prefer="persistent-auth")
         cookie = answer.headers["set-cookie"]
@@ -93,7 +103,7 @@ async def test_session_cookie_and_other_sites(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [3 * 1024 * 1024])
 async def test_large_bodies_are_refused(tmp_path: Path, size: int) -> None:
-    async with running(small_engine(), tmp_path) as gateway:
+    async with serving(tmp_path) as gateway:
         client = Client(gateway)
         await client.login()
         answer = await client.api("POST", "/vms", "<vm><name>" + "x" * size + "</name></vm>")

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 import trio
-from trio_websocket import ConnectionClosed
+from trio_websocket import ConnectionClosed, WebSocketConnection
 
+from actors import engine_port
 from gateway.live.frames import make_cursor
 from protocol import limits
-from tests.gateway.fake_engine import FakeEngine, named_id, samples_of, small_engine
+from protocol.commands.vm import RemoveVm, StartVm
+from protocol.model.activity import Event
+from tests.engine.installation import Installation, small_installation
+from tests.engine.names import named_id
+from tests.engine.samples import host_samples
 from tests.gateway.http import Client
 from tests.gateway.running import Running, running
 from tests.gateway.sockets import Socket, json_socket, msgpack_socket, open_url
@@ -26,57 +31,78 @@ BOTH = pytest.mark.parametrize("open_socket", [json_socket, msgpack_socket], ids
 
 @attrs.frozen
 class World:
-    engine: FakeEngine
+    site: Installation
     gateway: Running
     token: str
 
-    def touch(self, name: str, times: int = 1, characters: int = 1) -> int:
-        """Changes a VM that often; returns the sequence after it."""
-        for _ in range(times):
-            document = self.engine.of("vm", named_id(name))
-            comment = str(self.engine.sequence) * characters
-            self.engine.put("vm", attrs.evolve(document, comment=comment), "vm.touched")
-        return self.engine.sequence
 
-    def state(self, *kinds: str) -> dict[tuple[str, str], int]:
-        return {key: entity.version for key, entity in self.engine.entities.items() if not kinds or key[0] in kinds}
+@asynccontextmanager
+async def opened(directory: Path, *, vms: int = 10, hosts: int = 0, **changes: Any) -> AsyncIterator[World]:
+    async with small_installation(vms=vms, hosts=hosts) as site:
+        async with running(site.engine.port, directory, **changes) as gateway:
+            client = Client(gateway)
+            await client.login()
+            yield World(site, gateway, client.token)
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    engine = small_engine(vms=10)
-    async with running(engine, tmp_path) as gateway:
-        client = Client(gateway)
-        await client.login()
-        yield World(engine, gateway, client.token)
+    """Ten VMs and nobody to run them: nothing happens but what a test does."""
+    async with opened(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def lively(tmp_path: Path) -> AsyncIterator[World]:
+    """vm-0 and vm-2 run, each on the host of its number modulo two."""
+    async with opened(tmp_path, vms=4, hosts=2) as made:
+        yield made
 
 
 @BOTH
 async def test_snapshot_then_every_change(world: World, open_socket: Open) -> None:
+    site = world.site
     async with open_socket(world.gateway, world.token) as socket:
-        await socket.until(world.engine.sequence)
-        assert socket.follower.state == world.state()
-        first = world.engine.sequence + 1
-        world.touch("vm-1", 3)
-        world.engine.drop("vm", named_id("vm-2"))
-        await socket.until(world.engine.sequence)
-        assert socket.follower.changes == list(range(first, world.engine.sequence + 1))
-        assert socket.follower.state == world.state()
+        await socket.until(site.sequence)
+        assert socket.follower.objects == site.state()
+        before = site.sequence
+        await site.touch("vm-1", 3)
+        await site.ask(RemoveVm(id=named_id("vm-2")))
+        await socket.until(site.sequence)
+        assert socket.follower.changes == site.changed(after=before)
+        assert socket.follower.objects == site.state()
+        assert ("vm", named_id("vm-2")) not in socket.follower.objects
         assert socket.follower.resyncs == []
 
 
 @BOTH
+async def test_a_vm_that_starts_is_followed_through_all_its_statuses(lively: World, open_socket: Open) -> None:
+    site = lively.site
+    async with open_socket(lively.gateway, lively.token, kinds=("vm",), ids=(named_id("vm-1"),)) as socket:
+        await socket.until(site.sequence)
+        await site.ask(StartVm(id=named_id("vm-1")))
+        seen: list[str] = []
+        while "up" not in seen:
+            frame = await socket.frame()
+            if frame["op"] == "change":
+                document = frame["document"]
+                seen.append(document["status"] if isinstance(document, dict) else document.status)
+        assert list(dict.fromkeys(seen)) == ["wait_for_launch", "powering_up", "up"]
+
+
+@BOTH
 async def test_filters_share_one_chain(world: World, open_socket: Open) -> None:
+    site = world.site
     wanted = {"kinds": ("vm",), "ids": (named_id("vm-1"), named_id("vm-3"))}
     async with open_socket(world.gateway, world.token, **wanted) as socket:
-        await socket.until(world.engine.sequence)
+        await socket.until(site.sequence)
         assert {id for _, id in socket.follower.state} == set(wanted["ids"])
-        world.touch("vm-0", 5)
-        expected = [world.touch("vm-1"), world.touch("vm-3")]
-        world.touch("vm-5", 2)
+        await site.touch("vm-0", 5)
+        expected = [await site.touch("vm-1"), await site.touch("vm-3")]
+        await site.touch("vm-5", 2)
         async with open_socket(world.gateway, world.token, **wanted) as second:
             await second.until(1)
-            expected.append(world.touch("vm-1"))
+            expected.append(await site.touch("vm-1"))
             await socket.until(expected[-1])
             await second.until(expected[-1])
             assert socket.follower.changes == expected
@@ -85,119 +111,157 @@ async def test_filters_share_one_chain(world: World, open_socket: Open) -> None:
 
 @BOTH
 async def test_resume_from_a_cursor_has_no_gap_and_no_duplicate(world: World, open_socket: Open) -> None:
+    site = world.site
     async with open_socket(world.gateway, world.token, kinds=("vm",)) as socket:
-        await socket.until(world.engine.sequence)
-        await socket.until(world.touch("vm-1"))
+        await socket.until(site.sequence)
+        before = site.sequence
+        await socket.until(await site.touch("vm-1"))
         follower = socket.follower
-    world.touch("vm-4", 50)
-    world.engine.drop("vm", named_id("vm-6"))
+    await site.touch("vm-4", 50)
+    await site.ask(RemoveVm(id=named_id("vm-6")))
     async with open_socket(world.gateway, world.token, kinds=("vm",), cursor=follower.cursor) as socket:
         socket.follower = follower
-        world.touch("vm-1", 3)
-        await socket.until(world.engine.sequence)
-        assert follower.changes == list(range(follower.changes[0], world.engine.sequence + 1))
-        assert follower.state == world.state("vm")
+        await socket.until(await site.touch("vm-1", 3))
+        assert follower.changes == site.changed("vm", after=before)
+        assert follower.state == site.state("vm")
         assert follower.resyncs == []
 
 
 async def test_resume_past_a_gateways_memory_asks_the_journal(tmp_path: Path) -> None:
-    engine = small_engine(vms=4)
-    async with running(engine, tmp_path, changes_kept_max=10) as gateway:
-        client = Client(gateway)
-        await client.login()
-        world = World(engine, gateway, client.token)
-        async with json_socket(gateway, client.token, kinds=("vm",)) as socket:
-            await socket.until(engine.sequence)
+    async with opened(tmp_path, vms=4, changes_kept_max=10) as world:
+        site, gateway = world.site, world.gateway
+        async with json_socket(gateway, world.token, kinds=("vm",)) as socket:
+            await socket.until(site.sequence)
             follower = socket.follower
-        world.touch("vm-1", 3_000)
-        while (await client.send("GET", "/health/ready")).json()["sequence"] < engine.sequence:  # noqa: ASYNC110
-            await trio.sleep(0.05)
-        async with json_socket(gateway, client.token, kinds=("vm",), cursor=follower.cursor) as socket:
+        before = site.sequence
+        last = await site.touch("vm-1", 600)  # with their audit lines more than one batch of the journal
+        await Client(gateway).read_up_to(site.sequence)
+        async with json_socket(gateway, world.token, kinds=("vm",), cursor=follower.cursor) as socket:
             socket.follower = follower
-            await socket.until(engine.sequence)
-            assert len(follower.changes) == 3_000
-        engine.history_from = engine.sequence - 5
-        async with json_socket(gateway, client.token, kinds=("vm",), cursor=make_cursor(engine.stream_id, 1)) as socket:
+            await socket.until(last)
+            assert follower.changes == site.changed("vm", after=before)
+            assert len(follower.changes) == 600
+        site.store.tables.forget_before(site.sequence - 5)
+        cursor = make_cursor(site.store.tables.stream_id, 1)
+        async with json_socket(gateway, world.token, kinds=("vm",), cursor=cursor) as socket:
             frames = [await socket.frame() for _ in range(3)]
             assert [frame["op"] for frame in frames] == ["subscribed", "resync", "snapshot"]
             assert frames[1]["keep"] is False
-            assert socket.follower.state == world.state("vm")
+            assert socket.follower.state == site.state("vm")
+
+
+@BOTH
+async def test_what_does_not_fit_is_no_gap_after_a_resume(world: World, open_socket: Open) -> None:
+    site, wanted = world.site, {"kinds": ("vm",), "ids": (named_id("vm-1"),)}
+    async with open_socket(world.gateway, world.token, **wanted) as socket:
+        await socket.until(site.sequence)
+        follower = socket.follower
+    await site.touch("vm-2", 3)
+    async with open_socket(world.gateway, world.token, **wanted, cursor=follower.cursor) as socket:
+        socket.follower = follower
+        await socket.until(site.sequence)
+        assert follower.changes == []
+        await socket.until(await site.touch("vm-1"))
+        assert follower.changes == site.changed("vm")[-1:]
 
 
 @BOTH
 async def test_cursor_of_another_stream_is_an_explicit_reset(world: World, open_socket: Open) -> None:
+    site = world.site
     async with open_socket(world.gateway, world.token, cursor=make_cursor("other", 5)) as socket:
         assert (await socket.frame())["resumed"] is False
         assert (await socket.frame())["op"] == "resync"
-        await socket.until(world.engine.sequence)
-        assert socket.follower.state == world.state()
-        world.touch("vm-1")
-        await socket.until(world.engine.sequence)
+        await socket.until(site.sequence)
+        assert socket.follower.objects == site.state()
+        await site.touch("vm-1")
+        await socket.until(site.sequence)
+        assert socket.follower.objects == site.state()
 
 
 @BOTH
-async def test_slow_reader_is_conflated_and_told(world: World, open_socket: Open) -> None:
-    async with open_socket(world.gateway, world.token) as fast:
-        async with open_socket(world.gateway, world.token) as slow:
-            await slow.until(world.engine.sequence)
-            await fast.until(world.engine.sequence)
+async def test_slow_reader_is_conflated_and_told(
+    world: World, open_socket: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "subscriber_queue_changes_max", 100)
+    site, kinds = world.site, ("vm",)
+    async with open_socket(world.gateway, world.token, kinds=kinds) as fast:
+        async with open_socket(world.gateway, world.token, kinds=kinds) as slow:
+            await slow.until(site.sequence)
+            await fast.until(site.sequence)
             # The client library stops reading its socket when nobody takes the messages.
-            for _ in range(40):
-                world.touch("vm-1", 200, characters=1_000)
-                await fast.until(world.engine.sequence)
-            world.engine.drop("vm", named_id("vm-9"))
-            await slow.until(world.engine.sequence)
+            await site.fatten("vm-1")
+            for _ in range(32):  # 25 MB: more than the sockets' buffers and the queue hold
+                await fast.until(await site.touch("vm-1", 10))
+            await site.ask(RemoveVm(id=named_id("vm-9")))
+            await slow.until(site.changed("vm")[-1])
             assert slow.follower.resyncs
             assert set(slow.follower.resyncs) == {True}
-            assert slow.follower.state == world.state()
-            await fast.until(world.engine.sequence)
-            assert fast.follower.state == world.state()
-            assert len(slow.follower.changes) < 8_000
+            assert slow.follower.state == site.state("vm")
+            await fast.until(site.changed("vm")[-1])
+            assert fast.follower.state == site.state("vm")
+            assert len(slow.follower.changes) < 320
 
 
-async def test_gateway_that_fell_behind_fills_the_hole(tmp_path: Path) -> None:
-    engine = small_engine(vms=3)
-    engine.channel_size = 50
-    async with running(engine, tmp_path) as gateway:
-        client = Client(gateway)
-        await client.login()
-        world = World(engine, gateway, client.token)
-        async with json_socket(gateway, client.token) as socket:
-            await socket.until(engine.sequence)
-            first = engine.sequence + 1
-            world.touch("vm-1", 500)  # more than the channel holds
-            await socket.until(engine.sequence)
-            assert socket.follower.changes == list(range(first, engine.sequence + 1))
-            engine.history_from = engine.sequence + 400
-            world.touch("vm-2", 500)
-            await socket.until(engine.sequence)
+async def test_gateway_that_fell_behind_fills_the_hole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_port, "subscriber_changes_max", 50)
+    async with opened(tmp_path, vms=3) as world:
+        site = world.site
+
+        async def fall_behind() -> None:
+            """One group of the writer is more than the gateway's channel holds; more comes before it looks again."""
+            for number in range(200):
+                site.engine.audit(Event(severity="normal", code=1, description=f"one of many: {number}"))
+            await site.touch("vm-1", 50)
+
+        async with json_socket(world.gateway, world.token) as socket:
+            await socket.until(site.sequence)
+            before = site.sequence
+            await fall_behind()
+            await socket.until(site.sequence)
+            assert socket.follower.changes == site.changed(after=before)
+            assert socket.follower.resyncs == []
+            await fall_behind()
+            site.store.tables.forget_before(site.sequence)
+            await socket.until(site.sequence)
             assert socket.follower.resyncs == [False]
-            assert socket.follower.state == world.state()
+            assert socket.follower.objects == site.state()
 
 
-async def test_json_document_is_that_of_the_rest_api(world: World) -> None:
-    async with json_socket(world.gateway, world.token, kinds=["vm"]) as socket:
-        await socket.until(world.engine.sequence)
+async def test_json_document_is_that_of_the_rest_api(lively: World) -> None:
+    async with json_socket(lively.gateway, lively.token, kinds=["vm"]) as socket:
+        await socket.until(lively.site.sequence)
         document = socket.follower.documents["vm", named_id("vm-0")]
-        assert document["memory"] == "1073741824"
-        assert document["nics"]["nic"][0]["reported_devices"]["reported_device"][0]["ips"]["ip"][0]["version"] == "v4"
+    answer = await Client(lively.gateway, lively.token).api("GET", f"/vms/{named_id('vm-0')}", All_Content="true")
+    assert bare(document) == bare(answer.json())
+    assert document["memory"] == "1073741824"
+    (address,) = lively.site.document("vm", named_id("vm-0")).reported_devices[0].ips
+    shown = document["nics"]["nic"][0]["reported_devices"]["reported_device"][0]["ips"]["ip"]
+    assert shown == [{"address": address.address, "version": "v4"}]
+
+
+def bare(plain: Any) -> Any:
+    """Without what REST adds to a document: where things are and what can be done with them."""
+    if isinstance(plain, dict):
+        return {name: bare(value) for name, value in plain.items() if name not in ("href", "link", "actions")}
+    return [bare(item) for item in plain] if isinstance(plain, list) else plain
 
 
 async def test_samples_beside_the_changes(world: World) -> None:
-    async with json_socket(world.gateway, world.token, kinds=["vm"], ids=[named_id("vm-0")], samples=True) as socket:
-        await socket.until(world.engine.sequence)
-        world.engine.sample(samples_of(world.engine, 1, (1,)))
-        world.engine.sample(samples_of(world.engine, 0, (0, 2)))
+    publish, host, vm = world.site.engine.services.publish, named_id("host-0"), named_id("vm-0")
+    async with json_socket(world.gateway, world.token, kinds=["vm"], ids=[vm], samples=True) as socket:
+        await socket.until(world.site.sequence)
+        publish(host_samples(named_id("host-1"), [named_id("vm-1")]))
+        publish(host_samples(host, [vm, named_id("vm-2")], [(vm, "nic-0"), (named_id("vm-2"), "nic-2")]))
         frame = await socket.frame()
-        assert (frame["op"], [vm["vm_id"] for vm in frame["vms"]]) == ("samples", [named_id("vm-0")])
-        assert [row[:4] for row in frame["nics"]] == [[named_id("vm-0"), named_id("nic-0"), 900.0, 400.0]]
+        assert (frame["op"], [vm["vm_id"] for vm in frame["vms"]]) == ("samples", [vm])
+        assert [row[:4] for row in frame["nics"]] == [[vm, "nic-0", 900.0, 400.0]]
 
 
 async def test_samples_of_a_whole_host_in_words(world: World) -> None:
     async with msgpack_socket(world.gateway, world.token, kinds=["host"], samples=True) as socket:
-        await socket.until(world.engine.sequence)
-        sampled = samples_of(world.engine, 0, (0, 2))
-        world.engine.sample(sampled)
+        await socket.until(world.site.sequence)
+        sampled = host_samples(named_id("host-0"), [named_id("vm-0"), named_id("vm-2")])
+        world.site.engine.services.publish(sampled)
         frame = await socket.frame()
         assert (frame["op"], frame["samples"]) == ("LiveSamples", sampled)
 
@@ -233,7 +297,7 @@ async def test_other_sites_may_not_connect(world: World) -> None:
 
 async def test_logout_ends_a_subscription(world: World) -> None:
     async with json_socket(world.gateway, world.token, kinds=["host"]) as socket:
-        await socket.until(world.engine.sequence)
+        await socket.until(world.site.sequence)
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         await Client(world.gateway).send("POST", "/ovirt-engine/services/sso-logout", f"token={world.token}", form)
         frame = await socket.frame()
@@ -241,21 +305,29 @@ async def test_logout_ends_a_subscription(world: World) -> None:
 
 
 @pytest.mark.parametrize("live", [False, True])
-async def test_serial_console_both_ways(world: World, live: bool) -> None:
-    port, path = world.gateway.serving.port, f"/ws/console/{named_id('vm-0')}"
+async def test_serial_console_both_ways(lively: World, live: bool) -> None:
+    port, path = lively.gateway.serving.port, f"/ws/console/{named_id('vm-0')}"
     if live:
-        port, path = world.gateway.serving.live_port or 0, f"/console/{named_id('vm-0')}"
+        port, path = lively.gateway.serving.live_port or 0, f"/console/{named_id('vm-0')}"
     url = f"wss://localhost:{port}{path}"
-    headers = [("Authorization", f"Bearer {world.token}")]
-    async with open_url(url, world.gateway, extra_headers=headers) as connection:
-        await connection.send_message(b"hello")
-        assert await connection.get_message() == b"HELLO"
-    wrong = url.replace(named_id("vm-0"), "nothing")
-    async with open_url(wrong, world.gateway, extra_headers=headers) as connection:
+    headers = [("Authorization", f"Bearer {lively.token}")]
+    async with open_url(url, lively.gateway, extra_headers=headers) as connection:
         with trio.fail_after(5):
-            await connection.get_message()
-            with pytest.raises(ConnectionClosed):
+            await hear(connection, b"vm-0 console (simulated)")
+            await connection.send_message(b"hello")
+            await hear(connection, b"hello")
+    for wrong in ("nothing", named_id("vm-1")):  # no such VM, and one that is down
+        async with open_url(url.replace(named_id("vm-0"), wrong), lively.gateway, extra_headers=headers) as connection:
+            with trio.fail_after(5):
                 await connection.get_message()
+                with pytest.raises(ConnectionClosed):
+                    await connection.get_message()
+
+
+async def hear(connection: WebSocketConnection, expected: bytes) -> None:
+    sampled = b""
+    while expected not in sampled:
+        sampled += await connection.get_message()
 
 
 async def test_queues_stay_bounded() -> None:

@@ -8,29 +8,44 @@ from typing import Any
 
 import attrs
 import pytest
+import trio.testing
 from lxml import etree
 
-from protocol.commands.vm import AddVm, RemoveVm, StartVm, UpdateVm
+from protocol import limits
+from protocol.commands.vm import UpdateVm
 from protocol.errors import Refusal
-from protocol.model.types import Ref
-from tests.gateway.fake_engine import FakeEngine, named_id, samples_of, small_engine
+from protocol.model.activity import Event
+from tests.engine.installation import Installation, small_installation
+from tests.engine.names import named_id
+from tests.engine.samples import host_samples
+from tests.gateway.fake_engine import FakeEngine
 from tests.gateway.http import Client
 from tests.gateway.running import running
 
 
 @attrs.frozen
 class World:
+    """Five VMs: vm-0, vm-2 and vm-4 run."""
+
+    site: Installation
     engine: FakeEngine
     client: Client
+
+    def vm(self, name: str) -> Any:
+        return self.site.document("vm", named_id(name))
+
+    def nic_id(self, name: str) -> str:
+        return str(self.vm(name).nics[0].id)
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    engine = small_engine(vms=5)
-    async with running(engine, tmp_path) as gateway:
-        client = Client(gateway)
-        assert (await client.login()).status == 200
-        yield World(engine, client)
+    async with small_installation(vms=5, hosts=2) as site:
+        engine = FakeEngine(site.engine.port)
+        async with running(engine, tmp_path) as gateway:
+            client = Client(gateway)
+            assert (await client.login()).status == 200
+            yield World(site, engine, client)
 
 
 async def test_entry_point_has_product_summary_and_links(world: World) -> None:
@@ -60,12 +75,15 @@ async def test_json_is_ovirts(world: World) -> None:
     plain = answer.json()
     assert plain["memory"] == "1073741824"
     assert plain["stateless"] == "false"
-    assert plain["cluster"] == {"href": f"/ovirt-engine/api/clusters/{named_id('cluster')}", "id": named_id("cluster")}
+    cluster_id = world.site.id_of("cluster", "Default")
+    assert plain["cluster"] == {"href": f"/ovirt-engine/api/clusters/{cluster_id}", "id": cluster_id}
     assert {"href": f"{plain['href']}/nics", "rel": "nics"} in plain["link"]
     assert {"href": f"{plain['href']}/start", "rel": "start"} in plain["actions"]["link"]
     assert "nics" not in plain
     listed = (await world.client.api("GET", "/vms?max=2")).json()
-    assert [vm["name"] for vm in listed["vm"]] == ["vm-0", "vm-1"]
+    whole = (await world.client.api("GET", "/vms")).json()
+    assert [vm["name"] for vm in listed["vm"]] == [vm["name"] for vm in whole["vm"]][:2]
+    assert {vm["name"] for vm in whole["vm"]} == {f"vm-{number}" for number in range(5)}
 
 
 async def test_names_become_ids_and_the_new_object_is_read_back(world: World) -> None:
@@ -74,21 +92,57 @@ async def test_names_become_ids_and_the_new_object_is_read_back(world: World) ->
     assert answer.status == 202, answer.text
     root = etree.fromstring(answer.body)
     assert answer.headers["location"] == root.get("href")
-    command = world.engine.submitted[-1].command
-    assert isinstance(command, AddVm)
-    assert command.clone
-    assert command.document.cluster == Ref(id=named_id("cluster"))
-    assert command.document.template == Ref(id=named_id("tiny"))
+    made = await world.site.until("vm", str(root.get("id")), lambda vm: vm.status == "down")
+    assert made.cluster.id == world.site.id_of("cluster", "Default")
+    assert made.template.id == named_id("tiny")
+    (attachment,) = made.disk_attachments
+    (volume,) = (volume for volume in volumes(world) if volume.ref.image_id == attachment.disk.id)
+    assert volume.backing == "", "a clone is a full copy"
     assert (await world.client.api("GET", "/vms?search=name%3Dnew", "")).text.count("<vm ") == 1
 
 
-async def test_expect_created_and_correlation_id_reach_the_engine(world: World) -> None:
+def volumes(world: World) -> list[Any]:
+    (storage,) = world.site.world.storages.values()
+    return list(storage.volumes.values())
+
+
+async def test_what_is_made_from_a_template_is_thin(world: World) -> None:
+    body = {"name": "thin", "cluster": {"name": "Default"}, "template": {"name": "tiny"}}
+    made = (await world.client.api("POST", "/vms", body)).json()
+    vm = await world.site.until("vm", made["id"], lambda vm: vm.status == "down")
+    (volume,) = (volume for volume in volumes(world) if volume.ref.image_id == vm.disk_attachments[0].disk.id)
+    (template,) = world.site.document("template", named_id("tiny")).disk_attachments
+    assert template.disk.id in volume.backing
+
+
+async def test_who_expects_the_object_to_be_made_waits_for_it(world: World) -> None:
+    body = {"name": "n", "cluster": {"name": "Default"}, "template": {"name": "tiny"}}
+    at_once = await world.client.api("POST", "/vms", {**body, "name": "m"})
+    assert (at_once.status, at_once.json()["status"]) == (202, "image_locked")
+    made = await world.client.api("POST", "/vms", body, Expect="201-created")
+    assert (made.status, made.json()["status"]) == (201, "down")
+
+
+async def test_who_expects_an_object_that_cannot_be_made_is_told_why(world: World) -> None:
+    (storage,) = world.site.world.storages.values()
+    storage.capacity_bytes = storage.used_bytes
+    body = {"name": "n", "cluster": {"name": "Default"}, "template": {"name": "tiny"}}
+    answer = await world.client.api("POST", "/vms", body, Expect="201-created")
+    assert (answer.status, "is full" in answer.json()["reason"]) == (409, True), answer.text
+    assert answer.json()["detail"].startswith("Look at job ")
+    assert (await world.client.api("GET", "/vms?search=name%3Dn")).json() == {"vm": []}
+
+
+async def test_the_correlation_id_is_on_every_change_of_a_command(world: World) -> None:
+    def kinds(correlation_id: str) -> set[str]:
+        return {row.kind for row in world.site.store.tables.journal if row.correlation_id == correlation_id}
+
     body = {"name": "n", "cluster": {"name": "Default"}}
-    await world.client.api("POST", "/vms", body, Expect="201-created", Correlation_Id="mine")
-    assert world.engine.submitted[-1].wait_seconds > 0
-    assert world.engine.submitted[-1].correlation_id == "mine"
+    await world.client.api("POST", "/vms", body, Correlation_Id="mine")
+    assert {"vm", "event"} <= kinds("mine")
     await world.client.api("POST", f"/vms/{named_id('vm-1')}/start?correlation_id=query", {})
-    assert world.engine.submitted[-1].correlation_id == "query"
+    await world.site.until_status("vm", "vm-1", "up")
+    assert {"vm", "event", "job"} <= kinds("query")
 
 
 @pytest.mark.parametrize(
@@ -111,12 +165,11 @@ async def test_expect_created_and_correlation_id_reach_the_engine(world: World) 
     ],
 )
 async def test_refused_input_says_why_and_what_to_do(world: World, body: Any, status: int, reason: str) -> None:
-    before = len(world.engine.submitted)
     answer = await world.client.api("POST", "/vms", body)
     assert answer.status == status, answer.text
     fault = answer.json()
     assert reason in fault["reason"] + " " + fault.get("detail", ""), fault
-    assert len(world.engine.submitted) == before
+    assert world.engine.submitted == []
 
 
 @pytest.mark.parametrize(
@@ -142,6 +195,8 @@ async def test_update_ignores_read_only_and_links_sent_back(world: World) -> Non
     answer = await world.client.api("PUT", f"/vms/{id}", document)
     assert answer.status == 200, answer.text
     assert answer.json()["memory"] == str(2 * 1024**3)
+    assert world.vm("vm-1").memory == 2 * 1024**3
+    assert (world.vm("vm-1").status, len(world.vm("vm-1").nics)) == ("down", 1)
     command = world.engine.submitted[-1].command
     assert isinstance(command, UpdateVm)
     assert command.document.status is None
@@ -150,22 +205,51 @@ async def test_update_ignores_read_only_and_links_sent_back(world: World) -> Non
 
 
 async def test_remove_answers_200_with_a_body(world: World) -> None:
-    id = named_id("vm-1")
-    answer = await world.client.api("DELETE", f"/vms/{id}?detach_only=true", "")
-    assert (answer.status, etree.fromstring(answer.body).findtext("status")) == (200, "complete")
-    command = world.engine.submitted[-1].command
-    assert isinstance(command, RemoveVm)
-    assert command.detach_only
-    assert (await world.client.api("GET", f"/vms/{id}", "")).status == 404
+    body = {"name": "n", "cluster": {"name": "Default"}, "template": {"name": "tiny"}}
+    ids = []
+    for name in ("kept", "gone"):
+        id = (await world.client.api("POST", "/vms", {**body, "name": name}, Expect="201-created")).json()["id"]
+        ids.append((id, world.site.document("vm", id).disk_attachments[0].disk.id))
+    for (id, _), query in zip(ids, ("?detach_only=true", ""), strict=True):
+        answer = await world.client.api("DELETE", f"/vms/{id}{query}", "", Expect="201-created")
+        assert (answer.status, etree.fromstring(answer.body).findtext("status")) == (200, "complete")
+        await world.site.until_gone("vm", id)
+        assert (await world.client.api("GET", f"/vms/{id}", "")).status == 404
+    found = [(await world.client.api("GET", f"/disks/{disk_id}")).status for _, disk_id in ids]
+    assert found == [200, 404]
 
 
 async def test_engine_refusal_becomes_a_fault(world: World) -> None:
     answer = await world.client.api("DELETE", f"/vms/{named_id('vm-0')}")
     assert answer.status == 409
-    assert answer.json() == {"reason": "The VM runs.", "detail": "Stop it first."}
-    world.engine.refuse_next = Refusal(code="no_host_fits", reason="No host fits.", reasons=("a: full", "b: off"))
+    assert answer.json() == {
+        "reason": "Cannot remove VM vm-0: it is up; it must be down.", "detail": "[status] Stop it first.",
+    }  # fmt: skip
+    put = await world.client.api("PUT", f"/vms/{named_id('vm-1')}", {"memory": 100 * 1024**3})
+    assert put.status == 200, put.text
     answer = await world.client.api("POST", f"/vms/{named_id('vm-1')}/start", {})
-    assert answer.json()["detail"] == "a: full b: off"
+    assert answer.status == 409
+    for host in ("host-0", "host-1"):
+        assert f"{host}: " in answer.json()["detail"]
+
+
+async def test_an_engine_in_trouble_is_a_503_that_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = f"/vms/{named_id('vm-1')}/start"
+    world.engine.refuse_next = Refusal(
+        code="overloaded",
+        status=503,
+        retryable=True,
+        reason="Too much waits.",
+        reasons=("a: 9", "b: 8"),
+        remedy="Wait.",
+    )
+    refused = await world.client.api("POST", start, {})
+    assert (refused.status, refused.json()) == (503, {"reason": "Too much waits.", "detail": "a: 9 b: 8 Wait."})
+    world.engine.is_stuck = True
+    monkeypatch.setattr(limits, "ask_timeout_seconds", 0.1)
+    late = await world.client.api("POST", start, {}, Correlation_Id="mine")
+    assert (late.status, late.json()["reason"]) == (503, "The engine has not answered in time; it may still do it.")
+    assert "mine" in late.json()["detail"]
 
 
 async def test_action_with_parameters(world: World) -> None:
@@ -176,33 +260,46 @@ async def test_action_with_parameters(world: World) -> None:
     )
     answer = await world.client.api("POST", f"/vms/{id}/start", body)
     assert answer.status == 200, answer.text
-    command = world.engine.submitted[-1].command
-    assert isinstance(command, StartVm)
-    assert command.pause
-    assert command.vm is not None
-    assert command.vm.memory == 2**31
+    await world.site.until_status("vm", "vm-1", "paused")
+    (qemu,) = world.site.world.running_of(id)
+    assert qemu.spec.memory_bytes == 2**31, "of this run alone"
+    assert world.vm("vm-1").memory == (1024 + 1) * 1024**2
     refused = await world.client.api("POST", f"/vms/{id}/start", "<action><use_sysprep>true</use_sysprep></action>")
     assert (refused.status, "not supported" in refused.text) == (400, True)
-    ticket = await world.client.api("POST", f"/vms/{id}/ticket", {})
-    assert ticket.json()["ticket"] == {"value": "secret", "expiry": "120"}
+
+
+async def test_a_ticket_is_that_of_the_running_qemu(world: World) -> None:
+    ticket = await world.client.api("POST", f"/vms/{named_id('vm-0')}/ticket", {})
+    (qemu,) = world.site.world.running_of(named_id("vm-0"))
+    assert ticket.json()["ticket"] == {"value": qemu.ticket, "expiry": "120"}
+    assert len(qemu.ticket) >= 8
+    own = await world.client.api("POST", f"/vms/{named_id('vm-0')}/ticket", {"ticket": {"value": "mine", "expiry": 5}})
+    assert own.json()["ticket"] == {"value": "mine", "expiry": "5"}
+    assert qemu.ticket == "mine"
+    assert (await world.client.api("POST", f"/vms/{named_id('vm-1')}/ticket", {})).status == 409
 
 
 async def test_sub_collections(world: World) -> None:
-    vm = f"/vms/{named_id('vm-0')}"
+    vm = f"/vms/{named_id('vm-1')}"
     nics = (await world.client.api("GET", f"{vm}/nics")).json()["nic"]
-    assert nics[0]["vm"]["id"] == named_id("vm-0")
-    assert nics[0]["href"] == f"/ovirt-engine/api{vm}/nics/{named_id('nic-0')}"
+    assert nics[0]["vm"]["id"] == named_id("vm-1")
+    assert nics[0]["href"] == f"/ovirt-engine/api{vm}/nics/{world.nic_id('vm-1')}"
     added = await world.client.api("POST", f"{vm}/nics", {"name": "two", "vnic_profile": {"name": "ovirtmgmt"}})
     assert added.status == 201, added.text
     one = added.json()["href"].removeprefix("/ovirt-engine/api")
     assert (await world.client.api("PUT", one, {"linked": False})).json()["linked"] == "false"
+    assert [nic.linked for nic in world.vm("vm-1").nics] == [True, False]
     assert (await world.client.api("GET", f"{one}/reporteddevices")).json() == {"reported_device": []}
     assert (await world.client.api("DELETE", one)).status == 200
     assert (await world.client.api("GET", one)).status == 404
     assert (await world.client.api("GET", f"{vm}/nonsense")).status == 404
-    clusters = (await world.client.api("GET", f"/datacenters/{named_id('dc')}/clusters")).json()["cluster"]
+    clusters = (
+        await world.client.api("GET", f"/datacenters/{world.site.id_of('data_center', 'Default')}/clusters")
+    ).json()["cluster"]
     assert clusters[0]["name"] == "Default"
-    networks = (await world.client.api("GET", f"/clusters/{named_id('cluster')}/networks")).json()["network"]
+    networks = (await world.client.api("GET", f"/clusters/{world.site.id_of('cluster', 'Default')}/networks")).json()[
+        "network"
+    ]
     assert networks[0]["name"] == "ovirtmgmt"
 
 
@@ -211,7 +308,8 @@ async def test_follow_embeds_links(world: World) -> None:
     plain = (await world.client.api("GET", path)).json()
     assert plain["nics"]["nic"][0]["vnic_profile"]["network"]["name"] == "ovirtmgmt"
     assert plain["cluster"]["name"] == "Default"
-    assert plain["reported_devices"]["reported_device"][0]["ips"]["ip"][0]["address"] == "10.1.0.0"
+    (address,) = world.vm("vm-0").reported_devices[0].ips
+    assert plain["reported_devices"]["reported_device"][0]["ips"]["ip"][0]["address"] == address.address
     assert {item["name"] for item in plain["statistics"]["statistic"]} >= {"memory.used", "cpu.current.total"}
     everything = (await world.client.api("GET", f"/vms/{named_id('vm-0')}", All_Content="true")).json()
     assert everything["nics"]["nic"][0]["name"] == "nic1"
@@ -219,7 +317,7 @@ async def test_follow_embeds_links(world: World) -> None:
 
 
 async def test_statistics_come_from_the_latest_sample(world: World) -> None:
-    world.engine.sample(samples_of(world.engine))
+    world.site.engine.services.publish(host_samples(named_id("host-0"), [named_id("vm-0")]))
     path = f"/vms/{named_id('vm-0')}/statistics"
     figures = {
         item["name"]: item["values"]["value"][0]["datum"]
@@ -233,7 +331,9 @@ async def test_statistics_come_from_the_latest_sample(world: World) -> None:
 
 async def test_events_newest_first_from_and_max(world: World) -> None:
     for number in range(3):
-        world.engine.event(f"event {number}")
+        world.site.engine.audit(Event(severity="normal", code=1, description=f"event {number}"))
+    await trio.testing.wait_all_tasks_blocked()
+    await world.client.read_up_to(world.site.sequence)
     events = (await world.client.api("GET", "/events?max=2")).json()["event"]
     assert [event["description"] for event in events] == ["event 2", "event 1"]
     later = (await world.client.api("GET", f"/events;from={events[1]['index']}")).json()["event"]
@@ -253,14 +353,19 @@ async def test_entity_tags(world: World) -> None:
     assert (await world.client.api("GET", path, If_None_Match=tag)).status == 304
 
 
-async def test_unavailable_engine_refuses_commands_but_reads_go_on(world: World) -> None:
-    world.engine.ready = False
-    assert (await world.client.api("POST", f"/vms/{named_id('vm-1')}/start", {})).status == 503
+async def test_commands_are_refused_while_the_database_is_away_and_reads_go_on(world: World) -> None:
+    start = f"/vms/{named_id('vm-1')}/start"
+    world.site.store.away = True
+    assert (await world.client.api("POST", start, {})).status == 503
+    world.site.engine.audit(Event(severity="normal", code=1, description="what the engine cannot keep"))
+    await world.client.until_health(lambda answer: answer.status == 503)
+    refused = await world.client.api("POST", start, {})
+    assert (refused.status, world.vm("vm-1").status) == (503, "down")
     assert (await world.client.api("GET", "/vms")).status == 200
-    assert (await world.client.send("GET", "/health/ready")).status == 503
     assert (await world.client.send("GET", "/health/live")).status == 200
-    world.engine.ready = True
-    assert (await world.client.send("GET", "/health/ready")).status == 200
+    world.site.store.away = False
+    await world.client.until_health(lambda answer: answer.status == 200)
+    assert (await world.client.api("POST", start, {})).status == 200
     assert "corral_gateway_requests_total" in (await world.client.send("GET", "/metrics")).text
 
 

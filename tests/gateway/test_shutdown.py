@@ -7,20 +7,14 @@ import socket
 import ssl
 from pathlib import Path
 
-import attrs
 import pytest
 import trio
 
-from tests.gateway.fake_engine import FakeEngine, named_id, small_engine
+from tests.engine.installation import small_installation
+from tests.engine.running import running_engine
 from tests.gateway.http import Client
 from tests.gateway.running import Running, running
 from tests.gateway.sockets import json_socket
-
-
-def flood(engine: FakeEngine, times: int) -> None:
-    for _ in range(times):
-        vm = engine.of("vm", named_id("vm-1"))
-        engine.put("vm", attrs.evolve(vm, comment="x" * 3_000 + str(engine.sequence)))
 
 
 def paused_websocket(gateway: Running, token: str) -> ssl.SSLSocket:
@@ -39,25 +33,28 @@ def paused_websocket(gateway: Running, token: str) -> ssl.SSLSocket:
 
 
 async def test_paused_websocket_does_not_block(tmp_path: Path) -> None:
-    engine = small_engine()
-    with trio.fail_after(30):
-        async with running(engine, tmp_path, shutdown_timeout_seconds=1.0) as gateway:
-            client = Client(gateway)
-            await client.login()
-            peer = await trio.to_thread.run_sync(paused_websocket, gateway, client.token)
-            async with json_socket(gateway, client.token) as healthy:
-                for _ in range(40):  # fills the socket's buffers and the subscriber's queue
-                    flood(engine, 100)
-                    await healthy.until(engine.sequence)
-            started = trio.current_time()
-        assert trio.current_time() - started < 5
-        peer.close()
+    async with small_installation(hosts=0) as site:
+        with trio.fail_after(30):
+            async with running(site.engine.port, tmp_path, shutdown_timeout_seconds=1.0) as gateway:
+                client = Client(gateway)
+                await client.login()
+                peer = await trio.to_thread.run_sync(paused_websocket, gateway, client.token)
+                async with json_socket(gateway, client.token) as healthy:
+                    await site.fatten("vm-1")
+                    for _ in range(15):  # 12 MB: more than the sockets' buffers hold
+                        await healthy.until(await site.touch("vm-1", 10))
+                started = trio.current_time()
+            assert trio.current_time() - started < 5
+            peer.close()
 
 
 @pytest.mark.parametrize("port", ["https", "live"])
 async def test_peer_that_stops_in_its_handshake(tmp_path: Path, port: str) -> None:
     with trio.fail_after(30):
-        async with running(small_engine(), tmp_path, shutdown_timeout_seconds=0.5) as gateway:
+        async with (
+            running_engine() as made,
+            running(made.engine.port, tmp_path, shutdown_timeout_seconds=0.5) as gateway,
+        ):
             number = gateway.serving.port if port == "https" else gateway.serving.live_port
             peer = await trio.to_thread.run_sync(socket.create_connection, ("localhost", number))
             client = Client(gateway)

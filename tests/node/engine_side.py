@@ -9,13 +9,12 @@ import attrs
 import trio
 
 from actors.host.link_hub import LinkHub
-from actors.host.link_session import LinkSettings, serve_link
 from actors.host.messages import FromNode, NodeLinked, NodeUnlinked
-from actors.kernel.frames import FrameTransport
 from actors.kernel.ports import Ports
-from protocol.errors import Refusal
+from node.memory_link import Accept
 from protocol.message import Message
-from protocol.node_messages import CertificateIssued, NodeCommand, StepDone
+from protocol.node_messages import NodeCommand, StepDone
+from tests.engine.machine import accepting
 
 
 @attrs.define
@@ -42,10 +41,6 @@ class Ear:
         return [done.result for done in self.of(StepDone) if done.step_id == step_id]
 
 
-async def no_renewal(host_id: str, csr_pem: str) -> CertificateIssued | Refusal:
-    return Refusal(code="no", reason="no renewals in this test")
-
-
 @attrs.define
 class EngineSide:
     """One host's engine side over memory wires."""
@@ -55,13 +50,11 @@ class EngineSide:
     epoch: int = 1
     ear: Ear = attrs.field(factory=Ear)
     hub: LinkHub = attrs.field(init=False)
+    accept: Accept = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.hub = LinkHub(lambda address: self.ear)  # type: ignore[arg-type, return-value]
-
-    def accept(self, transport: FrameTransport) -> None:
-        settings = LinkSettings(hub=self.hub, ports=self.ports, epoch=lambda: self.epoch, renew=no_renewal)
-        self.nursery.start_soon(lambda: serve_link(transport, settings, host_id=None))
+        self.accept = accepting(self.nursery, self.hub, self.ports, lambda: self.epoch)
 
     def command(self, host_id: str, step_id: str, body: Message, *, epoch: int | None = None) -> bool:
         return self.hub.send(host_id, NodeCommand(epoch=epoch or self.epoch, step_id=step_id, body=body))

@@ -14,13 +14,8 @@ import trio.testing
 from actors.kernel.directory import Directory
 from actors.kernel.mailbox import codec_carrier
 from actors.kernel.ports import Ports, SeededRandom
-from node.hypervisor.simulated import SimulatedHypervisor
 from node.memory_link import MemoryDial
-from node.reporter import HostFigures
-from node.step_log import MemoryStepLog
 from node.step_store import StepStore
-from node.storage.simulated import SimulatedStorage
-from node.tree import NodePorts, NodeSettings, node_tree
 from node.world import World, WorldHost
 from protocol.errors import Refusal
 from protocol.node_messages import (
@@ -49,17 +44,11 @@ from protocol.node_messages import (
     VolumeFacts,
 )
 from supervisors.tree import running
+from tests.engine.machine import simulated_node
 from tests.node.engine_side import EngineSide
 from tests.node.one_vm import disk_id, domain_spec, storage_domain_id, vm_id, volume
 
 host_id = "00000000-0000-4000-8000-0000000000aa"
-
-
-class FlatMeter:
-    async def read(self) -> HostFigures:
-        return HostFigures(
-            cpu_percent=1.0, cpu_user_percent=0.5, memory_free_bytes=1, memory_used_bytes=1, load_average=0.0
-        )
 
 
 @attrs.define
@@ -76,18 +65,8 @@ class Lab:
 
     @contextlib.asynccontextmanager
     async def node(self, **settings: Any) -> AsyncIterator[Any]:
-        hypervisor = SimulatedHypervisor(self.world, self.host)
-        storage = SimulatedStorage(self.world, self.host)
-        tree = node_tree(
-            NodeSettings(host_id=host_id, name="host-a", **settings),
-            NodePorts(
-                clock=self.ports.clock,
-                hypervisor=hypervisor,
-                storage=storage,
-                step_log=MemoryStepLog(self.store),
-                meter=FlatMeter(),
-                dial=self.dial,
-            ),
+        tree = simulated_node(
+            self.world, self.host, host_id, clock=self.ports.clock, dial=self.dial, store=self.store, **settings
         )
         async with running(tree, self.ports, Directory(), carrier=codec_carrier) as alive:
             await self.engine.until(lambda: self.engine.hub.linked(host_id))
@@ -189,18 +168,7 @@ async def test_a_lower_epoch_is_refused_and_a_higher_one_stored(lab: Lab, autoju
 async def test_an_engine_that_no_longer_leads_gets_no_link(lab: Lab, autojump_clock: object) -> None:
     lab.store.highest_epoch = 9
     lab.engine.epoch = 8
-    hypervisor = SimulatedHypervisor(lab.world, lab.host)
-    tree = node_tree(
-        NodeSettings(host_id=host_id, name="a"),
-        NodePorts(
-            clock=lab.ports.clock,
-            hypervisor=hypervisor,
-            storage=SimulatedStorage(lab.world, lab.host),
-            step_log=MemoryStepLog(lab.store),
-            meter=FlatMeter(),
-            dial=lab.dial,
-        ),
-    )
+    tree = simulated_node(lab.world, lab.host, host_id, clock=lab.ports.clock, dial=lab.dial, store=lab.store)
     async with running(tree, lab.ports, Directory()):
         await trio.sleep(30)
         assert lab.engine.ear.links == []

@@ -18,24 +18,15 @@ from actors.kernel.frames import FrameTransport, LinkEnded
 from actors.kernel.mailbox import codec_carrier
 from actors.kernel.ports import Ports, SeededIds, SeededRandom, TrioClock, wall_from
 from actors.leadership import Leadership
-from protocol.errors import Refusal
-from protocol.node_messages import CertificateIssued
 from supervisors.engine_tree import Engine
 from supervisors.spec import AsyncTask, ChildSpec
 from supervisors.tree import running
+from tests.engine.machine import no_renewal
+from tests.engine.running import NoTokens
 from tests.sim.observer import observer
 from tests.sim.process import Process, ProcessClock, ProcessJournal, ProcessTransport
 from tests.sim.start import heartbeat_seconds, lease_seconds, restart_seconds, start_of_time, times
 from tests.sim.truth import Truth
-
-
-class NoEnrolment:
-    async def issue_token(self, host_id: str, lifetime_seconds: float = 3600.0) -> str:
-        return "no token"
-
-
-async def no_renewal(host_id: str, csr_pem: str) -> CertificateIssued | Refusal:
-    return Refusal(code="no", reason="no renewals in the simulation")
 
 
 @attrs.define
@@ -165,7 +156,7 @@ class SimEngine:
         epoch = await leadership.acquire()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(leadership.keep)
-            engine = Engine(journal, epoch, ports, NoEnrolment(), on_deposed=deposed.set, times=times)
+            engine = Engine(journal, epoch, ports, NoTokens(), on_deposed=deposed.set, times=times)
             await engine.prepare()
 
             async def nodes(_: Context) -> None:

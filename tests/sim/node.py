@@ -19,7 +19,6 @@ from node.hypervisor.port import ByteStream
 from node.hypervisor.simulated import SimulatedHypervisor
 from node.link import Use
 from node.memory_link import MemoryDial
-from node.reporter import HostFigures
 from node.step_log import MemoryStepLog
 from node.step_store import Record, StepStatus, StepStore
 from node.storage.simulated import SimulatedStorage
@@ -31,19 +30,13 @@ from protocol.link import EngineHello, NodeHello
 from protocol.node_messages import NodeCommand, StepDone
 from supervisors.tree import running
 from tests.checkers import s04_epochs
+from tests.engine.machine import FlatMeter
 from tests.sim.guests import HostileGuest
 from tests.sim.observer import observer
 from tests.sim.process import Process, ProcessClock, ProcessTransport
 from tests.sim.rates import Rates
 from tests.sim.start import start_of_time
 from tests.sim.truth import Truth
-
-
-class FlatMeter:
-    async def read(self) -> HostFigures:
-        return HostFigures(
-            cpu_percent=1.0, cpu_user_percent=0.5, memory_free_bytes=1, memory_used_bytes=1, load_average=0.0
-        )
 
 
 @attrs.define(eq=False)

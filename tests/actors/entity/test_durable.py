@@ -42,6 +42,15 @@ async def test_the_reply_leaves_when_it_is_durable_and_names_its_sequence(autoju
         assert room.rows.document("thing", "t") == Thing(count=7), "who gets a reply can read what he wrote"
 
 
+async def test_what_a_command_changes_bears_its_correlation_id(autojump_clock: MockClock) -> None:
+    async with opened() as room:
+        audited = Decision(events=(Changed(count=1),), audit=(Event(description="one"),), reply=yes())
+        await room.thing().ask(Do(decide=audited), timeout_seconds=100, correlation_id="mine")
+        assert [row.correlation_id for kind in ("thing", "event") for row in room.journal(kind)] == ["mine", "mine"]
+        (line,) = room.journal("event")
+        assert decode(line.document).correlation_id == "mine"
+
+
 async def test_effects_wait_for_the_journal(mock_clock: MockClock) -> None:
     async with opened(delay_seconds=1.0) as room:
         room.ask_soon(count(1, effects=(to_node,)), "asked")

@@ -7,19 +7,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import cast
 
 import attrs
 import trio.testing
 
+from actors.entity.services import Nodes
 from actors.host.signals import StepOutcome
 from actors.journal.memory import MemoryStore
-from actors.journal.port import EntityRow, EntityWrite, JournalEntry, Transaction
-from actors.journal.writer import Durable, Failed
-from actors.kernel import Ports, codec_carrier
-from protocol.codec import decode, encode
-from protocol.commands.base import Add
-from protocol.engine_messages import Accepted, Principal, Submit
+from protocol.codec import decode
 from protocol.errors import Refusal
 from protocol.events.operation import StepId
 from protocol.message import Message
@@ -40,10 +36,9 @@ from protocol.node_messages import (
     VolumeFacts,
 )
 from supervisors.engine_tree import Engine
-from supervisors.tree import running
+from tests.engine.running import RunningEngine, running_engine
 
 host_id = "aaaaaaaa-0000-4000-8000-000000000001"
-boss = Principal(user_id="bbbbbbbb-0000-4000-8000-000000000001", name="admin@internal", administrator=True)
 GiB = 1024**3
 image_bytes = GiB // 2
 
@@ -98,23 +93,12 @@ class Node:
 
 
 @attrs.define
-class Room:
-    engine: Engine
+class Room(RunningEngine):
     node: Node
-    store: MemoryStore
-
-    async def give(self, id: str, command: Message, **more: Any) -> Accepted | Refusal:
-        """A command; what it adds gets the id `id`."""
-        if isinstance(command, Add) and not command.id:
-            command = attrs.evolve(command, id=id)
-        return await self.engine.command_router.submit(Submit(command_id=id, principal=boss, command=command, **more))
 
     async def settle(self) -> None:
         """Lets everything happen that needs no longer than a minute."""
         await trio.sleep(60)
-
-    def document(self, kind: str, id: str) -> Any:
-        return self.engine.rows.document(kind, id)
 
     def outcome(self, job_id: str) -> str:
         return str(self.document("job", job_id).outcome)
@@ -127,51 +111,25 @@ class Room:
                 found.setdefault(row.id, []).append(decode(row.event))
         return found
 
-    async def put(self, kind: str, document: Any) -> None:
-        """Makes a document durable, as another room would."""
-        row = EntityRow(kind, document.id, 1, document.name, "", b"", encode(document))
-        entry = JournalEntry(
-            kind, document.id, 1, "test.put", b"", encode(document), "", self.engine.ports.clock.wall()
-        )
-        settled = trio.Event()
-
-        def done(result: Durable | Failed) -> None:
-            assert isinstance(result, Durable)
-            self.engine.rows.put(row)
-            settled.set()
-
-        self.engine.writer.submit(Transaction((EntityWrite(row, 0),), (entry,)), done)
-        await settled.wait()
-
-
-class NoTokens:
-    async def issue_token(self, host_id: str, lifetime_seconds: float = 0.0) -> str:
-        return "token"
-
 
 @asynccontextmanager
 async def opened(store: MemoryStore | None = None, *, seed: int = 1) -> AsyncIterator[Room]:
     """An engine over `store`, with one host that is up. Needs an autojumping clock."""
-    ports = Ports.seeded(seed)
-    store = store or MemoryStore(ports.clock)
-    journal = store.connect()
-    await journal.open()
-    epoch = await journal.acquire_lease("engine", 10.0)
-    assert epoch is not None
-    engine = Engine(journal, epoch, ports, NoTokens(), on_deposed=lambda: None)
+    made: list[Node] = []
 
-    def answer(step_id: str, result: Message) -> None:
-        step = StepId.parse(step_id)
-        ref = engine.ensure(*step.owner.split("/"))
-        assert ref is not None
-        ref.tell(StepOutcome(host_id=step.host, step=step, result=result))
+    def node_of(engine: Engine) -> Nodes:
+        def answer(step_id: str, result: Message) -> None:
+            step = StepId.parse(step_id)
+            ref = engine.ensure(*step.owner.split("/"))
+            assert ref is not None
+            ref.tell(StepOutcome(host_id=step.host, step=step, result=result))
 
-    node = Node(answer)
-    engine.services.nodes = node
-    await engine.prepare()
-    async with running(engine.tree(), ports, engine.directory, carrier=codec_carrier, observer=lambda _: None):
-        room = Room(engine, node, store)
-        if engine.rows.row("host", host_id) is None:
-            (cluster,) = engine.rows.documents("cluster")
+        made.append(Node(answer))
+        return cast(Nodes, made[0])
+
+    async with running_engine(store, seed=seed, nodes=node_of) as alive:
+        room = Room(alive.engine, alive.store, made[0])
+        if room.engine.rows.row("host", host_id) is None:
+            (cluster,) = room.engine.rows.documents("cluster")
             await room.put("host", Host(id=host_id, name="host-1", status="up", cluster=Ref(id=cluster.id)))
         yield room
