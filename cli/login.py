@@ -1,6 +1,6 @@
 """Logs in and out and chooses between logins.
 
-It must not take a password from the command line, where every process of the machine could read it.
+It must not take a password from the command line, where every process of the machine could read it; `connect` may.
 """
 
 from __future__ import annotations
@@ -67,8 +67,7 @@ def open_session(shared: session.Session, context: Context, password: str) -> No
     with Client(context) as client:
         token = client.log_in(context.user, password)
     contexts.remember(dataclasses.replace(context, token=token))
-    shared.close()
-    shared.context_name = context.name
+    shared.attach(context.name)
 
 
 @click.command()
@@ -78,7 +77,7 @@ def logout(ctx: click.Context) -> None:
     from cli.client import Client
 
     shared = session.of(ctx)
-    context = contexts.active(shared.context_name)
+    context = shared.context()
     with Client(context) as client:
         client.log_out()
     shared.close()

@@ -14,12 +14,12 @@ from cli import problems
 from cli.session import Session
 
 
-def run(root: click.Command, words: list[str], session: Session | None = None) -> int:
-    """Runs `words` in `root`. Never raises for what a person may do wrong."""
+def run(root: click.Command, words: list[str], session: Session | None = None, *, program: str = "corral") -> int:
+    """Runs `words` in `root`. Never raises for what a person may do wrong. `program`: what stands before the words."""
     own = session is None
     session = session or Session()
     try:
-        answer = root.main(words, prog_name="corral", standalone_mode=False, obj=session)
+        answer = root.main(words, prog_name=program, standalone_mode=False, obj=session)
         sys.stdout.flush()
         return answer if isinstance(answer, int) else problems.OK
     except click.exceptions.NoArgsIsHelpError as error:
@@ -35,7 +35,8 @@ def run(root: click.Command, words: list[str], session: Session | None = None) -
         return _say(str(error), error.exit_code)
     except BrokenPipeError:
         # The reader of a pipe has seen enough. Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
         return problems.OK
     except Exception as error:  # the last line of defence: a bug is told as one, in one line
         if os.environ.get("CORRAL_DEBUG"):
@@ -52,7 +53,9 @@ def run(root: click.Command, words: list[str], session: Session | None = None) -
 def _usage(error: click.UsageError) -> str:
     said = error.format_message()
     where = error.ctx.command_path if error.ctx else "corral"
-    return said if "See: " in said or "Did you mean" in said else f"{said} See: {where} --help"
+    return (
+        said if "See: " in said or "Did you mean" in said else f"{said} See: {f'{where} --help' if where else 'help'}"
+    )
 
 
 def _say(text: str, code: int) -> int:

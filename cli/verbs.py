@@ -6,18 +6,21 @@ It must not make options; what a resource is comes from the registry.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
 
-from cli import cells, locate, render, session
-from cli.client import Client, Document
+from cli import attach, cells, locate, render, session
+from cli.client import Document
 from cli.index import Noun
 from cli.names import Naming
-from cli.options import collect, query_of
+from cli.options import collect, query_of, readable, reference_to
+from cli.place import parents_from
 from cli.problems import Absent, LoggedOut, Problem, Remote, SyntaxProblem
+from cli.session import Session
 
 Given = Mapping[str, Any]
 
@@ -25,36 +28,57 @@ Given = Mapping[str, Any]
 def run(ctx: click.Context, noun: Noun, verb: str, given: Given) -> int:
     """Does it and returns the exit code."""
     shared = session.of(ctx)
-    shared.filtered = shared.filtered or bool(given.get("filtered"))
     client = shared.client()
-    client.filtered = shared.filtered
-    runners: dict[str, Callable[[Client, Noun, Given], int]] = {
+    client.filtered = shared.filtered or bool(given.get("filtered"))
+    name = given.get("name") or (ctx.parent.params.get("name", "") if ctx.parent else "")
+    called = shared.place.called(name)
+    given = _placed(shared, noun, verb, {**given, "name": name, "called": called})
+    runners: dict[str, Callable[[Session, Noun, Given], int]] = {
         "list": _list,
         "show": _show,
         "add": _add,
         "update": _update,
         "remove": _remove,
     }
-    name = given.get("name") or (ctx.parent.params.get("name", "") if ctx.parent else "")
     try:
-        return runners[verb](client, noun, given) if verb in runners else _act(client, noun, verb, name, given)
+        return runners[verb](shared, noun, given) if verb in runners else _act(shared, noun, verb, given)
     except LoggedOut:
         raise
     except Remote as error:
         if not error.status or verb == "list":
             raise
-        what = " ".join(part for part in (noun["name"], name or given.get("set__name") or "") if part)
+        what = " ".join(part for part in (noun["name"], called or given.get("set__name") or "") if part)
         problem = Absent if error.status == 404 else Remote
         raise problem(f"{what}: {verb}: {error}") from error
 
 
-def _list(client: Client, noun: Noun, given: Given) -> int:
+def _placed(shared: Session, noun: Noun, verb: str, given: Given) -> Given:
+    """What was given, with what follows from the place where the shell stands."""
+    place = shared.place
+    if not place.steps:
+        return given
+    reading = verb in ("list", "show")
+    if reading or not noun["rel"]:
+        return {**given, **parents_from(place, noun, given, writing=not reading)}
+    above = parents_from(place, noun, {}, writing=False)
+    if not above:
+        return given
+    if verb == "add":  # a cluster of this data center: the collection at the top takes it, with a reference
+        return {**given, **reference_to(noun, place.objects[-1].noun, place.objects[-1].id, given)}
+    # Names are looked up here first: at the top the same name may be that of another object.
+    within = locate.collection(shared.client(), noun, above)
+    return {**given, "name": locate.find(shared.client(), noun, within, given["name"]).rpartition("/")[2]}
+
+
+def _list(shared: Session, noun: Noun, given: Given) -> int:
+    client = shared.client()
     within = locate.collection(client, noun, given)
     query = {"search": given["query"], "max": given["max_items"], "follow": given["follow"]}
     query["case_sensitive"] = given["case_sensitive"]
     asked = {key: str(value) for key, value in query.items() if value is not None}
     keep = _matcher(noun, given["kwargs"])
     form = "wide" if given["show_all"] and given["form"] == "table" else given["form"]
+    chosen = given["columns"] or _usual_columns(shared, noun)
 
     def fetch() -> list[Document]:
         return [document for document in client.items(within, asked) if keep(document)]
@@ -63,22 +87,29 @@ def _list(client: Client, noun: Noun, given: Given) -> int:
         from cli.watch import watch_list
 
         simple = not asked and not given["kwargs"] and within == f"/{noun['rel']}" and noun["kind"] != "event"
-        return watch_list(client, noun, within, None if simple else fetch, form, given["columns"] or ())
+        return watch_list(client, noun, within, None if simple else fetch, form, chosen)
     found = fetch()
     text = render.documents(
         found,
         noun,
         form,
         names=Naming(client, found, noun),
-        chosen=given["columns"] or (),
+        chosen=chosen,
         colour=session.on_terminal(),
     )
     if text and (found or form in ("json", "yaml") or session.on_terminal()):
-        click.echo(text)
+        shared.show(text)
     return 0
 
 
-def _show(client: Client, noun: Noun, given: Given) -> int:
+def _usual_columns(shared: Session, noun: Noun) -> Sequence[str]:
+    """Those of the setting that this noun has."""
+    known = {".".join(path) for path, _ in readable(noun["attributes"])} if shared.settings.columns else set()
+    return [name for name in shared.settings.columns if name in known]
+
+
+def _show(shared: Session, noun: Noun, given: Given) -> int:
+    client = shared.client()
     within = locate.collection(client, noun, given)
     document = locate.find_document(client, noun, within, given["name"])
     path = locate.found_path(within, document)
@@ -89,41 +120,54 @@ def _show(client: Client, noun: Noun, given: Given) -> int:
     follow = _follow(noun, given)
     if follow:
         document = client.get(path, follow)
-    _print_one(client, noun, document, given["form"], given["columns"] or ())
+    _print_one(shared, noun, document, given["form"], given["columns"] or ())
     return 0
 
 
-def _add(client: Client, noun: Noun, given: Given) -> int:
+def _add(shared: Session, noun: Noun, given: Given) -> int:
+    client = shared.client()
+    noun, given = attach.said(noun, given)
     within = locate.collection(client, noun, given, writing=True)
     made = client.call("POST", within, query=query_of(given), body=_document(noun, given))
     said = f"{noun['name']} {made.get('name') or made.get('id', '')} added"
-    return _finish(client, noun, made, f"{within}/{made.get('id', '')}", given, said)
+    return _finish(shared, noun, made, f"{within}/{made.get('id', '')}", given, said)
 
 
-def _update(client: Client, noun: Noun, given: Given) -> int:
+def _update(shared: Session, noun: Noun, given: Given) -> int:
+    client = shared.client()
     within = locate.collection(client, noun, given, writing=True)
     path = locate.find(client, noun, within, given["name"])
     body = _document(noun, given)
     if not body:
         raise SyntaxProblem(f"say what to change. See: corral {noun['name']} update --help")
     changed = client.call("PUT", path, query=query_of(given), body=body)
-    return _finish(client, noun, changed, path, given, f"{noun['name']} {given['name']} updated")
+    return _finish(shared, noun, changed, path, given, f"{noun['name']} {given['called']} updated")
 
 
-def _remove(client: Client, noun: Noun, given: Given) -> int:
+def _remove(shared: Session, noun: Noun, given: Given) -> int:
+    client = shared.client()
     within = locate.collection(client, noun, given, writing=True)
     path = locate.find(client, noun, within, given["name"])
+    called = f"{noun['name']} {given['called']}"
+    asks = shared.settings.confirm and shared.asks and not given["query__dry_run"]
+    if asks and not click.confirm(f"Remove {called}?", err=True):
+        raise Problem(f"{called} was not removed: you said no.")
     answer = client.call("DELETE", path, query=query_of(given))
-    return _finish(client, noun, answer, path, given, f"{noun['name']} {given['name']} removed", gone=True)
+    code = _finish(shared, noun, answer, path, given, f"{called} removed", gone=True)
+    if not given["query__dry_run"]:
+        shared.place = shared.place.without(path.rpartition("/")[2])
+    return code
 
 
-def _act(client: Client, noun: Noun, action: str, name: str, given: Given) -> int:
-    path = locate.find(client, noun, locate.collection(client, noun, {}), name)
+def _act(shared: Session, noun: Noun, action: str, given: Given) -> int:
+    client = shared.client()
+    path = locate.find(client, noun, locate.collection(client, noun, {}), given["name"])
     entry = noun["actions"][action]
     body = collect(given, entry["parameters"])
     answer = client.call("POST", f"{path}/{action}", query=query_of(given), body=body)
     result = answer.get(entry["result"]) if entry["result"] else None
-    code = _finish(client, noun, answer, path, given, f"{noun['name']} {name}: {action} done")
+    called = f"{noun['name']} {given['called']}"
+    code = _finish(shared, noun, answer, path, given, f"{called}: {action} done")
     if isinstance(result, dict):
         for key, value in result.items():
             click.echo(f"{key}  {cells.printable(str(value))}")
@@ -131,7 +175,7 @@ def _act(client: Client, noun: Noun, action: str, name: str, given: Given) -> in
 
 
 def _finish(
-    client: Client, noun: Noun, answer: Document, path: str, given: Given, said: str, *, gone: bool = False
+    shared: Session, noun: Noun, answer: Document, path: str, given: Given, said: str, *, gone: bool = False
 ) -> int:
     """Waits for what goes on, then tells how it ended; the object's own form goes to standard output when asked for."""
     if given["query__dry_run"]:
@@ -140,7 +184,7 @@ def _finish(
     if given["wait"]:
         from cli.wait import wait_for
 
-        ended = wait_for(client, noun, answer, path, given["timeout"], gone=gone)
+        ended = wait_for(shared.client(), noun, answer, path, given["timeout"], gone=gone)
         said = f"{said}{ended}"
     elif job := _job(answer):
         said = f"{said} (job {job} goes on)"
@@ -149,7 +193,7 @@ def _finish(
         if not gone and "form" in given and sys.stdout.isatty() is False:
             click.echo(str(answer.get("id", "")))
     else:
-        _print_one(client, noun, client.get(path), given["form"], ())
+        _print_one(shared, noun, shared.client().get(path), given["form"], ())
     return 0
 
 
@@ -186,7 +230,7 @@ def _merged(base: Document, over: Document) -> Document:
 
 
 def _matcher(noun: Noun, kwargs: str | None) -> Callable[[Document], bool]:
-    """What `--kwargs 'status=up;cpu.architecture=x86_64'` keeps."""
+    """What `--kwargs 'name=web*;status=up'` keeps. A `*` stands for any text, as in the search language."""
     if not kwargs:
         return lambda document: True
     pairs = [part.partition("=") for part in kwargs.split(";") if part.strip()]
@@ -196,9 +240,13 @@ def _matcher(noun: Noun, kwargs: str | None) -> Callable[[Document], bool]:
 
     def keep(document: Document) -> bool:
         found = [(cells.at(document, key.strip().split(".")), value.strip()) for key, _, value in pairs]
-        return all(_plain(have) == wanted for have, wanted in found)
+        return all(_fits(_plain(have), wanted) for have, wanted in found)
 
     return keep
+
+
+def _fits(have: str, wanted: str) -> bool:
+    return re.fullmatch(".*".join(re.escape(part) for part in wanted.split("*")), have, re.DOTALL) is not None
 
 
 def _plain(value: Any) -> str:
@@ -207,9 +255,9 @@ def _plain(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _print_one(client: Client, noun: Noun, document: Document, form: str, chosen: Sequence[str]) -> None:
-    names = Naming(client, [document], noun)
-    click.echo(render.one(document, noun, form, names=names, chosen=chosen, colour=session.on_terminal()))
+def _print_one(shared: Session, noun: Noun, document: Document, form: str, chosen: Sequence[str]) -> None:
+    names = Naming(shared.client(), [document], noun)
+    shared.show(render.one(document, noun, form, names=names, chosen=chosen, colour=session.on_terminal()))
 
 
 def _follow(noun: Noun, given: Given) -> dict[str, str]:

@@ -10,7 +10,8 @@ import pytest
 
 from cli import contexts, tree
 from cli.session import Session
-from cli.shell import Shell
+from cli.shell.prompting import prompted
+from cli.shell.sitting import Shell
 from tests.cli.conftest import Corral
 from tests.cli.fake_gateway import FakeGateway
 
@@ -49,13 +50,16 @@ def test_what_it_has_of_its_own(fake: FakeGateway, capfd: pytest.CaptureFixture[
     assert shell.line("history") == 0
     assert shell.line("list vms 'unclosed") == 1
     assert shell.line("engine --config x") == 1
-    assert shell.prompt() == "[test] corral> "
+    assert shell.prompt() == "[corral (disconnected)]# "
+    assert shell.line("connect") == 0
+    assert shell.prompt() == "[corral test (connected)]# "
     said = capfd.readouterr().out
     assert "from the system" in said
     assert "corral vm start NAME" in said
     assert "   3  !echo from the system" in said
     shell.line("EOF")
     assert shell.left
+    shell.session.close()
 
 
 def test_connect_logs_in(fake: FakeGateway, capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,6 +82,7 @@ def test_a_person_types(fake: FakeGateway, capsys: pytest.CaptureFixture[str]) -
     with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
         keys.send_text("list vms -o name\n\x03show vm no\x15list vms -o name\n\x04")
         session = Session()
-        assert Shell(tree.root(), session).run_interactive() == 0
+        shell = Shell(tree.root(), session)
+        assert shell.run_interactive(prompted(shell)) == 0
         session.close()
     assert capsys.readouterr().out.count("web1\n") == 2
