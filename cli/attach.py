@@ -40,16 +40,20 @@ def options() -> list[click.Parameter]:
     return [click.Option(["--id", _ID], help="With --vm: attach this disk that exists already."), *made]
 
 
+def wanted(noun: Noun, given: Mapping[str, Any]) -> str:
+    """The option given that only makes sense with a VM; empty when there is none."""
+    own = (_ID, *(f"{PREFIX}{name}" for name in _OWN)) if takes(noun) else ()
+    return next((key.split("__")[1].replace("_", "-") for key in own if given.get(key) is not None), "")
+
+
 def said(noun: Noun, given: Mapping[str, Any]) -> tuple[Noun, Mapping[str, Any]]:
     """The noun and options to add: those of the attachment when a VM was named, else what was given."""
     if not takes(noun):
         return noun, given
     own = {f"{PREFIX}{name}" for name in _OWN}
     if not parents_of(given):
-        for key in (_ID, *sorted(own)):
-            if given.get(key) is not None:
-                flag = key.rpartition("__")[2].replace("_", "-")
-                raise SyntaxProblem(f"disk: --{flag} is about a disk on a VM. Say which VM: --vm-identifier NAME")
+        if flag := wanted(noun, given):
+            raise SyntaxProblem(f"disk: --{flag} is about a disk on a VM. Say which VM: --vm-identifier NAME")
         return noun, {key: value for key, value in given.items() if key not in own}
     moved = {
         key.replace(PREFIX, f"{PREFIX}disk__", 1) if key.startswith(PREFIX) and key not in own else key: value

@@ -54,7 +54,6 @@ def connect(ctx: click.Context, /, password_stdin: bool, ca_file: str | None, fi
         session.note(f"warning: {_WARNING}")
     if password_stdin:
         password = sys.stdin.readline().rstrip("\r\n")
-    shared.filtered = filtered
     kept = contexts.load().by_name
     if not user and not password and not ca_file and (not url or url in kept):
         shared.attach(url or shared.context_name)
@@ -64,6 +63,7 @@ def connect(ctx: click.Context, /, password_stdin: bool, ca_file: str | None, fi
         _log_in(shared, _wanted(kept, url, user, ca_file), password)
     from cli.status import ping
 
+    shared.filtered = filtered
     shared.take_settings()
     return ctx.invoke(ping, count=1)
 

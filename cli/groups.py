@@ -82,11 +82,8 @@ class LazyGroup(click.Group):
         if why := self._missing(word):
             ctx.fail(why)
         near = difflib.get_close_matches(word, list(self.members()), n=3)
-        hint = (
-            f"Did you mean {' or '.join(near)}?"
-            if near
-            else f"See: {f'{ctx.command_path} --help' if ctx.command_path else 'help'}"
-        )
+        more = f"{ctx.command_path} --help" if ctx.command_path else "help"
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"See: {more}"
         where = f" in {ctx.command_path!r}" if ctx.command_path else ""
         ctx.fail(f"there is no {word!r}{where}. {hint}")
 

@@ -18,6 +18,7 @@ def run(root: click.Command, words: list[str], session: Session | None = None, *
     """Runs `words` in `root`. Never raises for what a person may do wrong. `program`: what stands before the words."""
     own = session is None
     session = session or Session()
+    streams = sys.stdout, sys.stderr
     try:
         answer = root.main(words, prog_name=program, standalone_mode=False, obj=session)
         sys.stdout.flush()
@@ -33,8 +34,10 @@ def run(root: click.Command, words: list[str], session: Session | None = None, *
         return _say(error.format_message(), problems.COMMAND_ERROR)
     except problems.Problem as error:
         return _say(str(error), error.exit_code)
-    except BrokenPipeError:
-        # The reader of a pipe has seen enough. Python would complain once more when it flushes at exit.
+    except (BrokenPipeError, SystemExit):
+        # The reader of a pipe has seen enough; click makes an exit of it and wraps the streams. Python would complain
+        # once more when it flushes at exit.
+        sys.stdout, sys.stderr = streams
         with open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
         return problems.OK
@@ -52,10 +55,11 @@ def run(root: click.Command, words: list[str], session: Session | None = None, *
 
 def _usage(error: click.UsageError) -> str:
     said = error.format_message()
+    if "See: " in said or "Did you mean" in said:
+        return said
     where = error.ctx.command_path if error.ctx else "corral"
-    return (
-        said if "See: " in said or "Did you mean" in said else f"{said} See: {f'{where} --help' if where else 'help'}"
-    )
+    stop = "" if said.endswith((".", "?", "!")) else "."
+    return f"{said}{stop} See: {f'{where} --help' if where else 'help'}"
 
 
 def _say(text: str, code: int) -> int:

@@ -57,6 +57,8 @@ def _placed(shared: Session, noun: Noun, verb: str, given: Given) -> Given:
     place = shared.place
     if not place.steps:
         return given
+    if verb == "add" and attach.wanted(noun, given):
+        return {**given, **parents_from(place, attach.attachment(), given, writing=True)}
     reading = verb in ("list", "show")
     if reading or not noun["rel"]:
         return {**given, **parents_from(place, noun, given, writing=not reading)}

@@ -89,7 +89,7 @@ def without_secrets(text: str) -> str:
 
 
 def _secrets(spans: list[Span]) -> list[Span]:
-    """The options of a password with their values, and the third word after `connect`."""
+    """The options of a password with their values, and the third word after `connect` or after an address's user."""
     found: list[Span] = []
     plain: list[Span] = []
     value_of = ""
@@ -109,6 +109,9 @@ def _secrets(spans: list[Span]) -> list[Span]:
     first = 1 if words[:1] == ["corral"] else 0
     if words[first : first + 1] == ["connect"]:
         found += plain[first + 3 :]
+    else:  # `conect URL USER PASSWORD` is no command, but a password all the same
+        url = next((i for i, word in enumerate(words) if "://" in word), len(words))
+        found += plain[url + 2 :]
     return sorted(found, key=lambda span: span.start)
 
 
