@@ -34,7 +34,7 @@ def completion(ctx: click.Context, name: str) -> None:
 def names(ctx: click.Context, noun: Noun) -> list[str]:
     """Names of objects as the gateway has them now; of those below another object, when its option or place is there."""
     from cli import locate
-    from cli.place import parents_from
+    from cli.placed import parents_from
 
     shared = session.of(ctx)
     shared.context_name = shared.context_name or str(ctx.find_root().params.get("context_name") or "")

@@ -61,12 +61,13 @@ def login(
 
 
 def open_session(shared: session.Session, context: Context, password: str) -> None:
-    """Gets a token, remembers the context and makes it the one in use."""
+    """Gets a token, remembers the context and makes it the one in use. Its saved settings stay."""
     from cli.client import Client
 
     with Client(context) as client:
         token = client.log_in(context.user, password)
-    contexts.remember(dataclasses.replace(context, token=token))
+    known = contexts.load().by_name.get(context.name, context)
+    contexts.remember(dataclasses.replace(context, token=token, settings=known.settings))
     shared.attach(context.name)
 
 

@@ -6,13 +6,11 @@ It must not run commands; only `walked` asks the gateway, for the objects that t
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from cli import index, locate
 from cli.client import Client, object_path
 from cli.index import Noun
-from cli.options import parent_key, parents_of
 from cli.problems import Absent
 
 
@@ -97,24 +95,6 @@ def walked(place: Place, path: str, client: Callable[[], Client]) -> Place:
         elif word not in ("", "."):
             place = _object(place, word, client()) if _holds_objects(place) else _collection(place, word)
     return place
-
-
-def parents_from(place: Place, noun: Noun, given: Mapping[str, Any], *, writing: bool) -> dict[str, str]:
-    """The parents that the place adds to those of the command line, by the parameter that carries them.
-
-    Only what stands above the given ones: `list statistics --nic nic1` in a VM is about that VM's NIC.
-    """
-    said = parents_of(given)
-    chains = [one["chain"] for one in noun["parents"] if one["writable"] or not writing]
-    best: list[Any] = []
-    for chain in chains:
-        rest = [step["noun"] for step in chain if step["noun"] not in said]
-        fits = rest == [step["noun"] for step in chain[: len(rest)]] == [s.noun for s in place.objects[: len(rest)]]
-        if fits and len(chain) == len(rest) + len(said):
-            if not rest:
-                return {}
-            best = max(best, rest, key=len)
-    return {parent_key(step.noun): step.id for step in place.objects[: len(best)]}
 
 
 def _holds_objects(place: Place) -> bool:

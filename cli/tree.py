@@ -44,7 +44,7 @@ STATIC = {
     "help": ("cli.helping", "Show the help of a command: corral help vm start"),
     "completion": ("cli.completion", "Print what makes bash, zsh or fish complete corral"),
 }
-_IN_THE_SHELL = ("cd", "pwd", "set", "save", "echo", "clear", "history", "disconnect", "exit", "quit", "EOF")
+SHELL_WORDS = ("cd", "pwd", "set", "save", "echo", "clear", "history", "disconnect", "exit", "quit", "EOF")
 _EXAMPLES = """
 corral login https://engine.example.com:8443 --user admin@internal
 corral vm list --query 'status = up'
@@ -168,7 +168,7 @@ def _lacks(noun: Noun, word: str) -> str:
 
 def _missing_top(word: str) -> str:
     """Words of the shell that mean nothing in a single command."""
-    if word not in _IN_THE_SHELL:
+    if word not in SHELL_WORDS:
         return ""
     return f"{word} is a word of the interactive shell. Start it with: corral shell. See: corral shell --help"
 

@@ -6,7 +6,6 @@ It must not make options; what a resource is comes from the registry.
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,9 +15,10 @@ import click
 from cli import attach, cells, locate, render, session
 from cli.client import Document
 from cli.index import Noun
+from cli.matching import matcher
 from cli.names import Naming
-from cli.options import collect, query_of, readable, reference_to
-from cli.place import parents_from
+from cli.options import collect, query_of, readable
+from cli.placed import placed
 from cli.problems import Absent, LoggedOut, Problem, Remote, SyntaxProblem
 from cli.session import Session
 
@@ -32,7 +32,7 @@ def run(ctx: click.Context, noun: Noun, verb: str, given: Given) -> int:
     client.filtered = shared.filtered or bool(given.get("filtered"))
     name = given.get("name") or (ctx.parent.params.get("name", "") if ctx.parent else "")
     called = shared.place.called(name)
-    given = _placed(shared, noun, verb, {**given, "name": name, "called": called})
+    given = placed(shared, noun, verb, {**given, "name": name, "called": called})
     runners: dict[str, Callable[[Session, Noun, Given], int]] = {
         "list": _list,
         "show": _show,
@@ -52,33 +52,13 @@ def run(ctx: click.Context, noun: Noun, verb: str, given: Given) -> int:
         raise problem(f"{what}: {verb}: {error}") from error
 
 
-def _placed(shared: Session, noun: Noun, verb: str, given: Given) -> Given:
-    """What was given, with what follows from the place where the shell stands."""
-    place = shared.place
-    if not place.steps:
-        return given
-    if verb == "add" and attach.wanted(noun, given):
-        return {**given, **parents_from(place, attach.attachment(), given, writing=True)}
-    reading = verb in ("list", "show")
-    if reading or not noun["rel"]:
-        return {**given, **parents_from(place, noun, given, writing=not reading)}
-    above = parents_from(place, noun, {}, writing=False)
-    if not above:
-        return given
-    if verb == "add":  # a cluster of this data center: the collection at the top takes it, with a reference
-        return {**given, **reference_to(noun, place.objects[-1].noun, place.objects[-1].id, given)}
-    # Names are looked up here first: at the top the same name may be that of another object.
-    within = locate.collection(shared.client(), noun, above)
-    return {**given, "name": locate.find(shared.client(), noun, within, given["name"]).rpartition("/")[2]}
-
-
 def _list(shared: Session, noun: Noun, given: Given) -> int:
     client = shared.client()
     within = locate.collection(client, noun, given)
     query = {"search": given["query"], "max": given["max_items"], "follow": given["follow"]}
     query["case_sensitive"] = given["case_sensitive"]
     asked = {key: str(value) for key, value in query.items() if value is not None}
-    keep = _matcher(noun, given["kwargs"])
+    keep = matcher(noun, given["kwargs"])
     form = "wide" if given["show_all"] and given["form"] == "table" else given["form"]
     chosen = given["columns"] or _usual_columns(shared, noun)
 
@@ -229,32 +209,6 @@ def _merged(base: Document, over: Document) -> Document:
         both = isinstance(value, dict) and isinstance(made.get(key), dict)
         made[key] = _merged(made[key], value) if both else value
     return made
-
-
-def _matcher(noun: Noun, kwargs: str | None) -> Callable[[Document], bool]:
-    """What `--kwargs 'name=web*;status=up'` keeps. A `*` stands for any text, as in the search language."""
-    if not kwargs:
-        return lambda document: True
-    pairs = [part.partition("=") for part in kwargs.split(";") if part.strip()]
-    if any(not sign for _, sign, _ in pairs):
-        raise SyntaxProblem(f"--kwargs {kwargs!r}: write attribute=value, with ; between several.")
-    render.columns(noun, chosen=[key.strip() for key, _, _ in pairs])
-
-    def keep(document: Document) -> bool:
-        found = [(cells.at(document, key.strip().split(".")), value.strip()) for key, _, value in pairs]
-        return all(_fits(_plain(have), wanted) for have, wanted in found)
-
-    return keep
-
-
-def _fits(have: str, wanted: str) -> bool:
-    return re.fullmatch(".*".join(re.escape(part) for part in wanted.split("*")), have, re.DOTALL) is not None
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, dict):
-        return str(value.get("name") or value.get("id", ""))
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _print_one(shared: Session, noun: Noun, document: Document, form: str, chosen: Sequence[str]) -> None:

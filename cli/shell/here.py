@@ -48,6 +48,7 @@ def help_text(place: Place) -> str:
         lines += [("show", f"Show {name} {called}")]
         lines += [(verb, f"{verb.title()} {name} {called}") for verb in ("update", "remove") if noun[verb]]
         lines += [(action, entry["doc"]) for action, entry in noun["actions"].items()]
+        lines += [("list", "List what is below")] if place.collections() else []
         lines += [(f"cd {rel}", f"Go down to its {below['plural']}") for rel, below in place.collections().items()]
     else:
         lines += [("list", f"List {noun['plural']}"), ("show NAME", f"Show one {name}")]

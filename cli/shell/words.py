@@ -25,11 +25,6 @@ if TYPE_CHECKING:
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 _plain = {"ignore_unknown_options": True}  # what follows is text
-_NAMES = {
-    problems.OK: "OK", problems.SYNTAX_ERROR: "SYNTAX_ERROR", problems.COMMAND_ERROR: "COMMAND_ERROR",
-    problems.INTERRUPTED: "INTERRUPTED", problems.UNKNOWN_ERROR: "UNKNOWN_ERROR",
-    problems.REMOTE_ERROR: "REMOTE_ERROR", problems.NOT_FOUND: "NOT_FOUND",
-}  # fmt: skip
 
 
 def commands(shell: Shell) -> dict[str, click.Command]:
@@ -87,12 +82,14 @@ def _settings(shell: Shell) -> list[click.Command]:
     def save(name: str | None) -> None:
         """Write the login in use and the settings into the context file; never a password."""
         context = shared.context()
-        name = name or context.name or "default"
-        known = contexts.load().by_name.get(context.name)
+        name = name or context.name
+        if not name:
+            raise SyntaxProblem("this login comes from CORRAL_URL and has no name yet. Give it one: save NAME")
         # A token of the environment belongs to whoever set it: what is kept is the one of the login.
-        made = dataclasses.replace(
-            context, name=name, settings=settings.kept(shared.settings), token=known.token if known else ""
-        )
+        known = contexts.load().by_name
+        login = known.get(context.name) or known.get(name)
+        token = login.token if login and (login.url, login.user) == (context.url, context.user) else ""
+        made = dataclasses.replace(context, name=name, token=token, settings=settings.kept(shared.settings))
         contexts.remember(made)
         shared.context_name = name
         click.echo(f"context {name} saved in {contexts.path()}.", err=True)
@@ -186,7 +183,7 @@ def _status(shell: Shell) -> click.Command:
     def told(form: str) -> object:
         """Show how the last line ended, whether the shell is connected, and how the installation is doing."""
         if form == "table":
-            click.echo(f"last line  {shell.code:03} {_NAMES.get(shell.code, 'of the system')}")
+            click.echo(f"last line  {shell.code:03} {problems.NAMES.get(shell.code, 'of the system')}")
             click.echo(f"shell      {'connected' if shell.session.connected else 'disconnected'}")
         if form == "table" and not shell.session.connected:
             return None

@@ -37,6 +37,29 @@ def test_a_line_that_fails(
     assert (ran.code, ran.out.count("later")) == (code, lines)
 
 
+@pytest.mark.parametrize(
+    ("raised", "code", "said"),
+    [
+        (RuntimeError("broken"), 4, "corral: this is a bug: RuntimeError: broken."),
+        (KeyboardInterrupt(), 3, "corral: interrupted."),
+        (OSError(2, "no such thing"), 4, "corral: this is a bug: FileNotFoundError"),
+    ],
+)
+def test_a_script_ends_with_the_code_of_what_happened(
+    fake: FakeGateway, corral: Corral, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: BaseException, code: int,
+    said: str,
+) -> None:  # fmt: skip
+    def fail(*_: object) -> int:
+        raise raised
+
+    monkeypatch.delenv("CORRAL_DEBUG")
+    monkeypatch.setattr("cli.verbs.run", fail)
+    (tmp_path / "script").write_text("list vms\necho later\n")
+    ran = corral("shell", "--file", str(tmp_path / "script"))
+    assert (ran.code, ran.out) == (code, "")
+    assert ran.err.startswith(said)
+
+
 def test_what_it_has_of_its_own(fake: FakeGateway, capfd: pytest.CaptureFixture[str]) -> None:
     shell = Shell(tree.root(), Session())
     assert shell.line("connect") == 0

@@ -146,6 +146,28 @@ def test_a_token_of_the_environment_is_not_saved(
     assert contexts.load().by_name["test"].token == "token-1"
 
 
+def test_a_login_of_the_environment_gets_a_name_of_its_own(
+    fake: FakeGateway, script: Corral, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contexts.remember(contexts.Context(name="default", url="https://else:1", token="theirs"))
+    monkeypatch.setenv("CORRAL_URL", fake.url)
+    monkeypatch.setenv("CORRAL_TOKEN", "token-1")
+    ran = script("set output name", "save", "save mine")
+    assert (ran.code, ran.err.splitlines()[0]) == (
+        1, "corral: this login comes from CORRAL_URL and has no name yet. Give it one: save NAME",
+    )  # fmt: skip
+    kept = contexts.load().by_name
+    assert kept["default"].token == "theirs"
+    assert kept["mine"] == contexts.Context(name="mine", url=fake.url, settings={"output": "name"})
+
+
+def test_a_new_login_keeps_the_settings(fake: FakeGateway, script: Corral, monkeypatch: pytest.MonkeyPatch) -> None:
+    script("set output name", "save")
+    monkeypatch.setenv("CORRAL_PASSWORD", fake.password)
+    assert script(f"login {fake.url} --user admin@internal --context test", "save").code == 0
+    assert contexts.load().by_name["test"].settings == {"output": "name"}
+
+
 def test_settings_are_those_of_the_shell_alone(fake: FakeGateway, corral: Corral, script: Corral) -> None:
     fake.put("vms", name="web1")
     script("set output name", "save")
