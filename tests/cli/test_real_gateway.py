@@ -74,6 +74,22 @@ def test_the_shell_of_the_talks(gateway: RealGateway, script: Corral) -> None:
     assert "last line  000 OK\nshell      connected\n" in ran.out
 
 
+def test_a_disk_is_put_on_a_vm_in_the_words_of_the_talks(
+    logged_in: RealGateway, corral: Corral, script: Corral
+) -> None:
+    ran = script("create vm --name talk2 --cluster-name Default --template-name tiny",
+                 "create disk --name d1 --provisioned_size 1GiB --format raw --storage_domain-name local")  # fmt: skip
+    assert ran.code == 0, ran.err
+    id = corral("disk", "show", "d1", "--columns", "id").out.split()[1]
+    ran = script(
+        f"create disk --id {id} --vm-identifier talk2",
+        "cd vms/talk2/diskattachments",
+        "list --columns id,interface",
+    )
+    assert ran.code == 0, ran.err
+    assert [id, "virtio"] in [line.split() for line in ran.out.splitlines()]
+
+
 def test_every_root_collection_lists(logged_in: RealGateway, corral: Corral) -> None:
     from cli import index
 
