@@ -27,7 +27,7 @@ class Session:
         self.context_name = ""
         self.filtered = False
         self.in_shell = False
-        self.typed: dict[str, str] = {}  # settings of this sitting, over those of the context
+        self.chosen: dict[str, str] = {}  # settings of this sitting, over those of the context
         self.asks = False  # a person types, and may be asked
         self.detached = False  # by `disconnect`: nothing is asked of a gateway until `connect`
         self._place: Any = None
@@ -98,7 +98,7 @@ class Session:
             saved = settings.Settings()
         except Problem:
             saved = settings.Settings()
-        self._settings = settings.loaded(self.typed, saved)
+        self._settings = settings.loaded(self.chosen, saved)
 
     def attach(self, context_name: str) -> None:
         """Works with this login from now on, at the top."""

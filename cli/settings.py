@@ -47,7 +47,7 @@ class Settings:
         "table", click.Choice(FORMATS), "|".join(FORMATS), "how list, show, add and update print (-o)"
     )
     columns: tuple[str, ...] = _setting(
-        (), _Columns(), "NAME,NAME,...", "what a list shows (--columns); empty: the usual"
+        (), _Columns(), "NAME,NAME,...", "what a list shows (--columns); '' for the usual ones"
     )
     wait: bool = _setting(True, Truth(), "yes|no", "wait until an operation has ended (--wait)")
     timeout: float = _setting(600.0, Duration(), "90s|5m|2h", "how long to wait (--timeout)")

@@ -50,6 +50,8 @@ def run(ctx: click.Context, noun: Noun, verb: str, given: Given) -> int:
         what = " ".join(part for part in (noun["name"], called or given.get("set__name") or "") if part)
         problem = Absent if error.status == 404 else Remote
         raise problem(f"{what}: {verb}: {error}") from error
+    finally:
+        client.filtered = shared.filtered  # --filter is about this command alone
 
 
 def _list(shared: Session, noun: Noun, given: Given) -> int:

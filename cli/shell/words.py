@@ -76,7 +76,7 @@ def _settings(shell: Shell) -> list[click.Command]:
             click.echo(render.table(("setting", "value", "values", "meaning"), rows, (False,) * 4, colour=False))
             return
         settings.changed(shared.settings, key, " ".join(value))
-        shared.typed[key] = " ".join(value)
+        shared.chosen[key] = " ".join(value)
         shared.take_settings()
 
     def save(name: str | None) -> None:

@@ -60,9 +60,9 @@ def test_filter_holds_until_the_next_connect(fake: FakeGateway, shell: Shell) ->
         shell.line("list vms")
         assert fake.headers[-1].get("Filter") == filtered
     shell.line("connect")
-    shell.line("list vms --filter")
-    shell.line("list vms")
-    assert [headers.get("Filter") for headers in fake.headers[-2:]] == ["true", None]
+    for line in ("list vms --filter", "ping", "list vms"):
+        shell.line(line)
+    assert [headers.get("Filter") for headers in fake.headers[-3:]] == ["true", None, None]
 
 
 def test_a_wrong_password_leaves_the_connection_as_it_was(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.cli.fake_gateway import FakeGateway
-from tests.cli.transcript import process
+from tests.cli.transcript import PROGRAM, process
 
 
 @pytest.fixture
@@ -51,6 +54,16 @@ def test_a_reader_that_leaves_early(vms: FakeGateway) -> None:
         vms.put("vms", name=f"many-{number}", description="x" * 80)
     ran = process("list vms --max 5000 -o json | head -1", "echo after")
     assert (ran.code, ran.out, ran.err) == (0, "[\nafter\n", "")
+
+
+def test_a_reader_of_a_single_command_that_leaves_early(vms: FakeGateway) -> None:
+    for number in range(3000):
+        vms.put("vms", name=f"many-{number}", description="x" * 80)
+    command = f"{shlex.quote(sys.executable)} -c {shlex.quote(PROGRAM)} list vms --max 5000 -o json"
+    done = subprocess.run(
+        ["bash", "-c", f"{command} | head -1; echo ${{PIPESTATUS[0]}}"], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("[\n0\n", "")
 
 
 def test_files(vms: FakeGateway, tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ def test_output_and_columns_are_defaults_of_lists(fake: FakeGateway, script: Cor
     fake.put("events", id="7", description="hello")
     assert script("set columns status,name", "list vms").out.splitlines()[1].split() == ["up", "web1"]
     assert script("set columns fqdn,status,description", "list events").out.splitlines()[1].split() == ["hello"]
+    assert script("set columns name", "set columns ''", "list vms").out.startswith("NAME  STATUS")
     assert script("set output name", "list vms", "show vm web1", "list vms -o jsonl").out.splitlines() == [
         "web1", "web1", '{"name": "web1", "status": "up", "id": "x"}',
     ]  # fmt: skip

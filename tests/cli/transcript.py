@@ -10,13 +10,13 @@ import sys
 
 from tests.cli.conftest import Ran
 
-_PROGRAM = "import sys; from cli.main import main; sys.exit(main())"
+PROGRAM = "import sys; from cli.main import main; sys.exit(main())"
 
 
 def process(*lines: str, options: tuple[str, ...] = ()) -> Ran:
     """The lines in a process of their own: pipes and exit codes are those of the system."""
     done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM, "shell", *options],
+        [sys.executable, "-c", PROGRAM, "shell", *options],
         input="\n".join(lines),
         capture_output=True,
         text=True,
