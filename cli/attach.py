@@ -36,7 +36,7 @@ def options() -> list[click.Parameter]:
         assert isinstance(option, click.Option)
         option.help = f"With --vm: {option.help or 'as of an attachment.'}"
         if option.opts == ["--interface"]:
-            option.help = f"With --vm: how the guest sees it ({_usual_interface} when nothing is said)."
+            option.help = f"With --vm: how the guest sees it ({_usual_interface} unless another one is given)."
     return [click.Option(["--id", _ID], help="With --vm: attach this disk that exists already."), *made]
 
 
@@ -46,7 +46,7 @@ def wanted(noun: Noun, given: Mapping[str, Any]) -> str:
     return next((key.split("__")[1].replace("_", "-") for key in own if given.get(key) is not None), "")
 
 
-def said(noun: Noun, given: Mapping[str, Any]) -> tuple[Noun, Mapping[str, Any]]:
+def resolved(noun: Noun, given: Mapping[str, Any]) -> tuple[Noun, Mapping[str, Any]]:
     """The noun and options to add: those of the attachment when a VM was named, else what was given."""
     if not takes(noun):
         return noun, given

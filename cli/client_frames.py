@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from cli.contexts import Context
+from cli.contexts import GatewayContext
 from cli.problems import LoggedOut, Remote
 
 Frame = dict[str, Any]
 
 
-def refused(frame: Frame, context: Context) -> Remote:
+def refused(frame: Frame, context: GatewayContext) -> Remote:
     """The problem that an `error` frame tells, of a subscription or of a console."""
     refusal = frame.get("refusal") or frame
     if refusal.get("code") == "unauthenticated":

@@ -12,7 +12,7 @@ from cli import session
 from cli.client import Client
 from cli.index import Noun
 from cli.problems import Problem
-from cli.session import Session
+from cli.session import CliSession
 
 _timeout_seconds = 1.0
 _names_max = 200
@@ -47,7 +47,7 @@ def names(ctx: click.Context, noun: Noun) -> list[str]:
         return []
 
 
-def below(shared: Session, typed: str) -> list[str]:
+def below(shared: CliSession, typed: str) -> list[str]:
     """The paths that `cd` could take and that begin so."""
     from cli.place import walked
 
@@ -62,7 +62,7 @@ def below(shared: Session, typed: str) -> list[str]:
     return [path for one in found if (path := above + slash + one).startswith(typed)]
 
 
-def _client(shared: Session) -> Client:
+def _client(shared: CliSession) -> Client:
     return Client(shared.context(), timeout_seconds=_timeout_seconds)
 
 

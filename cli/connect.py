@@ -14,7 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from cli import contexts, session, settings
-from cli.contexts import Context
+from cli.contexts import GatewayContext
 from cli.problems import SyntaxProblem
 
 _WARNING = (
@@ -68,13 +68,13 @@ def connect(ctx: click.Context, /, password_stdin: bool, ca_file: str | None, fi
     return ctx.invoke(ping, count=1)
 
 
-def _log_in(shared: session.Session, wanted: Context, password: str) -> None:
+def _log_in(shared: session.CliSession, wanted: GatewayContext, password: str) -> None:
     from cli.login import ask_password, open_session
 
     open_session(shared, wanted, password or os.environ.get("CORRAL_PASSWORD", "") or ask_password(wanted))
 
 
-def _wanted(kept: dict[str, Context], url: str, user: str, ca_file: str | None) -> Context:
+def _wanted(kept: dict[str, GatewayContext], url: str, user: str, ca_file: str | None) -> GatewayContext:
     """The login to make: a remembered one of this gateway and user lends its name and CA; else it is called `shell`."""
     if not url:
         raise SyntaxProblem("say where to connect: connect https://HOST:PORT USER")
@@ -83,7 +83,7 @@ def _wanted(kept: dict[str, Context], url: str, user: str, ca_file: str | None) 
     same = [found] if found else [context for context in kept.values() if context.url == address]
     fitting = [context for context in same if not user or context.user == user]
     ca_known = next((context.ca_file for context in same if context.ca_file), os.environ.get("CORRAL_CA_FILE", ""))
-    base = fitting[0] if fitting else Context(name="shell", ca_file=ca_known)
+    base = fitting[0] if fitting else GatewayContext(name="shell", ca_file=ca_known)
     return dataclasses.replace(
         base, url=address, user=user or base.user or "admin@internal", ca_file=ca_file or base.ca_file
     )

@@ -20,7 +20,7 @@ _API_PATHS = ("/ovirt-engine/api", "/ovirt-engine", "/api")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)  # attrs would be a third of the start of every command
-class Context:
+class GatewayContext:
     """One gateway and one session. `ws_url` and `live_url` are empty where they follow from `url`.
 
     `settings` are those of the shell that `save` wrote.
@@ -51,7 +51,7 @@ class Context:
         return " ".join(parts)
 
 
-TEXTS = tuple(field.name for field in dataclasses.fields(Context) if field.name != "settings")
+TEXTS = tuple(field.name for field in dataclasses.fields(GatewayContext) if field.name != "settings")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Contexts:
     """All of them by name, and the one in use."""
 
     current: str
-    by_name: dict[str, Context]
+    by_name: dict[str, GatewayContext]
 
 
 def path() -> str:
@@ -81,11 +81,11 @@ def load() -> Contexts:
     return Contexts(str(kept.get("current", "")), by_name)
 
 
-def _context(name: str, entry: Mapping[str, Any]) -> Context:
+def _context(name: str, entry: Mapping[str, Any]) -> GatewayContext:
     texts: dict[str, Any] = {key: str(value) for key, value in entry.items() if key in TEXTS and key != "name"}
     settings = entry.get("settings")
     settings = {key: str(value) for key, value in settings.items()} if isinstance(settings, dict) else {}
-    return Context(name=name, settings=settings, **texts)
+    return GatewayContext(name=name, settings=settings, **texts)
 
 
 def save(contexts: Contexts) -> None:
@@ -109,7 +109,7 @@ def save(contexts: Contexts) -> None:
         raise Problem(f"{path()} cannot be written: {error.strerror}. Set CORRAL_CONFIG_DIR.") from error
 
 
-def active(name: str = "") -> Context:
+def active(name: str = "") -> GatewayContext:
     """The context to work in: `name`, or the current one, with CORRAL_URL, CORRAL_TOKEN and CORRAL_CA_FILE over it."""
     environment: dict[str, Any] = {
         field: value
@@ -117,7 +117,7 @@ def active(name: str = "") -> Context:
         if (value := os.environ.get(variable))
     }
     if "url" in environment and not name:
-        return Context(**{**environment, "url": clean_url(environment["url"])})
+        return GatewayContext(**{**environment, "url": clean_url(environment["url"])})
     kept = load()
     wanted = name or kept.current
     found = kept.by_name.get(wanted)
@@ -129,7 +129,7 @@ def active(name: str = "") -> Context:
     return dataclasses.replace(found, **environment)
 
 
-def remember(context: Context) -> None:
+def remember(context: GatewayContext) -> None:
     """Adds or replaces a context and makes it the current one."""
     kept = load()
     save(Contexts(context.name, {**kept.by_name, context.name: context}))

@@ -70,7 +70,7 @@ class Stream:
     """One run of `--follow` or `--verify`."""
 
     def __init__(
-        self, shared: session.Session, *, verify: bool, follow: bool, live: bool, cursor_file: str | None,
+        self, shared: session.CliSession, *, verify: bool, follow: bool, live: bool, cursor_file: str | None,
         duration: float | None, count: int | None, form: str, everything: bool, kinds: list[str] | None, **_: Any,
     ) -> None:  # fmt: skip
         from cli.live_state import LiveState

@@ -100,13 +100,13 @@ def parents_of(given: Mapping[str, Any]) -> dict[str, str]:
 
 
 def reference_to(noun: Noun, name: str, id: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The option of an add that refers to the object `name` `id`, unless the person said what it refers to."""
+    """The option of an add that refers to the object `name` `id`, unless another one was chosen."""
     for entry in noun["attributes"]:
         above = index.by_kind(entry.get("refers", ""))
         if above and above["name"] == name and not entry.get("many") and not entry.get("read_only"):
             key = f"{PREFIX}{entry['name']}"
-            said = any(given.get(one) is not None for one in (key, f"{key}__id", f"{key}__name", "json_file"))
-            return {} if said else {f"{key}__id": id}
+            chosen = any(given.get(one) is not None for one in (key, f"{key}__id", f"{key}__name", "json_file"))
+            return {} if chosen else {f"{key}__id": id}
     return {}
 
 
@@ -150,9 +150,9 @@ def _option(path: Path, entry: Entry, *, required: bool, prefix: str = PREFIX) -
 def _reference_options(path: Path, entry: Entry, *, required: bool) -> list[click.Parameter]:
     flag = "--" + normalize("-".join(path))
     key = PREFIX + "__".join(path)
-    said = _help({**entry, "doc": entry.get("doc") or f"The {entry['refers']}, by id."}, required)
+    help_text = _help({**entry, "doc": entry.get("doc") or f"The {entry['refers']}, by id."}, required)
     return [
-        click.Option([f"{flag}-id", f"{key}__id"], help=said),
+        click.Option([f"{flag}-id", f"{key}__id"], help=help_text),
         click.Option([f"{flag}-name", f"{key}__name"], help=f"The same, by name (also {flag} NAME or ID)."),
         click.Option([flag, key], type=Reference(), hidden=True),
     ]

@@ -1,6 +1,6 @@
 """What a command leaves to the place where the shell stands: its parents, and whose names are meant.
 
-It must not change what a person said; what the place adds stands beside it.
+It must not change what a person typed; what the place adds stands beside it.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from cli import attach, locate
 from cli.index import Noun
 from cli.options import parent_key, parents_of, reference_to
 from cli.place import Place
-from cli.session import Session
+from cli.session import CliSession
 
 Given = Mapping[str, Any]
 
 
-def placed(shared: Session, noun: Noun, verb: str, given: Given) -> Given:
+def placed(shared: CliSession, noun: Noun, verb: str, given: Given) -> Given:
     """What was given, with what follows from the place where the shell stands."""
     place = shared.place
     if not place.steps:
@@ -42,13 +42,13 @@ def parents_from(place: Place, noun: Noun, given: Mapping[str, Any], *, writing:
 
     Only what stands above the given ones: `list statistics --nic nic1` in a VM is about that VM's NIC.
     """
-    said = parents_of(given)
+    known = parents_of(given)
     chains = [one["chain"] for one in noun["parents"] if one["writable"] or not writing]
     best: list[Any] = []
     for chain in chains:
-        rest = [step["noun"] for step in chain if step["noun"] not in said]
+        rest = [step["noun"] for step in chain if step["noun"] not in known]
         fits = rest == [step["noun"] for step in chain[: len(rest)]] == [s.noun for s in place.objects[: len(rest)]]
-        if fits and len(chain) == len(rest) + len(said):
+        if fits and len(chain) == len(rest) + len(known):
             if not rest:
                 return {}
             best = max(best, rest, key=len)

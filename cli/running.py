@@ -11,13 +11,13 @@ import sys
 import click
 
 from cli import problems
-from cli.session import Session
+from cli.session import CliSession
 
 
-def run(root: click.Command, words: list[str], session: Session | None = None, *, program: str = "corral") -> int:
+def run(root: click.Command, words: list[str], session: CliSession | None = None, *, program: str = "corral") -> int:
     """Runs `words` in `root`. Never raises for what a person may do wrong. `program`: what stands before the words."""
     own = session is None
-    session = session or Session()
+    session = session or CliSession()
     streams = sys.stdout, sys.stderr
     try:
         answer = root.main(words, prog_name=program, standalone_mode=False, obj=session)
@@ -54,12 +54,12 @@ def run(root: click.Command, words: list[str], session: Session | None = None, *
 
 
 def _usage(error: click.UsageError) -> str:
-    said = error.format_message()
-    if "See: " in said or "Did you mean" in said:
-        return said
+    message = error.format_message()
+    if "See: " in message or "Did you mean" in message:
+        return message
     where = error.ctx.command_path if error.ctx else "corral"
-    stop = "" if said.endswith((".", "?", "!")) else "."
-    return f"{said}{stop} See: {f'{where} --help' if where else 'help'}"
+    stop = "" if message.endswith((".", "?", "!")) else "."
+    return f"{message}{stop} See: {f'{where} --help' if where else 'help'}"
 
 
 def _say(text: str, code: int) -> int:

@@ -15,12 +15,12 @@ import click
 
 if TYPE_CHECKING:
     from cli.client import Client
-    from cli.contexts import Context
+    from cli.contexts import GatewayContext
     from cli.place import Place
     from cli.settings import Settings
 
 
-class Session:
+class CliSession:
     """Made once for a run of `corral`, or once for a whole interactive shell."""
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Session:
         made: Client = self._client
         return made
 
-    def context(self) -> Context:
+    def context(self) -> GatewayContext:
         """The login in use. Raises `LoggedOut` when there is none."""
         from cli import contexts
         from cli.problems import LoggedOut
@@ -127,11 +127,11 @@ class Session:
             self._client = None
 
 
-def of(ctx: click.Context) -> Session:
+def of(ctx: click.Context) -> CliSession:
     """The session of a running command."""
-    found = ctx.find_object(Session)
+    found = ctx.find_object(CliSession)
     if found is None:
-        found = Session()
+        found = CliSession()
         ctx.find_root().obj = found
     return found
 

@@ -20,7 +20,7 @@ from cli.names import Naming
 from cli.options import collect, query_of, readable
 from cli.placed import placed
 from cli.problems import Absent, LoggedOut, Problem, Remote, SyntaxProblem
-from cli.session import Session
+from cli.session import CliSession
 
 Given = Mapping[str, Any]
 
@@ -33,7 +33,7 @@ def run(ctx: click.Context, noun: Noun, verb: str, given: Given) -> int:
     name = given.get("name") or (ctx.parent.params.get("name", "") if ctx.parent else "")
     called = shared.place.called(name)
     given = placed(shared, noun, verb, {**given, "name": name, "called": called})
-    runners: dict[str, Callable[[Session, Noun, Given], int]] = {
+    runners: dict[str, Callable[[CliSession, Noun, Given], int]] = {
         "list": _list,
         "show": _show,
         "add": _add,
@@ -54,7 +54,7 @@ def run(ctx: click.Context, noun: Noun, verb: str, given: Given) -> int:
         client.filtered = shared.filtered  # --filter is about this command alone
 
 
-def _list(shared: Session, noun: Noun, given: Given) -> int:
+def _list(shared: CliSession, noun: Noun, given: Given) -> int:
     client = shared.client()
     within = locate.collection(client, noun, given)
     query = {"search": given["query"], "max": given["max_items"], "follow": given["follow"]}
@@ -86,13 +86,13 @@ def _list(shared: Session, noun: Noun, given: Given) -> int:
     return 0
 
 
-def _usual_columns(shared: Session, noun: Noun) -> Sequence[str]:
+def _usual_columns(shared: CliSession, noun: Noun) -> Sequence[str]:
     """Those of the setting that this noun has."""
     known = {".".join(path) for path, _ in readable(noun["attributes"])} if shared.settings.columns else set()
     return [name for name in shared.settings.columns if name in known]
 
 
-def _show(shared: Session, noun: Noun, given: Given) -> int:
+def _show(shared: CliSession, noun: Noun, given: Given) -> int:
     client = shared.client()
     within = locate.collection(client, noun, given)
     document = locate.find_document(client, noun, within, given["name"])
@@ -108,16 +108,16 @@ def _show(shared: Session, noun: Noun, given: Given) -> int:
     return 0
 
 
-def _add(shared: Session, noun: Noun, given: Given) -> int:
+def _add(shared: CliSession, noun: Noun, given: Given) -> int:
     client = shared.client()
-    noun, given = attach.said(noun, given)
+    noun, given = attach.resolved(noun, given)
     within = locate.collection(client, noun, given, writing=True)
     made = client.call("POST", within, query=query_of(given), body=_document(noun, given))
-    said = f"{noun['name']} {made.get('name') or made.get('id', '')} added"
-    return _finish(shared, noun, made, f"{within}/{made.get('id', '')}", given, said)
+    report = f"{noun['name']} {made.get('name') or made.get('id', '')} added"
+    return _finish(shared, noun, made, f"{within}/{made.get('id', '')}", given, report)
 
 
-def _update(shared: Session, noun: Noun, given: Given) -> int:
+def _update(shared: CliSession, noun: Noun, given: Given) -> int:
     client = shared.client()
     within = locate.collection(client, noun, given, writing=True)
     path = locate.find(client, noun, within, given["name"])
@@ -128,14 +128,14 @@ def _update(shared: Session, noun: Noun, given: Given) -> int:
     return _finish(shared, noun, changed, path, given, f"{noun['name']} {given['called']} updated")
 
 
-def _remove(shared: Session, noun: Noun, given: Given) -> int:
+def _remove(shared: CliSession, noun: Noun, given: Given) -> int:
     client = shared.client()
     within = locate.collection(client, noun, given, writing=True)
     path = locate.find(client, noun, within, given["name"])
     called = f"{noun['name']} {given['called']}"
     asks = shared.settings.confirm and shared.asks and not given["query__dry_run"]
     if asks and not click.confirm(f"Remove {called}?", err=True):
-        raise Problem(f"{called} was not removed: you said no.")
+        raise Problem(f"{called} was not removed: the answer was no.")
     answer = client.call("DELETE", path, query=query_of(given))
     code = _finish(shared, noun, answer, path, given, f"{called} removed", gone=True)
     if not given["query__dry_run"]:
@@ -143,7 +143,7 @@ def _remove(shared: Session, noun: Noun, given: Given) -> int:
     return code
 
 
-def _act(shared: Session, noun: Noun, action: str, given: Given) -> int:
+def _act(shared: CliSession, noun: Noun, action: str, given: Given) -> int:
     client = shared.client()
     path = locate.find(client, noun, locate.collection(client, noun, {}), given["name"])
     entry = noun["actions"][action]
@@ -159,21 +159,21 @@ def _act(shared: Session, noun: Noun, action: str, given: Given) -> int:
 
 
 def _finish(
-    shared: Session, noun: Noun, answer: Document, path: str, given: Given, said: str, *, gone: bool = False
+    shared: CliSession, noun: Noun, answer: Document, path: str, given: Given, report: str, *, gone: bool = False
 ) -> int:
     """Waits for what goes on, then tells how it ended; the object's own form goes to standard output when asked for."""
     if given["query__dry_run"]:
-        session.note(f"{said.rpartition(' ')[0]}: nothing speaks against it (nothing was done).")
+        session.note(f"{report.rpartition(' ')[0]}: nothing speaks against it (nothing was done).")
         return 0
     if given["wait"]:
         from cli.wait import wait_for
 
         ended = wait_for(shared.client(), noun, answer, path, given["timeout"], gone=gone)
-        said = f"{said}{ended}"
+        report = f"{report}{ended}"
     elif job := _job(answer):
-        said = f"{said} (job {job} goes on)"
+        report = f"{report} (job {job} goes on)"
     if given.get("form", "table") == "table":
-        session.note(f"{said}.")
+        session.note(f"{report}.")
         if not gone and "form" in given and sys.stdout.isatty() is False:
             click.echo(str(answer.get("id", "")))
     else:
@@ -213,7 +213,7 @@ def _merged(base: Document, over: Document) -> Document:
     return made
 
 
-def _print_one(shared: Session, noun: Noun, document: Document, form: str, chosen: Sequence[str]) -> None:
+def _print_one(shared: CliSession, noun: Noun, document: Document, form: str, chosen: Sequence[str]) -> None:
     names = Naming(shared.client(), [document], noun)
     shared.show(render.one(document, noun, form, names=names, chosen=chosen, colour=session.on_terminal()))
 

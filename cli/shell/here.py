@@ -11,8 +11,8 @@ from cli.problems import SyntaxProblem
 from cli.tree import VERB_ALIASES, VERBS
 
 
-def said_out(place: Place, words: list[str]) -> list[str]:
-    """The words with the object said that they leave to the place. Raises `SyntaxProblem` when it cannot be said."""
+def spelled_out(place: Place, words: list[str]) -> list[str]:
+    """The words with the object spelled out that they leave to the place. Raises `SyntaxProblem` where there is none."""
     noun = place.noun
     verb = VERB_ALIASES.get(words[0], words[0])
     rest = words[1:]
@@ -58,4 +58,4 @@ def help_text(place: Place) -> str:
         lines += [("cd NAME", f"Go to one {name}")]
     lines += [("cd ..", "Go up")]
     width = max(len(words) for words, _ in lines)
-    return "\n".join([f"Here, in {place}:", *(f"  {words:<{width}}  {said}" for words, said in lines)])
+    return "\n".join([f"Here, in {place}:", *(f"  {words:<{width}}  {meaning}" for words, meaning in lines)])

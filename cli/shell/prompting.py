@@ -26,9 +26,9 @@ def prompted(owner: Shell) -> Iterator[str]:
 
     class FromTree(Completer):
         def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
-            for word, said, typed in completions(owner, document.text_before_cursor):
+            for word, short_help, typed in completions(owner, document.text_before_cursor):
                 quoted = shlex.quote(word) if " " in word else word
-                yield Completion(quoted, start_position=-len(typed), display=word, display_meta=said[:60])
+                yield Completion(quoted, start_position=-len(typed), display=word, display_meta=short_help[:60])
 
     class WithoutSecrets(FileHistory):
         def append_string(self, string: str) -> None:
@@ -61,10 +61,10 @@ def completions(owner: Shell, text: str) -> Iterator[tuple[str, str, str]]:
     incomplete = words.pop() if words and spans[-1].end == len(text) else ""
     words = words[1:] if words[:1] in (["help"], ["corral"]) else words
     seen = set()
-    for word, said in _candidates(owner, words, incomplete):
+    for word, short_help in _candidates(owner, words, incomplete):
         if word not in seen and word.startswith(incomplete):
             seen.add(word)
-            yield word, said, incomplete
+            yield word, short_help, incomplete
 
 
 def _candidates(owner: Shell, words: list[str], incomplete: str) -> Iterator[tuple[str, str]]:
@@ -74,7 +74,7 @@ def _candidates(owner: Shell, words: list[str], incomplete: str) -> Iterator[tup
     meant = [words]
     if words and index.find(words[0]) is None:
         with contextlib.suppress(SyntaxProblem):
-            meant = [here.said_out(place, words), *meant]
+            meant = [here.spelled_out(place, words), *meant]
     for one in meant:
         yield from _of_tree(owner, one, incomplete)
 

@@ -1,6 +1,6 @@
 """One sitting of the shell: the commands of `corral` without `corral` before them, over one connection.
 
-It must not have commands of its own beyond what a shell needs (they are in `words`).
+It must not have commands of its own beyond what a shell needs (they are in `own_words`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import click
 from cli import pipe, problems
 from cli.groups import LazyGroup
 from cli.running import run
-from cli.session import Session
-from cli.shell import here, words
+from cli.session import CliSession
+from cli.shell import here, own_words
 from cli.shell.line import parse, without_secrets
 
 NOT_HERE = ("shell", "engine", "node", "guest", "simulated-nodes", "lab", "completion")
@@ -22,11 +22,11 @@ NOT_HERE = ("shell", "engine", "node", "guest", "simulated-nodes", "lab", "compl
 class Shell:
     """The session, the words, what was typed and how the last line ended."""
 
-    def __init__(self, root: LazyGroup, shared: Session) -> None:
+    def __init__(self, root: LazyGroup, shared: CliSession) -> None:
         self.session = shared
         self.session.in_shell = True
         self.session.take_settings()
-        self.own = words.commands(self)
+        self.own = own_words.commands(self)
         self.root = root.with_words("The shell", self.own, NOT_HERE)
         self.typed: list[str] = []
         self.code = problems.OK
@@ -78,20 +78,20 @@ class Shell:
             return pipe.system(text[1:])
         try:
             line = parse(text)
-            said = self._said(line.words)
+            words = self._spelled_out(line.words)
         except problems.Problem as error:
             click.echo(f"corral: {error}", err=True)
             return error.exit_code
         if line.into:
-            return pipe.through(line.into, lambda: self._command(said))
-        return self._command(said)
+            return pipe.through(line.into, lambda: self._command(words))
+        return self._command(words)
 
-    def _command(self, said: list[str]) -> int:
-        return run(self.root, said, self.session, program="")
+    def _command(self, words: list[str]) -> int:
+        return run(self.root, words, self.session, program="")
 
-    def _said(self, typed: list[str]) -> list[str]:
+    def _spelled_out(self, typed: list[str]) -> list[str]:
         """The words with what the place adds; a `corral` before them, as in the examples of the help, may stay."""
         typed = typed[1:] if typed[:1] == ["corral"] and len(typed) > 1 else typed
         if typed[0] in NOT_HERE:
             raise problems.SyntaxProblem(f"{typed[0]} runs outside the shell: !corral {' '.join(typed)}")
-        return here.said_out(self.session.place, typed)
+        return here.spelled_out(self.session.place, typed)

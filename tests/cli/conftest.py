@@ -45,7 +45,7 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def fake() -> Iterator[FakeGateway]:
     with serving(FakeGateway()) as made:
-        contexts.remember(contexts.Context(name="test", url=made.url, token="token-1", user="admin@internal"))
+        contexts.remember(contexts.GatewayContext(name="test", url=made.url, token="token-1", user="admin@internal"))
         yield made
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli import contexts, tree
-from cli.session import Session
+from cli.session import CliSession
 from cli.shell.sitting import Shell
 from tests.cli.conftest import Corral
 from tests.cli.fake_gateway import FakeGateway, serving
@@ -18,7 +18,7 @@ from tests.cli.fake_gateway import FakeGateway, serving
 
 @pytest.fixture
 def shell(fake: FakeGateway) -> Iterator[Shell]:
-    made = Shell(tree.root(), Session())
+    made = Shell(tree.root(), CliSession())
     yield made
     made.session.close()
 
@@ -147,7 +147,7 @@ def test_connect_alone_takes_the_password_from_standard_input(corral: Corral, mo
 
 
 def test_connect_alone_chooses_a_context(fake: FakeGateway, corral: Corral) -> None:
-    contexts.remember(contexts.Context(name="other", url="https://127.0.0.1:1", token="t"))
+    contexts.remember(contexts.GatewayContext(name="other", url="https://127.0.0.1:1", token="t"))
     assert corral("connect", "test").code == 0
     assert contexts.load().current == "test"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli import contexts, tree
-from cli.session import Session
+from cli.session import CliSession
 from cli.shell.prompting import prompted
 from cli.shell.sitting import Shell
 from tests.cli.conftest import Corral
@@ -61,7 +61,7 @@ def test_a_script_ends_with_the_code_of_what_happened(
 
 
 def test_what_it_has_of_its_own(fake: FakeGateway, capfd: pytest.CaptureFixture[str]) -> None:
-    shell = Shell(tree.root(), Session())
+    shell = Shell(tree.root(), CliSession())
     assert shell.line("connect") == 0
     assert shell.session.connected
     assert shell.line("disconnect") == 0
@@ -86,7 +86,7 @@ def test_what_it_has_of_its_own(fake: FakeGateway, capfd: pytest.CaptureFixture[
 
 
 def test_connect_logs_in(fake: FakeGateway, capsys: pytest.CaptureFixture[str]) -> None:
-    shell = Shell(tree.root(), Session())
+    shell = Shell(tree.root(), CliSession())
     assert shell.line(f"connect {fake.url} admin@internal secret --filter") == 0
     assert shell.session.filtered
     assert contexts.active().token == "token-1"
@@ -104,7 +104,7 @@ def test_a_person_types(fake: FakeGateway, capsys: pytest.CaptureFixture[str]) -
     fake.put("vms", name="web1")
     with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
         keys.send_text("list vms -o name\n\x03show vm no\x15list vms -o name\n\x04")
-        session = Session()
+        session = CliSession()
         shell = Shell(tree.root(), session)
         assert shell.run_interactive(prompted(shell)) == 0
         session.close()
@@ -120,7 +120,7 @@ def test_what_a_person_typed_is_kept_without_passwords(
 
     with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
         keys.send_text(f"connect {fake.url} root@pam secret | cat\nconect {fake.url} root@pam secret\n\x04")
-        session = Session()
+        session = CliSession()
         shell = Shell(tree.root(), session)
         assert shell.run_interactive(prompted(shell)) == 0
         session.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cli import tree
-from cli.session import Session
+from cli.session import CliSession
 from cli.shell.prompting import completions
 from cli.shell.sitting import Shell
 from tests.cli.conftest import Corral
@@ -155,7 +155,7 @@ def test_help_says_what_can_be_done_here(fake: FakeGateway, web1: str, script: C
     ],
 )
 def test_completion(fake: FakeGateway, web1: str, place: str, text: str, expected: set[str]) -> None:
-    shell = Shell(tree.root(), Session())
+    shell = Shell(tree.root(), CliSession())
     assert shell.line(f"cd {place}") == 0
     assert {word for word, _, _ in completions(shell, text)} == expected
     shell.session.close()

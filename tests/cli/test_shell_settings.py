@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli import contexts, session, settings, tree
-from cli.session import Session
+from cli.session import CliSession
 from cli.shell.sitting import Shell
 from tests.cli.conftest import Corral
 from tests.cli.fake_gateway import FakeGateway
@@ -20,7 +20,7 @@ from tests.cli.fake_gateway import FakeGateway
 @contextmanager
 def typed() -> Iterator[Shell]:
     """A shell in which a person types."""
-    shell = Shell(tree.root(), Session())
+    shell = Shell(tree.root(), CliSession())
     shell.session.asks = True
     try:
         yield shell
@@ -125,7 +125,7 @@ def test_save_writes_what_holds_and_no_password(fake: FakeGateway, script: Corra
     assert ran.code == 0, ran.err
     kept = contexts.load()
     assert kept.current == "mine"
-    assert kept.by_name["mine"] == contexts.Context(
+    assert kept.by_name["mine"] == contexts.GatewayContext(
         name="mine", url=fake.url, user="root@pam", token="token-1", settings={"output": "name", "wait": "no"}
     )
     assert "secret" not in Path(contexts.path()).read_text()
@@ -150,7 +150,7 @@ def test_a_token_of_the_environment_is_not_saved(
 def test_a_login_of_the_environment_gets_a_name_of_its_own(
     fake: FakeGateway, script: Corral, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    contexts.remember(contexts.Context(name="default", url="https://else:1", token="theirs"))
+    contexts.remember(contexts.GatewayContext(name="default", url="https://else:1", token="theirs"))
     monkeypatch.setenv("CORRAL_URL", fake.url)
     monkeypatch.setenv("CORRAL_TOKEN", "token-1")
     ran = script("set output name", "save", "save mine")
@@ -159,7 +159,7 @@ def test_a_login_of_the_environment_gets_a_name_of_its_own(
     )  # fmt: skip
     kept = contexts.load().by_name
     assert kept["default"].token == "theirs"
-    assert kept["mine"] == contexts.Context(name="mine", url=fake.url, settings={"output": "name"})
+    assert kept["mine"] == contexts.GatewayContext(name="mine", url=fake.url, settings={"output": "name"})
 
 
 def test_a_new_login_keeps_the_settings(fake: FakeGateway, script: Corral, monkeypatch: pytest.MonkeyPatch) -> None:

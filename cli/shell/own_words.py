@@ -139,7 +139,7 @@ def _lines(shell: Shell) -> list[click.Command]:
             return problems.OK
         if wanted and wanted[0] not in shell.own:
             with contextlib.suppress(SyntaxProblem):
-                wanted = here.said_out(shell.session.place, [*wanted, "--help"])[:-1]
+                wanted = here.spelled_out(shell.session.place, [*wanted, "--help"])[:-1]
         text = io.StringIO()
         with contextlib.redirect_stdout(text):
             code = run(shell.root, [*wanted, "--help"], shell.session, program="")
@@ -156,9 +156,9 @@ def _lines(shell: Shell) -> list[click.Command]:
 
 
 def _own_help(shell: Shell) -> str:
-    said = {name: one.get_short_help_str(100) for name, one in shell.own.items() if not one.hidden}
-    width = max(len(name) for name in said)
-    rows = [f"  {name:<{width}}  {text}" for name, text in said.items()]
+    short_helps = {name: one.get_short_help_str(100) for name, one in shell.own.items() if not one.hidden}
+    width = max(len(name) for name in short_helps)
+    rows = [f"  {name:<{width}}  {text}" for name, text in short_helps.items()]
     return "\n".join(["Everywhere (the other commands too: cd /, then help):", *rows])
 
 
@@ -180,7 +180,7 @@ def _disconnect(shell: Shell) -> click.Command:
 def _status(shell: Shell) -> click.Command:
     from cli.status import status
 
-    def told(form: str) -> object:
+    def show_status(form: str) -> object:
         """Show how the last line ended, whether the shell is connected, and how the installation is doing."""
         if form == "table":
             click.echo(f"last line  {shell.code:03} {problems.NAMES.get(shell.code, 'of the system')}")
@@ -189,7 +189,7 @@ def _status(shell: Shell) -> click.Command:
             return None
         return click.get_current_context().invoke(status, form=form)
 
-    return _word("status", told, "status; status -o json", *(p for p in status.params if p.name == "form"))
+    return _word("status", show_status, "status; status -o json", *(p for p in status.params if p.name == "form"))
 
 
 def _leaving(shell: Shell) -> list[click.Command]:
