@@ -123,12 +123,12 @@ def _read_lab(folder: str) -> tuple[GatewayContext, str]:
     path = os.path.join(folder, "lab.json") if os.path.isdir(folder) else folder
     try:
         with open(path, encoding="utf-8") as file:
-            said = json.load(file)
+            fields = json.load(file)
         made = GatewayContext(
-            url=contexts.clean_url(said["url"]), user=said["user"], ca_file=said.get("ca_file") or "",
-            ws_url=said.get("ws_url") or "", live_url=said.get("live_url") or "",
+            url=contexts.clean_url(fields["url"]), user=fields["user"], ca_file=fields.get("ca_file") or "",
+            ws_url=fields.get("ws_url") or "", live_url=fields.get("live_url") or "",
         )  # fmt: skip
-        return made, str(said["password"])
+        return made, str(fields["password"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Problem(f"{path} is not the description of a running lab ({error}). Start one: corral lab") from error
 
