@@ -15,7 +15,7 @@ from cli.problems import Absent
 
 
 @dataclasses.dataclass(frozen=True)
-class Step:
+class PlaceStep:
     """A collection, and the object chosen in it when `id` is there."""
 
     rel: str
@@ -25,8 +25,8 @@ class Step:
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
-    steps: tuple[Step, ...] = ()
+class ShellPlace:
+    steps: tuple[PlaceStep, ...] = ()
 
     def __str__(self) -> str:
         return "/" + "/".join(part for step in self.steps for part in (step.rel, step.name) if part)
@@ -42,7 +42,7 @@ class Place:
         return self.steps[-1].id if self.steps else ""
 
     @property
-    def objects(self) -> tuple[Step, ...]:
+    def objects(self) -> tuple[PlaceStep, ...]:
         """The objects above, from the last that has a collection at the top: what parents of a request are."""
         chosen = [step for step in self.steps if step.id]
         rooted = [i for i, step in enumerate(chosen) if index.nouns()[step.noun]["rel"]]
@@ -55,11 +55,11 @@ class Place:
         parts = [part for step in above for part in (_rel(step, above), step.id)]
         return object_path("/".join([*parts, self.steps[-1].rel]))
 
-    def up(self) -> Place:
+    def up(self) -> ShellPlace:
         """From an object to its collection, from a collection to what is above."""
         if not self.object_id:
-            return Place(self.steps[:-1])
-        return Place((*self.steps[:-1], Step(self.steps[-1].rel, self.steps[-1].noun)))
+            return ShellPlace(self.steps[:-1])
+        return ShellPlace((*self.steps[:-1], PlaceStep(self.steps[-1].rel, self.steps[-1].noun)))
 
     def collections(self) -> dict[str, Noun]:
         """What `cd` can go down to from the top or from an object, by the word that stands in the path."""
@@ -77,18 +77,18 @@ class Place:
         """The name of an object on the way here; anything else as it is."""
         return next((step.name for step in self.steps if id and step.id == id), id)
 
-    def without(self, id: str) -> Place:
+    def without(self, id: str) -> ShellPlace:
         """Where one stands when that object is gone."""
         for i, step in enumerate(self.steps):
             if step.id == id:
-                return Place(self.steps[: i + 1]).up()
+                return ShellPlace(self.steps[: i + 1]).up()
         return self
 
 
-def walked(place: Place, path: str, client: Callable[[], Client]) -> Place:
+def walked(place: ShellPlace, path: str, client: Callable[[], Client]) -> ShellPlace:
     """Where a path leads from a place. Raises `Absent` for what is not there."""
     if path.startswith("/"):
-        place = Place()
+        place = ShellPlace()
     for word in path.split("/"):
         if word == "..":
             place = place.up()
@@ -97,29 +97,29 @@ def walked(place: Place, path: str, client: Callable[[], Client]) -> Place:
     return place
 
 
-def _holds_objects(place: Place) -> bool:
+def _holds_objects(place: ShellPlace) -> bool:
     return bool(place.steps) and not place.object_id
 
 
-def _collection(place: Place, word: str) -> Place:
+def _collection(place: ShellPlace, word: str) -> ShellPlace:
     known = place.collections()
     wanted = index.squeeze(word)
     for rel, noun in known.items():
         if wanted in (rel, noun["name"], index.squeeze(noun["plural"])):
-            return Place((*place.steps, Step(rel, noun["name"])))
+            return ShellPlace((*place.steps, PlaceStep(rel, noun["name"])))
     there = f"There are: {', '.join(known)}." if known else "There is nothing below it."
     raise Absent(f"{place} has no collection {word}. {there}")
 
 
-def _object(place: Place, word: str, client: Client) -> Place:
+def _object(place: ShellPlace, word: str, client: Client) -> ShellPlace:
     step, noun = place.steps[-1], place.noun
     assert noun is not None
     document = locate.find_document(client, noun, place.path, word)
     id = str(document.get("id", ""))
     name = str(document.get("name") or document.get("alias") or id)
-    return Place((*place.steps[:-1], Step(step.rel, step.noun, id, name)))
+    return ShellPlace((*place.steps[:-1], PlaceStep(step.rel, step.noun, id, name)))
 
 
-def _rel(step: Step, above: tuple[Step, ...]) -> str:
+def _rel(step: PlaceStep, above: tuple[PlaceStep, ...]) -> str:
     """The first object is asked for at the top, whatever way led to it."""
     return str(index.nouns()[step.noun]["rel"]) if step is above[0] else step.rel

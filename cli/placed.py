@@ -11,7 +11,7 @@ from typing import Any
 from cli import attach, locate
 from cli.index import Noun
 from cli.options import parent_key, parents_of, reference_to
-from cli.place import Place
+from cli.place import ShellPlace
 from cli.session import CliSession
 
 Given = Mapping[str, Any]
@@ -37,7 +37,7 @@ def placed(shared: CliSession, noun: Noun, verb: str, given: Given) -> Given:
     return {**given, "name": locate.find(shared.client(), noun, within, given["name"]).rpartition("/")[2]}
 
 
-def parents_from(place: Place, noun: Noun, given: Mapping[str, Any], *, writing: bool) -> dict[str, str]:
+def parents_from(place: ShellPlace, noun: Noun, given: Mapping[str, Any], *, writing: bool) -> dict[str, str]:
     """The parents that the place adds to those of the command line, by the parameter that carries them.
 
     Only what stands above the given ones: `list statistics --nic nic1` in a VM is about that VM's NIC.

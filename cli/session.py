@@ -16,7 +16,7 @@ import click
 if TYPE_CHECKING:
     from cli.client import Client
     from cli.contexts import GatewayContext
-    from cli.place import Place
+    from cli.place import ShellPlace
     from cli.settings import Settings
 
 
@@ -63,17 +63,17 @@ class CliSession:
             return False
 
     @property
-    def place(self) -> Place:
+    def place(self) -> ShellPlace:
         """Where the shell stands; the top elsewhere."""
         if self._place is None:
-            from cli.place import Place
+            from cli.place import ShellPlace
 
-            self._place = Place()
-        found: Place = self._place
+            self._place = ShellPlace()
+        found: ShellPlace = self._place
         return found
 
     @place.setter
-    def place(self, place: Place) -> None:
+    def place(self, place: ShellPlace) -> None:
         self._place = place
 
     @property

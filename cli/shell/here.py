@@ -6,12 +6,12 @@ It must not ask the gateway; parents are filled in where the command runs.
 from __future__ import annotations
 
 from cli import index
-from cli.place import Place
+from cli.place import ShellPlace
 from cli.problems import SyntaxProblem
 from cli.tree import VERB_ALIASES, VERBS
 
 
-def spelled_out(place: Place, words: list[str]) -> list[str]:
+def spelled_out(place: ShellPlace, words: list[str]) -> list[str]:
     """The words with the object spelled out that they leave to the place. Raises `SyntaxProblem` where there is none."""
     noun = place.noun
     verb = VERB_ALIASES.get(words[0], words[0])
@@ -36,7 +36,7 @@ def spelled_out(place: Place, words: list[str]) -> list[str]:
     return words
 
 
-def help_text(place: Place) -> str:
+def help_text(place: ShellPlace) -> str:
     """What can be done here, in a few lines; nothing at the top."""
     noun = place.noun
     if noun is None:
