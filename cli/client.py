@@ -98,8 +98,8 @@ class Client:
         token = document.get("access_token") if isinstance(document, dict) else None
         if token:
             return str(token)
-        said = document.get("error_description") or document.get("error") if isinstance(document, dict) else None
-        why = str(said or fault_text(document, status)).rstrip(".")
+        description = document.get("error_description") or document.get("error") if isinstance(document, dict) else None
+        why = str(description or fault_text(document, status)).rstrip(".")
         raise LoggedOut(f"{user} cannot log in at {self.context.url}: {why}. Check the user and the password.", status)
 
     def log_out(self) -> None:

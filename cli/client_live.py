@@ -78,8 +78,8 @@ class Subscription:
             from protocol.live_messages import Subscribe
 
             token = self._socket._context.token
-            word = Subscribe(kinds=tuple(kinds), ids=tuple(ids), cursor=cursor, samples=samples, token=token)
-            await self._socket.send(codec.encode(word))
+            message = Subscribe(kinds=tuple(kinds), ids=tuple(ids), cursor=cursor, samples=samples, token=token)
+            await self._socket.send(codec.encode(message))
         else:
             wanted = {"op": "subscribe", "kinds": list(kinds), "ids": list(ids), "cursor": cursor, "samples": samples}
             await self._socket.send(json.dumps(wanted))

@@ -126,8 +126,8 @@ class _Heard:
     @property
     def last(self) -> str:
         """What came last, for a complaint."""
-        said = self.unread[-200:].strip().replace("\n", " | ")
-        return f"The guest said: {said!r}" if said else "The guest said nothing."
+        unread = self.unread[-200:].strip().replace("\n", " | ")
+        return f"The guest said: {unread!r}" if unread else "The guest said nothing."
 
     def take(self, pattern: re.Pattern[str]) -> bool:
         """Whether it has come; what is before its end is used up."""
@@ -190,10 +190,10 @@ def _bytes_of(message: str | bytes, context: GatewayContext) -> bytes:
     from cli.client_frames import refused
 
     try:
-        told = json.loads(message)
+        refusal = json.loads(message)
     except ValueError as error:
         raise Remote(f"the console ended: {message}") from error
-    raise refused(told, context)
+    raise refused(refusal, context)
 
 
 def _pattern(text: str) -> re.Pattern[str]:

@@ -54,8 +54,8 @@ def corral(capsys: pytest.CaptureFixture[str]) -> Corral:
     def run(*words: str) -> Ran:
         capsys.readouterr()
         code = main(words)
-        said = capsys.readouterr()
-        return Ran(code, said.out, said.err)
+        output = capsys.readouterr()
+        return Ran(code, output.out, output.err)
 
     return run
 

@@ -40,9 +40,9 @@ def test_the_lines_of_the_talks(fake: FakeGateway, shell: Shell, capsys: pytest.
     assert shell.prompt() == "[corral shell (connected)]# "
     made = contexts.active()
     assert (made.url, made.user, made.token) == (fake.url, "root@pam", "token-1")
-    said = capsys.readouterr()
-    assert said.out.startswith(f"{fake.url} answers in ")
-    assert "warning" not in said.err  # it is in no process list here
+    output = capsys.readouterr()
+    assert output.out.startswith(f"{fake.url} answers in ")
+    assert "warning" not in output.err  # it is in no process list here
     shell.line("history")
     assert "secret" not in capsys.readouterr().out
     assert "secret" not in Path(contexts.path()).read_text()
@@ -120,12 +120,12 @@ def test_the_prompt_knows_when_the_session_is_over(fake: FakeGateway, shell: She
 def test_status_says_how_the_last_line_ended(
     fake: FakeGateway, shell: Shell, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for line, said in (("ping", "000 OK"), ("list nothing", "001 SYNTAX_ERROR"), ("show vm none", "011 NOT_FOUND"),
+    for line, output in (("ping", "000 OK"), ("list nothing", "001 SYNTAX_ERROR"), ("show vm none", "011 NOT_FOUND"),
                        ("!exit 3", "002 COMMAND_ERROR")):  # fmt: skip
         shell.line(line)
         capsys.readouterr()
         shell.line("status")
-        assert capsys.readouterr().out.splitlines()[:2] == [f"last line  {said}", "shell      connected"]
+        assert capsys.readouterr().out.splitlines()[:2] == [f"last line  {output}", "shell      connected"]
     shell.line("status -o json")
     assert capsys.readouterr().out.startswith("{")
 

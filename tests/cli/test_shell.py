@@ -38,7 +38,7 @@ def test_a_line_that_fails(
 
 
 @pytest.mark.parametrize(
-    ("raised", "code", "said"),
+    ("raised", "code", "output"),
     [
         (RuntimeError("broken"), 4, "corral: this is a bug: RuntimeError: broken."),
         (KeyboardInterrupt(), 3, "corral: interrupted."),
@@ -47,7 +47,7 @@ def test_a_line_that_fails(
 )
 def test_a_script_ends_with_the_code_of_what_happened(
     fake: FakeGateway, corral: Corral, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: BaseException, code: int,
-    said: str,
+    output: str,
 ) -> None:  # fmt: skip
     def fail(*_: object) -> int:
         raise raised
@@ -57,7 +57,7 @@ def test_a_script_ends_with_the_code_of_what_happened(
     (tmp_path / "script").write_text("list vms\necho later\n")
     ran = corral("shell", "--file", str(tmp_path / "script"))
     assert (ran.code, ran.out) == (code, "")
-    assert said in ran.err
+    assert output in ran.err
 
 
 def test_what_it_has_of_its_own(fake: FakeGateway, capfd: pytest.CaptureFixture[str]) -> None:
@@ -76,10 +76,10 @@ def test_what_it_has_of_its_own(fake: FakeGateway, capfd: pytest.CaptureFixture[
     assert shell.prompt() == "[corral (disconnected)]# "
     assert shell.line("connect") == 0
     assert shell.prompt() == "[corral test (connected)]# "
-    said = capfd.readouterr().out
-    assert "from the system" in said
-    assert "corral vm start NAME" in said
-    assert "   3  !echo from the system" in said
+    output = capfd.readouterr().out
+    assert "from the system" in output
+    assert "corral vm start NAME" in output
+    assert "   3  !echo from the system" in output
     shell.line("EOF")
     assert shell.left
     shell.session.close()
