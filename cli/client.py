@@ -36,6 +36,7 @@ class Client:
         self._timeout_seconds = timeout_seconds
         self._connection: http.client.HTTPConnection | None = None
         self._used_at = 0.0
+        self.answers = True  # the last request was answered, and not by "who are you?"
         self.accepted_only = False  # the last change was answered 202: an operation goes on
         self.correlation_id = ""  # of the last change
         self._prefix = urlsplit(context.url).path.rstrip("/")
@@ -71,6 +72,7 @@ class Client:
             headers["Content-Type"] = "application/json"
             data = json.dumps(body).encode()
         status, answer = self._exchange(method, target, data, headers)
+        self.answers = status != 401
         if status == 401:
             raise LoggedOut(f"{self._session_fault()} Log in again with: {self.context.login_command}", status)
         if status >= 400:
@@ -151,6 +153,7 @@ class Client:
         )
 
     def _unreachable(self, error: Exception) -> Remote:
+        self.answers = False
         url = self.context.url
         if isinstance(error, ssl.SSLCertVerificationError):
             return Remote(

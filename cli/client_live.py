@@ -113,6 +113,7 @@ async def open_socket(context: GatewayContext, url: str) -> AsyncIterator[Socket
     """
     stream: Stream | None = None
     raised: BaseException | None = None
+    opened = False
     try:
         async with trio.open_nursery() as nursery:
             try:
@@ -122,6 +123,7 @@ async def open_socket(context: GatewayContext, url: str) -> AsyncIterator[Socket
             except (trio_websocket.HandshakeError, trio.BrokenResourceError, trio.TooSlowError, OSError) as error:
                 raised = _not_opened(error, context, url)
                 raise raised from error
+            opened = True
             try:
                 yield Socket(connection, context)
             except BaseException as error:
@@ -135,6 +137,9 @@ async def open_socket(context: GatewayContext, url: str) -> AsyncIterator[Socket
         ending = _ending(group, raised, context)
         if ending is not None:
             raise ending from group.__cause__
+        if not opened:  # the library's reader met the refusal first, or somebody cancelled on the way
+            refused_by = group.subgroup(trio_websocket.HandshakeError)
+            raise _not_opened(_first(refused_by), context, url) if refused_by else group from None
     finally:
         if stream is not None:
             await trio.aclose_forcefully(stream)

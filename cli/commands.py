@@ -11,7 +11,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from cli import index
+from cli import attach, index, session
 from cli.groups import write_examples
 from cli.index import Noun
 from cli.options import FORMATS, action_options, document_options, parent_key, query_options, readable
@@ -50,7 +50,7 @@ def _list(noun: Noun) -> click.Command:
         click.Option(["--query", "-q"], help="Search, like 'name = web* and status = up sortby name'."),
         click.Option(["--max", "max_items"], type=click.IntRange(1), help="At most so many."),
         click.Option(["--case-sensitive/--case-insensitive"], default=None, help="How the search compares text."),
-        click.Option(["--kwargs"], help="Only those whose attributes are so: 'status=up;cpu.architecture=x86_64'."),
+        click.Option(["--kwargs"], help="Only those whose attributes are so: 'name=web*;status=up'. * is any text."),
         click.Option(["--filter", "filtered"], is_flag=True, help="See what a plain user would see."),
         click.Option(["--follow"], help="Links to include, like nics,disk_attachments."),
         *_looks(),
@@ -81,10 +81,14 @@ def _show(noun: Noun) -> click.Command:
 
 def _add(noun: Noun) -> click.Command:
     options = document_options(noun["attributes"], adding=True)
+    if attach.takes(noun):
+        options = [*_parents(attach.attachment(), options, writing=True), *attach.options(), *options]
     params = [*_parents(noun, options, writing=True), *options, *query_options(noun["add"]["parameters"])]
     needed = [entry for entry in noun["attributes"] if entry.get("required")]
     shown = " ".join(_example_option(entry) for entry in needed)
     examples = f"corral {noun['name']} add{_where(noun)} {shown}\ncorral add {noun['name']}{_where(noun)} --json FILE"
+    if attach.takes(noun):
+        examples += f"\ncorral add {noun['name']} --id ID --vm-identifier VM"
     return _command(noun, "add", noun["add"]["doc"] or f"Add a {noun['name']}.", [*params, *_sending()], [], examples)
 
 
@@ -177,9 +181,15 @@ class _ParentOption(click.Option):
         return f"{self.opts[0]} NAME", f"{self.help} Also --{self.opts[0].strip('-')}-identifier."
 
 
+def _form() -> click.Option:
+    return click.Option(
+        ["-o", "--output", "form"], type=click.Choice(FORMATS), default=session.setting("output"), help="How to print."
+    )
+
+
 def _looks() -> Parameters:
     return [
-        click.Option(["-o", "--output", "form"], type=click.Choice(FORMATS), default="table", help="How to print."),
+        _form(),
         click.Option(
             ["--columns"], type=Many(click.STRING), help="Attributes to show, like name,status,cpu.topology.cores."
         ),
@@ -189,7 +199,7 @@ def _looks() -> Parameters:
 def _sending() -> Parameters:
     return [
         click.Option(["--json", "json_file"], help="A file with (more of) the document in JSON; - is standard input."),
-        click.Option(["-o", "--output", "form"], type=click.Choice(FORMATS), default="table", help="How to print."),
+        _form(),
         *_waiting(),
     ]
 
@@ -199,8 +209,18 @@ def _waiting() -> Parameters:
         click.Option(
             ["--dry-run", "query__dry_run"], is_flag=True, default=None, help="Only say whether it would be done."
         ),
-        click.Option(["--wait/--no-wait"], default=True, help="Wait until the operation has ended (the default)."),
-        click.Option(["--timeout"], type=Duration(), default=600.0, show_default="10m", help="How long to wait."),
+        click.Option(
+            ["--wait/--no-wait"],
+            default=session.setting("wait"),
+            help="Wait until the operation has ended (the default).",
+        ),
+        click.Option(
+            ["--timeout"],
+            type=Duration(),
+            default=session.setting("timeout"),
+            show_default="10m",
+            help="How long to wait.",
+        ),
     ]
 
 

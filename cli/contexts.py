@@ -10,6 +10,8 @@ import json
 import os
 import tempfile
 import tomllib
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from cli.problems import LoggedOut, Problem
@@ -19,7 +21,10 @@ _API_PATHS = ("/ovirt-engine/api", "/ovirt-engine", "/api")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)  # attrs would be a third of the start of every command
 class GatewayContext:
-    """One gateway and one session. `ws_url` and `live_url` are empty where they follow from `url`."""
+    """One gateway and one session. `ws_url` and `live_url` are empty where they follow from `url`.
+
+    `settings` are those of the shell that `save` wrote.
+    """
 
     name: str = ""
     url: str = ""
@@ -28,6 +33,7 @@ class GatewayContext:
     ca_file: str = ""
     ws_url: str = ""
     live_url: str = ""
+    settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def socket_url(self) -> str:
@@ -43,6 +49,9 @@ class GatewayContext:
         parts += [f"--ca-file {self.ca_file}"] if self.ca_file else []
         parts += [f"--context {self.name}"] if self.name not in ("", "default") else []
         return " ".join(parts)
+
+
+TEXTS = tuple(field.name for field in dataclasses.fields(GatewayContext) if field.name != "settings")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,12 +77,15 @@ def load() -> Contexts:
         return Contexts("", {})
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise Problem(f"{path()} cannot be read: {error}. Mend or remove it, then log in again.") from error
-    known = {field.name for field in dataclasses.fields(GatewayContext)} - {"name"}
-    by_name = {
-        name: GatewayContext(name=name, **{key: str(value) for key, value in entry.items() if key in known})
-        for name, entry in kept.get("contexts", {}).items()
-    }
+    by_name = {name: _context(name, entry) for name, entry in kept.get("contexts", {}).items()}
     return Contexts(str(kept.get("current", "")), by_name)
+
+
+def _context(name: str, entry: Mapping[str, Any]) -> GatewayContext:
+    texts: dict[str, Any] = {key: str(value) for key, value in entry.items() if key in TEXTS and key != "name"}
+    settings = entry.get("settings")
+    settings = {key: str(value) for key, value in settings.items()} if isinstance(settings, dict) else {}
+    return GatewayContext(name=name, settings=settings, **texts)
 
 
 def save(contexts: Contexts) -> None:
@@ -81,8 +93,11 @@ def save(contexts: Contexts) -> None:
     lines = [f"current = {_quoted(contexts.current)}"]
     for name, context in sorted(contexts.by_name.items()):
         lines += ["", f"[contexts.{_quoted(name)}]"]
-        fields = dataclasses.asdict(context)
-        lines += [f"{key} = {_quoted(value)}" for key, value in fields.items() if value and key != "name"]
+        fields = {key: str(getattr(context, key)) for key in TEXTS if getattr(context, key)}
+        lines += [f"{key} = {_quoted(value)}" for key, value in fields.items() if key != "name"]
+        if context.settings:
+            lines += ["", f"[contexts.{_quoted(name)}.settings]"]
+            lines += [f"{key} = {_quoted(value)}" for key, value in sorted(context.settings.items())]
     folder = os.path.dirname(path())
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
@@ -96,7 +111,7 @@ def save(contexts: Contexts) -> None:
 
 def active(name: str = "") -> GatewayContext:
     """The context to work in: `name`, or the current one, with CORRAL_URL, CORRAL_TOKEN and CORRAL_CA_FILE over it."""
-    environment = {
+    environment: dict[str, Any] = {
         field: value
         for field, variable in (("url", "CORRAL_URL"), ("token", "CORRAL_TOKEN"), ("ca_file", "CORRAL_CA_FILE"))
         if (value := os.environ.get(variable))

@@ -39,7 +39,9 @@ Examples:
 @click.option("--cursor", "cursor_file", type=click.Path(dir_okay=False), help="A file: resume where it says, keep it.")
 @click.option("--for", "duration", type=Duration(), help="End after so long.")
 @click.option("--count", type=click.IntRange(1), help="End after so many changes.")
-@click.option("-o", "--output", "form", type=click.Choice(FORMATS), default="table", help="How to print.")
+@click.option(
+    "-o", "--output", "form", type=click.Choice(FORMATS), default=session.setting("output"), help="How to print."
+)
 @click.pass_context
 def events(ctx: click.Context, /, follow: bool, verify: bool, **given: Any) -> int:
     """Show events; follow and verify the stream of changes.

@@ -5,7 +5,8 @@ They must not import what a command needs to run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NoReturn
 
 import click
@@ -24,6 +25,7 @@ class LazyGroup(click.Group):
         sections: Callable[[], list[Section]],
         build: Callable[[str], click.Command | None],
         examples: str = "",
+        missing: Callable[[str], str] = lambda word: "",
         **more: Any,
     ) -> None:
         super().__init__(name, **more)
@@ -31,6 +33,26 @@ class LazyGroup(click.Group):
         self._build = build
         self._built: dict[str, click.Command] = {}
         self._examples = examples
+        self._missing = missing
+
+    def with_words(self, title: str, own: Mapping[str, click.Command], without: Collection[str]) -> LazyGroup:
+        """The same group with commands of its own before the others, and without some of them."""
+        made = copy.copy(self)
+        heard = {name: command.get_short_help_str(100) for name, command in own.items() if not command.hidden}
+
+        def sections() -> list[Section]:
+            others = [
+                (each, {k: v for k, v in entries.items() if k not in without}) for each, entries in self._sections()
+            ]
+            return [
+                (title, heard),
+                *((each, {k: v for k, v in entries.items() if k not in own}) for each, entries in others),
+            ]
+
+        made._sections = lambda: [section for section in sections() if section[1]]
+        made._build = lambda word: own.get(word) or (None if word in without else self._build(word))
+        made._built = {}
+        return made
 
     def members(self) -> dict[str, str]:
         """Short help by name."""
@@ -57,9 +79,13 @@ class LazyGroup(click.Group):
     def _no_such(self, ctx: click.Context, word: str) -> NoReturn:
         import difflib
 
+        if why := self._missing(word):
+            ctx.fail(why)
         near = difflib.get_close_matches(word, list(self.members()), n=3)
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"See: {ctx.command_path} --help"
-        ctx.fail(f"there is no {word!r} in {ctx.command_path!r}. {hint}")
+        more = f"{ctx.command_path} --help" if ctx.command_path else "help"
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"See: {more}"
+        where = f" in {ctx.command_path!r}" if ctx.command_path else ""
+        ctx.fail(f"there is no {word!r}{where}. {hint}")
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, entries in self._sections():

@@ -1,6 +1,6 @@
 """Logs in and out and chooses between logins.
 
-It must not take a password from the command line, where every process of the machine could read it.
+It must not take a password from the command line, where every process of the machine could read it; `connect` may.
 """
 
 from __future__ import annotations
@@ -61,14 +61,14 @@ def login(
 
 
 def open_session(shared: session.CliSession, context: GatewayContext, password: str) -> None:
-    """Gets a token, remembers the context and makes it the one in use."""
+    """Gets a token, remembers the context and makes it the one in use. Its saved settings stay."""
     from cli.client import Client
 
     with Client(context) as client:
         token = client.log_in(context.user, password)
-    contexts.remember(dataclasses.replace(context, token=token))
-    shared.close()
-    shared.context_name = context.name
+    known = contexts.load().by_name.get(context.name, context)
+    contexts.remember(dataclasses.replace(context, token=token, settings=known.settings))
+    shared.attach(context.name)
 
 
 @click.command()
@@ -78,7 +78,7 @@ def logout(ctx: click.Context) -> None:
     from cli.client import Client
 
     shared = session.of(ctx)
-    context = contexts.active(shared.context_name)
+    context = shared.context()
     with Client(context) as client:
         client.log_out()
     shared.close()

@@ -12,7 +12,7 @@ import click
 
 from cli import index
 from cli.groups import normalize
-from cli.index import Entry
+from cli.index import Entry, Noun
 from cli.values import Many, Reference, Size, Truth
 
 Path = tuple[str, ...]
@@ -21,7 +21,7 @@ _SIMPLE: dict[str, click.ParamType[Any]] = {
     "text": click.STRING, "int": click.INT, "float": click.FLOAT, "bool": Truth(), "time": click.STRING,
     "ref": Reference(),
 }  # fmt: skip
-_PREFIX = "set__"  # click wants names that Python could have; no attribute has two underscores in a row
+PREFIX = "set__"  # click wants names that Python could have; no attribute has two underscores in a row
 _QUERY = "query__"
 _PARENT = "parent__"
 FORMATS = ("table", "wide", "json", "jsonl", "yaml", "name")
@@ -83,9 +83,9 @@ def collect(given: Mapping[str, Any], entries: Iterable[Entry]) -> dict[str, Any
     """The document, or the parameters of an action, as JSON of the options that were given."""
     made: dict[str, Any] = {}
     for key, value in given.items():
-        if not key.startswith(_PREFIX) or value is None:
+        if not key.startswith(PREFIX) or value is None:
             continue
-        _put(made, tuple(key.removeprefix(_PREFIX).split("__")), value)
+        _put(made, tuple(key.removeprefix(PREFIX).split("__")), value)
     return {name: _wrapped(value, _entry(entries, name)) for name, value in made.items()}
 
 
@@ -97,6 +97,17 @@ def parent_key(noun_name: str) -> str:
 def parents_of(given: Mapping[str, Any]) -> dict[str, str]:
     """The parents that were given: their names or ids by noun."""
     return {key.removeprefix(_PARENT): value for key, value in given.items() if key.startswith(_PARENT) and value}
+
+
+def reference_to(noun: Noun, name: str, id: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The option of an add that refers to the object `name` `id`, unless another one was chosen."""
+    for entry in noun["attributes"]:
+        above = index.by_kind(entry.get("refers", ""))
+        if above and above["name"] == name and not entry.get("many") and not entry.get("read_only"):
+            key = f"{PREFIX}{entry['name']}"
+            chosen = any(given.get(one) is not None for one in (key, f"{key}__id", f"{key}__name", "json_file"))
+            return {} if chosen else {f"{key}__id": id}
+    return {}
 
 
 def query_of(given: Mapping[str, Any]) -> dict[str, str]:
@@ -128,7 +139,7 @@ def _wrapped(value: Any, entry: Entry | None) -> Any:
     return value
 
 
-def _option(path: Path, entry: Entry, *, required: bool, prefix: str = _PREFIX) -> click.Option:
+def _option(path: Path, entry: Entry, *, required: bool, prefix: str = PREFIX) -> click.Option:
     kind = _type(entry)
     more: dict[str, Any] = {"is_flag": False, "flag_value": "true"} if kind is _SIMPLE["bool"] else {}
     return click.Option(
@@ -138,7 +149,7 @@ def _option(path: Path, entry: Entry, *, required: bool, prefix: str = _PREFIX) 
 
 def _reference_options(path: Path, entry: Entry, *, required: bool) -> list[click.Parameter]:
     flag = "--" + normalize("-".join(path))
-    key = _PREFIX + "__".join(path)
+    key = PREFIX + "__".join(path)
     help_text = _help({**entry, "doc": entry.get("doc") or f"The {entry['refers']}, by id."}, required)
     return [
         click.Option([f"{flag}-id", f"{key}__id"], help=help_text),

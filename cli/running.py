@@ -14,12 +14,13 @@ from cli import problems
 from cli.session import CliSession
 
 
-def run(root: click.Command, words: list[str], session: CliSession | None = None) -> int:
-    """Runs `words` in `root`. Never raises for what a person may do wrong."""
+def run(root: click.Command, words: list[str], session: CliSession | None = None, *, program: str = "corral") -> int:
+    """Runs `words` in `root`. Never raises for what a person may do wrong. `program`: what stands before the words."""
     own = session is None
     session = session or CliSession()
+    streams = sys.stdout, sys.stderr
     try:
-        answer = root.main(words, prog_name="corral", standalone_mode=False, obj=session)
+        answer = root.main(words, prog_name=program, standalone_mode=False, obj=session)
         sys.stdout.flush()
         return answer if isinstance(answer, int) else problems.OK
     except click.exceptions.NoArgsIsHelpError as error:
@@ -33,9 +34,12 @@ def run(root: click.Command, words: list[str], session: CliSession | None = None
         return _say(error.format_message(), problems.COMMAND_ERROR)
     except problems.Problem as error:
         return _say(str(error), error.exit_code)
-    except BrokenPipeError:
-        # The reader of a pipe has seen enough. Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (BrokenPipeError, SystemExit):
+        # The reader of a pipe has seen enough; click makes an exit of it and wraps the streams. Python would complain
+        # once more when it flushes at exit.
+        sys.stdout, sys.stderr = streams
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
         return problems.OK
     except Exception as error:  # the last line of defence: a bug is told as one, in one line
         if os.environ.get("CORRAL_DEBUG"):
@@ -51,8 +55,11 @@ def run(root: click.Command, words: list[str], session: CliSession | None = None
 
 def _usage(error: click.UsageError) -> str:
     message = error.format_message()
+    if "See: " in message or "Did you mean" in message:
+        return message
     where = error.ctx.command_path if error.ctx else "corral"
-    return message if "See: " in message or "Did you mean" in message else f"{message} See: {where} --help"
+    stop = "" if message.endswith((".", "?", "!")) else "."
+    return f"{message}{stop} See: {f'{where} --help' if where else 'help'}"
 
 
 def _say(text: str, code: int) -> int:

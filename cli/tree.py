@@ -31,16 +31,20 @@ DAEMONS = {
     "lab": "Run a whole Corral on this machine",
 }
 STATIC = {
+    "connect": ("cli.connect", "Log in: corral connect URL USER [PASSWORD]"),
     "login": ("cli.login", "Log in to a gateway and remember the session"),
     "logout": ("cli.login", "End the session"),
     "context": ("cli.login", "List, choose or remove logins"),
+    "getkey": ("cli.connect", "Print one value of the login in use: corral getkey url"),
     "ping": ("cli.status", "Ask whether the gateway answers, and how fast"),
     "status": ("cli.status", "Show how the installation is doing"),
     "events": ("cli.events", "Show events; follow and verify the stream of changes"),
     "console": ("cli.console", "Open the serial console of a VM"),
-    "shell": ("cli.shell", "An interactive shell with completion"),
+    "shell": ("cli.shell.command", "An interactive shell with completion"),
+    "help": ("cli.helping", "Show the help of a command: corral help vm start"),
     "completion": ("cli.completion", "Print what makes bash, zsh or fish complete corral"),
 }
+SHELL_WORDS = ("cd", "pwd", "set", "save", "echo", "clear", "history", "disconnect", "exit", "quit", "EOF")
 _EXAMPLES = """
 corral login https://engine.example.com:8443 --user admin@internal
 corral vm list --query 'status = up'
@@ -57,6 +61,7 @@ def root() -> LazyGroup:
         "corral",
         sections=_top,
         build=_build_top,
+        missing=_missing_top,
         examples=_EXAMPLES,
         help="Manages data centers of KVM virtual machines.\n\n"
         "Say the noun first (corral vm start web1) or the verb first (corral action vm web1 start, corral list vms). "
@@ -96,6 +101,7 @@ def noun_group(noun: Noun) -> LazyGroup:
         sections=sections,
         build=lambda word: _command(noun, VERB_ALIASES.get(word, word)),
         help=noun["doc"] or f"What can be done with {noun['plural']}.",
+        missing=lambda word: _lacks(noun, word),
         no_args_is_help=True,
     )
 
@@ -117,7 +123,13 @@ def verb_group(verb: str) -> LazyGroup:
             return None
         return _action_group(noun) if verb == "action" else _command(noun, verb)
 
-    return LazyGroup(verb, sections=sections, build=build, help=VERBS[verb] + ".", no_args_is_help=True)
+    def missing(word: str) -> str:
+        noun = index.find(word)
+        return _lacks(noun, verb) if noun else ""
+
+    return LazyGroup(
+        verb, sections=sections, build=build, missing=missing, help=VERBS[verb] + ".", no_args_is_help=True
+    )
 
 
 def _action_group(noun: Noun) -> LazyGroup:
@@ -129,6 +141,7 @@ def _action_group(noun: Noun) -> LazyGroup:
         help=f"corral action {noun['name']} NAME ACTION.",
         params=[click.Argument(["name"], metavar="NAME")],
         callback=lambda name: None,
+        missing=lambda word: _lacks(noun, word),
         subcommand_metavar="ACTION [OPTIONS]",
         no_args_is_help=True,
     )
@@ -138,6 +151,26 @@ def _command(noun: Noun, verb: str, *, named_before: bool = False) -> click.Comm
     commands: Any = importlib.import_module("cli.commands")
     made: click.Command | None = commands.build(noun, verb, named_before=named_before)
     return made
+
+
+def _lacks(noun: Noun, word: str) -> str:
+    """Why a noun does not know a verb or an action, with what it can do; nothing for a slip of the keys."""
+    import difflib
+
+    able = [*(verb for verb in VERBS if verb in ("list", "show") or noun.get(verb)), *noun["actions"]]
+    if difflib.get_close_matches(word, able, n=1):
+        return ""
+    what = f"there is no action {word}"
+    if word in VERBS or word in VERB_ALIASES:
+        what = f"there is no {VERB_ALIASES.get(word, word)}"
+    return f"{noun['name']}: {what} in this version. It has: {', '.join(able)}. See: corral {noun['name']} --help"
+
+
+def _missing_top(word: str) -> str:
+    """Words of the shell that mean nothing in a single command."""
+    if word not in SHELL_WORDS:
+        return ""
+    return f"{word} is a word of the interactive shell. Start it with: corral shell. See: corral shell --help"
 
 
 def _below_verb(noun: Noun, verb: str) -> str:

@@ -12,12 +12,15 @@ from typing import Any
 
 import click
 
-from cli import cells, locate, render, session
-from cli.client import Client, Document
+from cli import attach, cells, locate, render, session
+from cli.client import Document
 from cli.index import Noun
+from cli.matching import matcher
 from cli.names import Naming
-from cli.options import collect, query_of
+from cli.options import collect, query_of, readable
+from cli.placed import placed
 from cli.problems import Absent, LoggedOut, Problem, Remote, SyntaxProblem
+from cli.session import CliSession
 
 Given = Mapping[str, Any]
 
@@ -25,36 +28,41 @@ Given = Mapping[str, Any]
 def run(ctx: click.Context, noun: Noun, verb: str, given: Given) -> int:
     """Does it and returns the exit code."""
     shared = session.of(ctx)
-    shared.filtered = shared.filtered or bool(given.get("filtered"))
     client = shared.client()
-    client.filtered = shared.filtered
-    runners: dict[str, Callable[[Client, Noun, Given], int]] = {
+    client.filtered = shared.filtered or bool(given.get("filtered"))
+    name = given.get("name") or (ctx.parent.params.get("name", "") if ctx.parent else "")
+    called = shared.place.called(name)
+    given = placed(shared, noun, verb, {**given, "name": name, "called": called})
+    runners: dict[str, Callable[[CliSession, Noun, Given], int]] = {
         "list": _list,
         "show": _show,
         "add": _add,
         "update": _update,
         "remove": _remove,
     }
-    name = given.get("name") or (ctx.parent.params.get("name", "") if ctx.parent else "")
     try:
-        return runners[verb](client, noun, given) if verb in runners else _act(client, noun, verb, name, given)
+        return runners[verb](shared, noun, given) if verb in runners else _act(shared, noun, verb, given)
     except LoggedOut:
         raise
     except Remote as error:
         if not error.status or verb == "list":
             raise
-        what = " ".join(part for part in (noun["name"], name or given.get("set__name") or "") if part)
+        what = " ".join(part for part in (noun["name"], called or given.get("set__name") or "") if part)
         problem = Absent if error.status == 404 else Remote
         raise problem(f"{what}: {verb}: {error}") from error
+    finally:
+        client.filtered = shared.filtered  # --filter is about this command alone
 
 
-def _list(client: Client, noun: Noun, given: Given) -> int:
+def _list(shared: CliSession, noun: Noun, given: Given) -> int:
+    client = shared.client()
     within = locate.collection(client, noun, given)
     query = {"search": given["query"], "max": given["max_items"], "follow": given["follow"]}
     query["case_sensitive"] = given["case_sensitive"]
     asked = {key: str(value) for key, value in query.items() if value is not None}
-    keep = _matcher(noun, given["kwargs"])
+    keep = matcher(noun, given["kwargs"])
     form = "wide" if given["show_all"] and given["form"] == "table" else given["form"]
+    chosen = given["columns"] or _usual_columns(shared, noun)
 
     def fetch() -> list[Document]:
         return [document for document in client.items(within, asked) if keep(document)]
@@ -63,22 +71,29 @@ def _list(client: Client, noun: Noun, given: Given) -> int:
         from cli.watch import watch_list
 
         simple = not asked and not given["kwargs"] and within == f"/{noun['rel']}" and noun["kind"] != "event"
-        return watch_list(client, noun, within, None if simple else fetch, form, given["columns"] or ())
+        return watch_list(client, noun, within, None if simple else fetch, form, chosen)
     found = fetch()
     text = render.documents(
         found,
         noun,
         form,
         names=Naming(client, found, noun),
-        chosen=given["columns"] or (),
+        chosen=chosen,
         colour=session.on_terminal(),
     )
     if text and (found or form in ("json", "yaml") or session.on_terminal()):
-        click.echo(text)
+        shared.show(text)
     return 0
 
 
-def _show(client: Client, noun: Noun, given: Given) -> int:
+def _usual_columns(shared: CliSession, noun: Noun) -> Sequence[str]:
+    """Those of the setting that this noun has."""
+    known = {".".join(path) for path, _ in readable(noun["attributes"])} if shared.settings.columns else set()
+    return [name for name in shared.settings.columns if name in known]
+
+
+def _show(shared: CliSession, noun: Noun, given: Given) -> int:
+    client = shared.client()
     within = locate.collection(client, noun, given)
     document = locate.find_document(client, noun, within, given["name"])
     path = locate.found_path(within, document)
@@ -89,41 +104,54 @@ def _show(client: Client, noun: Noun, given: Given) -> int:
     follow = _follow(noun, given)
     if follow:
         document = client.get(path, follow)
-    _print_one(client, noun, document, given["form"], given["columns"] or ())
+    _print_one(shared, noun, document, given["form"], given["columns"] or ())
     return 0
 
 
-def _add(client: Client, noun: Noun, given: Given) -> int:
+def _add(shared: CliSession, noun: Noun, given: Given) -> int:
+    client = shared.client()
+    noun, given = attach.resolved(noun, given)
     within = locate.collection(client, noun, given, writing=True)
     made = client.call("POST", within, query=query_of(given), body=_document(noun, given))
     report = f"{noun['name']} {made.get('name') or made.get('id', '')} added"
-    return _finish(client, noun, made, f"{within}/{made.get('id', '')}", given, report)
+    return _finish(shared, noun, made, f"{within}/{made.get('id', '')}", given, report)
 
 
-def _update(client: Client, noun: Noun, given: Given) -> int:
+def _update(shared: CliSession, noun: Noun, given: Given) -> int:
+    client = shared.client()
     within = locate.collection(client, noun, given, writing=True)
     path = locate.find(client, noun, within, given["name"])
     body = _document(noun, given)
     if not body:
         raise SyntaxProblem(f"say what to change. See: corral {noun['name']} update --help")
     changed = client.call("PUT", path, query=query_of(given), body=body)
-    return _finish(client, noun, changed, path, given, f"{noun['name']} {given['name']} updated")
+    return _finish(shared, noun, changed, path, given, f"{noun['name']} {given['called']} updated")
 
 
-def _remove(client: Client, noun: Noun, given: Given) -> int:
+def _remove(shared: CliSession, noun: Noun, given: Given) -> int:
+    client = shared.client()
     within = locate.collection(client, noun, given, writing=True)
     path = locate.find(client, noun, within, given["name"])
+    called = f"{noun['name']} {given['called']}"
+    asks = shared.settings.confirm and shared.asks and not given["query__dry_run"]
+    if asks and not click.confirm(f"Remove {called}?", err=True):
+        raise Problem(f"{called} was not removed: the answer was no.")
     answer = client.call("DELETE", path, query=query_of(given))
-    return _finish(client, noun, answer, path, given, f"{noun['name']} {given['name']} removed", gone=True)
+    code = _finish(shared, noun, answer, path, given, f"{called} removed", gone=True)
+    if not given["query__dry_run"]:
+        shared.place = shared.place.without(path.rpartition("/")[2])
+    return code
 
 
-def _act(client: Client, noun: Noun, action: str, name: str, given: Given) -> int:
-    path = locate.find(client, noun, locate.collection(client, noun, {}), name)
+def _act(shared: CliSession, noun: Noun, action: str, given: Given) -> int:
+    client = shared.client()
+    path = locate.find(client, noun, locate.collection(client, noun, {}), given["name"])
     entry = noun["actions"][action]
     body = collect(given, entry["parameters"])
     answer = client.call("POST", f"{path}/{action}", query=query_of(given), body=body)
     result = answer.get(entry["result"]) if entry["result"] else None
-    code = _finish(client, noun, answer, path, given, f"{noun['name']} {name}: {action} done")
+    called = f"{noun['name']} {given['called']}"
+    code = _finish(shared, noun, answer, path, given, f"{called}: {action} done")
     if isinstance(result, dict):
         for key, value in result.items():
             click.echo(f"{key}  {cells.printable(str(value))}")
@@ -131,7 +159,7 @@ def _act(client: Client, noun: Noun, action: str, name: str, given: Given) -> in
 
 
 def _finish(
-    client: Client, noun: Noun, answer: Document, path: str, given: Given, report: str, *, gone: bool = False
+    shared: CliSession, noun: Noun, answer: Document, path: str, given: Given, report: str, *, gone: bool = False
 ) -> int:
     """Waits for what goes on, then tells how it ended; the object's own form goes to standard output when asked for."""
     if given["query__dry_run"]:
@@ -140,7 +168,7 @@ def _finish(
     if given["wait"]:
         from cli.wait import wait_for
 
-        ended = wait_for(client, noun, answer, path, given["timeout"], gone=gone)
+        ended = wait_for(shared.client(), noun, answer, path, given["timeout"], gone=gone)
         report = f"{report}{ended}"
     elif job := _job(answer):
         report = f"{report} (job {job} goes on)"
@@ -149,7 +177,7 @@ def _finish(
         if not gone and "form" in given and sys.stdout.isatty() is False:
             click.echo(str(answer.get("id", "")))
     else:
-        _print_one(client, noun, client.get(path), given["form"], ())
+        _print_one(shared, noun, shared.client().get(path), given["form"], ())
     return 0
 
 
@@ -185,31 +213,9 @@ def _merged(base: Document, over: Document) -> Document:
     return made
 
 
-def _matcher(noun: Noun, kwargs: str | None) -> Callable[[Document], bool]:
-    """What `--kwargs 'status=up;cpu.architecture=x86_64'` keeps."""
-    if not kwargs:
-        return lambda document: True
-    pairs = [part.partition("=") for part in kwargs.split(";") if part.strip()]
-    if any(not sign for _, sign, _ in pairs):
-        raise SyntaxProblem(f"--kwargs {kwargs!r}: write attribute=value, with ; between several.")
-    render.columns(noun, chosen=[key.strip() for key, _, _ in pairs])
-
-    def keep(document: Document) -> bool:
-        found = [(cells.at(document, key.strip().split(".")), value.strip()) for key, _, value in pairs]
-        return all(_plain(have) == wanted for have, wanted in found)
-
-    return keep
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, dict):
-        return str(value.get("name") or value.get("id", ""))
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _print_one(client: Client, noun: Noun, document: Document, form: str, chosen: Sequence[str]) -> None:
-    names = Naming(client, [document], noun)
-    click.echo(render.one(document, noun, form, names=names, chosen=chosen, colour=session.on_terminal()))
+def _print_one(shared: CliSession, noun: Noun, document: Document, form: str, chosen: Sequence[str]) -> None:
+    names = Naming(shared.client(), [document], noun)
+    shared.show(render.one(document, noun, form, names=names, chosen=chosen, colour=session.on_terminal()))
 
 
 def _follow(noun: Noun, given: Given) -> dict[str, str]:

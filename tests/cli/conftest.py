@@ -58,3 +58,15 @@ def corral(capsys: pytest.CaptureFixture[str]) -> Corral:
         return Ran(code, output.out, output.err)
 
     return run
+
+
+@pytest.fixture
+def script(corral: Corral, tmp_path: Path) -> Corral:
+    """`corral shell --file` with these lines; it goes on after a line that failed."""
+
+    def run(*lines: str) -> Ran:
+        file = tmp_path / "lines"
+        file.write_text("\n".join(lines))
+        return corral("shell", "--keep-going", "--file", str(file))
+
+    return run

@@ -9,7 +9,9 @@ import pytest
 
 from cli import index, tree
 from cli.options import normalize, readable, writable
-from cli.shell import completions
+from cli.session import CliSession
+from cli.shell.prompting import completions
+from cli.shell.sitting import Shell
 from protocol import registry
 from tests.cli.conftest import Corral
 from tests.cli.fake_gateway import FakeGateway
@@ -90,11 +92,11 @@ def test_completion(fake: FakeGateway, text: str, expected: set[str]) -> None:
     for name in ("web1", "web2", "db1"):
         vm = fake.put("vms", name=name)
         fake.put(f"vms/{vm}/nics", name="nic1")
-    assert {word for word, _, _ in completions(tree.root(), text)} == expected
+    assert {word for word, _, _ in completions(Shell(tree.root(), CliSession()), text)} == expected
 
 
 def test_completion_without_a_gateway_is_silent() -> None:
-    assert list(completions(tree.root(), "vm show w")) == []
+    assert list(completions(Shell(tree.root(), CliSession()), "vm show w")) == []
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

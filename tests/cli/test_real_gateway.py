@@ -50,6 +50,46 @@ def test_a_vm_from_add_to_remove(logged_in: RealGateway, corral: Corral) -> None
     assert corral("vm", "show", "web1").code == 11
 
 
+def test_the_shell_of_the_talks(gateway: RealGateway, script: Corral) -> None:
+    ran = script(
+        f"connect --url {gateway.url} --user admin@internal --password '{gateway.password}' --ca-file {gateway.ca_file}",
+        "create vm --name talk1 --cluster-name Default --template-name tiny --memory 512MiB --os-boot-devices--LIST hd,network",
+        "add nic --vm-identifier talk1 --name nic1 --network-name ovirtmgmt",
+        "list vms --kwargs name=talk* -o name",
+        "cd vms/talk1/nics",
+        "add --name nic2",
+        "list -o name",
+        "remove nic1",
+        "cd ..",
+        "action start",
+        "show -o name",
+        "stop",
+        "remove",
+        "pwd",
+        "status",
+    )
+    assert (ran.code, "corral:" in ran.err) == (0, False), ran.err
+    lines = [line for line in ran.out.splitlines() if line in ("talk1", "nic1", "nic2", "/vms")]
+    assert lines == ["talk1", "nic1", "nic2", "talk1", "/vms"]
+    assert "last line  000 OK\nshell      connected\n" in ran.out
+
+
+def test_a_disk_is_put_on_a_vm_in_the_words_of_the_talks(
+    logged_in: RealGateway, corral: Corral, script: Corral
+) -> None:
+    ran = script("create vm --name talk2 --cluster-name Default --template-name tiny",
+                 "create disk --name d1 --provisioned_size 1GiB --format raw --storage_domain-name local")  # fmt: skip
+    assert ran.code == 0, ran.err
+    id = corral("disk", "show", "d1", "--columns", "id").out.split()[1]
+    ran = script(
+        f"create disk --id {id} --vm-identifier talk2",
+        "cd vms/talk2/diskattachments",
+        "list --columns id,interface",
+    )
+    assert ran.code == 0, ran.err
+    assert [id, "virtio"] in [line.split() for line in ran.out.splitlines()]
+
+
 def test_every_root_collection_lists(logged_in: RealGateway, corral: Corral) -> None:
     from cli import index
 

@@ -1,0 +1,64 @@
+"""Puts a disk on a VM in the talks' words: `create disk --id X --vm-identifier Y` adds an attachment to the VM.
+
+It must not send anything: it says what to send where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from cli import index
+from cli.index import Noun
+from cli.options import PREFIX, document_options, parents_of
+from cli.problems import SyntaxProblem
+
+_OWN = ("active", "interface", "read_only")  # of the attachment; what else it has is the disk's own too
+_ID = "attached__id"
+_usual_interface = "virtio"
+
+
+def takes(noun: Noun) -> bool:
+    return bool(noun["name"] == "disk")
+
+
+def attachment() -> Noun:
+    return index.nouns()["diskattachment"]
+
+
+def options() -> list[click.Parameter]:
+    """What `add disk` takes beside the disk."""
+    entries = [entry for entry in attachment()["attributes"] if entry["name"] in _OWN]
+    made = document_options([{**entry, "required": False} for entry in entries], adding=False)
+    for option in made:
+        assert isinstance(option, click.Option)
+        option.help = f"With --vm: {option.help or 'as of an attachment.'}"
+        if option.opts == ["--interface"]:
+            option.help = f"With --vm: how the guest sees it ({_usual_interface} unless another one is given)."
+    return [click.Option(["--id", _ID], help="With --vm: attach this disk that exists already."), *made]
+
+
+def wanted(noun: Noun, given: Mapping[str, Any]) -> str:
+    """The option given that only makes sense with a VM; empty when there is none."""
+    own = (_ID, *(f"{PREFIX}{name}" for name in _OWN)) if takes(noun) else ()
+    return next((key.split("__")[1].replace("_", "-") for key in own if given.get(key) is not None), "")
+
+
+def resolved(noun: Noun, given: Mapping[str, Any]) -> tuple[Noun, Mapping[str, Any]]:
+    """The noun and options to add: those of the attachment when a VM was named, else what was given."""
+    if not takes(noun):
+        return noun, given
+    own = {f"{PREFIX}{name}" for name in _OWN}
+    if not parents_of(given):
+        if flag := wanted(noun, given):
+            raise SyntaxProblem(f"disk: --{flag} is about a disk on a VM. Say which VM: --vm-identifier NAME")
+        return noun, {key: value for key, value in given.items() if key not in own}
+    moved = {
+        key.replace(PREFIX, f"{PREFIX}disk__", 1) if key.startswith(PREFIX) and key not in own else key: value
+        for key, value in given.items()
+    }
+    moved[f"{PREFIX}disk__id"] = given[_ID]
+    moved[f"{PREFIX}interface"] = given[f"{PREFIX}interface"] or _usual_interface
+    return attachment(), moved

@@ -1,0 +1,39 @@
+"""`corral shell`: lines from a file, from standard input, or from a person.
+
+It must not know the words of the shell.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import IO
+
+import click
+
+from cli import session
+from cli.groups import LazyGroup
+from cli.shell.sitting import Shell
+
+
+@click.command(
+    epilog="Examples: corral shell; corral shell --file script; echo 'list vms | grep web' | corral shell --keep-going"
+)
+@click.option("--keep-going", "-k", is_flag=True, help="In a script: go on after a line that failed.")
+@click.option("--file", "-f", "script", type=click.File(), help="Run the lines of a file instead of asking.")
+@click.pass_context
+def shell(ctx: click.Context, keep_going: bool, script: IO[str] | None) -> int:
+    """An interactive shell with completion.
+
+    Reads lines from standard input where that is no terminal; the first line that fails ends it with its exit code:
+    0 OK, 1 SYNTAX_ERROR, 2 COMMAND_ERROR, 3 INTERRUPTED, 4 UNKNOWN_ERROR, 10 REMOTE_ERROR, 11 NOT_FOUND.
+    """
+    root = ctx.find_root().command
+    assert isinstance(root, LazyGroup)
+    made = Shell(root, session.of(ctx))
+    if script is not None:
+        return made.run_lines(script, keep_going=keep_going)
+    if not sys.stdin.isatty():
+        return made.run_lines(sys.stdin, keep_going=keep_going)
+    from cli.shell.prompting import prompted
+
+    return made.run_interactive(prompted(made))
