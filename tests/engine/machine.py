@@ -11,14 +11,14 @@ from typing import Any
 import trio
 
 from actors.host.link_hub import LinkHub
-from actors.host.link_session import LinkTerms, serve_link
+from actors.host.link_session import LinkSettings, serve_link
 from actors.kernel.frames import FrameTransport
 from actors.kernel.ports import Clock, Ports
 from node.hypervisor.simulated import SimulatedHypervisor
 from node.link import Dial
 from node.memory_link import Accept
 from node.reporter import HostFigures
-from node.step_log import MemoryNotebook
+from node.step_log import MemoryStepLog
 from node.step_store import StepStore
 from node.storage.simulated import SimulatedStorage
 from node.tree import NodePorts, NodeSettings, node_tree
@@ -54,7 +54,7 @@ def simulated_node(
             clock=clock,
             hypervisor=SimulatedHypervisor(world, host),
             storage=SimulatedStorage(world, host),
-            notebook=MemoryNotebook(ledger),
+            step_log=MemoryStepLog(ledger),
             meter=FlatMeter(),
             dial=dial,
         ),
@@ -67,7 +67,7 @@ async def no_renewal(host_id: str, csr_pem: str) -> CertificateIssued | Refusal:
 
 def accepting(nursery: trio.Nursery, hub: LinkHub, ports: Ports, epoch: Callable[[], int]) -> Accept:
     """The engine's side of the wires: serves each new link in `nursery`."""
-    terms = LinkTerms(hub=hub, ports=ports, epoch=epoch, renew=no_renewal)
+    terms = LinkSettings(hub=hub, ports=ports, epoch=epoch, renew=no_renewal)
 
     def accept(transport: FrameTransport) -> None:
         nursery.start_soon(lambda: serve_link(transport, terms, host_id=None))
