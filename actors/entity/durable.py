@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final
 
 import attrs
 
+from actors.entity.askers import Askers
 from actors.entity.decision import CancelTimer, Decision, SetTimer, Tell, ToNode
 from actors.entity.messages import CommitFailed, Crash, TimerFired, Wake
 from actors.entity.services import Services
@@ -45,7 +46,7 @@ class DurableActor(Actor):
         self._behind: list[tuple[Decision, Envelope | None]] = []
         self._timers: dict[str, int] = {}  # the generation that counts, by name
         self._timers_set = 0
-        self._waiting: dict[str, Envelope] = {}  # by token: who is answered when the Answer has been decided
+        self._askers: Askers[Envelope] = Askers()
 
     @property
     def state(self) -> Any:
@@ -111,18 +112,12 @@ class DurableActor(Actor):
             return
         if isinstance(message, Crash):
             raise RuntimeError(f"{self.context.address}: crashed on request")
-        target: Envelope | None = envelope
-        if isinstance(message, Answer):
-            target = self._waiting.pop(message.token, None)
+        target = self._askers.of(message, envelope)
         self.carry_out(self.decide(message, envelope), target)
 
     def carry_out(self, decision: Decision, asked: Envelope | None) -> None:
         """Evolves and commits; effects and reply follow when durable, or at once when nothing changed."""
-        if decision.reply_token:
-            asked = self._waiting.pop(decision.reply_token, None)
-        for effect in decision.effects:
-            if isinstance(effect, Tell) and effect.token and asked is not None and decision.reply is None:
-                self._waiting[effect.token] = asked
+        asked = self._askers.after(decision, asked)
         if not decision.events and not decision.audit:
             if self._in_flight:  # it rests on a state that is not durable yet, and must not be said before that is
                 self._behind.append((decision, asked))
@@ -224,7 +219,7 @@ class DurableActor(Actor):
                     self._set_timer(effect)
                 case CancelTimer():
                     self._timers.pop(effect.name, None)
-        if self.state is None and not self._in_flight and not self._waiting:
+        if self.state is None and not self._in_flight and not self._askers:
             self.context.stop_self()
 
     def _tell(self, effect: Tell) -> None:

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.entity.decision import Decision, SetTimer
+from actors.entity.decision import Decision
 from actors.entity.durable import DurableActor
 from actors.entity.messages import Commanded
-from actors.kernel.envelope import Answer, Envelope
+from actors.kernel.envelope import Envelope
 from actors.vm import decide as decisions
-from actors.vm import power, power_done
 from actors.vm.evolve import evolve
-from actors.vm.facts import Facts
+from actors.vm.facts import Facts, still_pending
 from actors.vm.project import project
-from actors.vm.resend import resend
+from actors.vm.resend import recovered
 from actors.vm.state import VmState
 from protocol.commands.vm import SetVmTicket
 from protocol.events.vm import VmEvent
@@ -50,14 +49,7 @@ class VmActor(DurableActor):
             self._fresh_secret = self.context.ports.ids.token()
         decision = decisions.decide(self.id, state, message, self.facts)
         self._fresh_secret = ""
-        if isinstance(message, Commanded) and decision.reply is None and not decision.events and decision.effects:
-            self._pending = message
-        elif (
-            isinstance(message, Answer)
-            and self._pending is not None
-            and message.token.endswith(self._pending.command_id)
-        ):
-            self._pending = None
+        self._pending = still_pending(self._pending, message, decision)
         return decision
 
     def evolve(self, state: Any, event: Tagged) -> VmState | None:
@@ -71,14 +63,4 @@ class VmActor(DurableActor):
         return str(state.vm.name)
 
     def recovered(self) -> Decision:
-        """Go on with the operation under way, and set the timers of transient statuses anew."""
-        state: VmState = self.state
-        again = resend(state)
-        timers: tuple[SetTimer, ...] = ()
-        if state.status == "powering_up":
-            timers = (power_done.guest_up_timer(self.facts),)
-        elif power.works_elsewhere(state):
-            timers = (power.resend_timer(),)
-        elif power_done.asked(state):
-            timers = (power_done.waiting_timer(state, self.facts),)
-        return Decision(effects=(*again.effects, *timers))
+        return recovered(self.state, self.facts)

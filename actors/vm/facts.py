@@ -9,10 +9,13 @@ import datetime
 
 import attrs
 
+from actors.entity.decision import Decision
 from actors.entity.messages import Commanded
 from actors.entity.rows import Rows
+from actors.kernel.envelope import Answer
 from actors.vm.state import VmState
 from protocol.errors import Refusal
+from protocol.words import Tagged
 
 
 @attrs.frozen(kw_only=True)
@@ -25,6 +28,15 @@ class Facts:
     fresh_secret: str = attrs.field(default="", repr=False)  # for the one command that needs one
     guest_up_timeout_seconds: float = 60.0
     shutdown_timeout_seconds: float = 300.0
+
+
+def still_pending(pending: Commanded | None, message: Tagged, decision: Decision) -> Commanded | None:
+    """The command that waits after this decision: one that only asked something, until its answer has come."""
+    if isinstance(message, Commanded) and decision.reply is None and not decision.events and decision.effects:
+        return message
+    if isinstance(message, Answer) and pending is not None and message.token.endswith(pending.command_id):
+        return None
+    return pending
 
 
 def what(state: VmState) -> str:

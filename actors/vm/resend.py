@@ -5,11 +5,12 @@ It must not decide anew: what was decided is in the operation.
 
 from __future__ import annotations
 
-from actors.entity.decision import Decision, Tell, ToNode
+from actors.entity.decision import Decision, SetTimer, Tell, ToNode
 from actors.operations.operation import current_step
-from actors.vm import power, start
+from actors.vm import power, power_done, start
 from actors.vm.disk_answers import current_message
 from actors.vm.disk_step import KINDS
+from actors.vm.facts import Facts
 from actors.vm.state import VmState
 from protocol.node_messages import Body, NodeCommand, RestoreDomain, StartDomain
 
@@ -41,3 +42,15 @@ def resend(state: VmState, host_id: str | None = None) -> Decision:
         return Decision()
     command = NodeCommand(epoch=0, step_id=step.id, body=body, correlation_id=operation.correlation_id)
     return Decision(effects=(ToNode(host_id=step.host_id, message=command),))
+
+
+def recovered(state: VmState, facts: Facts) -> Decision:
+    """After a crash: the operation under way goes on, and the timers of transient statuses are set anew."""
+    timers: tuple[SetTimer, ...] = ()
+    if state.status == "powering_up":
+        timers = (power_done.guest_up_timer(facts),)
+    elif power.works_elsewhere(state):
+        timers = (power.resend_timer(),)
+    elif power_done.asked(state):
+        timers = (power_done.waiting_timer(state, facts),)
+    return Decision(effects=(*resend(state).effects, *timers))
