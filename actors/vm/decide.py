@@ -106,8 +106,10 @@ def dry(decision: Decision, asked: Commanded) -> Decision:
     """With `dry_run` nothing happens; the refusal, or that it would be accepted, is the answer."""
     if not asked.dry_run or isinstance(decision.reply, Refusal):
         return decision
-    would = decision.reply if isinstance(decision.reply, Accepted) else Accepted(kind="vm", id=asked.command.id)  # type: ignore[attr-defined]
-    return Decision(reply=attrs.evolve(would, job_id=""))
+    if isinstance(decision.reply, Accepted):
+        return Decision(reply=attrs.evolve(decision.reply, job_id=""))
+    id: str = asked.command.id  # type: ignore[attr-defined]
+    return Decision(reply=Accepted(kind="vm", id=id, command_id=asked.command_id))
 
 
 def answer(vm_id: str, state: VmState | None, token: str, body: Tagged, facts: Facts) -> Decision:

@@ -93,10 +93,7 @@ def _gone(state: VmState, why: StopReason, detail: str, facts: Facts) -> Decisio
             line("vm_down" if clean else "vm_down_error", text, severity="normal" if clean else "error",
                  vm=state.id, host=state.host_id),
         ),
-        effects=(
-            *(CancelTimer(name=name) for name in ("guest_up", "shutdown", "reboot")),
-            *power_done.discarded_memory(state),
-        ),
+        effects=(*_without_timers(), *power_done.discarded_memory(state)),
     )  # fmt: skip
 
 
@@ -177,12 +174,18 @@ def host_confirmed_down(state: VmState, signal: HostConfirmedDown, facts: Facts)
     ended = Outcome(outcome="failed", reason="Its host was rebooted.") if state.operation is not None else None
     reason = "Its host was confirmed as rebooted."
     if state.operation is not None and state.operation.kind in STARTING:
-        return Decision(events=(start.failed(state, reason, facts),))
+        return start.failed(state, reason, facts)
     return Decision(
         events=(events.VmWentDown(at=facts.now, cause="host_down", reason=reason, ended=ended),),
         audit=(line("vm_down_error", f"VM {state.name} is down. {reason}", severity="error", vm=state.id,
                     host=state.host_id),),
+        effects=_without_timers(),
     )  # fmt: skip
+
+
+def _without_timers() -> tuple[CancelTimer, ...]:
+    """Nothing is waited for any more; a timer left over would fire into what the VM does next."""
+    return tuple(CancelTimer(name=name) for name in ("guest_up", "shutdown", "reboot"))
 
 
 def guest_report(state: VmState, report: GuestReport, facts: Facts) -> Decision:

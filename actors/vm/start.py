@@ -122,7 +122,7 @@ def done(state: VmState, outcome: StepDone, facts: Facts) -> Decision:
     forget = ToNode(host_id=state.host_id, message=ForgetSteps(epoch=0, step_ids=(outcome.step_id,)))
     if operation.rolling_back:
         left = f" What it left could not be ended: {outcome.failed}" if outcome.failed is not None else ""
-        return _failed(state, operation.rolling_back + left, facts, forget)
+        return failed(state, operation.rolling_back + left, facts, forget)
     if outcome.failed is not None:
         # A failure proves nothing: the answer may have got lost behind a QEMU that runs.
         undoing = attrs.evolve(operation, rolling_back=str(outcome.failed), data=outcome.failed)
@@ -164,16 +164,17 @@ def undo(state: VmState) -> DestroyDomain:
     return DestroyDomain(vm_id=state.id, started_step_id=state.start_step_id)
 
 
-def _failed(state: VmState, reason: str, facts: Facts, *effects: Effect) -> Decision:
+def failed(state: VmState, reason: str, facts: Facts, *effects: Effect) -> Decision:
+    """The start came to nothing, and that is said."""
     text = f"Failed to run VM {state.name} on Host {_host_name(state, facts)}: {reason}"
     return Decision(
-        events=(failed(state, reason, facts),),
+        events=(_failed(state, reason, facts),),
         audit=(line("vm_start_failed", text, severity="error", vm=state.id, host=state.host_id),),
         effects=effects,
     )
 
 
-def failed(state: VmState, reason: str, facts: Facts) -> events.VmEvent:
+def _failed(state: VmState, reason: str, facts: Facts) -> events.VmEvent:
     """No QEMU runs. What was being restored is suspended still, also when its host was away meanwhile."""
     ended = Outcome(outcome="failed", reason=reason)
     why = state.operation.data if state.operation is not None else None
@@ -198,7 +199,7 @@ def _host_name(state: VmState, facts: Facts) -> str:
 
 def died_while_starting(state: VmState, reason: str, facts: Facts) -> Decision:
     """QEMU ended before the node reported the start: proven, so there is nothing to undo."""
-    return _failed(state, f"QEMU ended while it started. {reason}".strip(), facts)
+    return failed(state, f"QEMU ended while it started. {reason}".strip(), facts)
 
 
 def guest_up(state: VmState, facts: Facts) -> Decision:

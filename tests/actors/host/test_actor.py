@@ -25,7 +25,7 @@ from protocol.words import Tagged
 from supervisors.handle import CrowdHandle
 from supervisors.spec import CrowdSpec, SupervisorSpec
 from supervisors.supervisor import running
-from tests.actors.host.playbook import HOST
+from tests.actors.host.lives import HOST
 
 
 class Full:

@@ -1,0 +1,72 @@
+"""The transcripts see everything: nothing can be taken out of a decision, and no deciding line is left unplayed."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors.entity.decision import Decision
+from protocol.events.vm import VmGuestUp
+from tests.actors.dropping import decisions_of, drops_of, survives, transcripts
+from tests.actors.expected import event
+from tests.actors.playbook import desk, fired
+from tests.actors.reach import lines_of, modules, reached
+from tests.actors.vm.lives import booting, up
+
+
+def test_nothing_can_be_taken_out_of_a_decision(capsys: pytest.CaptureFixture[str]) -> None:
+    tried, survived, played = 0, [], 0
+    for transcript in transcripts():
+        decisions = decisions_of(transcript)
+        played += bool(decisions)
+        for drop in drops_of(decisions):
+            tried += 1
+            if survives(transcript, drop):
+                survived.append(f"{transcript.name}: decision {drop.decision} without {drop.what}")
+    with capsys.disabled():
+        print(f"\n{tried} drops from the decisions of {played} transcripts, {len(survived)} survived")
+    assert survived == []
+    assert tried > 1000, "the transcripts were not found"
+
+
+def test_every_deciding_line_is_played() -> None:
+    """Lines of the deciding modules that no transcript runs: write one that does, or take the line out."""
+    ran = reached([transcript.run for transcript in transcripts()])
+    desk.clear()
+    missed = [f"{module}:{line}" for module in modules() for line in sorted(lines_of(module) - ran.get(module, set()))]
+    assert missed == []
+
+
+def test_a_when_without_its_then_fails() -> None:
+    play = booting().when(fired("guest_up"))
+    with pytest.raises(AssertionError, match="no `then` follows"):
+        play.when(fired("guest_up"))
+    with pytest.raises(AssertionError, match="no `then` follows"):
+        desk.check()
+
+
+def test_what_is_expected_and_not_decided_fails_and_the_other_way_round() -> None:
+    with pytest.raises(AssertionError, match=r"missing: +event\(VmGuestUp"):
+        up().when(fired("guest_up")).then(event(VmGuestUp))
+    with pytest.raises(AssertionError, match="not expected: VmGuestUp"):
+        booting().when(fired("guest_up")).then()
+    desk.clear()
+
+
+def test_set_up_comes_before_the_transcript() -> None:
+    with pytest.raises(AssertionError, match="before the first"):
+        up().when(fired("guest_up")).then().given(fired("guest_up"))
+
+
+def test_a_decision_is_altered_by_its_number() -> None:
+    seen: list[int] = []
+
+    def alter(number: int, decision: Decision) -> Decision:
+        seen.append(number)
+        return decision
+
+    desk.alter.append(alter)
+    try:
+        up().when(fired("guest_up")).then().when(fired("guest_up")).then()
+    finally:
+        desk.alter.clear()
+    assert seen == [0, 1]
