@@ -30,6 +30,8 @@ def add(state: DiskState | None, asked: Commanded, command: AddDisk, facts: Fact
     if state is not None:
         return again_or_taken("disk", asked, state.disk, state.operation)
     assert isinstance(command.document, Disk)
+    if len(command.document.storage_domains or ()) > 1:
+        return Decision(reply=invalid("storage_domains", "A disk is on one storage domain.", "Name one."))
     disk = _completed(attrs.evolve(command.document, id=new_id(asked)), None)
     domain = _checked(disk, None, False, facts)
     if isinstance(domain, Refusal):
@@ -170,8 +172,6 @@ def _checked(disk: Disk, backing: Disk | None, importing: bool, facts: Facts) ->
     domain_id = storage_domain_of(disk)
     if not domain_id:
         return missing("storage_domains", "disk", "Name one storage domain.")
-    if len(disk.storage_domains or ()) > 1:
-        return invalid("storage_domains", "A disk is on one storage domain.", "Name one.")
     domain = facts.rows.document("storage_domain", domain_id)
     if not isinstance(domain, StorageDomain):
         return not_found("storage domain", domain_id)
