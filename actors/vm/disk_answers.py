@@ -60,4 +60,4 @@ def answered(state: VmState, disk_id: str, answer: Tagged, facts: Facts) -> Deci
             return done(state, operation, disk_id, refusal, facts)
         case VmRemoveData() as data:
             return removed_one(state, operation, data, refusal, facts)
-    return Decision()
+    raise AssertionError(f"no operation on disks: {operation.kind}")

@@ -54,7 +54,7 @@ def body_of(state: VmState) -> Body | None:
             return ResumeDomain(vm_id=vm_id)
         case "suspend":
             return SaveDomain(vm_id=vm_id, storage_domain_id=state.saved_on)
-    return None
+    raise AssertionError(f"no power operation: {state.operation.kind}")
 
 
 def _begin(

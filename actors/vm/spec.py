@@ -17,11 +17,6 @@ from protocol.node_messages import DomainDisk, DomainNic, DomainSpec
 DEFAULT_MEMORY_BYTES = 1024**3
 
 
-def vcpus_of(vm: Vm) -> int:
-    sockets, cores, threads = topology_of(vm)
-    return sockets * cores * threads
-
-
 def topology_of(vm: Vm) -> tuple[int, int, int]:
     topology = vm.cpu.topology if vm.cpu else None
     if topology is None:

@@ -61,10 +61,10 @@ def begun(operation: Operation, disk_id: str, work: DiskWork, facts: Facts) -> O
 
 
 def effects_of(state: DiskState) -> tuple[Effect, ...]:
-    """What the step under way sends; nothing when none is."""
-    step = current_step(state.operation) if state.operation else None
-    if state.operation is None or step is None:
-        return ()
+    """What the step under way sends."""
+    assert state.operation is not None
+    step = current_step(state.operation)
+    assert step is not None
     work = state.work
     if work.phase in on_host:
         command = NodeCommand(
@@ -100,8 +100,6 @@ def node_answered(state: DiskState | None, done: StepDone, facts: Facts) -> Deci
     if state is None or step is None or step.id != done.step_id:
         return Decision(effects=forget(done.step_id, host_of_step(facts.rows, done.step_id)))
     decision = _outcome(state, done.result, facts)
-    if not decision.events:
-        return decision
     return attrs.evolve(decision, effects=(*decision.effects, *forget(step.id, step.host_id)))
 
 

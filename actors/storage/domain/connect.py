@@ -34,10 +34,8 @@ def forget(host_id: str, step: str) -> tuple[Effect, ...]:
     return (ToNode(host_id=host_id, message=ForgetSteps(epoch=0, step_ids=(step,))),) if host_id else ()
 
 
-def reconnect(state: StorageDomainState | None, facts: Facts) -> Decision:
+def reconnect(state: StorageDomainState, facts: Facts) -> Decision:
     """The host is back: the step under way again, else a fresh look."""
-    if state is None:
-        return NOTHING
     if state.operation is not None:
         step = current_step(state.operation)
         adding = state.operation.kind == "add" and step is not None

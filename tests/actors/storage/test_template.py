@@ -344,5 +344,6 @@ def test_while_it_is_imported_or_not_there_it_is_not_changed() -> None:
 def test_what_a_template_does_not_understand() -> None:
     imported().when(StartVm(id=TEMPLATE)).then(refused("invalid"))
     no_template().when(Wake()).then()
+    imported().when(Wake()).then()
     with pytest.raises(NotImplementedError):
         imported().decide(DetachDisk(vm_id="x"))

@@ -42,6 +42,7 @@ from tests.actors.vm.lives import (
     VmPlay,
     added,
     cloning,
+    launching,
     mac,
     placing,
     provide,
@@ -234,6 +235,7 @@ def test_an_answer_twice_is_heard_once() -> None:
 
 def test_an_answer_that_no_disk_gives_is_nothing() -> None:
     cloning(DISK).when(Answer(token="disk:another", body=Done())).then()
+    launching().when(Answer(token="disk:another", body=Done())).then()
     unborn().given(AddVm(id=VM, document=WEB)).when(answered(Done())).then()
 
 

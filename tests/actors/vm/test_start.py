@@ -102,6 +102,12 @@ def test_a_host_is_found() -> None:
     )
 
 
+def test_a_host_that_is_found_after_a_crash_is_for_nobody() -> None:
+    """Whoever asked was told that the actor crashed; the scheduler's hold ends with its time."""
+    play = placing().when_restarted().then()
+    play.when(answered(Placed(host_id=HOST))).then()
+
+
 def test_no_host_fits_is_the_answer_and_changes_nothing() -> None:
     none_fits = Refusal(code="no_host_fits", reason="No host fits.", reasons=("one: too little memory",))
     placing().when(answered(none_fits)).then(refused("no_host_fits"))

@@ -74,6 +74,7 @@ def test_suspend_saves_on_a_storage_domain_of_the_host() -> None:
         stored,
         status("saving_state"),
     )
+    saving().when_restarted().then(to_node(SaveDomain(vm_id=VM, storage_domain_id=SD)))
 
 
 def test_suspended_it_leaves_its_host() -> None:
