@@ -36,7 +36,7 @@ from protocol.engine_messages import Principal
 from protocol.events.operation import Operation
 from protocol.node_messages import NodeCommand, StepDone
 from protocol.words import Tagged
-from tests.actors.expected import Expected, compare
+from tests.actors.comparison import Expected, compare
 
 NOW = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
 ADMIN = Principal(user_id="u", name="admin@internal", administrator=True)

@@ -23,19 +23,17 @@ def adding(**document: Any) -> AddHost:
 
 
 def test_added_it_waits_for_its_node() -> None:
-    play = (
-        unborn()
-        .when(adding(cluster=Ref(id=CLUSTER)))
-        .then(event(HostAdded), audit("host_added", user="u", host=HOST), accepted(), stored, status("installing"))
+    play = unborn()
+    play.when(adding(cluster=Ref(id=CLUSTER))).then(
+        event(HostAdded), audit("host_added", user="u", host=HOST), accepted(), stored, status("installing")
     )
     play.when(adding(), again=True).then(accepted())
 
 
 def test_added_without_a_cluster_it_goes_to_the_default_one() -> None:
-    play = (
-        unborn()
-        .when(adding())
-        .then(event(HostAdded), audit("host_added", user="u", host=HOST), accepted(), stored, status("installing"))
+    play = unborn()
+    play.when(adding()).then(
+        event(HostAdded), audit("host_added", user="u", host=HOST), accepted(), stored, status("installing")
     )
     assert play.state.host.cluster == Ref(id=CLUSTER)
 
@@ -45,10 +43,9 @@ def test_without_a_cluster_to_go_to_it_is_refused() -> None:
 
 
 def test_what_only_the_node_says_is_not_taken_from_people() -> None:
-    play = (
-        unborn()
-        .when(adding(status="up", memory=1))
-        .then(event(HostAdded), audit("host_added", user="u", host=HOST), accepted(), stored, status("installing"))
+    play = unborn()
+    play.when(adding(status="up", memory=1)).then(
+        event(HostAdded), audit("host_added", user="u", host=HOST), accepted(), stored, status("installing")
     )
     assert (play.state.host.status, play.state.host.memory) == (None, None)
 
@@ -85,17 +82,12 @@ def test_a_machine_without_kvm_says_so_when_it_comes_up() -> None:
 
 
 def test_a_domain_that_nobody_knows_is_left_alone_and_said_once() -> None:
-    play = (
-        added()
-        .given(link)
-        .given(FACTS)
-        .when(report("stranger"))
-        .then(
-            event(HostCameUp),
-            audit("host_up", host=HOST),
-            audit("stranger_domain", severity="warning", host=HOST),
-            status("up"),
-        )
+    play = added().given(link).given(FACTS)
+    play.when(report("stranger")).then(
+        event(HostCameUp),
+        audit("host_up", host=HOST),
+        audit("stranger_domain", severity="warning", host=HOST),
+        status("up"),
     )
     play.when(report("stranger")).then()
 

@@ -28,34 +28,27 @@ REMOVE = RemoveHost(id=HOST)
 
 
 def test_an_empty_host_is_in_maintenance_at_once() -> None:
-    play = (
-        up()
-        .when(AWAY)
-        .then(
-            event(HostMaintenanceRequested),
-            event(HostEnteredMaintenance),
-            audit("host_maintenance", user="u", host=HOST),
-            accepted(),
-            stored,
-            status("maintenance"),
-        )
+    play = up()
+    play.when(AWAY).then(
+        event(HostMaintenanceRequested),
+        event(HostEnteredMaintenance),
+        audit("host_maintenance", user="u", host=HOST),
+        accepted(),
+        stored,
+        status("maintenance"),
     )
     play.when(AWAY).then(accepted())
 
 
 def test_with_vms_it_waits_for_the_last_one() -> None:
-    play = (
-        up()
-        .with_vm()
-        .when(DeactivateHost(id=HOST, reason="a new disk"))
-        .then(
-            event(HostMaintenanceRequested, reason="a new disk"),
-            audit("host_maintenance", user="u", host=HOST),
-            timer("emptied", 2),
-            accepted(),
-            stored,
-            status("preparing_for_maintenance"),
-        )
+    play = up().with_vm()
+    play.when(DeactivateHost(id=HOST, reason="a new disk")).then(
+        event(HostMaintenanceRequested, reason="a new disk"),
+        audit("host_maintenance", user="u", host=HOST),
+        timer("emptied", 2),
+        accepted(),
+        stored,
+        status("preparing_for_maintenance"),
     )
     play.when(fired("emptied")).then(timer("emptied", 2))
     play.with_vm(host=None).when(fired("emptied")).then(
@@ -72,37 +65,28 @@ def test_in_maintenance_links_come_and_go_without_a_word() -> None:
 
 
 def test_activated_while_linked_it_reports_and_is_up() -> None:
-    play = (
-        up()
-        .given(AWAY)
-        .when(BACK)
-        .then(
-            event(HostActivated),
-            event(HostLinked),
-            audit("host_activated", user="u", host=HOST),
-            look(HOST),
-            accepted(),
-            stored,
-            status("initializing"),
-        )
+    play = up().given(AWAY)
+    play.when(BACK).then(
+        event(HostActivated),
+        event(HostLinked),
+        audit("host_activated", user="u", host=HOST),
+        look(HOST),
+        accepted(),
+        stored,
+        status("initializing"),
     )
     play.when(report()).then(event(HostCameUp), audit("host_up", host=HOST), status("up"))
 
 
 def test_activated_without_a_link_it_has_the_silent_period_to_come() -> None:
-    play = (
-        up()
-        .given(AWAY)
-        .given(cut)
-        .when(BACK)
-        .then(
-            event(HostActivated),
-            audit("host_activated", user="u", host=HOST),
-            timer("silent", 20),
-            accepted(),
-            stored,
-            status("unassigned"),
-        )
+    play = up().given(AWAY).given(cut)
+    play.when(BACK).then(
+        event(HostActivated),
+        audit("host_activated", user="u", host=HOST),
+        timer("silent", 20),
+        accepted(),
+        stored,
+        status("unassigned"),
     )
     play.when(fired("silent")).then(
         event(HostFellSilent), audit("host_silent", severity="error", host=HOST), status("non_responsive")
@@ -110,20 +94,15 @@ def test_activated_without_a_link_it_has_the_silent_period_to_come() -> None:
 
 
 def test_activated_on_the_way_to_maintenance_it_stays() -> None:
-    play = (
-        up()
-        .with_vm()
-        .given(AWAY)
-        .when(BACK)
-        .then(
-            event(HostActivated),
-            event(HostLinked),
-            audit("host_activated", user="u", host=HOST),
-            look(HOST),
-            accepted(),
-            stored,
-            status("initializing"),
-        )
+    play = up().with_vm().given(AWAY)
+    play.when(BACK).then(
+        event(HostActivated),
+        event(HostLinked),
+        audit("host_activated", user="u", host=HOST),
+        look(HOST),
+        accepted(),
+        stored,
+        status("initializing"),
     )
     play.when(report("vm1")).then(
         event(HostCameUp),
@@ -163,13 +142,8 @@ def test_an_update_sets_what_is_set() -> None:
 def test_it_moves_to_another_cluster_in_maintenance_alone() -> None:
     move = UpdateHost(id=HOST, document=Host(cluster=Ref(id="c2")))
     play = up().with_row("cluster", Cluster(id="c2", name="c2")).when(move).then(refused("not_legal", "status"))
-    play = (
-        up()
-        .with_row("cluster", Cluster(id="c2", name="c2"))
-        .given(AWAY)
-        .when(move)
-        .then(event(HostUpdated), accepted(), stored)
-    )
+    play = up().with_row("cluster", Cluster(id="c2", name="c2")).given(AWAY)
+    play.when(move).then(event(HostUpdated), accepted(), stored)
     assert play.state.host.cluster == Ref(id="c2")
 
 

@@ -50,13 +50,8 @@ def test_silence_is_told_to_the_storage_of_the_host_too() -> None:
 
 
 def test_a_link_that_is_back_in_time_is_no_silence() -> None:
-    play = (
-        up()
-        .with_vm()
-        .given(cut)
-        .when(link)
-        .then(event(HostLinked), cancel("silent"), look(HOST), status("initializing"))
-    )
+    play = up().with_vm().given(cut)
+    play.when(link).then(event(HostLinked), cancel("silent"), look(HOST), status("initializing"))
     play.when(fired("silent")).then()
     play.when(report("vm1")).then(
         event(HostCameUp),
@@ -76,13 +71,8 @@ def test_one_that_never_enrolled_does_not_fall_silent() -> None:
 
 
 def test_back_from_silence_each_resident_hears_what_became_of_it() -> None:
-    play = (
-        silent()
-        .with_vm("vm1")
-        .with_vm("vm2")
-        .when(link)
-        .then(event(HostLinked), cancel("silent"), look(HOST), status("initializing"))
-    )
+    play = silent().with_vm("vm1").with_vm("vm2")
+    play.when(link).then(event(HostLinked), cancel("silent"), look(HOST), status("initializing"))
     play.when(report("vm1")).then(
         event(HostCameUp),
         audit("host_up", host=HOST),

@@ -73,26 +73,20 @@ from tests.actors.storage.lives import (
 
 
 def test_a_floating_disk_is_recorded_then_made() -> None:
-    play = (
-        unborn()
-        .when(adding())
-        .then(
-            event(DiskAdded, begins="add", step="Making the volume"),
-            to_node(CreateVolume(volume=VOLUME, size_bytes=GiB)),
-            accepted(job=True, shows={"status": "locked"}),
-            stored,
-            status("locked"),
-        )
+    play = unborn()
+    play.when(adding()).then(
+        event(DiskAdded, begins="add", step="Making the volume"),
+        to_node(CreateVolume(volume=VOLUME, size_bytes=GiB)),
+        accepted(job=True, shows={"status": "locked"}),
+        stored,
+        status("locked"),
     )
     play.when_restarted().then(to_node(CreateVolume(volume=VOLUME, size_bytes=GiB)))
     play.when(done(volume())).then(
         event(DiskReady, provisioned_bytes=GiB, actual_bytes=4096, ends="done"),
         audit("disk_added", user="u"),
         ack(),
-        answers(
-            "made",
-            there(),
-        ),
+        answers("made", there()),
         status("ok"),
     )
     assert (play.state.disk.actual_size, play.folded()) == (4096, play.state)
@@ -140,38 +134,29 @@ def test_a_storage_domain_that_is_not_active_takes_no_disk() -> None:
 
 
 def test_a_disk_for_a_vm_is_said_to_be_recorded_and_answered_when_it_is_there() -> None:
-    play = (
-        unborn()
-        .when(provide())
-        .then(
-            event(DiskAdded, begins="provide", step="Making the volume"),
-            to_node(CreateVolume(volume=VOLUME, size_bytes=GiB)),
-            tell(f"vm/{VM}", DiskRecorded(disk_id=DISK)),
-            hold("made"),
-            status("locked"),
-        )
+    play = unborn()
+    play.when(provide()).then(
+        event(DiskAdded, begins="provide", step="Making the volume"),
+        to_node(CreateVolume(volume=VOLUME, size_bytes=GiB)),
+        tell(f"vm/{VM}", DiskRecorded(disk_id=DISK)),
+        hold("made"),
+        status("locked"),
     )
     play.when(done(volume())).then(
         event(DiskReady, provisioned_bytes=GiB, actual_bytes=4096, ends="done"),
         audit("disk_added", vm=VM),
         ack(),
-        answers(
-            "made",
-            there(vms=(Ref(id=VM),)),
-        ),
+        answers("made", there(vms=(Ref(id=VM),))),
         status("ok"),
     )
 
 
 def test_a_failure_is_undone_and_says_why() -> None:
-    play = (
-        providing()
-        .when(done(FULL))
-        .then(
-            event(DiskOperationProgressed, step="Deleting the volumes", undoes="No space left on device."),
-            to_node(RemoveImage(storage_domain_id=SD, image_id=DISK)),
-            ack(),
-        )
+    play = providing()
+    play.when(done(FULL)).then(
+        event(DiskOperationProgressed, step="Deleting the volumes", undoes="No space left on device."),
+        to_node(RemoveImage(storage_domain_id=SD, image_id=DISK)),
+        ack(),
     )
     play.when_restarted().then(to_node(RemoveImage(storage_domain_id=SD, image_id=DISK)))
     play.when(done(Done())).then(
@@ -212,43 +197,29 @@ def test_thin_on_a_template_disk() -> None:
     play.when_restarted().then(ask(f"disk/{ORIGIN}", BackDisk(child_id=DISK)))
     play.when(answered(HELD)).then(
         event(DiskOperationProgressed, step="Making the volume"),
-        to_node(
-            CreateVolume(
-                volume=VOLUME,
-                size_bytes=GiB,
-                backing=HELD.volume,
-            )
-        ),
+        to_node(CreateVolume(volume=VOLUME, size_bytes=GiB, backing=HELD.volume)),
     )
     play.when(done(volume())).then(
         event(DiskReady, provisioned_bytes=GiB, actual_bytes=4096, ends="done"),
         audit("disk_added", vm=VM),
         ack(),
-        answers(
-            "made",
-            there(name="web_Disk1", vms=(Ref(id=VM),), backing_disk=Ref(id=ORIGIN)),
-        ),
+        answers("made", there(name="web_Disk1", vms=(Ref(id=VM),), backing_disk=Ref(id=ORIGIN))),
         status("ok"),
     )
     assert (play.state.disk.backing_disk, play.state.vm_ids) == (Ref(id=ORIGIN), (VM,))
 
 
 def test_a_clone_grows_and_lets_go_of_its_origin_at_the_end() -> None:
-    play = (
-        unborn()
-        .with_row("disk", origin())
-        .when(provide(backing_disk_id=ORIGIN, clone=True))
-        .then(
-            event(DiskAdded, begins="clone", step="Holding the disk that it starts from"),
-            ask(f"disk/{ORIGIN}", BackDisk(child_id=DISK)),
-            tell(f"vm/{VM}", DiskRecorded(disk_id=DISK)),
-            hold("made"),
-            status("locked"),
-        )
+    play = unborn().with_row("disk", origin())
+    play.when(provide(backing_disk_id=ORIGIN, clone=True)).then(
+        event(DiskAdded, begins="clone", step="Holding the disk that it starts from"),
+        ask(f"disk/{ORIGIN}", BackDisk(child_id=DISK)),
+        tell(f"vm/{VM}", DiskRecorded(disk_id=DISK)),
+        hold("made"),
+        status("locked"),
     )
     play.when(answered(HELD)).then(
-        event(DiskOperationProgressed, step="Making the volume"),
-        to_node(CopyVolume(source=HELD.volume, target=VOLUME)),
+        event(DiskOperationProgressed, step="Making the volume"), to_node(CopyVolume(source=HELD.volume, target=VOLUME))
     )
     play.when(done(volume(GiB // 2))).then(
         event(DiskOperationProgressed, step="Growing the volume"),
@@ -263,10 +234,7 @@ def test_a_clone_grows_and_lets_go_of_its_origin_at_the_end() -> None:
     play.when(answered(Done())).then(
         event(DiskReady, provisioned_bytes=GiB, actual_bytes=4096, ends="done"),
         audit("disk_added", vm=VM),
-        answers(
-            "made",
-            there(vms=(Ref(id=VM),)),
-        ),
+        answers("made", there(vms=(Ref(id=VM),))),
         status("ok"),
     )
     assert play.state.disk.backing_disk is None
@@ -296,10 +264,7 @@ def test_an_origin_that_is_gone_by_the_end_is_let_go_of() -> None:
     play.when(answered(GONE)).then(
         event(DiskReady, provisioned_bytes=GiB, actual_bytes=4096, ends="done"),
         audit("disk_added", vm=VM),
-        answers(
-            "made",
-            there(vms=(Ref(id=VM),)),
-        ),
+        answers("made", there(vms=(Ref(id=VM),))),
         status("ok"),
     )
 
@@ -327,24 +292,18 @@ def test_a_clone_that_fails_goes_and_lets_go_of_its_origin() -> None:
 def test_an_import_takes_the_size_of_the_image() -> None:
     disk = Disk(id=DISK, name="tiny", storage_domain=Ref(id=SD))
     image = {"template_id": TEMPLATE, "import_path": "/srv/t.qcow2", "import_format": "qcow2"}
-    play = (
-        unborn()
-        .when(provide(disk=disk, vm_id="", **image))
-        .then(
-            event(DiskAdded, begins="import", step="Making the volume"),
-            to_node(ImportVolume(source_path="/srv/t.qcow2", source_format="qcow2", target=VOLUME)),
-            hold("made"),
-            status("locked"),
-        )
+    play = unborn()
+    play.when(provide(disk=disk, vm_id="", **image)).then(
+        event(DiskAdded, begins="import", step="Making the volume"),
+        to_node(ImportVolume(source_path="/srv/t.qcow2", source_format="qcow2", target=VOLUME)),
+        hold("made"),
+        status("locked"),
     )
     play.when(done(volume(2 * GiB))).then(
         event(DiskReady, provisioned_bytes=2 * GiB, actual_bytes=4096, ends="done"),
         audit("disk_added", template=TEMPLATE),
         ack(),
-        answers(
-            "made",
-            there(name="tiny", provisioned_size=2 * GiB, template=Ref(id=TEMPLATE)),
-        ),
+        answers("made", there(name="tiny", provisioned_size=2 * GiB, template=Ref(id=TEMPLATE))),
         status("ok"),
     )
     assert play.state.disk.provisioned_size == 2 * GiB
@@ -390,10 +349,7 @@ def test_asking_again_waits_along_or_gets_the_disk() -> None:
         event(DiskReady, provisioned_bytes=GiB, actual_bytes=4096, ends="done"),
         audit("disk_added", vm=VM),
         ack(),
-        answers(
-            "made",
-            there(vms=(Ref(id=VM),)),
-        ),
+        answers("made", there(vms=(Ref(id=VM),))),
         status("ok"),
     )
     play.when(provide()).then(reply(there(vms=(Ref(id=VM),))))
@@ -411,13 +367,9 @@ def test_asking_again_for_one_that_was_not_made_says_why() -> None:
 
 
 def test_discarded_while_it_is_made_it_turns_round() -> None:
-    play = (
-        providing()
-        .when(DiscardDisk(operation_id=OPERATION, vm_id=VM))
-        .then(
-            event(DiskOperationProgressed, step="Making the volume", undoes="It is not wanted any more."),
-            hold("removed"),
-        )
+    play = providing()
+    play.when(DiscardDisk(operation_id=OPERATION, vm_id=VM)).then(
+        event(DiskOperationProgressed, step="Making the volume", undoes="It is not wanted any more."), hold("removed")
     )
     play.when(DiscardDisk(operation_id=OPERATION, vm_id=VM)).then(hold("removed"))
     play.when(done(volume())).then(

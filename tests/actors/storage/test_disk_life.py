@@ -73,10 +73,7 @@ def to(**document: Any) -> UpdateDisk:
 
 def test_one_vm_at_a_time() -> None:
     play = ok().with_row("vm", Vm(id=VM, name="web", status="down"))
-    play.when(AttachDisk(vm_id=VM, operation_id=OPERATION)).then(
-        event(DiskAttached, vm_id=VM),
-        reply(there()),
-    )
+    play.when(AttachDisk(vm_id=VM, operation_id=OPERATION)).then(event(DiskAttached, vm_id=VM), reply(there()))
     play.when(AttachDisk(vm_id=VM, operation_id=OPERATION)).then(reply(there(vms=(Ref(id=VM),))))
     play.when(AttachDisk(vm_id="another", operation_id=OPERATION)).then(refused("conflict"))
     play.when(DetachDisk(vm_id=VM)).then(event(DiskDetached, vm_id=VM), reply(Done()))
@@ -86,21 +83,14 @@ def test_one_vm_at_a_time() -> None:
 def test_a_shareable_disk_has_many() -> None:
     play = ok(shareable=True, format="raw").given(AttachDisk(vm_id=VM, operation_id=OPERATION))
     play.when(AttachDisk(vm_id="another", operation_id=OPERATION)).then(
-        event(DiskAttached, vm_id="another"),
-        reply(there(format="raw", shareable=True, vms=(Ref(id=VM),))),
+        event(DiskAttached, vm_id="another"), reply(there(format="raw", shareable=True, vms=(Ref(id=VM),)))
     )
     assert play.state.vm_ids == (VM, "another")
 
 
 def test_what_others_rest_on_is_neither_written_nor_removed() -> None:
-    play = (
-        ok()
-        .when(BackDisk(child_id="child"))
-        .then(
-            event(DiskBacked, child_id="child"),
-            reply(there()),
-        )
-    )
+    play = ok()
+    play.when(BackDisk(child_id="child")).then(event(DiskBacked, child_id="child"), reply(there()))
     play.when(BackDisk(child_id="child")).then(reply(there()))
     play.when(AttachDisk(vm_id=VM, operation_id=OPERATION)).then(refused("conflict"))
     play.when(RemoveDisk(id=DISK)).then(refused("conflict"))
@@ -130,16 +120,13 @@ def test_what_is_not_there_cannot_be_shared_and_is_let_go_of() -> None:
 
 
 def test_removed() -> None:
-    play = (
-        ok()
-        .when(RemoveDisk(id=DISK))
-        .then(
-            event(DiskRemoveRequested, begins="remove", step="Deleting the volumes"),
-            to_node(RemoveImage(storage_domain_id=SD, image_id=DISK)),
-            accepted(job=True, shows={"status": "ok"}),
-            stored,
-            status("locked"),
-        )
+    play = ok()
+    play.when(RemoveDisk(id=DISK)).then(
+        event(DiskRemoveRequested, begins="remove", step="Deleting the volumes"),
+        to_node(RemoveImage(storage_domain_id=SD, image_id=DISK)),
+        accepted(job=True, shows={"status": "ok"}),
+        stored,
+        status("locked"),
     )
     play.when(RemoveDisk(id=DISK)).then(refused("busy"))
     play.when(done(Done())).then(
@@ -158,16 +145,11 @@ def test_a_dry_run_removes_nothing() -> None:
 
 
 def test_one_that_rests_on_another_lets_go_of_it() -> None:
-    play = (
-        thin()
-        .given(DetachDisk(vm_id=VM))
-        .given(RemoveDisk(id=DISK))
-        .when(done(Done()))
-        .then(
-            event(DiskOperationProgressed, step="Letting go of the disk that it started from"),
-            ask(f"disk/{ORIGIN}", UnbackDisk(child_id=DISK)),
-            ack(),
-        )
+    play = thin().given(DetachDisk(vm_id=VM)).given(RemoveDisk(id=DISK))
+    play.when(done(Done())).then(
+        event(DiskOperationProgressed, step="Letting go of the disk that it started from"),
+        ask(f"disk/{ORIGIN}", UnbackDisk(child_id=DISK)),
+        ack(),
     )
     play.when(answered(Done())).then(
         event(DiskRemoved, ends="done"),
@@ -179,17 +161,14 @@ def test_one_that_rests_on_another_lets_go_of_it() -> None:
 
 
 def test_a_removal_that_fails_leaves_it_illegal_to_be_removed_again() -> None:
-    play = (
-        removing()
-        .when(done(FULL))
-        .then(
-            event(DiskRemoveFailed, reason="No space left on device.", ends="failed", why="No space left on device."),
-            audit("disk_failed", severity="error", user="u"),
-            ack(),
-            answers("made", refused("host_failed")),
-            answers("removed", refused("host_failed")),
-            status("illegal"),
-        )
+    play = removing()
+    play.when(done(FULL)).then(
+        event(DiskRemoveFailed, reason="No space left on device.", ends="failed", why="No space left on device."),
+        audit("disk_failed", severity="error", user="u"),
+        ack(),
+        answers("made", refused("host_failed")),
+        answers("removed", refused("host_failed")),
+        status("illegal"),
     )
     assert play.state.problem == FULL.reason
     play.when(to(name="x")).then(refused("not_legal", "status"))
@@ -214,15 +193,12 @@ def test_attached_or_a_templates_it_is_not_removed() -> None:
 
 def test_discarded_by_the_vm_that_has_it() -> None:
     attached().when(DiscardDisk(operation_id=OPERATION, vm_id="another")).then(refused("conflict", "vms"))
-    play = (
-        attached()
-        .when(DiscardDisk(operation_id=OPERATION, vm_id=VM))
-        .then(
-            event(DiskRemoveRequested, begins="remove", step="Deleting the volumes"),
-            to_node(RemoveImage(storage_domain_id=SD, image_id=DISK)),
-            hold("removed"),
-            status("locked"),
-        )
+    play = attached()
+    play.when(DiscardDisk(operation_id=OPERATION, vm_id=VM)).then(
+        event(DiskRemoveRequested, begins="remove", step="Deleting the volumes"),
+        to_node(RemoveImage(storage_domain_id=SD, image_id=DISK)),
+        hold("removed"),
+        status("locked"),
     )
     play.when(done(Done())).then(
         event(DiskRemoved, ends="done"),
@@ -246,26 +222,22 @@ def test_a_discard_that_fails_is_said_to_whoever_waits() -> None:
 
 
 def test_renamed() -> None:
-    play = (
-        ok()
-        .when(to(name="big", status="illegal", image_id="x", actual_size=7, description="Mine."))
-        .then(event(DiskUpdated), audit("disk_updated", user="u"), accepted(shows={"status": "ok"}), stored)
+    play = ok()
+    play.when(to(name="big", status="illegal", image_id="x", actual_size=7, description="Mine.")).then(
+        event(DiskUpdated), audit("disk_updated", user="u"), accepted(shows={"status": "ok"}), stored
     )
     disk = play.state.disk
     assert (disk.name, disk.alias, disk.description, disk.actual_size) == ("big", "big", "Mine.", 4096)
 
 
 def test_extended() -> None:
-    play = (
-        ok()
-        .when(to(provisioned_size=2 * GiB))
-        .then(
-            event(DiskResizeRequested, size_bytes=2 * GiB, begins="resize", step="Growing the volume"),
-            to_node(ResizeVolume(volume=VOLUME, size_bytes=2 * GiB)),
-            accepted(job=True, shows={"status": "locked"}),
-            stored,
-            status("locked"),
-        )
+    play = ok()
+    play.when(to(provisioned_size=2 * GiB)).then(
+        event(DiskResizeRequested, size_bytes=2 * GiB, begins="resize", step="Growing the volume"),
+        to_node(ResizeVolume(volume=VOLUME, size_bytes=2 * GiB)),
+        accepted(job=True, shows={"status": "locked"}),
+        stored,
+        status("locked"),
     )
     play.when(done(volume(2 * GiB))).then(
         event(DiskResized, size_bytes=2 * GiB, actual_bytes=4096, ends="done"),
@@ -277,18 +249,15 @@ def test_extended() -> None:
 
 
 def test_renamed_and_extended_at_once() -> None:
-    play = (
-        ok()
-        .when(to(name="big", provisioned_size=2 * GiB))
-        .then(
-            event(DiskUpdated),
-            event(DiskResizeRequested, size_bytes=2 * GiB, begins="resize", step="Growing the volume"),
-            audit("disk_updated", user="u"),
-            to_node(ResizeVolume(volume=VOLUME, size_bytes=2 * GiB)),
-            accepted(job=True, shows={"status": "locked"}),
-            stored,
-            status("locked"),
-        )
+    play = ok()
+    play.when(to(name="big", provisioned_size=2 * GiB)).then(
+        event(DiskUpdated),
+        event(DiskResizeRequested, size_bytes=2 * GiB, begins="resize", step="Growing the volume"),
+        audit("disk_updated", user="u"),
+        to_node(ResizeVolume(volume=VOLUME, size_bytes=2 * GiB)),
+        accepted(job=True, shows={"status": "locked"}),
+        stored,
+        status("locked"),
     )
     assert play.state.disk.name == "big"
 
@@ -299,17 +268,12 @@ def test_the_same_again_or_a_dry_run_changes_nothing() -> None:
 
 
 def test_an_extension_that_fails_keeps_the_size() -> None:
-    play = (
-        growing()
-        .when(done(FULL))
-        .then(
-            event(
-                DiskResizeFailed, reason="No space left on device.", ends="rolled_back", why="No space left on device."
-            ),
-            audit("disk_failed", severity="error", user="u"),
-            ack(),
-            status("ok"),
-        )
+    play = growing()
+    play.when(done(FULL)).then(
+        event(DiskResizeFailed, reason="No space left on device.", ends="rolled_back", why="No space left on device."),
+        audit("disk_failed", severity="error", user="u"),
+        ack(),
+        status("ok"),
     )
     assert play.state.disk.provisioned_size == GiB
 

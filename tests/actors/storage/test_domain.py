@@ -60,16 +60,13 @@ def in_step(play: Play) -> Tagged:
 
 
 def test_added_its_host_connects_it() -> None:
-    play = (
-        no_domain()
-        .when(adding_domain())
-        .then(
-            event(StorageDomainAdded, begins="add", step="Connecting the directory"),
-            to_node(ConnectStorageDomain(storage_domain_id=NEW, path="/srv/local", create=True)),
-            accepted(job=True, shows={"status": "locked"}),
-            stored,
-            status("locked"),
-        )
+    play = no_domain()
+    play.when(adding_domain()).then(
+        event(StorageDomainAdded, begins="add", step="Connecting the directory"),
+        to_node(ConnectStorageDomain(storage_domain_id=NEW, path="/srv/local", create=True)),
+        accepted(job=True, shows={"status": "locked"}),
+        stored,
+        status("locked"),
     )
     play.when_restarted().then(to_node(ConnectStorageDomain(storage_domain_id=NEW, path="/srv/local", create=True)))
     play.when(HostReturned(host_id=HOST)).then(
@@ -110,15 +107,12 @@ def test_a_dry_run_adds_nothing() -> None:
     ids=["refused", "read-only", "sick"],
 )
 def test_a_directory_that_does_not_do_is_rolled_back(result: Tagged, why: str) -> None:
-    play = (
-        connecting()
-        .when(done(result))
-        .then(
-            event(StorageDomainRemoved, ends="rolled_back", why=why),
-            audit("storage_domain_removed", severity="error", text=why, user="u", host=HOST),
-            ack(),
-            status("gone"),
-        )
+    play = connecting()
+    play.when(done(result)).then(
+        event(StorageDomainRemoved, ends="rolled_back", why=why),
+        audit("storage_domain_removed", severity="error", text=why, user="u", host=HOST),
+        ack(),
+        status("gone"),
     )
     play.when(done(result, of=ConnectStorageDomain)).then(ack())
 
@@ -181,16 +175,12 @@ def test_after_a_restart_an_inactive_one_is_looked_at() -> None:
 
 
 def test_a_refused_reconnection_says_why_once() -> None:
-    play = (
-        active()
-        .given(HostReturned(host_id=HOST))
-        .when(done(GONE, of=ConnectStorageDomain))
-        .then(
-            event(StorageDomainDeactivated, reason="It is gone."),
-            audit("storage_domain_inactive", severity="error", host=HOST, storage_domain=NEW),
-            ack(),
-            status("inactive"),
-        )
+    play = active().given(HostReturned(host_id=HOST))
+    play.when(done(GONE, of=ConnectStorageDomain)).then(
+        event(StorageDomainDeactivated, reason="It is gone."),
+        audit("storage_domain_inactive", severity="error", host=HOST, storage_domain=NEW),
+        ack(),
+        status("inactive"),
     )
     play.when(done(GONE, of=ConnectStorageDomain)).then(ack())
 
@@ -213,14 +203,11 @@ def test_small_changes_of_space_are_not_journaled() -> None:
 
 
 def test_what_cannot_be_written_is_inactive_until_it_can() -> None:
-    play = (
-        active()
-        .when(seen(writable=False))
-        .then(
-            event(StorageDomainDeactivated, reason="It cannot be written."),
-            audit("storage_domain_inactive", severity="error", host=HOST, storage_domain=NEW),
-            status("inactive"),
-        )
+    play = active()
+    play.when(seen(writable=False)).then(
+        event(StorageDomainDeactivated, reason="It cannot be written."),
+        audit("storage_domain_inactive", severity="error", host=HOST, storage_domain=NEW),
+        status("inactive"),
     )
     play.when(seen(writable=False)).then()
     play.when(seen(problem="I/O errors.")).then(
@@ -243,33 +230,19 @@ def test_what_a_host_sees_while_it_is_added_or_gone_is_nothing() -> None:
 
 
 def test_removed_when_nothing_came_to_it() -> None:
-    play = (
-        active()
-        .when(REMOVE)
-        .then(
-            event(StorageDomainRemoveRequested, begins="remove", step="Taking no new disk"),
-            tell(
-                f"storage_domain/{NEW}",
-                in_step,
-            ),
-            accepted(job=True, shows={"status": "active"}),
-            stored,
-            status("detaching"),
-        )
+    play = active()
+    play.when(REMOVE).then(
+        event(StorageDomainRemoveRequested, begins="remove", step="Taking no new disk"),
+        tell(f"storage_domain/{NEW}", in_step),
+        accepted(job=True, shows={"status": "active"}),
+        stored,
+        status("detaching"),
     )
-    play.when_restarted().then(
-        tell(
-            f"storage_domain/{NEW}",
-            in_step,
-        )
-    )
+    play.when_restarted().then(tell(f"storage_domain/{NEW}", in_step))
     play.when(HostReturned(host_id=HOST)).then()
     play.when(in_step).then(
         event(StorageDomainOperationProgressed, step="Looking for disks once more"),
-        tell(
-            f"storage_domain/{NEW}",
-            in_step,
-        ),
+        tell(f"storage_domain/{NEW}", in_step),
     )
     play.when(in_step).then(
         event(StorageDomainRemoved, ends="done"), audit("storage_domain_removed", user="u", host=HOST), status("gone")
@@ -316,15 +289,12 @@ def test_what_is_not_there_or_busy_is_not_removed_nor_changed() -> None:
 
 
 def test_changed() -> None:
-    play = (
-        active()
-        .when(to(name="fast", status="locked"))
-        .then(
-            event(StorageDomainUpdated),
-            audit("entity_updated", user="u", storage_domain=NEW),
-            accepted(shows={"status": "active"}),
-            stored,
-        )
+    play = active()
+    play.when(to(name="fast", status="locked")).then(
+        event(StorageDomainUpdated),
+        audit("entity_updated", user="u", storage_domain=NEW),
+        accepted(shows={"status": "active"}),
+        stored,
     )
     assert (play.state.domain.name, play.state.status) == ("fast", "active")
     play.when(to(name="fast")).then(accepted(shows={"status": "active"}))

@@ -73,26 +73,15 @@ def with_two_disks() -> TemplatePlay:
 
 
 def test_imported_its_disk_is_filled_first() -> None:
-    play = (
-        no_template()
-        .when(importing_tiny())
-        .then(
-            event(TemplateAdded, begins="import", step="Filling its disk"),
-            ask(
-                f"disk/{TEMPLATE_DISK}",
-                FILLING,
-            ),
-            accepted(job=True, shows={"status": "locked"}),
-            stored,
-            status("locked"),
-        )
+    play = no_template()
+    play.when(importing_tiny()).then(
+        event(TemplateAdded, begins="import", step="Filling its disk"),
+        ask(f"disk/{TEMPLATE_DISK}", FILLING),
+        accepted(job=True, shows={"status": "locked"}),
+        stored,
+        status("locked"),
     )
-    play.when_restarted().then(
-        ask(
-            f"disk/{TEMPLATE_DISK}",
-            FILLING,
-        )
-    )
+    play.when_restarted().then(ask(f"disk/{TEMPLATE_DISK}", FILLING))
     play.when(answered(template_disk())).then(
         event(TemplateReady, ends="done"), audit("template_added", user="u", template=TEMPLATE), status("ok")
     )
@@ -111,16 +100,13 @@ def test_a_dry_run_imports_nothing() -> None:
 
 
 def test_a_disk_that_cannot_be_made_takes_the_template_along() -> None:
-    play = (
-        importing()
-        .when(answered(FULL))
-        .then(
-            event(TemplateOperationProgressed, step="Removing its disk", undoes="No space left on device."),
-            ask(
-                f"disk/{TEMPLATE_DISK}",
-                DiscardDisk(operation_id=command_id(1), template_id=TEMPLATE, correlation_id=CORRELATION),
-            ),
-        )
+    play = importing()
+    play.when(answered(FULL)).then(
+        event(TemplateOperationProgressed, step="Removing its disk", undoes="No space left on device."),
+        ask(
+            f"disk/{TEMPLATE_DISK}",
+            DiscardDisk(operation_id=command_id(1), template_id=TEMPLATE, correlation_id=CORRELATION),
+        ),
     )
     play.when_restarted().then(
         ask(
@@ -149,12 +135,7 @@ def test_a_disk_that_cannot_be_undone_is_said() -> None:
 
 def test_a_disk_that_crashed_is_asked_again() -> None:
     play = importing().when(answered(Refusal(code="internal", reason="It crashed."))).then(timer("step", 2))
-    play.when(fired("step")).then(
-        ask(
-            f"disk/{TEMPLATE_DISK}",
-            FILLING,
-        )
-    )
+    play.when(fired("step")).then(ask(f"disk/{TEMPLATE_DISK}", FILLING))
 
 
 def test_an_answer_twice_changes_nothing() -> None:
@@ -184,19 +165,16 @@ def test_what_is_refused_names_its_field(command: ImportTemplate, code: str, fie
 
 
 def test_removed_with_its_disk() -> None:
-    play = (
-        imported()
-        .when(REMOVE)
-        .then(
-            event(TemplateRemoveRequested, begins="remove", step="Removing a disk"),
-            ask(
-                f"disk/{TEMPLATE_DISK}",
-                DiscardDisk(operation_id=command_id(2), template_id=TEMPLATE, correlation_id=CORRELATION),
-            ),
-            accepted(job=True, shows={"status": "ok"}),
-            stored,
-            status("locked"),
-        )
+    play = imported()
+    play.when(REMOVE).then(
+        event(TemplateRemoveRequested, begins="remove", step="Removing a disk"),
+        ask(
+            f"disk/{TEMPLATE_DISK}",
+            DiscardDisk(operation_id=command_id(2), template_id=TEMPLATE, correlation_id=CORRELATION),
+        ),
+        accepted(job=True, shows={"status": "ok"}),
+        stored,
+        status("locked"),
     )
     play.when_restarted().then(
         ask(
@@ -210,17 +188,10 @@ def test_removed_with_its_disk() -> None:
 
 
 def test_removed_with_its_disks_one_after_the_other() -> None:
-    play = (
-        with_two_disks()
-        .given(REMOVE)
-        .when(answered(Done()))
-        .then(
-            event(TemplateOperationProgressed, step="Removing a disk"),
-            ask(
-                f"disk/{DISK}",
-                DiscardDisk(operation_id=command_id(2), template_id=TEMPLATE, correlation_id=CORRELATION),
-            ),
-        )
+    play = with_two_disks().given(REMOVE)
+    play.when(answered(Done())).then(
+        event(TemplateOperationProgressed, step="Removing a disk"),
+        ask(f"disk/{DISK}", DiscardDisk(operation_id=command_id(2), template_id=TEMPLATE, correlation_id=CORRELATION)),
     )
     play.when(answered(Done())).then(
         event(TemplateRemoved, ends="done"), audit("template_removed", user="u"), status("gone")
@@ -300,15 +271,12 @@ def test_blank_stays_as_it_is() -> None:
 
 
 def test_changed_without_what_is_read_only() -> None:
-    play = (
-        imported()
-        .when(to(description="Small.", status="illegal", cpu=Cpu(topology=CpuTopology(sockets=2))))
-        .then(
-            event(TemplateUpdated),
-            audit("entity_updated", user="u", template=TEMPLATE),
-            accepted(shows={"status": "ok"}),
-            stored,
-        )
+    play = imported()
+    play.when(to(description="Small.", status="illegal", cpu=Cpu(topology=CpuTopology(sockets=2)))).then(
+        event(TemplateUpdated),
+        audit("entity_updated", user="u", template=TEMPLATE),
+        accepted(shows={"status": "ok"}),
+        stored,
     )
     template = play.state.template
     assert (template.description, template.status, template.name) == ("Small.", "ok", "tiny")

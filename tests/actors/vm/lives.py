@@ -36,6 +36,7 @@ from protocol.node_messages import (
     StartDomain,
 )
 from protocol.words import Tagged
+from tests.actors.expected import cancel
 from tests.actors.playbook import CORRELATION, NOW, Message, Play, answered, command_id, done, put
 
 VM = "11111111-1111-4111-8111-111111111111"
@@ -58,6 +59,9 @@ SPEC = DomainSpec(
     nics=(DomainNic(nic_id=NIC, mac=MAC, bridge="ovirtmgmt"),),
 )  # fmt: skip
 """What a host is told to run of it."""
+
+NO_TIMERS = (cancel("guest_up"), cancel("shutdown"), cancel("reboot"))
+"""Nothing is waited for any more."""
 
 FULL = Refusal(code="host_failed", reason="The disk is full.", status=500)
 NO = Refusal(code="host_failed", reason="No.", status=500)

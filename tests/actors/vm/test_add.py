@@ -67,18 +67,14 @@ def test_an_add_claims_its_name_and_addresses_first() -> None:
 
 
 def test_added_it_is_down() -> None:
-    play = (
-        unborn()
-        .given(AddVm(id=VM, document=WEB))
-        .when(answered(Reserved(macs=(MAC,))))
-        .then(
-            event(VmAdded),
-            audit("vm_added", user="u", vm=VM, cluster=CLUSTER),
-            release_claim(),
-            accepted(),
-            stored,
-            status("down"),
-        )
+    play = unborn().given(AddVm(id=VM, document=WEB))
+    play.when(answered(Reserved(macs=(MAC,)))).then(
+        event(VmAdded),
+        audit("vm_added", user="u", vm=VM, cluster=CLUSTER),
+        release_claim(),
+        accepted(),
+        stored,
+        status("down"),
     )
     vm = play.state.vm
     assert (vm.type, vm.cpu.topology, vm.nics[0].mac) == (
@@ -127,29 +123,17 @@ def test_a_dry_run_of_what_would_begin_at_once_names_no_job() -> None:
 
 
 def test_from_a_template_its_disk_is_made_first() -> None:
-    play = (
-        VmPlay(tiny(DISK))
-        .given(AddVm(id=VM, document=FROM_TINY))
-        .when(answered(Reserved()))
-        .then(
-            event(VmAdded, begins="add", step="Create disk web_Disk1"),
-            audit("vm_added", user="u", vm=VM, cluster=CLUSTER),
-            release_claim(),
-            ask(
-                f"disk/{WEB_DISK}",
-                provide(WEB_DISK, "web_Disk1", DISK),
-            ),
-            accepted(job=True),
-            stored,
-            status("image_locked"),
-        )
+    play = VmPlay(tiny(DISK)).given(AddVm(id=VM, document=FROM_TINY))
+    play.when(answered(Reserved())).then(
+        event(VmAdded, begins="add", step="Create disk web_Disk1"),
+        audit("vm_added", user="u", vm=VM, cluster=CLUSTER),
+        release_claim(),
+        ask(f"disk/{WEB_DISK}", provide(WEB_DISK, "web_Disk1", DISK)),
+        accepted(job=True),
+        stored,
+        status("image_locked"),
     )
-    play.when_restarted().then(
-        ask(
-            f"disk/{WEB_DISK}",
-            provide(WEB_DISK, "web_Disk1", DISK),
-        )
-    )
+    play.when_restarted().then(ask(f"disk/{WEB_DISK}", provide(WEB_DISK, "web_Disk1", DISK)))
     play.when(answered(Done())).then(event(VmCreated, ends="done"), status("down"))
 
 
@@ -158,10 +142,7 @@ def test_a_clone_asks_for_full_copies() -> None:
         event(VmAdded, begins="add", step="Create disk web_Disk1"),
         audit("vm_added", user="u", vm=VM, cluster=CLUSTER),
         release_claim(),
-        ask(
-            f"disk/{WEB_DISK}",
-            provide(WEB_DISK, "web_Disk1", DISK, clone=True),
-        ),
+        ask(f"disk/{WEB_DISK}", provide(WEB_DISK, "web_Disk1", DISK, clone=True)),
         accepted(job=True),
         stored,
         status("image_locked"),
@@ -172,10 +153,7 @@ def test_two_disks_are_made_one_after_the_other() -> None:
     play = cloning(DISK, OTHER_DISK)
     play.when(answered(Done())).then(
         event(VmOperationProgressed, step="Create disk web_Disk2"),
-        ask(
-            f"disk/{WEB_DISK_2}",
-            provide(WEB_DISK_2, "web_Disk2", OTHER_DISK),
-        ),
+        ask(f"disk/{WEB_DISK_2}", provide(WEB_DISK_2, "web_Disk2", OTHER_DISK)),
     )
     play.when(answered(Done())).then(event(VmCreated, ends="done"), status("down"))
 

@@ -36,14 +36,11 @@ def with_disk() -> VmPlay:
 
 
 def test_attach_asks_the_disk_and_shows_the_attachment() -> None:
-    play = (
-        added()
-        .when(attaching(bootable=True))
-        .then(
-            event(VmDisksChanged, begins="attach_disk", step=f"Adding disk {DISK} to VM web"),
-            ask(f"disk/{DISK}", AttachDisk(vm_id=VM, operation_id=NEW_DISK)),
-            kept(accepted("disk_attachment", DISK, job=True)),
-        )
+    play = added()
+    play.when(attaching(bootable=True)).then(
+        event(VmDisksChanged, begins="attach_disk", step=f"Adding disk {DISK} to VM web"),
+        ask(f"disk/{DISK}", AttachDisk(vm_id=VM, operation_id=NEW_DISK)),
+        kept(accepted("disk_attachment", DISK, job=True)),
     )
     assert [(a.id, a.bootable, a.slot) for a in play.state.vm.disk_attachments] == [(DISK, True, 0)]
     play.when_restarted().then(ask(f"disk/{DISK}", AttachDisk(vm_id=VM, operation_id=NEW_DISK)))
@@ -59,31 +56,21 @@ def test_attach_is_answered_when_the_disk_agrees() -> None:
 
 def test_a_disk_that_refuses_is_not_attached() -> None:
     taken = Refusal(code="conflict", reason="Another VM has it.")
-    play = (
-        added()
-        .given(attaching())
-        .when(answered(taken))
-        .then(
-            event(VmDisksChanged, ends="rolled_back", why="Another VM has it."),
-            audit("disk_failed", severity="error", vm=VM),
-            refused("conflict"),
-        )
+    play = added().given(attaching())
+    play.when(answered(taken)).then(
+        event(VmDisksChanged, ends="rolled_back", why="Another VM has it."),
+        audit("disk_failed", severity="error", vm=VM),
+        refused("conflict"),
     )
     assert play.state.vm.disk_attachments == ()
 
 
 def test_a_new_disk_shows_at_once_and_is_made_behind() -> None:
-    play = (
-        added()
-        .when(making())
-        .then(
-            event(VmDisksChanged, begins="add_disk", step=f"Adding disk {NEW_DISK} to VM web"),
-            ask(
-                f"disk/{NEW_DISK}",
-                provide(NEW_DISK, "web_Disk1", operation_id=child_id(NEW_DISK, "disk")),
-            ),
-            kept(accepted("disk_attachment", NEW_DISK, job=True)),
-        )
+    play = added()
+    play.when(making()).then(
+        event(VmDisksChanged, begins="add_disk", step=f"Adding disk {NEW_DISK} to VM web"),
+        ask(f"disk/{NEW_DISK}", provide(NEW_DISK, "web_Disk1", operation_id=child_id(NEW_DISK, "disk"))),
+        kept(accepted("disk_attachment", NEW_DISK, job=True)),
     )
     play.when(DiskRecorded(disk_id=NEW_DISK)).then(accepted("disk_attachment", NEW_DISK, job=True), to_who_waits)
     play.when(answered(Done())).then(
@@ -107,10 +94,7 @@ def test_a_new_disk_goes_where_it_was_asked_for() -> None:
     second = StorageDomain(id="sd2", name="second", status="active", type="data", host=Ref(id=HOST))
     added(("storage_domain", second)).when(making(storage_domain=Ref(id="sd2"))).then(
         event(VmDisksChanged, begins="add_disk", step=f"Adding disk {NEW_DISK} to VM web"),
-        ask(
-            f"disk/{NEW_DISK}",
-            provide(NEW_DISK, "web_Disk1", on="sd2", operation_id=child_id(NEW_DISK, "disk")),
-        ),
+        ask(f"disk/{NEW_DISK}", provide(NEW_DISK, "web_Disk1", on="sd2", operation_id=child_id(NEW_DISK, "disk"))),
         kept(accepted("disk_attachment", NEW_DISK, job=True)),
     )
     added(("storage_domain", second)).when(making()).then(refused("missing_attribute", "disk.storage_domains"))
@@ -167,10 +151,9 @@ def test_a_second_disk_does_not_become_bootable() -> None:
 
 def test_an_attachment_is_changed() -> None:
     change = DiskAttachment(active=False, interface="sata", read_only=True, bootable=False)
-    play = (
-        with_disk()
-        .when(UpdateDiskAttachment(parent_id=VM, id=DISK, document=change))
-        .then(event(VmDisksChanged), accepted("disk_attachment", DISK), stored)
+    play = with_disk()
+    play.when(UpdateDiskAttachment(parent_id=VM, id=DISK, document=change)).then(
+        event(VmDisksChanged), accepted("disk_attachment", DISK), stored
     )
     (attachment,) = play.state.vm.disk_attachments
     assert (attachment.active, attachment.interface, attachment.read_only) == (False, "sata", True)
@@ -185,41 +168,24 @@ def test_an_attachment_that_is_not_there_is_not_found() -> None:
 
 
 def test_a_disk_is_detached_and_stays() -> None:
-    play = (
-        with_disk()
-        .when(RemoveDiskAttachment(parent_id=VM, id=DISK, detach_only=True))
-        .then(
-            event(
-                VmOperationProgressed,
-                begins="detach_disk",
-                step=f"Detaching disk {DISK} from VM web",
-            ),
-            ask(f"disk/{DISK}", DetachDisk(vm_id=VM)),
-            accepted("disk_attachment", DISK, job=True),
-            stored,
-        )
+    play = with_disk()
+    play.when(RemoveDiskAttachment(parent_id=VM, id=DISK, detach_only=True)).then(
+        event(VmOperationProgressed, begins="detach_disk", step=f"Detaching disk {DISK} from VM web"),
+        ask(f"disk/{DISK}", DetachDisk(vm_id=VM)),
+        accepted("disk_attachment", DISK, job=True),
+        stored,
     )
     play.when(answered(Done())).then(event(VmDisksChanged, ends="done"), audit("vm_disk_changed", user="u", vm=VM))
     assert play.state.vm.disk_attachments == ()
 
 
 def test_a_disk_is_detached_and_deleted() -> None:
-    play = (
-        with_disk()
-        .when(RemoveDiskAttachment(parent_id=VM, id=DISK))
-        .then(
-            event(
-                VmOperationProgressed,
-                begins="detach_disk",
-                step=f"Removing disk {DISK} from VM web",
-            ),
-            ask(
-                f"disk/{DISK}",
-                DiscardDisk(operation_id=child_id(command_id(3), "disk"), vm_id=VM, correlation_id="corr"),
-            ),
-            accepted("disk_attachment", DISK, job=True),
-            stored,
-        )
+    play = with_disk()
+    play.when(RemoveDiskAttachment(parent_id=VM, id=DISK)).then(
+        event(VmOperationProgressed, begins="detach_disk", step=f"Removing disk {DISK} from VM web"),
+        ask(f"disk/{DISK}", DiscardDisk(operation_id=child_id(command_id(3), "disk"), vm_id=VM, correlation_id="corr")),
+        accepted("disk_attachment", DISK, job=True),
+        stored,
     )
     play.when(answered(Done())).then(event(VmDisksChanged, ends="done"), audit("vm_disk_changed", user="u", vm=VM))
 

@@ -27,26 +27,21 @@ def test_a_nic_claims_an_address_first() -> None:
 
 
 def test_a_nic_is_added_in_the_next_slot() -> None:
-    play = (
-        added()
-        .given(adding())
-        .when(answered(Reserved(macs=(MAC_2,))))
-        .then(
-            event(VmNicsChanged),
-            audit("vm_nic_changed", user="u", vm=VM),
-            release_claim(),
-            accepted("nic", command_id(2)),
-            stored,
-        )
+    play = added().given(adding())
+    play.when(answered(Reserved(macs=(MAC_2,)))).then(
+        event(VmNicsChanged),
+        audit("vm_nic_changed", user="u", vm=VM),
+        release_claim(),
+        accepted("nic", command_id(2)),
+        stored,
     )
     assert [(nic.name, nic.slot) for nic in play.state.vm.nics] == [("nic1", 0), ("nic2", 1)]
 
 
 def test_a_nic_is_changed() -> None:
-    play = (
-        added()
-        .when(UpdateNic(parent_id=VM, id=NIC, document=Nic(name="uplink")))
-        .then(ask("reservations/main", Reserve(holder=command_id(2), owner_id=VM, macs=(MAC,))))
+    play = added()
+    play.when(UpdateNic(parent_id=VM, id=NIC, document=Nic(name="uplink"))).then(
+        ask("reservations/main", Reserve(holder=command_id(2), owner_id=VM, macs=(MAC,)))
     )
     play.when(answered(Reserved(macs=(MAC,)))).then(
         event(VmNicsChanged), audit("vm_nic_changed", user="u", vm=VM), release_claim(), accepted("nic", NIC), stored
@@ -55,10 +50,9 @@ def test_a_nic_is_changed() -> None:
 
 
 def test_a_nic_is_removed() -> None:
-    play = (
-        added()
-        .when(RemoveNic(parent_id=VM, id=NIC))
-        .then(event(VmNicsChanged), audit("vm_nic_changed", user="u", vm=VM), accepted("nic", NIC), stored)
+    play = added()
+    play.when(RemoveNic(parent_id=VM, id=NIC)).then(
+        event(VmNicsChanged), audit("vm_nic_changed", user="u", vm=VM), accepted("nic", NIC), stored
     )
     assert play.state.vm.nics == ()
 

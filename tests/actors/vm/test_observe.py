@@ -18,9 +18,22 @@ from protocol.events.vm import (
     VmWentDown,
 )
 from protocol.node_messages import DestroyDomain, DomainStatus, Done, GuestSilent, PauseDomain, StopReason
-from tests.actors.expected import ack, ack_stopped, audit, beside, cancel, event, status
+from tests.actors.expected import ack, ack_stopped, audit, beside, event, status
 from tests.actors.playbook import NOW, done, fired
-from tests.actors.vm.lives import FULL, GUEST, HOST, VM, added, domain, launching, rebooting, saving, unborn, up
+from tests.actors.vm.lives import (
+    FULL,
+    GUEST,
+    HOST,
+    NO_TIMERS,
+    VM,
+    added,
+    domain,
+    launching,
+    rebooting,
+    saving,
+    unborn,
+    up,
+)
 
 
 @pytest.mark.parametrize(
@@ -38,33 +51,22 @@ def test_a_qemu_that_ended_is_down_with_the_reason(why: StopReason, code: str, s
     up().when(DomainSeen(host_id=HOST, domain=gone, stopped=why, detail="signal 9")).then(
         event(VmWentDown, cause=why.value, reason=said),
         audit(code, severity=severity, text=said, vm=VM, host=HOST),
-        cancel("guest_up"), cancel("shutdown"), cancel("reboot"),
+        *NO_TIMERS,
         ack_stopped(),
-        status("down"),
-    )  # fmt: skip
+        status("down"))  # fmt: skip
 
 
 def test_a_qemu_that_ended_in_the_middle_of_an_operation_fails_it() -> None:
     gone = DomainSeen(host_id=HOST, domain=domain(DomainStatus.ABSENT), stopped=StopReason.CRASHED)
-    play = (
-        up()
-        .given(PauseVm(id=VM))
-        .when(gone)
-        .then(
-            event(
-                VmWentDown,
-                cause="crashed",
-                reason="QEMU ended unexpectedly.",
-                ends="failed",
-                why="QEMU ended (crashed).",
-            ),
-            audit("vm_down_error", severity="error", vm=VM, host=HOST),
-            cancel("guest_up"),
-            cancel("shutdown"),
-            cancel("reboot"),
-            ack_stopped(),
-            status("down"),
-        )
+    play = up().given(PauseVm(id=VM))
+    play.when(gone).then(
+        event(
+            VmWentDown, cause="crashed", reason="QEMU ended unexpectedly.", ends="failed", why="QEMU ended (crashed)."
+        ),
+        audit("vm_down_error", severity="error", vm=VM, host=HOST),
+        *NO_TIMERS,
+        ack_stopped(),
+        status("down"),
     )
     play.when(done(FULL, of=PauseDomain)).then(ack())
 
@@ -77,10 +79,9 @@ def test_the_end_of_an_earlier_run_is_only_acknowledged() -> None:
 
 
 def test_silence_is_unknown_never_down_and_found_again() -> None:
-    play = (
-        up()
-        .when(HostLost(host_id=HOST))
-        .then(event(VmLost), audit("vm_unknown", severity="warning", vm=VM, host=HOST), status("unknown"))
+    play = up()
+    play.when(HostLost(host_id=HOST)).then(
+        event(VmLost), audit("vm_unknown", severity="warning", vm=VM, host=HOST), status("unknown")
     )
     play.when(HostLost(host_id=HOST)).then()
     play.when(HostReturned(host_id=HOST, domain=domain())).then(
@@ -98,18 +99,14 @@ def test_found_gone_after_silence() -> None:
     up().given(HostLost(host_id=HOST)).when(HostReturned(host_id=HOST)).then(
         event(VmWentDown, cause="unknown", reason="It was found not running on its host."),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
-        cancel("guest_up"),
-        cancel("shutdown"),
-        cancel("reboot"),
+        *NO_TIMERS,
         status("down"),
     )
     absent = domain(DomainStatus.ABSENT)
     up().given(HostLost(host_id=HOST)).when(HostReturned(host_id=HOST, domain=absent)).then(
         event(VmWentDown, cause="unknown", reason="It was found not running on its host."),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
-        cancel("guest_up"),
-        cancel("shutdown"),
-        cancel("reboot"),
+        *NO_TIMERS,
         status("down"),
     )
 
@@ -123,9 +120,7 @@ def test_a_confirmed_reboot_of_the_host_ends_the_vm() -> None:
     up().given(HostLost(host_id=HOST)).when(HostConfirmedDown(host_id=HOST)).then(
         event(VmWentDown, cause="host_down", reason="Its host was confirmed as rebooted."),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
-        cancel("guest_up"),
-        cancel("shutdown"),
-        cancel("reboot"),
+        *NO_TIMERS,
         status("down"),
     )
 
@@ -141,9 +136,7 @@ def test_a_confirmed_reboot_of_the_host_ends_what_was_under_way() -> None:
             why="Its host was rebooted.",
         ),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
-        cancel("guest_up"),
-        cancel("shutdown"),
-        cancel("reboot"),
+        *NO_TIMERS,
         status("down"),
     )
 
@@ -164,13 +157,10 @@ def test_a_start_whose_host_was_rebooted_failed_and_that_is_said() -> None:
 def test_a_stray_qemu_of_a_vm_that_is_down_is_ended() -> None:
     """Only that run: one that starts meanwhile is left alone."""
     stray = domain(step="vm/x:old:0")
-    play = (
-        added()
-        .when(HostReturned(host_id="elsewhere", domain=stray))
-        .then(
-            audit("stray_domain", severity="warning", vm=VM, host="elsewhere"),
-            beside(DestroyDomain(vm_id=VM, started_step_id="vm/x:old:0"), host="elsewhere"),
-        )
+    play = added()
+    play.when(HostReturned(host_id="elsewhere", domain=stray)).then(
+        audit("stray_domain", severity="warning", vm=VM, host="elsewhere"),
+        beside(DestroyDomain(vm_id=VM, started_step_id="vm/x:old:0"), host="elsewhere"),
     )
     play.when(done(Done(), of=DestroyDomain)).then(ack())
 
@@ -181,14 +171,9 @@ def test_what_is_left_of_a_stray_is_left_alone() -> None:
 
 
 def test_an_io_error_pauses_and_is_said() -> None:
-    play = (
-        up()
-        .when(DomainSeen(host_id=HOST, domain=domain(DomainStatus.PAUSED, reason="io_error")))
-        .then(
-            event(VmPaused, reason="io_error"),
-            audit("vm_io_error", severity="warning", vm=VM, host=HOST),
-            status("paused"),
-        )
+    play = up()
+    play.when(DomainSeen(host_id=HOST, domain=domain(DomainStatus.PAUSED, reason="io_error"))).then(
+        event(VmPaused, reason="io_error"), audit("vm_io_error", severity="warning", vm=VM, host=HOST), status("paused")
     )
     play.when(DomainSeen(host_id=HOST, domain=domain())).then(event(VmResumed), status("up"))
 
@@ -223,10 +208,9 @@ def test_a_guest_of_a_vm_that_is_down_is_not_shown() -> None:
 
 
 def test_a_silent_agent_takes_back_what_it_said() -> None:
-    play = (
-        up()
-        .when(GuestSilent(vm_id=VM, since=NOW))
-        .then(event(VmGuestSilent), audit("vm_guest_silent", severity="warning", vm=VM, host=HOST))
+    play = up()
+    play.when(GuestSilent(vm_id=VM, since=NOW)).then(
+        event(VmGuestSilent), audit("vm_guest_silent", severity="warning", vm=VM, host=HOST)
     )
     assert (play.state.guest, play.state.guest_silent_since) == (None, NOW)
     play.when(GuestSilent(vm_id=VM, since=NOW)).then()

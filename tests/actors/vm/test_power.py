@@ -50,6 +50,7 @@ from tests.actors.vm.lives import (
     DISK,
     FULL,
     HOST,
+    NO_TIMERS,
     VM,
     added,
     cloning,
@@ -77,11 +78,9 @@ def test_shutdown_asks_the_guest() -> None:
 
 
 def test_a_guest_that_was_asked_is_waited_for() -> None:
-    play = (
-        up()
-        .given(ShutdownVm(id=VM, reason="night"))
-        .when(done(Done()))
-        .then(event(VmOperationProgressed, step="Wait for the guest to power off"), ack(), timer("shutdown", 300))
+    play = up().given(ShutdownVm(id=VM, reason="night"))
+    play.when(done(Done())).then(
+        event(VmOperationProgressed, step="Wait for the guest to power off"), ack(), timer("shutdown", 300)
     )
     play.when_restarted().then(timer("shutdown", 300))
     play.when(HostReturned(host_id=HOST, domain=domain())).then()
@@ -92,9 +91,7 @@ def test_shutdown_ends_when_qemu_is_gone() -> None:
     play.when(DomainSeen(host_id=HOST, domain=domain(DomainStatus.ABSENT), stopped=StopReason.SHUTDOWN)).then(
         event(VmWentDown, cause="shutdown", reason="night", ends="done"),
         audit("vm_down", vm=VM, host=HOST),
-        cancel("guest_up"),
-        cancel("shutdown"),
-        cancel("reboot"),
+        *NO_TIMERS,
         ack_stopped(),
         status("down"),
     )
@@ -165,19 +162,16 @@ def test_one_that_is_down_is_neither_shut_down_nor_stopped() -> None:
 
 
 def test_stop_ends_qemu() -> None:
-    play = (
-        up()
-        .when(StopVm(id=VM, reason="stuck"))
-        .then(
-            event(VmStopRequested, reason="stuck", begins="stop", step="End QEMU"),
-            audit("vm_stopped", user="u", vm=VM, host=HOST),
-            to_node(DestroyDomain(vm_id=VM)),
-            cancel("shutdown"),
-            cancel("reboot"),
-            accepted(job=True),
-            stored,
-            status("powering_down"),
-        )
+    play = up()
+    play.when(StopVm(id=VM, reason="stuck")).then(
+        event(VmStopRequested, reason="stuck", begins="stop", step="End QEMU"),
+        audit("vm_stopped", user="u", vm=VM, host=HOST),
+        to_node(DestroyDomain(vm_id=VM)),
+        cancel("shutdown"),
+        cancel("reboot"),
+        accepted(job=True),
+        stored,
+        status("powering_down"),
     )
     play.when_restarted().then(to_node(DestroyDomain(vm_id=VM)))
     play.when(done(Done())).then(
@@ -202,19 +196,16 @@ def test_stop_supersedes_a_running_shutdown() -> None:
 
 
 def test_stop_during_launch_ends_whatever_started() -> None:
-    play = (
-        launching()
-        .when(StopVm(id=VM))
-        .then(
-            event(VmStopRequested, begins="stop", step="End QEMU"),
-            audit("vm_stopped", user="u", vm=VM, host=HOST),
-            to_node(DestroyDomain(vm_id=VM)),
-            cancel("shutdown"),
-            cancel("reboot"),
-            accepted(job=True),
-            stored,
-            status("powering_down"),
-        )
+    play = launching()
+    play.when(StopVm(id=VM)).then(
+        event(VmStopRequested, begins="stop", step="End QEMU"),
+        audit("vm_stopped", user="u", vm=VM, host=HOST),
+        to_node(DestroyDomain(vm_id=VM)),
+        cancel("shutdown"),
+        cancel("reboot"),
+        accepted(job=True),
+        stored,
+        status("powering_down"),
     )
     play.when(started()).then(ack())
     play.when(done(Done())).then(
@@ -237,24 +228,18 @@ def test_a_vm_whose_disks_are_worked_on_is_not_stopped() -> None:
 
 def test_a_stop_that_failed_is_looked_at() -> None:
     """Whether the VM runs, stands still or is gone: its host knows, we do not."""
-    play = (
-        launching()
-        .given(StopVm(id=VM))
-        .when(done(FULL))
-        .then(
-            event(VmShutdownIgnored, ends="failed", why="The disk is full."),
-            audit("vm_operation_failed", severity="error", vm=VM, host=HOST),
-            ack(),
-            look(HOST),
-            status("up"),
-        )
+    play = launching().given(StopVm(id=VM))
+    play.when(done(FULL)).then(
+        event(VmShutdownIgnored, ends="failed", why="The disk is full."),
+        audit("vm_operation_failed", severity="error", vm=VM, host=HOST),
+        ack(),
+        look(HOST),
+        status("up"),
     )
     play.when(HostReturned(host_id=HOST)).then(
         event(VmWentDown, cause="unknown", reason="It was found not running on its host."),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
-        cancel("guest_up"),
-        cancel("shutdown"),
-        cancel("reboot"),
+        *NO_TIMERS,
         status("down"),
     )
 
@@ -264,9 +249,7 @@ def test_stopped_while_its_end_is_seen_first() -> None:
     play.when(DomainSeen(host_id=HOST, domain=domain(DomainStatus.ABSENT), stopped=StopReason.DESTROYED)).then(
         event(VmWentDown, cause="destroyed", reason="stuck", ends="done"),
         audit("vm_down", vm=VM, host=HOST),
-        cancel("guest_up"),
-        cancel("shutdown"),
-        cancel("reboot"),
+        *NO_TIMERS,
         ack_stopped(),
         status("down"),
     )
@@ -282,17 +265,14 @@ def test_a_stop_that_goes_on_while_its_host_was_away() -> None:
 
 
 def test_reset_boots_again() -> None:
-    play = (
-        up()
-        .when(ResetVm(id=VM))
-        .then(
-            event(VmResetRequested, begins="reset", step="Resetting VM web"),
-            to_node(ResetDomain(vm_id=VM)),
-            cancel("reboot"),
-            accepted(job=True),
-            stored,
-            status("reboot_in_progress"),
-        )
+    play = up()
+    play.when(ResetVm(id=VM)).then(
+        event(VmResetRequested, begins="reset", step="Resetting VM web"),
+        to_node(ResetDomain(vm_id=VM)),
+        cancel("reboot"),
+        accepted(job=True),
+        stored,
+        status("reboot_in_progress"),
     )
     play.when_restarted().then(to_node(ResetDomain(vm_id=VM)))
     play.when(done(Done())).then(
@@ -319,15 +299,12 @@ def test_one_that_is_down_is_not_reset() -> None:
 
 
 def test_pause_and_start_resumes() -> None:
-    play = (
-        up()
-        .when(PauseVm(id=VM))
-        .then(
-            event(VmPauseRequested, begins="pause", step="Pausing VM web"),
-            to_node(PauseDomain(vm_id=VM)),
-            accepted(job=True),
-            stored,
-        )
+    play = up()
+    play.when(PauseVm(id=VM)).then(
+        event(VmPauseRequested, begins="pause", step="Pausing VM web"),
+        to_node(PauseDomain(vm_id=VM)),
+        accepted(job=True),
+        stored,
     )
     play.when_restarted().then(to_node(PauseDomain(vm_id=VM)))
     play.when(done(Done())).then(

@@ -28,16 +28,13 @@ ANEW = DomainSeen(host_id=HOST, domain=domain(), rebooted=True)
 
 
 def test_reboot_asks_the_guest() -> None:
-    play = (
-        up()
-        .when(RebootVm(id=VM))
-        .then(
-            event(VmRebootRequested, begins="reboot", step="Rebooting VM web"),
-            to_node(RebootDomain(vm_id=VM)),
-            accepted(job=True),
-            stored,
-            status("reboot_in_progress"),
-        )
+    play = up()
+    play.when(RebootVm(id=VM)).then(
+        event(VmRebootRequested, begins="reboot", step="Rebooting VM web"),
+        to_node(RebootDomain(vm_id=VM)),
+        accepted(job=True),
+        stored,
+        status("reboot_in_progress"),
     )
     play.when_restarted().then(to_node(RebootDomain(vm_id=VM)), timer("reboot", 300))
     play.when(done(Done())).then(
@@ -106,47 +103,36 @@ def test_after_a_new_start_every_boot_is_new() -> None:
 
 
 def test_a_guest_that_starts_over_before_its_node_said_so_is_rebooted() -> None:
-    play = (
-        up()
-        .given(RebootVm(id=VM))
-        .when(ANEW)
-        .then(
-            event(VmRebooted, ends="done"),
-            audit("vm_rebooted", user="u", vm=VM, host=HOST),
-            cancel("reboot"),
-            timer("guest_up", 60),
-            status("powering_up"),
-        )
+    play = up().given(RebootVm(id=VM))
+    play.when(ANEW).then(
+        event(VmRebooted, ends="done"),
+        audit("vm_rebooted", user="u", vm=VM, host=HOST),
+        cancel("reboot"),
+        timer("guest_up", 60),
+        status("powering_up"),
     )
     play.when(done(Done(), of=RebootDomain)).then(ack())
 
 
 def test_a_reboot_that_the_guest_ignores_ends_as_failed() -> None:
-    play = (
-        rebooting()
-        .when(fired("reboot"))
-        .then(
-            event(VmRebootIgnored, ends="failed", why="The guest was not seen to start over within 300 s."),
-            audit("vm_reboot_ignored", severity="warning", vm=VM, host=HOST),
-            look(HOST),
-            status("up"),
-        )
+    play = rebooting()
+    play.when(fired("reboot")).then(
+        event(VmRebootIgnored, ends="failed", why="The guest was not seen to start over within 300 s."),
+        audit("vm_reboot_ignored", severity="warning", vm=VM, host=HOST),
+        look(HOST),
+        status("up"),
     )
     play.when(fired("reboot")).then()
 
 
 def test_a_reboot_that_the_host_cannot_ask_for_leaves_the_vm_up() -> None:
-    play = (
-        up()
-        .given(RebootVm(id=VM))
-        .when(done(FULL))
-        .then(
-            event(VmRebootIgnored, ends="failed", why="The disk is full."),
-            audit("vm_operation_failed", severity="error", vm=VM, host=HOST),
-            ack(),
-            look(HOST),
-            status("up"),
-        )
+    play = up().given(RebootVm(id=VM))
+    play.when(done(FULL)).then(
+        event(VmRebootIgnored, ends="failed", why="The disk is full."),
+        audit("vm_operation_failed", severity="error", vm=VM, host=HOST),
+        ack(),
+        look(HOST),
+        status("up"),
     )
     assert play.state.guest == GUEST
 
@@ -206,10 +192,9 @@ def test_a_reboot_whose_host_falls_silent_goes_on_waiting() -> None:
 
 
 def test_a_reboot_from_inside_is_said() -> None:
-    play = (
-        up()
-        .when(ANEW)
-        .then(event(VmRebooted), audit("vm_rebooted", vm=VM, host=HOST), timer("guest_up", 60), status("powering_up"))
+    play = up()
+    play.when(ANEW).then(
+        event(VmRebooted), audit("vm_rebooted", vm=VM, host=HOST), timer("guest_up", 60), status("powering_up")
     )
     play.when(ANEW).then()  # a guest that boots in circles is powering up all the while
 

@@ -38,19 +38,16 @@ def test_one_without_disks_is_gone_at_once() -> None:
 
 
 def test_its_disks_go_first() -> None:
-    play = (
-        from_tiny(DISK, OTHER_DISK)
-        .when(RemoveVm(id=VM))
-        .then(
-            event(VmRemoveRequested, begins="remove", step="Removing VM web"),
-            ask(
-                f"disk/{WEB_DISK}",
-                DiscardDisk(operation_id=child_id(command_id(2), "discard0"), vm_id=VM, correlation_id="corr"),
-            ),
-            accepted(job=True),
-            stored,
-            status("image_locked"),
-        )
+    play = from_tiny(DISK, OTHER_DISK)
+    play.when(RemoveVm(id=VM)).then(
+        event(VmRemoveRequested, begins="remove", step="Removing VM web"),
+        ask(
+            f"disk/{WEB_DISK}",
+            DiscardDisk(operation_id=child_id(command_id(2), "discard0"), vm_id=VM, correlation_id="corr"),
+        ),
+        accepted(job=True),
+        stored,
+        status("image_locked"),
     )
     play.when_restarted().then(
         ask(
@@ -69,16 +66,13 @@ def test_its_disks_go_first() -> None:
 
 
 def test_disks_that_are_wanted_or_shared_stay() -> None:
-    play = (
-        from_tiny(DISK)
-        .when(RemoveVm(id=VM, detach_only=True))
-        .then(
-            event(VmRemoveRequested, begins="remove", step="Removing VM web"),
-            ask(f"disk/{WEB_DISK}", DetachDisk(vm_id=VM)),
-            accepted(job=True),
-            stored,
-            status("image_locked"),
-        )
+    play = from_tiny(DISK)
+    play.when(RemoveVm(id=VM, detach_only=True)).then(
+        event(VmRemoveRequested, begins="remove", step="Removing VM web"),
+        ask(f"disk/{WEB_DISK}", DetachDisk(vm_id=VM)),
+        accepted(job=True),
+        stored,
+        status("image_locked"),
     )
     play.when(answered(Done())).then(
         event(VmRemoved, ends="done"), audit("vm_removed", user="u", vm=VM), status("gone")

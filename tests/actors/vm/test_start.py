@@ -59,6 +59,7 @@ from tests.actors.vm.lives import (
     MAC,
     NIC,
     NO,
+    SD,
     SPEC,
     VM,
     WEB_DISK,
@@ -80,12 +81,7 @@ def test_a_start_asks_for_a_host_first() -> None:
         ask(
             "scheduler/main",
             Place(
-                operation_id=command_id(2),
-                vm_id=VM,
-                vm_name="web",
-                cluster_id=CLUSTER,
-                memory_bytes=1 << 28,
-                vcpus=1,
+                operation_id=command_id(2), vm_id=VM, vm_name="web", cluster_id=CLUSTER, memory_bytes=1 << 28, vcpus=1
             ),
         )
     )
@@ -165,10 +161,10 @@ def test_a_vm_with_a_disk_starts_where_its_disk_is() -> None:
                     disks=(
                         DomainDisk(
                             disk_id=WEB_DISK,
-                            volume=VolumeRef(storage_domain_id="sd", image_id=WEB_DISK, volume_id="v", format="qcow2"),
+                            volume=VolumeRef(storage_domain_id=SD, image_id=WEB_DISK, volume_id="v", format="qcow2"),
                             bootable=True,
                             boot_order=1,
-                            serial="8a87ccfe-5b03-52c0-b",
+                            serial=WEB_DISK[:20],
                         ),
                     ),
                 )
@@ -222,14 +218,7 @@ def test_run_once_overrides_for_this_run_only() -> None:
                     name="web",
                     memory_bytes=1 << 28,
                     memory_max_bytes=1 << 28,
-                    nics=(
-                        DomainNic(
-                            nic_id=NIC,
-                            mac=MAC,
-                            bridge="ovirtmgmt",
-                            boot_order=1,
-                        ),
-                    ),
+                    nics=(DomainNic(nic_id=NIC, mac=MAC, bridge="ovirtmgmt", boot_order=1),),
                     kernel="/k",
                     initrd="/i",
                     cmdline="quiet",
@@ -254,22 +243,19 @@ def test_the_host_that_people_wish_and_the_firmware_are_asked_for() -> None:
         cpu=Cpu(topology=CpuTopology(cores=2)),
         time_zone=TimeZone(name="Europe/Paris"),
     )
-    play = (
-        added()
-        .when(StartVm(id=VM, vm=wish))
-        .then(
-            ask(
-                "scheduler/main",
-                Place(
-                    operation_id=command_id(2),
-                    vm_id=VM,
-                    vm_name="web",
-                    cluster_id=CLUSTER,
-                    memory_bytes=1 << 28,
-                    vcpus=2,
-                    pinned_host_ids=(HOST,),
-                ),
-            )
+    play = added()
+    play.when(StartVm(id=VM, vm=wish)).then(
+        ask(
+            "scheduler/main",
+            Place(
+                operation_id=command_id(2),
+                vm_id=VM,
+                vm_name="web",
+                cluster_id=CLUSTER,
+                memory_bytes=1 << 28,
+                vcpus=2,
+                pinned_host_ids=(HOST,),
+            ),
         )
     )
     play.when(answered(Placed(host_id=HOST))).then(
@@ -340,14 +326,11 @@ def test_the_time_of_a_guest_that_is_up_is_over_for_nothing() -> None:
 
 def test_a_start_that_fails_first_makes_sure_that_nothing_is_left() -> None:
     """A failure proves nothing: the answer may have got lost behind a QEMU that runs."""
-    play = (
-        launching()
-        .when(done(FULL))
-        .then(
-            event(VmOperationProgressed, step="Make sure that nothing was left", undoes="The disk is full."),
-            ack(),
-            to_node(end_of_start),
-        )
+    play = launching()
+    play.when(done(FULL)).then(
+        event(VmOperationProgressed, step="Make sure that nothing was left", undoes="The disk is full."),
+        ack(),
+        to_node(end_of_start),
     )
     play.when_restarted().then(to_node(end_of_start))
     play.when(done(Done())).then(

@@ -51,6 +51,7 @@ from tests.actors.vm.lives import (
     FULL,
     GONE,
     HOST,
+    NO_TIMERS,
     SD,
     SPEC,
     VM,
@@ -78,15 +79,9 @@ def test_suspend_saves_on_a_storage_domain_of_the_host() -> None:
 
 
 def test_suspended_it_leaves_its_host() -> None:
-    play = (
-        saving()
-        .when(done(Done()))
-        .then(
-            event(VmSuspended, ends="done"),
-            audit("vm_suspended", user="u", vm=VM, host=HOST),
-            ack(),
-            status("suspended"),
-        )
+    play = saving()
+    play.when(done(Done())).then(
+        event(VmSuspended, ends="done"), audit("vm_suspended", user="u", vm=VM, host=HOST), ack(), status("suspended")
     )
     assert play.state.host_id == ""
 
@@ -118,25 +113,16 @@ def test_a_qemu_that_saved_and_ended_is_waited_for() -> None:
 
 def test_a_qemu_that_dies_while_it_saves_leaves_nothing() -> None:
     died = DomainSeen(host_id=HOST, domain=domain(DomainStatus.ABSENT), stopped=StopReason.CRASHED)
-    play = (
-        saving()
-        .when(died)
-        .then(
-            event(
-                VmWentDown,
-                cause="crashed",
-                reason="QEMU ended unexpectedly.",
-                ends="failed",
-                why="QEMU ended (crashed).",
-            ),
-            audit("vm_down_error", severity="error", vm=VM, host=HOST),
-            cancel("guest_up"),
-            cancel("shutdown"),
-            cancel("reboot"),
-            beside(RemoveSavedState(vm_id=VM, storage_domain_id=SD), host=HOST),
-            ack_stopped(),
-            status("down"),
-        )
+    play = saving()
+    play.when(died).then(
+        event(
+            VmWentDown, cause="crashed", reason="QEMU ended unexpectedly.", ends="failed", why="QEMU ended (crashed)."
+        ),
+        audit("vm_down_error", severity="error", vm=VM, host=HOST),
+        *NO_TIMERS,
+        beside(RemoveSavedState(vm_id=VM, storage_domain_id=SD), host=HOST),
+        ack_stopped(),
+        status("down"),
     )
     play.when(done(Done(), of=SaveDomain)).then(ack())
     play.when(done(Done(), of=RemoveSavedState)).then(ack())
@@ -164,58 +150,34 @@ def test_memory_on_a_storage_domain_that_is_gone_can_be_anywhere() -> None:
         ask(
             "scheduler/main",
             Place(
-                operation_id=command_id(4),
-                vm_id=VM,
-                vm_name="web",
-                cluster_id=CLUSTER,
-                memory_bytes=1 << 28,
-                vcpus=1,
+                operation_id=command_id(4), vm_id=VM, vm_name="web", cluster_id=CLUSTER, memory_bytes=1 << 28, vcpus=1
             ),
         )
     )
 
 
 def test_a_suspended_vm_is_restored() -> None:
-    play = (
-        suspended()
-        .given(StartVm(id=VM))
-        .when(answered(Placed(host_id=HOST)))
-        .then(
-            event(VmRestoreRequested, host_id=HOST, begins="restore", step="Start on host one"),
-            to_node(
-                RestoreDomain(
-                    spec=SPEC,
-                    storage_domain_id=SD,
-                )
-            ),
-            release(),
-            accepted(job=True),
-            stored,
-            status("restoring_state"),
-        )
+    play = suspended().given(StartVm(id=VM))
+    play.when(answered(Placed(host_id=HOST))).then(
+        event(VmRestoreRequested, host_id=HOST, begins="restore", step="Start on host one"),
+        to_node(RestoreDomain(spec=SPEC, storage_domain_id=SD)),
+        release(),
+        accepted(job=True),
+        stored,
+        status("restoring_state"),
     )
-    play.when_restarted().then(
-        to_node(
-            RestoreDomain(
-                spec=SPEC,
-                storage_domain_id=SD,
-            )
-        )
-    )
+    play.when_restarted().then(to_node(RestoreDomain(spec=SPEC, storage_domain_id=SD)))
     play.when(started()).then(
         event(VmRestored, ends="done"), audit("vm_started", user="u", vm=VM, host=HOST), ack(), status("up")
     )
 
 
 def test_a_restore_that_fails_leaves_it_suspended() -> None:
-    play = (
-        restoring()
-        .when(done(FULL))
-        .then(
-            event(VmOperationProgressed, step="Make sure that nothing was left", undoes="The disk is full."),
-            ack(),
-            to_node(end_of_start),
-        )
+    play = restoring()
+    play.when(done(FULL)).then(
+        event(VmOperationProgressed, step="Make sure that nothing was left", undoes="The disk is full."),
+        ack(),
+        to_node(end_of_start),
     )
     play.when(done(Done())).then(
         event(VmStartFailed, reason="The disk is full.", ends="failed", why="The disk is full."),
@@ -226,14 +188,11 @@ def test_a_restore_that_fails_leaves_it_suspended() -> None:
 
 
 def test_a_restore_without_saved_memory_ends_down_with_the_reason() -> None:
-    play = (
-        restoring()
-        .when(done(GONE))
-        .then(
-            event(VmOperationProgressed, step="Make sure that nothing was left", undoes="There is no saved state."),
-            ack(),
-            to_node(end_of_start),
-        )
+    play = restoring()
+    play.when(done(GONE)).then(
+        event(VmOperationProgressed, step="Make sure that nothing was left", undoes="There is no saved state."),
+        ack(),
+        to_node(end_of_start),
     )
     play.when(done(Done())).then(
         event(
@@ -250,10 +209,9 @@ def test_a_restore_without_saved_memory_ends_down_with_the_reason() -> None:
 
 
 def test_a_restore_that_failed_while_unknown_leaves_the_memory() -> None:
-    play = (
-        restoring()
-        .when(HostLost(host_id=HOST))
-        .then(event(VmLost), audit("vm_unknown", severity="warning", vm=VM, host=HOST), status("unknown"))
+    play = restoring()
+    play.when(HostLost(host_id=HOST)).then(
+        event(VmLost), audit("vm_unknown", severity="warning", vm=VM, host=HOST), status("unknown")
     )
     play.when(done(FULL)).then(
         event(VmOperationProgressed, step="Make sure that nothing was left", undoes="The disk is full."),
@@ -270,15 +228,11 @@ def test_a_restore_that_failed_while_unknown_leaves_the_memory() -> None:
 
 
 def test_a_restore_whose_host_was_rebooted_leaves_the_memory() -> None:
-    play = (
-        restoring()
-        .given(HostLost(host_id=HOST))
-        .when(HostConfirmedDown(host_id=HOST))
-        .then(
-            event(VmSuspended, ends="failed", why="Its host was confirmed as rebooted."),
-            audit("vm_start_failed", severity="error", vm=VM, host=HOST),
-            status("suspended"),
-        )
+    play = restoring().given(HostLost(host_id=HOST))
+    play.when(HostConfirmedDown(host_id=HOST)).then(
+        event(VmSuspended, ends="failed", why="Its host was confirmed as rebooted."),
+        audit("vm_start_failed", severity="error", vm=VM, host=HOST),
+        status("suspended"),
     )
     assert (play.state.saved_on, play.state.desired) == (SD, "suspended")
 
@@ -296,17 +250,14 @@ def test_a_restore_whose_qemu_is_gone_leaves_the_memory() -> None:
 
 
 def test_stop_of_a_suspended_vm_discards_its_memory() -> None:
-    play = (
-        suspended()
-        .when(StopVm(id=VM))
-        .then(
-            event(VmStopRequested, begins="stop", step="Discard the saved memory"),
-            to_node(RemoveSavedState(vm_id=VM, storage_domain_id=SD)),
-            timer("resend", 10),
-            accepted(job=True),
-            stored,
-            status("powering_down"),
-        )
+    play = suspended()
+    play.when(StopVm(id=VM)).then(
+        event(VmStopRequested, begins="stop", step="Discard the saved memory"),
+        to_node(RemoveSavedState(vm_id=VM, storage_domain_id=SD)),
+        timer("resend", 10),
+        accepted(job=True),
+        stored,
+        status("powering_down"),
     )
     play.when(HostReturned(host_id=HOST)).then(to_node(RemoveSavedState(vm_id=VM, storage_domain_id=SD)))
     play.when(fired("resend")).then(to_node(RemoveSavedState(vm_id=VM, storage_domain_id=SD)), timer("resend", 10))
@@ -331,19 +282,16 @@ def test_memory_that_cannot_be_discarded_is_still_there() -> None:
 
 
 def test_a_vm_stopped_while_it_is_restored_leaves_no_memory_behind() -> None:
-    play = (
-        restoring()
-        .when(StopVm(id=VM))
-        .then(
-            event(VmStopRequested, begins="stop", step="End QEMU"),
-            audit("vm_stopped", user="u", vm=VM, host=HOST),
-            to_node(DestroyDomain(vm_id=VM)),
-            cancel("shutdown"),
-            cancel("reboot"),
-            accepted(job=True),
-            stored,
-            status("powering_down"),
-        )
+    play = restoring()
+    play.when(StopVm(id=VM)).then(
+        event(VmStopRequested, begins="stop", step="End QEMU"),
+        audit("vm_stopped", user="u", vm=VM, host=HOST),
+        to_node(DestroyDomain(vm_id=VM)),
+        cancel("shutdown"),
+        cancel("reboot"),
+        accepted(job=True),
+        stored,
+        status("powering_down"),
     )
     play.when(done(Done())).then(
         event(VmWentDown, cause="destroyed", ends="done"),

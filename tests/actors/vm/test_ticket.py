@@ -12,14 +12,11 @@ from tests.actors.vm.lives import HOST, NO, VM, added, up
 
 
 def test_a_ticket_is_made_when_none_is_given() -> None:
-    play = (
-        up()
-        .when(SetVmTicket(id=VM))
-        .then(
-            audit("console_ticket", user="u", vm=VM),
-            beside(SetTicket(vm_id=VM, value="secret-o"), host=HOST),
-            accepted(result=TicketReply(ticket=Ticket(value="secret-o", expiry=120))),
-        )
+    play = up()
+    play.when(SetVmTicket(id=VM)).then(
+        audit("console_ticket", user="u", vm=VM),
+        beside(SetTicket(vm_id=VM, value="secret-o"), host=HOST),
+        accepted(result=TicketReply(ticket=Ticket(value="secret-o", expiry=120))),
     )
     play.when(done(Done(), of=SetTicket)).then(ack())
 

@@ -25,19 +25,15 @@ def to(**document: Any) -> UpdateVm:
 
 
 def test_one_that_is_down_changes_at_once() -> None:
-    play = (
-        added()
-        .when(to(memory=1 << 29))
-        .then(event(VmUpdated), audit("vm_updated", user="u", vm=VM), accepted(), stored)
-    )
+    play = added()
+    play.when(to(memory=1 << 29)).then(event(VmUpdated), audit("vm_updated", user="u", vm=VM), accepted(), stored)
     assert (play.state.vm.memory, play.state.next_run) == (1 << 29, None)
 
 
 def test_what_a_running_vm_cannot_change_waits_for_its_next_start() -> None:
-    play = (
-        up()
-        .when(to(memory=1 << 29, description="new"))
-        .then(event(VmUpdated), audit("vm_updated", user="u", vm=VM), accepted(), stored)
+    play = up()
+    play.when(to(memory=1 << 29, description="new")).then(
+        event(VmUpdated), audit("vm_updated", user="u", vm=VM), accepted(), stored
     )
     assert (play.state.vm.memory, play.state.vm.description) == (1 << 28, "new")
     assert play.state.next_run.memory == 1 << 29
@@ -61,14 +57,10 @@ def test_the_same_again_changes_nothing() -> None:
 
 
 def test_a_new_name_is_claimed_first() -> None:
-    play = (
-        added()
-        .when(to(name="other"))
-        .then(
-            ask(
-                "reservations/main",
-                Reserve(holder=command_id(2), owner_id=VM, names=(NameClaim(kind="vm", name="other"),)),
-            )
+    play = added()
+    play.when(to(name="other")).then(
+        ask(
+            "reservations/main", Reserve(holder=command_id(2), owner_id=VM, names=(NameClaim(kind="vm", name="other"),))
         )
     )
     play.when(answered(Reserved())).then(
