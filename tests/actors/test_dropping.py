@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from actors.entity.decision import Decision
+from actors.storage.waiting import StorageDecision
+from protocol.commands.vm import ShutdownVm
 from protocol.events.vm import VmGuestUp
+from protocol.node_messages import ShutdownDomain
+from tests.actors.comparison import compare, parts_of
 from tests.actors.dropping import decisions_of, drops_of, survives, transcripts
-from tests.actors.expected import event
+from tests.actors.expected import cancel, event, timer, to_node
 from tests.actors.playbook import desk, fired
 from tests.actors.reach import lines_of, modules, reached
-from tests.actors.vm.lives import booting, up
+from tests.actors.vm.lives import VM, booting, up
 
 
 def test_nothing_can_be_taken_out_of_a_decision(capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,6 +54,29 @@ def test_what_is_expected_and_not_decided_fails_and_the_other_way_round() -> Non
         up().when(fired("guest_up")).then(event(VmGuestUp))
     with pytest.raises(AssertionError, match="not expected: VmGuestUp"):
         booting().when(fired("guest_up")).then()
+    desk.clear()
+
+
+def test_no_field_of_a_decision_is_left_out_of_the_comparison() -> None:
+    looked_at = {"events", "effects", "audit", "reply", "reply_token", "store_outcome", "outcome", "hold", "answers"}
+    assert {field.name for field in attrs.fields(StorageDecision)} == looked_at
+    assert len(parts_of(StorageDecision())) == len(looked_at)
+
+
+def test_effects_to_one_receiver_keep_their_order() -> None:
+    play = up().when(ShutdownVm(id=VM))
+    play.decision = attrs.evolve(play.decision, events=(), audit=(), reply=None, store_outcome=False)
+    node, end, wait = play.decision.effects
+    expected = to_node(ShutdownDomain(vm_id=VM)), cancel("reboot"), timer("shutdown", 300)
+    for order in ((node, end, wait), (end, node, wait), (end, wait, node)):
+        play.decision = attrs.evolve(play.decision, effects=order)
+        compare(play, expected)
+    play.decision = attrs.evolve(play.decision, effects=(node, wait, end))
+    with pytest.raises(AssertionError, match="too early"):
+        compare(play, expected)
+    play.decision = attrs.evolve(play.decision, effects=(node, end, end, wait))
+    with pytest.raises(AssertionError, match="not expected: CancelTimer"):
+        compare(play, expected)
     desk.clear()
 
 

@@ -86,7 +86,7 @@ def test_a_domain_that_nobody_knows_is_left_alone_and_said_once() -> None:
     play.when(report("stranger")).then(
         event(HostCameUp),
         audit("host_up", host=HOST),
-        audit("stranger_domain", severity="warning", host=HOST),
+        audit("stranger_domain", severity="warning", text="runs domain stranger", host=HOST),
         status("up"),
     )
     play.when(report("stranger")).then()

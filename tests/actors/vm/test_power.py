@@ -67,7 +67,7 @@ from tests.actors.vm.lives import (
 def test_shutdown_asks_the_guest() -> None:
     up().when(ShutdownVm(id=VM, reason="night")).then(
         event(VmShutdownRequested, reason="night", begins="shutdown", step="Ask the guest to power off"),
-        audit("vm_shutdown", user="u", vm=VM, host=HOST),
+        audit("vm_shutdown", text="Reason: night.", user="u", vm=VM, host=HOST),
         to_node(ShutdownDomain(vm_id=VM, reason="night")),
         cancel("reboot"),
         timer("shutdown", 300),
@@ -165,7 +165,7 @@ def test_stop_ends_qemu() -> None:
     play = up()
     play.when(StopVm(id=VM, reason="stuck")).then(
         event(VmStopRequested, reason="stuck", begins="stop", step="End QEMU"),
-        audit("vm_stopped", user="u", vm=VM, host=HOST),
+        audit("vm_stopped", text="Reason: stuck.", user="u", vm=VM, host=HOST),
         to_node(DestroyDomain(vm_id=VM)),
         cancel("shutdown"),
         cancel("reboot"),

@@ -194,7 +194,10 @@ def test_a_reboot_whose_host_falls_silent_goes_on_waiting() -> None:
 def test_a_reboot_from_inside_is_said() -> None:
     play = up()
     play.when(ANEW).then(
-        event(VmRebooted), audit("vm_rebooted", vm=VM, host=HOST), timer("guest_up", 60), status("powering_up")
+        event(VmRebooted),
+        audit("vm_rebooted", text="from inside", vm=VM, host=HOST),
+        timer("guest_up", 60),
+        status("powering_up"),
     )
     play.when(ANEW).then()  # a guest that boots in circles is powering up all the while
 

@@ -287,7 +287,7 @@ def test_the_host_that_people_wish_and_the_firmware_are_asked_for() -> None:
 def test_started_it_boots() -> None:
     launching().when(started()).then(
         event(VmStarted, ends="done"),
-        audit("vm_started", user="u", vm=VM, host=HOST),
+        audit("vm_started", text="VM web started on Host one", user="u", vm=VM, host=HOST),
         ack(),
         timer("guest_up", 60),
         status("powering_up"),
@@ -350,7 +350,7 @@ def test_what_a_failed_start_left_and_cannot_be_ended_is_said() -> None:
             ends="failed",
             why="The disk is full. What it left could not be ended: No.",
         ),
-        audit("vm_start_failed", severity="error", vm=VM, host=HOST),
+        audit("vm_start_failed", severity="error", text="could not be ended: No.", vm=VM, host=HOST),
         ack(),
         status("down"),
     )

@@ -168,7 +168,10 @@ def test_a_suspended_vm_is_restored() -> None:
     )
     play.when_restarted().then(to_node(RestoreDomain(spec=SPEC, storage_domain_id=SD)))
     play.when(started()).then(
-        event(VmRestored, ends="done"), audit("vm_started", user="u", vm=VM, host=HOST), ack(), status("up")
+        event(VmRestored, ends="done"),
+        audit("vm_started", text="VM web was restored on Host one", user="u", vm=VM, host=HOST),
+        ack(),
+        status("up"),
     )
 
 

@@ -33,7 +33,10 @@ def test_one_that_is_down_changes_at_once() -> None:
 def test_what_a_running_vm_cannot_change_waits_for_its_next_start() -> None:
     play = up()
     play.when(to(memory=1 << 29, description="new")).then(
-        event(VmUpdated), audit("vm_updated", user="u", vm=VM), accepted(), stored
+        event(VmUpdated),
+        audit("vm_updated", text="Part of it waits for the next start.", user="u", vm=VM),
+        accepted(),
+        stored,
     )
     assert (play.state.vm.memory, play.state.vm.description) == (1 << 28, "new")
     assert play.state.next_run.memory == 1 << 29
