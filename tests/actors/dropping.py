@@ -19,7 +19,7 @@ from actors.entity.decision import Decision
 from actors.storage.waiting import StorageDecision
 from tests.actors.playbook import desk
 
-ROOMS: Final = ("vm", "host", "storage")
+ROOMS: Final = ("vm", "host", "storage", "catalogue")
 Run = Callable[[], object]
 
 

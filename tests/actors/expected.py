@@ -225,7 +225,7 @@ def _unlike(play: Play, found: Accepted, kind: str, id: str, job: bool, fields: 
     operations = {each.id for state in (play.before, play.state) if (each := getattr(state, "operation", None))}
     operations |= {each.operation.id for each in play.decision.events if getattr(each, "operation", None)}
     wrong = [
-        *(["kind"] if found.kind != (kind or play.room.kind) else []),
+        *(["kind"] if found.kind != (kind or getattr(play.room, "kind", "")) else []),
         *(["id"] if found.id != (id or play.id) else []),
         *(["job"] if (found.job_id in operations) != job or bool(found.job_id) != job else []),
         *(["command"] if isinstance(play.asked, Commanded) and found.command_id != play.asked.command_id else []),

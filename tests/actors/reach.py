@@ -6,6 +6,7 @@ import ast
 import pathlib
 import sys
 from collections.abc import Callable, Iterable
+from inspect import CO_OPTIMIZED
 from types import CodeType, FrameType
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from tests.protocol.source import root
 SHELLS: Final = frozenset({"__init__", "actor"})
 HOST: Final = ("commands", "decide", "liveness", "maintenance")
 """Of the hosts' room only these decide; the others are links, certificates and samples."""
+CATALOGUE: Final = ("decide", "references", "status")
 
 
 def modules() -> list[str]:
@@ -21,6 +23,7 @@ def modules() -> list[str]:
     actors = root / "actors"
     paths = [path for path in (actors / "vm").glob("*.py") if path.stem not in SHELLS | {"project"}]
     paths += [actors / "host" / f"{name}.py" for name in HOST]
+    paths += [actors / "catalogue" / f"{name}.py" for name in CATALOGUE]
     for kind in ("disk", "domain", "template"):
         paths += [path for path in (actors / "storage" / kind).glob("*.py") if path.stem not in SHELLS]
     return sorted(str(path.relative_to(root)) for path in paths)
@@ -34,17 +37,18 @@ def lines_of(module: str) -> set[int]:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Assert | ast.Raise):
             exempt |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-    return _lines_within(compile(text, str(path), "exec")) - exempt
+    functions = (each for each in _within(compile(text, str(path), "exec")) if not each.co_name.startswith("<"))
+    return {line for each in functions for line in _lines_of(each)} - exempt
 
 
-def _lines_within(code: CodeType) -> set[int]:
-    found: set[int] = set()
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            if constant.co_flags & 0x1:  # its locals are fast: a function's body, not a class's
-                found |= {line for _, _, line in constant.co_lines() if line}
-            found |= _lines_within(constant)
-    return found
+def _lines_of(code: CodeType) -> set[int]:
+    """Of a function with its lambdas and comprehensions, or of the functions of a class."""
+    own = {line for _, _, line in code.co_lines() if line} if code.co_flags & CO_OPTIMIZED else set()
+    return own.union(*(_lines_of(each) for each in _within(code)))
+
+
+def _within(code: CodeType) -> list[CodeType]:
+    return [constant for constant in code.co_consts if isinstance(constant, CodeType)]
 
 
 def reached(runs: Iterable[Callable[[], object]]) -> dict[str, set[int]]:
