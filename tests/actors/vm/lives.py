@@ -7,7 +7,7 @@ from typing import Any
 from actors.entity.decision import Decision
 from actors.entity.messages import Commanded
 from actors.entity.rows import Rows
-from actors.placement.messages import Placed
+from actors.placement.messages import Place, Placed
 from actors.reservations.messages import Reserved
 from actors.storage.messages import ProvideDisk
 from actors.vm.actor import VmActor
@@ -119,6 +119,12 @@ def disk(id: str, **more: Any) -> Disk:
     given = {"name": "d", "status": "ok", "format": "cow", "image_id": "v", "provisioned_size": 1 << 30}
     where = {"storage_domain": Ref(id=SD), "storage_domains": (Ref(id=SD),)}
     return Disk(id=id, **(given | where | more))  # type: ignore[arg-type]
+
+
+def place(command: str, **more: Any) -> Place:
+    """What the scheduler is asked for the VM of most transcripts."""
+    given = {"vm_name": "web", "cluster_id": CLUSTER, "memory_bytes": 1 << 28, "vcpus": 1} | more
+    return Place(operation_id=command, vm_id=VM, **given)
 
 
 def provide(id: str, name: str, backing: str = "", *, on: str = SD, **more: Any) -> ProvideDisk:

@@ -7,7 +7,7 @@ import pytest
 
 from actors.entity.messages import Wake
 from actors.host.signals import DomainSeen, HostReturned
-from actors.placement.messages import Place, Placed
+from actors.placement.messages import Placed
 from protocol.commands.vm import StartVm, UpdateDiskAttachment
 from protocol.errors import Refusal
 from protocol.events.vm import (
@@ -51,7 +51,6 @@ from tests.actors.expected import (
 )
 from tests.actors.playbook import answered, command_id, done, fired
 from tests.actors.vm.lives import (
-    CLUSTER,
     DISK,
     FULL,
     GUEST,
@@ -70,6 +69,7 @@ from tests.actors.vm.lives import (
     end_of_start,
     from_tiny,
     launching,
+    place,
     placing,
     started,
     up,
@@ -77,14 +77,7 @@ from tests.actors.vm.lives import (
 
 
 def test_a_start_asks_for_a_host_first() -> None:
-    added().when(StartVm(id=VM)).then(
-        ask(
-            "scheduler/main",
-            Place(
-                operation_id=command_id(2), vm_id=VM, vm_name="web", cluster_id=CLUSTER, memory_bytes=1 << 28, vcpus=1
-            ),
-        )
-    )
+    added().when(StartVm(id=VM)).then(ask("scheduler/main", place(command_id(2))))
 
 
 def test_a_host_is_found() -> None:
@@ -135,20 +128,7 @@ def test_a_disk_that_is_locked_meanwhile_lets_the_host_go() -> None:
 
 def test_a_vm_with_a_disk_starts_where_its_disk_is() -> None:
     play = from_tiny(DISK).with_row("disk", disk(WEB_DISK, name="web_Disk1"))
-    play.when(StartVm(id=VM)).then(
-        ask(
-            "scheduler/main",
-            Place(
-                operation_id=command_id(2),
-                vm_id=VM,
-                vm_name="web",
-                cluster_id=CLUSTER,
-                memory_bytes=1 << 28,
-                vcpus=1,
-                required_host_ids=(HOST,),
-            ),
-        )
-    )
+    play.when(StartVm(id=VM)).then(ask("scheduler/main", place(command_id(2), required_host_ids=(HOST,))))
     play.when(answered(Placed(host_id=HOST))).then(
         event(VmStartRequested, host_id=HOST, begins="start", step="Start on host one"),
         to_node(
@@ -245,18 +225,7 @@ def test_the_host_that_people_wish_and_the_firmware_are_asked_for() -> None:
     )
     play = added()
     play.when(StartVm(id=VM, vm=wish)).then(
-        ask(
-            "scheduler/main",
-            Place(
-                operation_id=command_id(2),
-                vm_id=VM,
-                vm_name="web",
-                cluster_id=CLUSTER,
-                memory_bytes=1 << 28,
-                vcpus=2,
-                pinned_host_ids=(HOST,),
-            ),
-        )
+        ask("scheduler/main", place(command_id(2), vcpus=2, pinned_host_ids=(HOST,)))
     )
     play.when(answered(Placed(host_id=HOST))).then(
         event(VmStartRequested, host_id=HOST, run_once=True, begins="start", step="Start on host one"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actors.host.signals import DomainSeen, HostConfirmedDown, HostLost, HostReturned
-from actors.placement.messages import Place, Placed
+from actors.placement.messages import Placed
 from protocol.commands.vm import ShutdownVm, StartVm, StopVm, SuspendVm
 from protocol.events.vm import (
     VmLost,
@@ -47,7 +47,6 @@ from tests.actors.expected import (
 )
 from tests.actors.playbook import answered, command_id, done, fired
 from tests.actors.vm.lives import (
-    CLUSTER,
     FULL,
     GONE,
     HOST,
@@ -58,6 +57,7 @@ from tests.actors.vm.lives import (
     booting,
     domain,
     end_of_start,
+    place,
     rebooting,
     restoring,
     saving,
@@ -129,31 +129,11 @@ def test_a_qemu_that_dies_while_it_saves_leaves_nothing() -> None:
 
 
 def test_a_suspended_vm_starts_where_its_memory_is() -> None:
-    suspended().when(StartVm(id=VM)).then(
-        ask(
-            "scheduler/main",
-            Place(
-                operation_id=command_id(4),
-                vm_id=VM,
-                vm_name="web",
-                cluster_id=CLUSTER,
-                memory_bytes=1 << 28,
-                vcpus=1,
-                required_host_ids=(HOST,),
-            ),
-        )
-    )
+    suspended().when(StartVm(id=VM)).then(ask("scheduler/main", place(command_id(4), required_host_ids=(HOST,))))
 
 
 def test_memory_on_a_storage_domain_that_is_gone_can_be_anywhere() -> None:
-    suspended().without_row("storage_domain", SD).when(StartVm(id=VM)).then(
-        ask(
-            "scheduler/main",
-            Place(
-                operation_id=command_id(4), vm_id=VM, vm_name="web", cluster_id=CLUSTER, memory_bytes=1 << 28, vcpus=1
-            ),
-        )
-    )
+    suspended().without_row("storage_domain", SD).when(StartVm(id=VM)).then(ask("scheduler/main", place(command_id(4))))
 
 
 def test_a_suspended_vm_is_restored() -> None:

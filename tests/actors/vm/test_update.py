@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from actors.placement.messages import Place
 from actors.reservations.messages import NameClaim, Reserve, Reserved
 from protocol.commands.vm import ShutdownVm, StartVm, StopVm, UpdateVm
 from protocol.errors import Refusal
@@ -17,7 +16,7 @@ from protocol.model.vm import Vm
 from protocol.node_messages import Done
 from tests.actors.expected import accepted, ask, audit, event, refused, release_claim, stored
 from tests.actors.playbook import answered, command_id, done
-from tests.actors.vm.lives import CLUSTER, NO, VM, added, launching, up
+from tests.actors.vm.lives import NO, VM, added, launching, place, up
 
 
 def to(**document: Any) -> UpdateVm:
@@ -45,14 +44,7 @@ def test_what_a_running_vm_cannot_change_waits_for_its_next_start() -> None:
 def test_what_waits_for_the_next_start_is_there_when_it_is_down() -> None:
     play = up().given(to(memory=1 << 29)).given(StopVm(id=VM)).given(done(Done()))
     assert (play.state.vm.memory, play.state.next_run) == (1 << 29, None)
-    play.when(StartVm(id=VM)).then(
-        ask(
-            "scheduler/main",
-            Place(
-                operation_id=command_id(5), vm_id=VM, vm_name="web", cluster_id=CLUSTER, memory_bytes=1 << 29, vcpus=1
-            ),
-        )
-    )
+    play.when(StartVm(id=VM)).then(ask("scheduler/main", place(command_id(5), memory_bytes=1 << 29)))
 
 
 def test_the_same_again_changes_nothing() -> None:
