@@ -83,7 +83,7 @@ def _step_done(state: StorageDomainState | None, done: StepDone, facts: Facts) -
         reason = str(done.result)
         if state.status == "active" or state.problem != reason:
             decision = connect.deactivated(state, reason, facts)
-    return attrs.evolve(decision, effects=(*decision.effects, *connect.forget(state.host_id, done.step_id)))
+    return attrs.evolve(decision, effects=connect.forget(state.host_id, done.step_id))
 
 
 def update(state: StorageDomainState | None, asked: Commanded, command: UpdateStorageDomain, facts: Facts) -> Decision:
