@@ -11,7 +11,7 @@ from protocol.commands.vm import ShutdownVm
 from protocol.events.vm import VmGuestUp
 from protocol.node_messages import ShutdownDomain
 from tests.actors.comparison import compare, parts_of
-from tests.actors.dropping import decisions_of, drops_of, survives, transcripts
+from tests.actors.dropping import Transcript, decisions_of, drops_of, survives, transcripts
 from tests.actors.expected import cancel, event, timer, to_node
 from tests.actors.playbook import desk, fired
 from tests.actors.reach import lines_of, modules, reached
@@ -39,6 +39,28 @@ def test_every_deciding_line_is_played() -> None:
     desk.clear()
     missed = [f"{module}:{line}" for module in modules() for line in sorted(lines_of(module) - ran.get(module, set()))]
     assert missed == []
+
+
+def test_a_transcript_that_looks_away_is_found_out() -> None:
+    def looks_away() -> None:
+        booting().when(fired("guest_up"))
+        desk.open.clear()
+
+    def looks() -> None:
+        booting().when(fired("guest_up")).then(event(VmGuestUp))
+
+    for run, is_blind in ((looks_away, True), (looks, False)):
+        transcript = Transcript("", run)
+        (drop,) = drops_of(decisions_of(transcript))
+        assert survives(transcript, drop) is is_blind
+
+
+def test_a_line_that_nobody_plays_is_found_out() -> None:
+    ran = reached([lambda: booting().when(fired("guest_up")).then(event(VmGuestUp))])
+    module = "actors/vm/start.py"
+    assert lines_of(module) & ran[module]
+    assert lines_of(module) - ran[module]
+    assert not ran["actors/host/decide.py"]
 
 
 def test_a_when_without_its_then_fails() -> None:
