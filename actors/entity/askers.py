@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from actors.entity.decision import Decision, Tell
 from actors.kernel.envelope import Answer
-from protocol.words import Tagged
+from protocol.message import Message
 
 Asker = TypeVar("Asker")
 
@@ -23,7 +23,7 @@ class Askers(Generic[Asker]):
     def __len__(self) -> int:
         return len(self._by_token)
 
-    def of(self, message: Tagged, sender: Asker) -> Asker | None:
+    def of(self, message: Message, sender: Asker) -> Asker | None:
         """Whom the decision on `message` answers: its sender, or who waited for the answer that it is."""
         return self._by_token.pop(message.token, None) if isinstance(message, Answer) else sender
 

@@ -6,7 +6,7 @@ import trio
 
 
 class InFlight:
-    """One per engine. An incarnation that starts while its forerunner's commits are undecided would rest on a row that
+    """One per engine. An incarnation that starts while the commits of the one before are undecided would rest on a row that
     is being replaced, and be refused for it: it waits."""
 
     def __init__(self) -> None:

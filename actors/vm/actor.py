@@ -9,17 +9,17 @@ from typing import Any
 
 from actors.entity.decision import Decision
 from actors.entity.durable import DurableActor
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.kernel.envelope import Envelope
 from actors.vm import decide as decisions
 from actors.vm.evolve import evolve
-from actors.vm.facts import Facts, still_pending
+from actors.vm.facts import VmDecisionFacts, still_pending
 from actors.vm.project import project
 from actors.vm.resend import recovered
 from actors.vm.state import VmState
 from protocol.commands.vm import SetVmTicket
 from protocol.events.vm import VmEvent
-from protocol.words import Tagged
+from protocol.message import Message
 
 
 class VmActor(DurableActor):
@@ -29,12 +29,12 @@ class VmActor(DurableActor):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._pending: Commanded | None = None
+        self._pending: CommandRequest | None = None
         self._fresh_secret = ""
 
     @property
-    def facts(self) -> Facts:
-        return Facts(
+    def facts(self) -> VmDecisionFacts:
+        return VmDecisionFacts(
             now=self.now,
             rows=self.services.rows,
             pending=self._pending,
@@ -43,20 +43,20 @@ class VmActor(DurableActor):
             shutdown_timeout_seconds=self.services.shutdown_timeout_seconds,
         )
 
-    def decide(self, message: Tagged, envelope: Envelope) -> Decision:
+    def decide(self, message: Message, envelope: Envelope) -> Decision:
         state: VmState | None = self.state
-        if isinstance(message, Commanded) and isinstance(message.command, SetVmTicket):
+        if isinstance(message, CommandRequest) and isinstance(message.command, SetVmTicket):
             self._fresh_secret = self.context.ports.ids.token()
         decision = decisions.decide(self.id, state, message, self.facts)
         self._fresh_secret = ""
         self._pending = still_pending(self._pending, message, decision)
         return decision
 
-    def evolve(self, state: Any, event: Tagged) -> VmState | None:
+    def evolve(self, state: Any, event: Message) -> VmState | None:
         assert isinstance(event, VmEvent)
         return evolve(state, event)
 
-    def project(self, state: Any) -> Tagged:
+    def project(self, state: Any) -> Message:
         return project(state)
 
     def name_of(self, state: Any) -> str | None:

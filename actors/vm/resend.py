@@ -10,7 +10,7 @@ from actors.operations.operation import current_step
 from actors.vm import power, power_done, start
 from actors.vm.disk_answers import current_message
 from actors.vm.disk_step import KINDS
-from actors.vm.facts import Facts
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.state import VmState
 from protocol.node_messages import Body, NodeCommand, RestoreDomain, StartDomain
 
@@ -44,13 +44,13 @@ def resend(state: VmState, host_id: str | None = None) -> Decision:
     return Decision(effects=(ToNode(host_id=step.host_id, message=command),))
 
 
-def recovered(state: VmState, facts: Facts) -> Decision:
+def recovered(state: VmState, facts: VmDecisionFacts) -> Decision:
     """After a crash: the operation under way goes on, and the timers of transient statuses are set anew."""
     timers: tuple[SetTimer, ...] = ()
     if state.status == "powering_up":
         timers = (power_done.guest_up_timer(facts),)
     elif power.works_elsewhere(state):
         timers = (power.resend_timer(),)
-    elif power_done.asked(state):
+    elif power_done.is_waiting_for_guest(state):
         timers = (power_done.waiting_timer(state, facts),)
     return Decision(effects=(*resend(state).effects, *timers))

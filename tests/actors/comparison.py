@@ -69,11 +69,11 @@ def _sequence_differs(play: Play, wanted: list[Expected], found: list[Any]) -> l
         if actual is None:
             problems.append(f"  missing:      {expected.text}")
         elif expected is None:
-            problems.append(f"  not expected: {said(actual)}")
+            problems.append(f"  not expected: {reported(actual)}")
         elif why := expected.differs(play, actual):
             problems += [
                 f"  expected:     {expected.text}",
-                f"  but was:      {said(actual)}",
+                f"  but was:      {reported(actual)}",
                 f"                {why}",
             ]
     return problems
@@ -94,7 +94,7 @@ def _effects_differ(play: Play, wanted: list[Expected], found: list[Effect]) -> 
         later = [text for i, text in taken if i > place and receiver(found[i]) == receiver(actual)]
         problems += [f"  too early:    {text.text} before {expected.text}" for text in later]
         taken.append((place, expected))
-    return problems + [f"  not expected: {said(each)}" for each in left]
+    return problems + [f"  not expected: {reported(each)}" for each in left]
 
 
 def receiver(effect: Effect) -> str:
@@ -106,12 +106,12 @@ def receiver(effect: Effect) -> str:
     return "timers"
 
 
-def said(value: Any) -> str:
+def reported(value: Any) -> str:
     """A value with only what is set otherwise than by default."""
     if not attrs.has(type(value)):
         return repr(value)
     fields = [
-        f"{field.name}={said(getattr(value, field.name))}"
+        f"{field.name}={reported(getattr(value, field.name))}"
         for field in attrs.fields(type(value))
         if getattr(value, field.name) != field.default
     ]

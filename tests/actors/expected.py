@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from actors.entity.decision import CancelTimer, Effect, SetTimer, Tell, ToNode
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.host.signals import DomainSeen
 from actors.operations.operation import current_step, owner_of
 from actors.placement.messages import ReleasePlacement
@@ -20,23 +20,23 @@ from actors.reservations.messages import ReleaseReservation
 from protocol.audit import CODES
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
+from protocol.message import Message
 from protocol.model.types import Ref
 from protocol.node_messages import DomainChanged, ForgetSteps, NodeCommand, ReportNow, StepDone
 from protocol.receipts import stopped_receipt
-from protocol.words import Tagged
-from tests.actors.comparison import Expected, said
+from tests.actors.comparison import Expected, reported
 
 if TYPE_CHECKING:
     from tests.actors.playbook import Play
 
-OR_FROM_PLAY = Tagged | Callable[["Play"], Tagged]
+OR_FROM_PLAY = Message | Callable[["Play"], Message]
 
 
 # --- events -----------------------------------------------------------------------------------------------------
 
 
 def event(
-    cls: type[Tagged],
+    cls: type[Message],
     *,
     begins: str = "",
     step: str = "",
@@ -62,11 +62,11 @@ def event(
             "ends": (ends, found.ended.outcome if found.ended else ""),
             "why": (why, found.ended.reason if found.ended else ""),
         }
-        wrong += [f"{name} {is_!r}" for name, (said, is_) in facts.items() if said != is_]
+        wrong += [f"{name} {is_!r}" for name, (reported, is_) in facts.items() if reported != is_]
         return f"differs in {', '.join(wrong)}" if wrong else None
 
-    said = {"begins": begins, "step": step, "undoes": undoes, "ends": ends, "why": why}
-    words = {name: value for name, value in said.items() if value} | fields
+    reported = {"begins": begins, "step": step, "undoes": undoes, "ends": ends, "why": why}
+    words = {name: value for name, value in reported.items() if value} | fields
     return Expected("event", f"event({cls.__name__}{_named(words)})", differs)
 
 
@@ -189,18 +189,18 @@ def release_claim() -> Expected:
     )
 
 
-def _command(play: Play) -> Commanded:
+def _command(play: Play) -> CommandRequest:
     """The command that the decision is about: the one in hand, or the one that waited for the answer in hand."""
-    assert isinstance(play.asked, Commanded), "no command is decided"
+    assert isinstance(play.asked, CommandRequest), "no command is decided"
     return play.asked
 
 
-def _from(play: Play, given: OR_FROM_PLAY) -> Tagged:
-    return given if isinstance(given, Tagged) else given(play)
+def _from(play: Play, given: OR_FROM_PLAY) -> Message:
+    return given if isinstance(given, Message) else given(play)
 
 
 def _text(given: OR_FROM_PLAY) -> str:
-    return said(given) if isinstance(given, Tagged) else given.__name__
+    return reported(given) if isinstance(given, Message) else given.__name__
 
 
 # --- reply ------------------------------------------------------------------------------------------------------
@@ -228,7 +228,7 @@ def _unlike(play: Play, found: Accepted, kind: str, id: str, job: bool, fields: 
         *(["kind"] if found.kind != (kind or getattr(play.room, "kind", "")) else []),
         *(["id"] if found.id != (id or play.id) else []),
         *(["job"] if (found.job_id in operations) != job or bool(found.job_id) != job else []),
-        *(["command"] if isinstance(play.asked, Commanded) and found.command_id != play.asked.command_id else []),
+        *(["command"] if isinstance(play.asked, CommandRequest) and found.command_id != play.asked.command_id else []),
         *(name for name, value in fields.items() if name != "shows" and getattr(found, name) != value),
         *(f"document.{name}" for name, value in shows.items() if getattr(found.document, name) != value),
         *(["result"] if "result" not in fields and found.result is not None else []),

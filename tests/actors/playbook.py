@@ -24,7 +24,7 @@ import attrs
 from actors.entity.askers import Askers
 from actors.entity.decision import Decision, Tell, ToNode
 from actors.entity.durable import DurableActor
-from actors.entity.messages import Commanded, TimerFired
+from actors.entity.messages import CommandRequest, TimerFired
 from actors.entity.rows import Rows
 from actors.entity.transaction import Standing, transaction_of
 from actors.journal.port import EntityRow
@@ -34,15 +34,15 @@ from protocol.codec import decode, encode
 from protocol.commands.base import Command
 from protocol.engine_messages import Principal
 from protocol.events.operation import Operation
+from protocol.message import Message
 from protocol.node_messages import NodeCommand, StepDone
-from protocol.words import Tagged
 from tests.actors.comparison import Expected, compare
 
 NOW = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
 ADMIN = Principal(user_id="u", name="admin@internal", administrator=True)
 CORRELATION = "corr"
 
-Message = Tagged | Callable[["Play"], Tagged]
+Message = Message | Callable[["Play"], Message]
 """A message, or what makes one from the play so far: `done(...)`, `answered(...)`."""
 
 
@@ -82,7 +82,7 @@ class Play:
     shell: type[DurableActor]
     """The actor: its `evolve`, `project` and names are used, it never runs."""
 
-    asking: tuple[type[Tagged], ...] = (Commanded,)
+    asking: tuple[type[Message], ...] = (CommandRequest,)
     """Messages whose sender waits for an answer."""
 
     def __init__(self, id: str, rows: Rows) -> None:
@@ -92,11 +92,11 @@ class Play:
         self.room.id = id
         self.standing = Standing()
         self.before: Any = None  # the state before the last decision
-        self.message: Tagged | None = None
+        self.message: Message | None = None
         self.decision = Decision()
-        self.journal: list[Tagged] = []
-        self.askers: Askers[Tagged] = Askers()
-        self.asked: Tagged | None = None  # who gets the last decision's reply
+        self.journal: list[Message] = []
+        self.askers: Askers[Message] = Askers()
+        self.asked: Message | None = None  # who gets the last decision's reply
         self.unanswered: list[Tell] = []
         self.sent: dict[str, ToNode] = {}  # commands to nodes, by step
         self.commands = 0
@@ -104,7 +104,7 @@ class Play:
 
     # --- what a room gives ---------------------------------------------------------------------------------------
 
-    def decide(self, message: Tagged) -> Decision:
+    def decide(self, message: Message) -> Decision:
         """The room's deciding, with its facts."""
         raise NotImplementedError
 
@@ -156,8 +156,8 @@ class Play:
         self, message: Message, *, alter: Callable[[Decision], Decision] = lambda decision: decision, **more: Any
     ) -> Self:
         """Decides, makes durable, and remembers what was asked and sent."""
-        word = message if isinstance(message, Tagged) else message(self)
-        self.message = self._commanded(word, **more) if isinstance(word, Command) else word
+        word = message if isinstance(message, Message) else message(self)
+        self.message = self._decide_command(word, **more) if isinstance(word, Command) else word
         asked = self.askers.of(self.message, self.message)
         decision = alter(self.decide(self.message))
         heard = self.askers.after(decision, asked)
@@ -165,10 +165,10 @@ class Play:
         self._carry_out(decision)
         return self
 
-    def _commanded(self, command: Command, *, again: bool = False, **more: Any) -> Commanded:
+    def _decide_command(self, command: Command, *, again: bool = False, **more: Any) -> CommandRequest:
         self.commands += 0 if again else 1
         more.setdefault("correlation_id", CORRELATION)
-        return Commanded(command_id=command_id(self.commands), principal=ADMIN, command=command, **more)
+        return CommandRequest(command_id=command_id(self.commands), principal=ADMIN, command=command, **more)
 
     def _carry_out(self, decision: Decision) -> None:
         self.decision, self.before = decision, self.state
@@ -207,7 +207,7 @@ class Play:
             state = self.room.evolve(state, decode(encode(event)))
         return state
 
-    def step_of(self, *bodies: type[Tagged]) -> str:
+    def step_of(self, *bodies: type[Message]) -> str:
         """The step in which a node was last asked this."""
         found = [step for step, each in self.sent.items() if isinstance(_body(each), bodies)]
         assert found, f"no node was asked {bodies}"
@@ -221,7 +221,7 @@ def _altered(decision: Decision) -> Decision:
     return decision
 
 
-def _body(effect: ToNode) -> Tagged:
+def _body(effect: ToNode) -> Message:
     assert isinstance(effect.message, NodeCommand)
     return effect.message.body
 
@@ -236,10 +236,10 @@ def put(rows: Rows, kind: str, document: Any) -> None:
 # --- messages that depend on what was said before ------------------------------------------------------------------
 
 
-def done(result: Tagged, *, of: type[Tagged] | None = None) -> Message:
+def done(result: Message, *, of: type[Message] | None = None) -> Message:
     """A node's outcome of the step under way, or of the step in which it was last asked `of`."""
 
-    def message(play: Play) -> Tagged:
+    def message(play: Play) -> Message:
         if of is not None:
             return StepDone(step_id=play.step_of(of), result=result)
         assert play.operation is not None
@@ -250,10 +250,10 @@ def done(result: Tagged, *, of: type[Tagged] | None = None) -> Message:
     return message
 
 
-def answered(body: Tagged, *, of: type[Tagged] | None = None) -> Message:
+def answered(body: Message, *, of: type[Message] | None = None) -> Message:
     """Another actor's answer to what it was asked last, or to the last question `of` this class."""
 
-    def message(play: Play) -> Tagged:
+    def message(play: Play) -> Message:
         asked = [each for each in play.unanswered if of is None or isinstance(each.message, of)]
         assert asked, "nobody was asked"
         return Answer(token=asked[-1].token, body=body)
@@ -261,6 +261,6 @@ def answered(body: Tagged, *, of: type[Tagged] | None = None) -> Message:
     return message
 
 
-def fired(name: str) -> Tagged:
+def fired(name: str) -> Message:
     """A timer's time is over."""
-    return TimerFired(name=name, generation=1)
+    return TimerFired(name=name, number=1)

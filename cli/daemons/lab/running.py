@@ -173,9 +173,9 @@ class Lab:
         known = self._engine_says("postgres_pid")
         while True:
             await trio.sleep(FOLLOW_SECONDS)
-            told = self._engine_says("postgres_pid")
-            if told and told != known:
-                known = told
+            pid = self._engine_says("postgres_pid")
+            if pid and pid != known:
+                known = pid
                 self._note_postgres()
                 self._write_summary()
 
@@ -242,12 +242,12 @@ async def run_until_signalled(lab: Lab, serving: Callable[[Summary], None]) -> N
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
             async with trio.open_nursery() as nursery:
 
-                async def stop_when_told() -> None:
+                async def stop_on_signal() -> None:
                     async for number in signals:
                         report(f"{signal.Signals(number).name}: stopping")
                         nursery.cancel_scope.cancel()
 
-                nursery.start_soon(stop_when_told)
+                nursery.start_soon(stop_on_signal)
                 serving(await nursery.start(lab.serve))
     except* LabError as failures:
         failed = _first_of(failures)

@@ -1,4 +1,4 @@
-"""One node process, put together: identity, notebook, hypervisor, storage, tree. It holds no rule."""
+"""One node process, put together: identity, step log, hypervisor, storage, tree. It holds no rule."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import trio
 from actors.kernel.directory import Directory
 from actors.kernel.ports import Ports
 from cli.daemons.node.config import NodeConfig
-from cli.daemons.node.identity import enrolled, hardware_uuid, locked, machine_name, notebook_of
+from cli.daemons.node.identity import enrolled, hardware_uuid, locked, machine_name, step_log_of
 from node.host_meter import MachineMeter, WorldMeter
 from node.hypervisor.port import Hypervisor
 from node.hypervisor.probe import find_virtualization
 from node.hypervisor.simulated import SimulatedHypervisor
 from node.identity import Identity
 from node.link import EngineAddress, WebSocketDial
-from node.notebook import FileNotebook
 from node.reporter import HostMeter
+from node.step_log import FileStepLog
 from node.storage.directory import DirectoryStorage
 from node.storage.port import Storage
 from node.storage.simulated import SimulatedStorage
 from node.tree import NodePorts, NodeSettings, node_tree
 from node.world import World
 from protocol.errors import BadInput
-from supervisors.supervisor import running
+from supervisors.tree import running
 
 log = structlog.get_logger()
 
@@ -42,14 +42,14 @@ async def run(config: NodeConfig) -> None:
     with locked(config.state_dir):
         identity = Identity(config.state_dir, config.ca_file)
         host_id = await enrolled(identity, engine, config.token, name, config.address, ports)
-        notebook = await notebook_of(config.state_dir, host_id)
+        step_log = await step_log_of(config.state_dir, host_id)
         try:
             async with trio.open_nursery() as nursery:
-                await _serve(config, ports, nursery, identity, notebook, host_id, name, engine, ready)
+                await _serve(config, ports, nursery, identity, step_log, host_id, name, engine, ready)
                 nursery.cancel_scope.cancel()
         finally:
             ready.unlink(missing_ok=True)
-            notebook.close()
+            step_log.close()
 
 
 async def _serve(
@@ -57,7 +57,7 @@ async def _serve(
     ports: Ports,
     nursery: trio.Nursery,
     identity: Identity,
-    notebook: FileNotebook,
+    step_log: FileStepLog,
     host_id: str,
     name: str,
     engine: EngineAddress,
@@ -79,7 +79,7 @@ async def _serve(
         clock=ports.clock,
         hypervisor=hypervisor,
         storage=storage,
-        notebook=notebook,
+        step_log=step_log,
         meter=meter,
         dial=WebSocketDial(engine, identity, ports.clock),
         identity=identity,

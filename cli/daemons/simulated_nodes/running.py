@@ -14,11 +14,11 @@ import trio
 
 from actors.kernel.directory import Directory
 from actors.kernel.ports import Ports
-from cli.daemons.node.identity import enrolled, locked, notebook_of
+from cli.daemons.node.identity import enrolled, locked, step_log_of
 from cli.daemons.node.running import write_ready
 from cli.daemons.simulated_nodes.config import SimulatedNodesConfig
-from cli.daemons.simulated_nodes.control import Control
-from cli.daemons.simulated_nodes.tokens import Tokens
+from cli.daemons.simulated_nodes.control import SimulatedNodesControl
+from cli.daemons.simulated_nodes.tokens import EnrolmentTokens
 from node.host_meter import WorldMeter
 from node.hypervisor.simulated import SimulatedHypervisor
 from node.identity import Identity
@@ -26,7 +26,7 @@ from node.link import EngineAddress, WebSocketDial
 from node.storage.simulated import SimulatedStorage
 from node.tree import NodePorts, NodeSettings, node_tree
 from node.world import World, WorldHost
-from supervisors.supervisor import running
+from supervisors.tree import running
 
 log = structlog.get_logger()
 
@@ -52,7 +52,7 @@ async def run(config: SimulatedNodesConfig) -> None:
     for path in config.storage_paths:
         world.add_storage(path)
     nodes = {name: _machine(world, config, name) for name in names(config.hosts)}
-    tokens = Tokens(config)
+    tokens = EnrolmentTokens(config)
     limiter = trio.CapacityLimiter(config.enrolments_at_once)
     linked: set[str] = set()
 
@@ -67,7 +67,7 @@ async def run(config: SimulatedNodesConfig) -> None:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(world.run)
-                nursery.start_soon(Control(config.state_dir, partial(_cut_power, nodes)).run)
+                nursery.start_soon(SimulatedNodesControl(config.state_dir, partial(_cut_power, nodes)).run)
                 for name, node in nodes.items():
                     on_linked = partial(one_linked, name)
                     nursery.start_soon(_serve, config, ports, world, node, tokens, limiter, on_linked, name=name)
@@ -100,7 +100,7 @@ async def _serve(
     ports: Ports,
     world: World,
     node: SimulatedNode,
-    tokens: Tokens,
+    tokens: EnrolmentTokens,
     limiter: trio.CapacityLimiter,
     on_linked: Callable[[], Awaitable[None]],
 ) -> None:
@@ -110,12 +110,12 @@ async def _serve(
     async with limiter:
         token = "" if identity.host_id else await tokens.of(name)
         node.host_id = await enrolled(identity, engine, token, name, name, ports)
-        notebook = await notebook_of(node.state_dir, node.host_id)
+        step_log = await step_log_of(node.state_dir, node.host_id)
     node_ports = NodePorts(
         clock=ports.clock,
         hypervisor=SimulatedHypervisor(world, node.host),
         storage=SimulatedStorage(world, node.host),
-        notebook=notebook,
+        step_log=step_log,
         meter=WorldMeter(node.host),
         dial=WebSocketDial(engine, identity, ports.clock),
         identity=identity,
@@ -132,4 +132,4 @@ async def _serve(
             async with running(node_tree(settings, node_ports), ports, Directory()) as tree:
                 await tree.ended.wait()
     finally:
-        notebook.close()
+        step_log.close()

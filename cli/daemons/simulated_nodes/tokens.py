@@ -11,7 +11,7 @@ from cli.daemons.simulated_nodes.config import SimulatedNodesConfig
 from protocol.errors import Unauthenticated
 
 
-class Tokens:
+class EnrolmentTokens:
     """A token for each name, asked for when it is needed, because they expire."""
 
     def __init__(self, config: SimulatedNodesConfig) -> None:

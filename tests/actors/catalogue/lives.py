@@ -6,18 +6,18 @@ from typing import Any
 
 from actors.catalogue.actor import CatalogueActor
 from actors.catalogue.bootstrap import bootstrap
-from actors.catalogue.decide import Facts, decide
+from actors.catalogue.decide import CatalogueDecisionFacts, decide
 from actors.catalogue.rows import transaction_of
 from actors.catalogue.status import due_changes
 from actors.entity.decision import Decision
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
 from actors.kernel.ports import SeededIds
 from protocol.events.catalogue import CatalogueEvent
+from protocol.message import Message
 from protocol.model.inventory import Cluster, DataCenter
 from protocol.model.network import Network
 from protocol.model.types import Ref
-from protocol.words import Tagged
 from tests.actors.comparison import Expected
 from tests.actors.playbook import NOW, Play
 
@@ -41,9 +41,9 @@ class CataloguePlay(Play):
         self.rows.confirm(START)
         self.ids = SeededIds(8)
 
-    def decide(self, message: Tagged) -> Decision:
-        assert isinstance(message, Commanded)
-        verdict = decide(message, Facts(now=NOW, rows=self.rows, fresh_id=self.ids.uuid))
+    def decide(self, message: Message) -> Decision:
+        assert isinstance(message, CommandRequest)
+        verdict = decide(message, CatalogueDecisionFacts(now=NOW, rows=self.rows, fresh_id=self.ids.uuid))
         changes: Any = verdict.changes
         return Decision(events=changes, audit=verdict.audit, reply=verdict.reply)
 

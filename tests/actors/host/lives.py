@@ -8,17 +8,17 @@ from actors.entity.decision import Decision
 from actors.entity.rows import Rows
 from actors.host.actor import HostActor
 from actors.host.decide import decide
-from actors.host.facts import Facts
+from actors.host.facts import HostDecisionFacts
 from actors.host.liveness import recovered
 from actors.host.messages import NodeLinked, NodeUnlinked
 from protocol.commands.host import AddHost
 from protocol.link import NodeHello
+from protocol.message import Message
 from protocol.model.host import Host
 from protocol.model.inventory import Cluster
 from protocol.model.types import Ref
 from protocol.model.vm import Vm
 from protocol.node_messages import DomainObserved, DomainsSnapshot, DomainStatus, HostFacts
-from protocol.words import Tagged
 from tests.actors.playbook import NOW, Message, Play, fired, put
 
 HOST = "22222222-2222-4222-8222-222222222222"
@@ -41,10 +41,10 @@ class HostPlay(Play):
         self.is_linked = False
 
     @property
-    def facts(self) -> Facts:
-        return Facts(now=NOW, rows=self.rows, linked=self.is_linked, silent_after_seconds=20.0)
+    def facts(self) -> HostDecisionFacts:
+        return HostDecisionFacts(now=NOW, rows=self.rows, linked=self.is_linked, silent_after_seconds=20.0)
 
-    def decide(self, message: Tagged) -> Decision:
+    def decide(self, message: Message) -> Decision:
         return decide(self.id, self.state, message, self.facts)
 
     def recover(self) -> Decision:
@@ -59,7 +59,7 @@ class HostPlay(Play):
         return self.with_row("vm", Vm(id=id, name=id, host=Ref(id=host) if host else None))
 
 
-def link(play: Play) -> Tagged:
+def link(play: Play) -> Message:
     """The node connects."""
     assert isinstance(play, HostPlay)
     play.linked()
@@ -67,7 +67,7 @@ def link(play: Play) -> Tagged:
     return NodeLinked(host_id=HOST, session_id="s", hello=hello)
 
 
-def cut(play: Play) -> Tagged:
+def cut(play: Play) -> Message:
     """The link to the node ends."""
     assert isinstance(play, HostPlay)
     play.linked(False)

@@ -73,8 +73,8 @@ def test_linked_it_is_asked_for_everything_and_is_up_when_it_has_come() -> None:
 
 
 def test_a_machine_without_kvm_says_so_when_it_comes_up() -> None:
-    told = attrs.evolve(FACTS, virtualization="tcg", virtualization_reason="/dev/kvm is missing.")
-    added().given(link).given(told).when(report()).then(
+    notified = attrs.evolve(FACTS, virtualization="tcg", virtualization_reason="/dev/kvm is missing.")
+    added().given(link).given(notified).when(report()).then(
         event(HostCameUp),
         audit("host_up", text="Host one is up. Guests run by tcg: /dev/kvm is missing.", host=HOST),
         status("up"),

@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from actors.entity.decision import Decision
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
 from actors.storage.disk import decide as disks
 from actors.storage.disk.actor import DiskActor
 from actors.storage.domain import decide as storage_domains
 from actors.storage.domain.actor import StorageDomainActor
-from actors.storage.facts import Facts
+from actors.storage.facts import StorageDecisionFacts
 from actors.storage.messages import (
     AttachDisk,
     BackDisk,
@@ -29,13 +29,13 @@ from actors.storage.template.actor import TemplateActor
 from actors.storage.volumes import derived_id, volume_id_of, volume_of
 from protocol.commands.storage import AddDisk, AddStorageDomain, ImportTemplate, RemoveDisk, UpdateDisk
 from protocol.errors import Refusal
+from protocol.message import Message
 from protocol.model.host import Host
 from protocol.model.inventory import Cluster, Cpu, CpuTopology
 from protocol.model.storage import Disk, HostStorage, StorageDomain
 from protocol.model.types import Ref
 from protocol.model.vm import Template
 from protocol.node_messages import Body, NodeCommand, StepDone, StorageFacts, VolumeFacts, VolumeRef
-from protocol.words import Tagged
 from tests.actors.playbook import CORRELATION, NOW, Message, Play, answered, command_id, done, put
 
 GiB = 1024**3
@@ -57,11 +57,11 @@ IN_USE = Refusal(code="conflict", reason="A disk rests on it.")
 class StoragePlay(Play):
     """The life so far of an entity of this room."""
 
-    asking = (Commanded, ProvideDisk, DiscardDisk, AttachDisk, DetachDisk, BackDisk, UnbackDisk)
+    asking = (CommandRequest, ProvideDisk, DiscardDisk, AttachDisk, DetachDisk, BackDisk, UnbackDisk)
 
     @property
-    def facts(self) -> Facts:
-        return Facts(now=NOW, rows=self.rows, fresh_id="ffffffff-0000-4000-8000-000000000001")
+    def facts(self) -> StorageDecisionFacts:
+        return StorageDecisionFacts(now=NOW, rows=self.rows, fresh_id="ffffffff-0000-4000-8000-000000000001")
 
 
 class DiskPlay(StoragePlay):
@@ -70,7 +70,7 @@ class DiskPlay(StoragePlay):
     def __init__(self) -> None:
         super().__init__(DISK, world())
 
-    def decide(self, message: Tagged) -> Decision:
+    def decide(self, message: Message) -> Decision:
         return disks.decide(self.id, self.state, message, self.facts)
 
     def recover(self) -> Decision:
@@ -83,7 +83,7 @@ class TemplatePlay(StoragePlay):
     def __init__(self, id: str = TEMPLATE) -> None:
         super().__init__(id, world())
 
-    def decide(self, message: Tagged) -> Decision:
+    def decide(self, message: Message) -> Decision:
         return templates.decide(self.id, self.state, message, self.facts)
 
     def recover(self) -> Decision:
@@ -97,7 +97,7 @@ class StorageDomainPlay(StoragePlay):
         super().__init__(NEW, world())
         put(self.rows, "cluster", Cluster(id="cluster", name="Default", data_center=Ref(id="dc")))
 
-    def decide(self, message: Tagged) -> Decision:
+    def decide(self, message: Message) -> Decision:
         return storage_domains.decide(self.id, self.state, message, self.facts)
 
     def recover(self) -> Decision:
@@ -280,13 +280,13 @@ def imported() -> TemplatePlay:
 def first(body: type[Body]) -> Message:
     """The outcome, once more, of the first step in which a node was asked this."""
 
-    def message(play: Play) -> Tagged:
+    def message(play: Play) -> Message:
         steps = [step for step, sent in play.sent.items() if isinstance(_command(sent.message).body, body)]
         return StepDone(step_id=steps[0], result=volume())
 
     return message
 
 
-def _command(message: Tagged) -> NodeCommand:
+def _command(message: Message) -> NodeCommand:
     assert isinstance(message, NodeCommand)
     return message

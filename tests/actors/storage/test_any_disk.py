@@ -16,9 +16,9 @@ from actors.storage.disk.decide import again
 from actors.storage.messages import AttachDisk, BackDisk, DetachDisk, DiscardDisk, DiskRecorded, ProvideDisk, UnbackDisk
 from protocol.commands.storage import RemoveDisk, UpdateDisk
 from protocol.events import disk as events
+from protocol.message import Message
 from protocol.model.storage import Disk
 from protocol.node_messages import Done, ForgetSteps, NodeCommand, RemoveImage, ResizeVolume, StepDone
-from protocol.words import Tagged
 from tests.actors.storage.lives import DISK, FULL, HELD, DiskPlay, GiB, origin, provide, unborn, volume, wanted
 
 
@@ -32,7 +32,7 @@ def asked(play: DiskPlay) -> list[Tell]:
     return [effect for effect in play.decision.effects if isinstance(effect, Tell) and effect.token]
 
 
-def run(play: DiskPlay, message: Tagged, *, crash: bool, fail_at: int) -> list[NodeCommand]:
+def run(play: DiskPlay, message: Message, *, crash: bool, fail_at: int) -> list[NodeCommand]:
     """Plays to the end; with `crash` every step is sent twice from the durable state alone, and answered twice."""
     play.with_row("disk", origin(provisioned_size=GiB // 2)).happens(message)
     done: list[NodeCommand] = []
@@ -58,7 +58,7 @@ def run(play: DiskPlay, message: Tagged, *, crash: bool, fail_at: int) -> list[N
     return done
 
 
-def outcome(command: NodeCommand, *, fails: bool) -> Tagged:
+def outcome(command: NodeCommand, *, fails: bool) -> Message:
     if fails:
         return FULL
     if isinstance(command.body, RemoveImage):
@@ -113,10 +113,10 @@ messages: st.SearchStrategy[Any] = st.one_of(
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(messages, max_size=40))
-def test_whatever_comes_nothing_illegal_happens(told: list[Any]) -> None:
+def test_whatever_comes_nothing_illegal_happens(notified: list[Any]) -> None:
     """Random messages: the journal folds to the state, no child loses what it rests on, every operation ends once."""
     play = unborn()
-    for message in told:
+    for message in notified:
         before = play.state
         tell(play, message)
         assert play.folded() == play.state
@@ -151,5 +151,5 @@ def tell(play: DiskPlay, message: Any) -> None:
         case "answer":
             for question in asked(play):
                 play.happens(Answer(token=question.token, body=Done()))
-        case Tagged():
+        case Message():
             play.happens(message)

@@ -24,11 +24,11 @@ from protocol.events.storage_domain import (
     StorageDomainSpaceChanged,
     StorageDomainUpdated,
 )
+from protocol.message import Message
 from protocol.model.host import Host
 from protocol.model.storage import Disk, HostStorage, StorageDomain
 from protocol.model.types import Ref
 from protocol.node_messages import ConnectStorageDomain, Done, StepProgress
-from protocol.words import Tagged
 from tests.actors.expected import accepted, ack, audit, beside, event, refused, status, stored, tell, to_node
 from tests.actors.playbook import Play, done
 from tests.actors.storage.lives import (
@@ -53,7 +53,7 @@ def to(**document: Any) -> UpdateStorageDomain:
     return UpdateStorageDomain(id=NEW, document=StorageDomain(**document))
 
 
-def in_step(play: Play) -> Tagged:
+def in_step(play: Play) -> Message:
     """A word to itself about the step under way."""
     assert play.operation is not None
     return LookAgain(step_id=play.operation.steps[-1].id)
@@ -78,14 +78,18 @@ def test_added_its_host_connects_it() -> None:
         ack(),
         status("active"),
     )
-    domain = play.state.domain
-    assert (domain.available, domain.data_center, domain.master) == (10 * GiB, Ref(id="dc"), True)
+    storage_domain = play.state.storage_domain
+    assert (storage_domain.available, storage_domain.data_center, storage_domain.master) == (
+        10 * GiB,
+        Ref(id="dc"),
+        True,
+    )
 
 
 def test_the_second_one_of_a_data_center_is_not_its_master() -> None:
     play = no_domain().with_row("storage_domain", storage_domain(SD, "data", data_center=Ref(id="dc")))
     play.given(adding_domain())
-    assert play.state.domain.master is False
+    assert play.state.storage_domain.master is False
 
 
 def test_the_same_add_again_gets_the_same_answer() -> None:
@@ -106,7 +110,7 @@ def test_a_dry_run_adds_nothing() -> None:
     ],
     ids=["refused", "read-only", "sick"],
 )
-def test_a_directory_that_does_not_do_is_rolled_back(result: Tagged, why: str) -> None:
+def test_a_directory_that_does_not_do_is_rolled_back(result: Message, why: str) -> None:
     play = connecting()
     play.when(done(result)).then(
         event(StorageDomainRemoved, ends="rolled_back", why=why),
@@ -296,7 +300,7 @@ def test_changed() -> None:
         accepted(shows={"status": "active"}),
         stored,
     )
-    assert (play.state.domain.name, play.state.status) == ("fast", "active")
+    assert (play.state.storage_domain.name, play.state.status) == ("fast", "active")
     play.when(to(name="fast")).then(accepted(shows={"status": "active"}))
     play.when(to(description="x"), dry_run=True).then(accepted(shows={"status": "active"}))
 

@@ -16,6 +16,7 @@ from actors.placement.messages import Place, Placed
 from actors.reservations.messages import Reserve, Reserved
 from actors.storage.messages import DiskRecorded
 from protocol.commands import vm as commands
+from protocol.message import Message
 from protocol.model.network import Nic
 from protocol.model.storage import Disk, DiskAttachment
 from protocol.model.types import Ref
@@ -32,7 +33,6 @@ from protocol.node_messages import (
     StepDone,
     StopReason,
 )
-from protocol.words import Tagged
 from tests.actors.playbook import NOW, Message, fired
 from tests.actors.vm.lives import BLANK, CLUSTER, DISK, HOST, NO, TINY, VM, VmPlay, domain
 
@@ -82,14 +82,14 @@ class Life(VmPlay):
     def answers(self, question: Tell, good: bool) -> Self:
         """What was asked is answered, the right way or with a refusal."""
         self.questions.remove(question)
-        body: Tagged = Done() if good else NO
+        body: Message = Done() if good else NO
         if good and isinstance(question.message, Place):
             body = Placed(host_id=HOST)
         if good and isinstance(question.message, Reserve):
             body = Reserved(macs=tuple(mac or "56:6f:00:00:00:09" for mac in question.message.macs))
         return self.happens(Answer(token=question.token, body=body))
 
-    def ends(self, step_id: str, result: Tagged) -> Self:
+    def ends(self, step_id: str, result: Message) -> Self:
         return self.happens(StepDone(step_id=step_id, result=result))
 
     def fires(self, name: str) -> Self:
@@ -97,7 +97,7 @@ class Life(VmPlay):
         return self.happens(fired(name))
 
 
-def result_of(effect: ToNode, status: DomainStatus) -> Tagged:
+def result_of(effect: ToNode, status: DomainStatus) -> Message:
     """What a node answers when all went well."""
     assert isinstance(effect.message, NodeCommand)
     if isinstance(effect.message.body, StartDomain | RestoreDomain):
@@ -116,7 +116,7 @@ def next_moves(life: Life) -> list[Moves]:
     return [moves for moves in (*pressing * 3, *usual, *usual, *rare) if moves]
 
 
-def _commands(life: Life, wanted: tuple[Tagged, ...]) -> Moves:
+def _commands(life: Life, wanted: tuple[Message, ...]) -> Moves:
     return [partial(life.happens, command) for command in wanted]
 
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from actors.entity.decision import Decision
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
 from actors.placement.messages import Place, Placed
 from actors.reservations.messages import Reserved
 from actors.storage.messages import ProvideDisk
 from actors.vm.actor import VmActor
 from actors.vm.decide import decide
-from actors.vm.facts import Facts, still_pending
-from actors.vm.parts import child_id
+from actors.vm.facts import VmDecisionFacts, still_pending
+from actors.vm.ids_and_slots import child_id
 from actors.vm.resend import recovered
 from protocol.commands.vm import AddVm, PauseVm, RebootVm, StartVm, SuspendVm
 from protocol.errors import Refusal
+from protocol.message import Message
 from protocol.model.host import Host
 from protocol.model.inventory import Cluster, DataCenter
 from protocol.model.network import Mac, Network, Nic, VnicProfile
@@ -35,7 +36,6 @@ from protocol.node_messages import (
     RestoreDomain,
     StartDomain,
 )
-from protocol.words import Tagged
 from tests.actors.expected import cancel
 from tests.actors.playbook import CORRELATION, NOW, Message, Play, answered, command_id, done, put
 
@@ -80,13 +80,13 @@ class VmPlay(Play):
 
     def __init__(self, *more: Any) -> None:
         super().__init__(VM, rows(*more))
-        self.pending: Commanded | None = None
+        self.pending: CommandRequest | None = None
 
     @property
-    def facts(self) -> Facts:
-        return Facts(now=NOW, rows=self.rows, pending=self.pending, fresh_secret=SECRET)
+    def facts(self) -> VmDecisionFacts:
+        return VmDecisionFacts(now=NOW, rows=self.rows, pending=self.pending, fresh_secret=SECRET)
 
-    def decide(self, message: Tagged) -> Decision:
+    def decide(self, message: Message) -> Decision:
         decision = decide(self.id, self.state, message, self.facts)
         self.pending = still_pending(self.pending, message, decision)
         return decision
@@ -144,7 +144,7 @@ def domain(status: DomainStatus = DomainStatus.RUNNING, step: str = "", **more: 
 def started(status: DomainStatus = DomainStatus.RUNNING) -> Message:
     """The node's outcome of a start or restore."""
 
-    def message(play: Play) -> Tagged:
+    def message(play: Play) -> Message:
         step = play.step_of(StartDomain, RestoreDomain)
         outcome = done(DomainStarted(domain=domain(status, step)), of=type(_body_of(play, step)))
         assert callable(outcome)
@@ -153,11 +153,11 @@ def started(status: DomainStatus = DomainStatus.RUNNING) -> Message:
     return message
 
 
-def _body_of(play: Play, step: str) -> Tagged:
+def _body_of(play: Play, step: str) -> Message:
     return play.sent[step].message.body  # type: ignore[attr-defined, no-any-return]
 
 
-def end_of_start(play: Play) -> Tagged:
+def end_of_start(play: Play) -> Message:
     """Ends the QEMU that the last start began, and no other."""
     return DestroyDomain(vm_id=VM, started_step_id=play.step_of(StartDomain, RestoreDomain))
 

@@ -11,7 +11,7 @@ from actors.kernel.envelope import Answer
 from actors.placement.messages import Placed
 from actors.reservations.messages import NameClaim, Reserve, Reserved
 from actors.storage.messages import DiscardDisk
-from actors.vm.parts import child_id
+from actors.vm.ids_and_slots import child_id
 from protocol.commands.host import AddHost
 from protocol.commands.vm import AddVm, StartVm, StopVm
 from protocol.errors import Refusal

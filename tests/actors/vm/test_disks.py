@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from actors.storage.messages import AttachDisk, DetachDisk, DiscardDisk, DiskRecorded
-from actors.vm.parts import child_id
+from actors.vm.ids_and_slots import child_id
 from protocol.commands.vm import AddDiskAttachment, RemoveDiskAttachment, UpdateDiskAttachment
 from protocol.errors import Refusal
 from protocol.events.vm import VmDisksChanged, VmOperationEnded, VmOperationProgressed

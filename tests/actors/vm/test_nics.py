@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actors.reservations.messages import Reserve, Reserved
-from actors.vm.parts import child_id
+from actors.vm.ids_and_slots import child_id
 from protocol.commands.vm import AddNic, RemoveNic, UpdateNic
 from protocol.events.vm import VmNicsChanged
 from protocol.model.network import Nic

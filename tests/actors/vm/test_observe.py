@@ -37,7 +37,7 @@ from tests.actors.vm.lives import (
 
 
 @pytest.mark.parametrize(
-    ("why", "code", "severity", "said"),
+    ("why", "code", "severity", "reported"),
     [
         (StopReason.CRASHED, "vm_down_error", "error", "QEMU ended unexpectedly. signal 9"),
         (StopReason.FAILED, "vm_down_error", "error", "QEMU failed. signal 9"),
@@ -46,11 +46,11 @@ from tests.actors.vm.lives import (
         (StopReason.MIGRATED, "vm_down_error", "error", "migrated signal 9"),
     ],
 )
-def test_a_qemu_that_ended_is_down_with_the_reason(why: StopReason, code: str, severity: str, said: str) -> None:
+def test_a_qemu_that_ended_is_down_with_the_reason(why: StopReason, code: str, severity: str, reported: str) -> None:
     gone = domain(DomainStatus.ABSENT)
     up().when(DomainSeen(host_id=HOST, domain=gone, stopped=why, detail="signal 9")).then(
-        event(VmWentDown, cause=why.value, reason=said),
-        audit(code, severity=severity, text=said, vm=VM, host=HOST),
+        event(VmWentDown, cause=why.value, reason=reported),
+        audit(code, severity=severity, text=reported, vm=VM, host=HOST),
         *NO_TIMERS,
         ack_stopped(),
         status("down"))  # fmt: skip
@@ -194,8 +194,8 @@ def test_what_is_seen_while_an_operation_runs_waits_for_its_outcome() -> None:
 
 
 def test_the_guest_is_shown() -> None:
-    told = attrs.evolve(GUEST, fqdn="new.lab", memory_available_bytes=7)
-    up().when(told).then(event(VmGuestReported))
+    notified = attrs.evolve(GUEST, fqdn="new.lab", memory_available_bytes=7)
+    up().when(notified).then(event(VmGuestReported))
 
 
 def test_the_same_report_is_not_journaled_twice() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actors.storage.messages import DetachDisk, DiscardDisk
-from actors.vm.parts import child_id
+from actors.vm.ids_and_slots import child_id
 from protocol.commands.vm import RemoveVm, UpdateVm
 from protocol.events.vm import VmCreated, VmOperationProgressed, VmRemoved, VmRemoveRequested
 from protocol.model.vm import Vm

@@ -68,9 +68,9 @@ def summary(folder: Path) -> dict[str, Any]:
 
 async def test_says_where_it_serves_and_leaves_nothing_running(tmp_path: Path) -> None:
     async with lab(tmp_path) as process:
-        said = summary(tmp_path)
-        assert said["pid"] == process.pid
-        assert (said["user"], said["password"], said["real_host"], said["hosts"]) == (
+        output = summary(tmp_path)
+        assert output["pid"] == process.pid
+        assert (output["user"], output["password"], output["real_host"], output["hosts"]) == (
             "admin@internal",
             "secret",
             False,
