@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from actors.entity.decision import AcknowledgeStopped, Decision, Effect, SetTimer, Tell
+from actors.entity.decision import AcknowledgeStopped, Decision, Effect, Tell
 from actors.entity.durable import DurableActor
-from actors.host import liveness, maintenance
+from actors.host import liveness
 from actors.host.decide import decide
 from actors.host.evolve import evolve, project
 from actors.host.facts import HostDecisionFacts
@@ -198,12 +198,4 @@ class HostActor(DurableActor):
         return str(state.host.name)
 
     def recovered(self) -> Decision:
-        """After a restart of the engine the host has the silent period to come back; one that is linked is looked at
-        soon, not at once, because the database that refused may still be away."""
-        state: HostState = self.state
-        timers = [SetTimer(name="silent", seconds=self.services.silent_after_seconds)]
-        if self.services.nodes.linked(self.id):
-            timers.append(SetTimer(name="linked", seconds=liveness.LINK_CHECK_SECONDS))
-        if state.status == "preparing_for_maintenance":
-            timers.append(SetTimer(name="emptied", seconds=maintenance.VM_GONE_CHECK_SECONDS))
-        return Decision(effects=tuple(timers))
+        return liveness.recovered(self.state, self.facts)

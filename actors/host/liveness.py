@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from actors.entity.decision import CancelTimer, Decision, Effect, RequestReport, SetTimer, Tell
 from actors.host.facts import HostDecisionFacts
+from actors.host.maintenance import VM_GONE_CHECK_SECONDS
 from actors.host.messages import NodeUnlinked
 from actors.host.signals import HostLost, HostReturned
 from actors.host.state import HostState
@@ -20,6 +21,17 @@ from protocol.model.activity import Event
 from protocol.node_messages import DomainsSnapshot, HostFacts
 
 LINK_CHECK_SECONDS = 1.0
+
+
+def recovered(state: HostState, facts: HostDecisionFacts) -> Decision:
+    """After a restart of the engine the host has the silent period to come back; one that is linked is looked at
+    soon, not at once, because the database that refused may still be away."""
+    timers = [SetTimer(name="silent", seconds=facts.silent_after_seconds)]
+    if facts.linked:
+        timers.append(SetTimer(name="linked", seconds=LINK_CHECK_SECONDS))
+    if state.status == "preparing_for_maintenance":
+        timers.append(SetTimer(name="emptied", seconds=VM_GONE_CHECK_SECONDS))
+    return Decision(effects=tuple(timers))
 
 
 def linked(state: HostState, facts: HostDecisionFacts) -> Decision:

@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
-from typing import Any
-
-import attrs
 import pytest
 
-from actors.catalogue.bootstrap import bootstrap
-from actors.catalogue.decide import CatalogueDecision, CatalogueDecisionFacts, decide
-from actors.catalogue.rows import CatalogueChange, transaction_of
-from actors.catalogue.status import data_center_status, due_changes
-from actors.entity.decision import Decision, rehearsed
-from actors.entity.messages import CommandRequest
-from actors.entity.rows import Rows
-from actors.journal.port import EntityRow
-from actors.kernel.ports import SeededIds
-from protocol.codec import encode
 from protocol.commands.catalogue import AddEntity, AddEvent, RemoveEntity, UpdateEntity
-from protocol.engine_messages import Accepted, Principal
-from protocol.errors import Refusal
-from protocol.message import Message
+from protocol.events.catalogue import EntityAdded, EntityRemoved, EntityUpdated
 from protocol.model.activity import Event
 from protocol.model.host import Host
 from protocol.model.inventory import Cluster, DataCenter, User
@@ -29,226 +13,213 @@ from protocol.model.network import Network, Nic, VnicProfile
 from protocol.model.storage import StorageDomain
 from protocol.model.types import Document, Ref
 from protocol.model.vm import Vm
+from tests.actors.catalogue.lives import CLUSTER, DATA_CENTER, NETWORK, USER, catalogue, changed, cluster, east, network
+from tests.actors.expected import accepted, audit, refused
+from tests.actors.playbook import command_id
 
-at = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
-alice = Principal(user_id="u", name="alice@internal", administrator=True)
-
-
-class Play:
-    """The catalogue without its actor: decisions are made durable at once."""
-
-    def __init__(self) -> None:
-        self.rows = Rows()
-        self.ids = SeededIds(7)
-        self.numbers = iter(range(1000))
-        self._write(bootstrap(self.ids, at))
-
-    def _write(self, transaction: Any) -> None:
-        for write in transaction.writes:
-            present = self.rows.row(*write.row.key)
-            assert write.expected_version == (present.version if present else 0)
-            if isinstance(write.row, EntityRow):
-                self.rows.put(write.row)
-            else:
-                self.rows.drop(*write.row.key)
-
-    def give(self, command: Message, id: str = "", *, dry_run: bool = False) -> Decision:
-        id = id or f"command-{next(self.numbers)}"
-        if isinstance(command, AddEntity):
-            command = attrs.evolve(command, id=id)
-        request = CommandRequest(command_id=id, principal=alice, command=command, dry_run=dry_run)
-        decision = decide(request, CatalogueDecisionFacts(now=at, rows=self.rows, fresh_id=self.ids.uuid))
-        if dry_run:
-            decision = rehearsed(decision)
-        self._write(transaction_of(changes_of(decision), at, audit=decision.audit))
-        return decision
-
-    def add(self, kind: str, document: Document, id: str = "") -> Decision:
-        return self.give(AddEntity(kind=kind, document=document), id)
-
-    def update(self, kind: str, id: str, document: Document) -> Decision:
-        return self.give(UpdateEntity(kind=kind, id=id, document=document))
-
-    def remove(self, kind: str, id: str) -> Decision:
-        return self.give(RemoveEntity(kind=kind, id=id))
-
-    def only(self, kind: str) -> Any:
-        (document,) = self.rows.documents(kind)
-        return document
-
-    def put(self, kind: str, document: Any) -> None:
-        row = self.rows.row(kind, document.id)
-        version = row.version + 1 if row else 1
-        self.rows.put(EntityRow(kind, document.id, version, document.name, "", b"", encode(document)))
+FIRST = command_id(1)
 
 
-def changes_of(decision: Decision) -> tuple[CatalogueChange, ...]:
-    return decision.changes if isinstance(decision, CatalogueDecision) else ()
+def add(kind: str, document: Document) -> AddEntity:
+    return AddEntity(kind=kind, document=document)
 
 
-def refused(decision: Decision) -> Refusal:
-    assert isinstance(decision.reply, Refusal), decision.reply
-    assert changes_of(decision) == decision.audit == ()
-    return decision.reply
-
-
-def done(decision: Decision) -> Accepted:
-    assert isinstance(decision.reply, Accepted), decision.reply
-    return decision.reply
+def update(kind: str, id: str, document: Document) -> UpdateEntity:
+    return UpdateEntity(kind=kind, id=id, document=document)
 
 
 def test_a_cluster_with_everything_that_was_left_out() -> None:
-    p = Play()
-    data_center = p.only("data_center").id
-    reply = done(p.add("cluster", Cluster(name="two", data_center=Ref(id=data_center, name="Default")), "c2"))
-    cluster = p.rows.document("cluster", "c2")
-    assert reply.document == cluster
-    assert cluster.data_center == Ref(id=data_center)
-    assert (cluster.cpu.architecture, cluster.version.major) == ("x86_64", 4)
+    play = catalogue()
+    play.when(add("cluster", cluster(data_center=Ref(id=DATA_CENTER, name="Default")))).then(
+        changed(EntityAdded, "cluster", FIRST, name="two"),
+        audit("entity_added", user="u", cluster=FIRST),
+        accepted("cluster", FIRST),
+    )
+    made = play.rows.document("cluster", FIRST)
+    assert (made.data_center, made.cpu.architecture, made.version.major) == (Ref(id=DATA_CENTER), "x86_64", 4)
 
 
 def test_a_network_brings_its_profile() -> None:
-    p = Play()
-    decision = p.add("network", Network(name="blue", data_center=Ref(id=p.only("data_center").id)), "n2")
-    assert [change.kind for change in changes_of(decision)] == ["network", "vnic_profile"]
-    assert p.rows.document("network", "n2").status == "operational"
-    (profile,) = p.rows.referring("vnic_profile", "network", "n2")
-    assert p.rows.document("vnic_profile", profile).name == "blue"
+    catalogue().when(add("network", network())).then(
+        changed(EntityAdded, "network", FIRST, name="blue"),
+        changed(EntityAdded, "vnic_profile", name="blue"),
+        audit("entity_added", user="u"),
+        accepted("network", FIRST, shows={"status": "operational"}),
+    )
 
 
 def test_a_data_center_brings_its_management_network() -> None:
-    p = Play()
-    decision = p.add("data_center", DataCenter(name="east", local=False), "dc2")
-    assert [change.kind for change in changes_of(decision)] == ["data_center", "network", "vnic_profile"]
-    assert len(p.rows.named("network", "ovirtmgmt")) == 2
-    assert [change.kind for change in p.remove("data_center", "dc2").changes] == [
-        "vnic_profile",
-        "network",
-        "data_center",
-    ]
-    assert len(p.rows.named("network", "ovirtmgmt")) == 1
+    play = catalogue()
+    play.when(add("data_center", east())).then(
+        changed(EntityAdded, "data_center", FIRST, name="east"),
+        changed(EntityAdded, "network", name="ovirtmgmt"),
+        changed(EntityAdded, "vnic_profile", name="ovirtmgmt"),
+        audit("entity_added", user="u", data_center=FIRST),
+        accepted("data_center", FIRST, shows={"status": "uninitialized"}),
+    )
+    play.when(RemoveEntity(kind="data_center", id=FIRST)).then(
+        changed(EntityRemoved, "vnic_profile"),
+        changed(EntityRemoved, "network"),
+        changed(EntityRemoved, "data_center", FIRST),
+        audit("entity_removed", user="u"),
+        accepted("data_center", FIRST, shows={"status": "uninitialized"}),
+    )
 
 
 def test_the_same_add_again_gets_the_same_answer() -> None:
-    p = Play()
-    document = User(user_name="bob@internal")
-    first = done(p.add("user", document, "u2"))
-    again = p.add("user", document, "u2")
-    assert again.reply == first
-    assert again.changes == ()
+    bob = add("user", User(user_name="bob@internal"))
+    play = catalogue()
+    play.when(bob).then(changed(EntityAdded, "user", FIRST), audit("entity_added", user="u"), accepted("user", FIRST))
+    play.when(bob, again=True).then(accepted("user", FIRST))
 
 
 def test_a_dry_run_changes_nothing() -> None:
-    p = Play()
-    decision = p.give(AddEntity(kind="user", document=User(user_name="bob@internal")), dry_run=True)
-    done(decision)
-    assert changes_of(decision) == ()
+    catalogue().when(add("user", User(user_name="bob@internal")), dry_run=True).then(accepted("user", FIRST))
+    catalogue().when(add("user", User()), dry_run=True).then(refused("missing_attribute", "user_name"))
 
 
 @pytest.mark.parametrize(
-    ("kind", "document", "field"),
+    ("kind", "document", "code", "field"),
     [
-        ("cluster", Cluster(name="x"), "data_center"),
-        ("cluster", Cluster(name="x", data_center=Ref(id="nowhere")), "data_center"),
-        ("cluster", Cluster(name="x", data_center=Ref(name="Default")), "data_center"),
-        ("data_center", DataCenter(name="x"), "local"),
-        ("data_center", DataCenter(name="Default", local=False), "name"),
-        ("data_center", DataCenter(name="x" * 300, local=False), "name"),
-        ("data_center", DataCenter(name="x", local=False, quota_mode="sometimes"), "quota_mode"),
-        ("user", User(user_name="admin@internal"), "user_name"),
-        ("vm", Vm(name="x"), "kind"),
-        ("cluster", DataCenter(name="x", local=False), "document"),
+        ("cluster", cluster(data_center=None), "missing_attribute", "data_center"),
+        ("cluster", cluster(data_center=Ref(id="nowhere")), "not_found", "data_center"),
+        ("cluster", cluster(data_center=Ref(name="Default")), "invalid", "data_center"),
+        ("data_center", DataCenter(name="x"), "missing_attribute", "local"),
+        ("data_center", east(name="Default"), "name_taken", "name"),
+        ("data_center", east(name="x" * 300), "invalid", "name"),
+        ("data_center", east(quota_mode="sometimes"), "invalid", "quota_mode"),
+        ("network", network(mtu=-1), "invalid", "mtu"),
+        ("user", User(user_name="admin@internal"), "name_taken", "user_name"),
+        ("vm", Vm(name="x"), "invalid", "kind"),
+        ("cluster", east(), "invalid", "document"),
     ],
 )
-def test_what_is_refused_names_its_field(kind: str, document: Document, field: str) -> None:
-    reply = refused(Play().add(kind, document))
-    assert reply.field == field
-    assert reply.reason
+def test_what_is_refused_names_its_field(kind: str, document: Document, code: str, field: str) -> None:
+    catalogue().when(add(kind, document)).then(refused(code, field))
 
 
 def test_names_of_networks_are_unique_within_a_data_center() -> None:
-    p = Play()
-    first = p.only("data_center").id
-    done(p.add("data_center", DataCenter(name="east", local=False), "dc2"))
-    done(p.add("network", Network(name="blue", mtu=1500, data_center=Ref(id="dc2"))))
-    done(p.add("network", Network(name="blue", data_center=Ref(id=first))))
-    assert refused(p.add("network", Network(name="blue", data_center=Ref(id=first)))).code == "name_taken"
-    assert refused(p.add("network", Network(name="red", mtu=-1, data_center=Ref(id=first)))).field == "mtu"
+    play = catalogue().given(add("data_center", east())).given(add("network", network(data_center=Ref(id=FIRST))))
+    play.when(add("network", network())).then(
+        changed(EntityAdded, "network", command_id(3), name="blue"),
+        changed(EntityAdded, "vnic_profile", name="blue"),
+        audit("entity_added", user="u"),
+        accepted("network", command_id(3), shows={"status": "operational"}),
+    )
+    play.when(add("network", network())).then(refused("name_taken", "name"))
 
 
 def test_an_update_sets_what_is_given() -> None:
-    p = Play()
-    cluster = p.only("cluster")
-    decision = p.update("cluster", cluster.id, Cluster(description="Ours.", data_center=cluster.data_center))
-    after = p.only("cluster")
-    assert (after.description, after.name) == ("Ours.", "Default")
-    assert done(decision).document == after
-    assert p.update("cluster", cluster.id, Cluster(description="Ours.")).changes == ()
+    play = catalogue()
+    change = update("cluster", CLUSTER, Cluster(description="Ours.", data_center=Ref(id=DATA_CENTER)))
+    play.when(change).then(
+        changed(EntityUpdated, "cluster", CLUSTER, name="Default"),
+        audit("entity_updated", user="u", cluster=CLUSTER),
+        accepted("cluster", CLUSTER),
+    )
+    assert (play.only("cluster").description, play.only("cluster").name) == ("Ours.", "Default")
+    play.when(change).then(accepted("cluster", CLUSTER))
+    play.when(update("data_center", DATA_CENTER, DataCenter(name="West"))).then(
+        changed(EntityUpdated, "data_center", DATA_CENTER, name="West"),
+        audit("entity_updated", user="u", data_center=DATA_CENTER),
+        accepted("data_center", DATA_CENTER, shows={"status": "uninitialized"}),
+    )
 
 
 def test_what_is_read_only_is_passed_over() -> None:
-    p = Play()
-    data_center = p.only("data_center")
-    done(p.update("data_center", data_center.id, DataCenter(id="x", status="up", comment="!")))
-    assert (p.only("data_center").status, p.only("data_center").comment) == ("uninitialized", "!")
+    play = catalogue()
+    play.when(update("data_center", DATA_CENTER, DataCenter(id="x", status="up", comment="!"))).then(
+        changed(EntityUpdated, "data_center", DATA_CENTER, name="Default"),
+        audit("entity_updated", user="u", data_center=DATA_CENTER),
+        accepted("data_center", DATA_CENTER, shows={"status": "uninitialized"}),
+    )
+    assert (play.only("data_center").status, play.only("data_center").comment) == ("uninitialized", "!")
 
 
-def test_a_cluster_does_not_move() -> None:
-    p = Play()
-    done(p.add("data_center", DataCenter(name="east", local=False), "dc2"))
-    assert refused(p.update("cluster", p.only("cluster").id, Cluster(data_center=Ref(id="dc2")))).field == "data_center"
+@pytest.mark.parametrize(
+    ("kind", "id", "document", "code", "field"),
+    [
+        ("cluster", CLUSTER, Cluster(data_center=Ref(id="dc2")), "invalid", "data_center"),
+        ("cluster", CLUSTER, DataCenter(name="x"), "invalid", "document"),
+        ("data_center", DATA_CENTER, DataCenter(quota_mode="sometimes"), "invalid", "quota_mode"),
+        ("network", NETWORK, Network(name="mgmt"), "invalid", "name"),
+        ("user", USER, User(user_name="root@internal"), "invalid", "name"),
+        ("cluster", "nowhere", Cluster(name="x"), "not_found", ""),
+    ],
+)
+def test_what_cannot_be_changed_names_its_field(kind: str, id: str, document: Document, code: str, field: str) -> None:
+    catalogue().when(update(kind, id, document)).then(refused(code, field))
 
 
 def test_what_must_stay_stays() -> None:
-    p = Play()
-    refused(p.remove("network", p.only("network").id))
-    refused(p.remove("user", p.only("user").id))
-    refused(p.update("network", p.only("network").id, Network(name="mgmt")))
-    assert refused(p.remove("cluster", "nowhere")).status == 404
+    catalogue().when(RemoveEntity(kind="network", id=NETWORK)).then(refused("not_legal"))
+    catalogue().when(RemoveEntity(kind="user", id=USER)).then(refused("not_legal"))
+    catalogue().when(RemoveEntity(kind="cluster", id="nowhere")).then(refused("not_found", status=404))
 
 
 def test_removal_names_what_is_in_the_way() -> None:
-    p = Play()
-    cluster = p.only("cluster")
-    p.put("host", Host(id="h", name="host-1", cluster=Ref(id=cluster.id)))
-    assert refused(p.remove("cluster", cluster.id)).reasons == ("It is used by the host host-1.",)
-    reasons = refused(p.remove("data_center", p.only("data_center").id)).reasons
-    assert reasons == ("It is used by the cluster Default.",)
+    play = catalogue().with_row("host", Host(id="h", name="host-1", cluster=Ref(id=CLUSTER)))
+    play.when(RemoveEntity(kind="cluster", id=CLUSTER)).then(
+        refused("conflict", reasons=("It is used by the host host-1.",))
+    )
+    play.when(RemoveEntity(kind="data_center", id=DATA_CENTER)).then(
+        refused("conflict", reasons=("It is used by the cluster Default.",))
+    )
 
 
 def test_a_profile_that_a_nic_has_is_not_removed_nor_is_its_network() -> None:
-    p = Play()
-    done(p.add("network", Network(name="blue", data_center=Ref(id=p.only("data_center").id)), "n2"))
-    (profile,) = p.rows.referring("vnic_profile", "network", "n2")
-    p.put("vm", Vm(id="v", name="web", nics=(Nic(vnic_profile=Ref(id=profile)),)))
-    for kind, id in (("vnic_profile", profile), ("network", "n2")):
-        assert "web" in refused(p.remove(kind, id)).reasons[0]
-    p.put("vm", Vm(id="v", name="web", nics=()))
-    done(p.remove("network", "n2"))
-    assert p.rows.document("vnic_profile", profile) is None
+    play = catalogue().given(add("network", network()))
+    (profile,) = play.rows.referring("vnic_profile", "network", FIRST)
+    play.with_row("vm", Vm(id="v", name="web", nics=(Nic(vnic_profile=Ref(id=profile)),)))
+    in_use = refused("conflict", reasons=("It is used by the vm web.",))
+    play.when(RemoveEntity(kind="vnic_profile", id=profile)).then(in_use)
+    play.when(RemoveEntity(kind="network", id=FIRST)).then(in_use)
+    play.with_row("vm", Vm(id="v", name="web", nics=()))
+    play.when(RemoveEntity(kind="network", id=FIRST)).then(
+        changed(EntityRemoved, "vnic_profile"),
+        changed(EntityRemoved, "network", FIRST),
+        audit("entity_removed", user="u"),
+        accepted("network", FIRST, shows={"status": "operational"}),
+    )
 
 
 def test_a_profile_more() -> None:
-    p = Play()
-    done(p.add("vnic_profile", VnicProfile(name="fast", network=Ref(id=p.only("network").id)), "p2"))
-    done(p.remove("vnic_profile", "p2"))
+    play = catalogue()
+    play.when(add("vnic_profile", VnicProfile(name="fast", network=Ref(id=NETWORK)))).then(
+        changed(EntityAdded, "vnic_profile", FIRST, name="fast"),
+        audit("entity_added", user="u"),
+        accepted("vnic_profile", FIRST),
+    )
+    play.when(RemoveEntity(kind="vnic_profile", id=FIRST)).then(
+        changed(EntityRemoved, "vnic_profile", FIRST),
+        audit("entity_removed", user="u"),
+        accepted("vnic_profile", FIRST),
+    )
 
 
 def test_an_event_from_outside() -> None:
-    p = Play()
-    event = Event(description="Backup done.", severity="normal", origin="backup", custom_id=7, index=3)
-    (line,) = p.give(AddEvent(document=event)).audit
-    assert (line.description, line.custom_id, line.index, line.code) == ("Backup done.", 7, None, 9000)
-    assert refused(p.give(AddEvent(document=Event(description="x", origin="y")))).field == "severity"
+    event_ = Event(description="Backup done.", severity="normal", origin="backup", custom_id=7, index=3)
+    play = catalogue().when(AddEvent(document=event_)).then(audit("external"), accepted("event"))
+    (line,) = play.decision.audit
+    assert (line.description, line.custom_id, line.index, line.origin) == ("Backup done.", 7, None, "backup")
+    catalogue().when(AddEvent(document=event_), dry_run=True).then(accepted("event"))
+    catalogue().when(AddEvent(document=Event(description="x", origin="y"))).then(
+        refused("missing_attribute", "severity")
+    )
+    catalogue().when(AddEvent(document=User(user_name="x"))).then(refused("invalid", "document"))
 
 
-def test_the_status_of_a_data_center_follows_its_storage() -> None:
-    p = Play()
-    id = p.only("data_center").id
-    assert due_changes(p.rows, at) == ()
-    for status, expected in (("active", "up"), ("inactive", "not_operational"), ("locked", "uninitialized")):
-        p.put("storage_domain", StorageDomain(id="s", name="s", status=status, data_center=Ref(id=id)))
-        assert data_center_status(p.rows, id) == expected
-        p._write(transaction_of(due_changes(p.rows, at), at))
-        assert p.only("data_center").status == expected
-        assert due_changes(p.rows, at) == ()
+@pytest.mark.parametrize(
+    ("storage", "follows"), [("active", "up"), ("inactive", "not_operational"), ("maintenance", "not_operational")]
+)
+def test_the_status_of_a_data_center_follows_its_storage(storage: str, follows: str) -> None:
+    domain = StorageDomain(id="s", name="s", status=storage, data_center=Ref(id=DATA_CENTER))
+    play = catalogue().with_row("storage_domain", domain)
+    play.when_restarted().then(changed(EntityUpdated, "data_center", DATA_CENTER, status=follows))
+    play.when_restarted().then()
+
+
+def test_without_storage_a_data_center_is_as_it_began() -> None:
+    catalogue().when_restarted().then()
+    locked = StorageDomain(id="s", name="s", status="locked", data_center=Ref(id=DATA_CENTER))
+    catalogue().with_row("storage_domain", locked).when_restarted().then()

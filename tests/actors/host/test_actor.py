@@ -25,7 +25,7 @@ from protocol.node_messages import Done, GuestReport, StepDone
 from supervisors.handle import DynamicSupervisorHandle
 from supervisors.spec import DynamicSupervisorSpec, SupervisorSpec
 from supervisors.tree import running
-from tests.actors.host.playbook import HOST
+from tests.actors.host.lives import HOST
 
 
 class Full:

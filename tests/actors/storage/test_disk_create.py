@@ -1,24 +1,15 @@
-"""How disks come to be: each step durable before the node acts, failures undone, crashes without trace."""
+"""How disks come to be: each step durable before the node acts, failures undone, repeats without trace."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from actors.storage.waiting import StorageDecision
 
-from actors.host.signals import HostReturned
-from actors.kernel.envelope import Answer
-from actors.storage.disk.decide import again, decide
-from actors.storage.disk.evolve import evolve
-from actors.storage.disk.state import DiskState
-from actors.storage.messages import BackDisk, DiscardDisk, DiskProvided, ProvideDisk, UnbackDisk
-from actors.storage.volumes import volume_of
-from protocol.commands.storage import AddDisk
-from protocol.engine_messages import Accepted
-from protocol.errors import Refusal
-from protocol.events.disk import DiskRemoved
-from protocol.message import Message
+from actors.entity.messages import Wake
+from actors.host.signals import HostLost, HostReturned
+from actors.storage.messages import BackDisk, DiscardDisk, DiskRecorded, UnbackDisk
+from protocol.events.disk import DiskAdded, DiskOperationProgressed, DiskReady, DiskRemoved, DiskRemoveFailed
 from protocol.model.storage import Disk
 from protocol.model.types import Ref
 from protocol.node_messages import (
@@ -26,268 +17,404 @@ from protocol.node_messages import (
     CreateVolume,
     Done,
     ImportVolume,
-    NodeCommand,
     RemoveImage,
     ResizeVolume,
     StepDone,
+    StepProgress,
 )
-from tests.actors.storage.play import GiB, Play, host, put, storage_domain, volume_facts, world
+from tests.actors.expected import (
+    accepted,
+    ack,
+    answers,
+    ask,
+    audit,
+    event,
+    hold,
+    refused,
+    reply,
+    status,
+    stored,
+    tell,
+    timer,
+    to_node,
+)
+from tests.actors.playbook import answered, done, fired
+from tests.actors.storage.lives import (
+    BUSY,
+    DISK,
+    FULL,
+    GONE,
+    HELD,
+    HOST,
+    IN_USE,
+    NEW,
+    OPERATION,
+    ORIGIN,
+    RAW_VOLUME,
+    SD,
+    TEMPLATE,
+    VM,
+    VOLUME,
+    GiB,
+    adding,
+    first,
+    illegal,
+    making,
+    ok,
+    origin,
+    provide,
+    providing,
+    storage_domain,
+    there,
+    unborn,
+    volume,
+    wanted,
+)
 
-disk_id = "11111111-0000-4000-8000-000000000001"
-origin_id = "22222222-0000-4000-8000-000000000002"
-vm_id = "33333333-0000-4000-8000-000000000003"
-failure = Refusal(code="host_failed", reason="No space left on device.", status=500)
+
+def test_a_floating_disk_is_recorded_then_made() -> None:
+    play = unborn()
+    play.when(adding()).then(
+        event(DiskAdded, begins="add", step="Making the volume"),
+        to_node(CreateVolume(volume=VOLUME, size_bytes=GiB)),
+        accepted(job=True, shows={"status": "locked"}),
+        stored,
+        status("locked"),
+    )
+    play.when_restarted().then(to_node(CreateVolume(volume=VOLUME, size_bytes=GiB)))
+    play.when(done(volume())).then(
+        event(DiskReady, provisioned_bytes=GiB, actual_bytes=4096, ends="done"),
+        audit("disk_added", user="u"),
+        ack(),
+        answers("made", there()),
+        status("ok"),
+    )
+    assert (play.state.disk.actual_size, play.folded()) == (4096, play.state)
 
 
-def play(id: str = disk_id) -> Play:
-    return Play(id, "disk", decide, evolve, world())
-
-
-def wanted(**more: object) -> Disk:
-    given: dict[str, Any] = {"format": "cow", "provisioned_size": GiB, "storage_domains": (Ref(id=storage_domain),)}
-    return Disk(name="data", **(given | more))
-
-
-def with_origin(p: Play, size: int = GiB) -> DiskProvided:
-    origin = Disk(
-        id=origin_id, name="tiny", status="ok", format="cow", provisioned_size=size, image_id=origin_id,
-        storage_domain=Ref(id=storage_domain), storage_domains=(Ref(id=storage_domain),),
-    )  # fmt: skip
-    put(p.rows, "disk", origin_id, origin)
-    return DiskProvided(disk=origin, volume=volume_of(origin))
-
-
-def provide(**more: object) -> ProvideDisk:
-    disk = Disk(id=disk_id, name="vm_Disk1")
-    return ProvideDisk(disk=disk, operation_id="op", correlation_id="c", vm_id=vm_id, **more)  # type: ignore[arg-type]
-
-
-def answers(p: Play) -> dict[str, Message]:
-    assert isinstance(p.last, StorageDecision)
-    return dict(p.last.answers)
-
-
-def test_a_floating_disk() -> None:
-    p = play()
-    reply = p.command(AddDisk(document=wanted())).reply
-    assert isinstance(reply, Accepted)
-    assert (reply.id, reply.job_id, p.state.status) == (disk_id, disk_id, "locked")
-    command = p.sent()
-    assert isinstance(command.body, CreateVolume)
-    assert command.body.volume == volume_of(p.state.disk)
-    assert command.body.volume.format == "qcow2"
-
-    p.done(volume_facts(command, GiB))
-    assert (p.state.status, p.state.disk.actual_size, p.state.operation) == ("ok", 4096, None)
-    assert p.forgotten() == [command.step_id]
-    assert p.folded() == p.state
+def test_a_raw_disk_is_preallocated_when_asked() -> None:
+    unborn().when(adding(format="raw", sparse=False)).then(
+        event(DiskAdded, begins="add", step="Making the volume"),
+        to_node(CreateVolume(volume=RAW_VOLUME, size_bytes=GiB, preallocate=True)),
+        accepted(job=True, shows={"status": "locked"}),
+        stored,
+        status("locked"),
+    )
 
 
 def test_the_same_add_again_gets_the_same_answer() -> None:
-    p = play()
-    first = p.command(AddDisk(document=wanted())).reply
-    assert p.command(AddDisk(document=wanted())).reply == first
-    assert p.commands() == []
+    making().when(adding(), again=True).then(accepted(job=True, shows={"status": "locked"}))
+    ok().when(adding()).then(refused("conflict"))
 
 
 def test_a_dry_run_changes_nothing() -> None:
-    p = play()
-    assert isinstance(p.command(AddDisk(document=wanted()), dry_run=True).reply, Accepted)
-    assert p.journal == []
+    unborn().when(adding(), dry_run=True).then(accepted())
 
 
 @pytest.mark.parametrize(
-    ("document", "field"),
+    ("document", "code", "field"),
     [
-        (Disk(name="x", storage_domains=(Ref(id=storage_domain),)), "provisioned_size"),
-        (Disk(name="x", provisioned_size=GiB), "storage_domains"),
-        (wanted(shareable=True), "shareable"),
-        (Disk(name="x", format="vmdk", provisioned_size=GiB, storage_domains=(Ref(id=storage_domain),)), "format"),
-        (Disk(name="x", provisioned_size=1, storage_domains=(Ref(id=storage_domain),)), "provisioned_size"),
-        (Disk(name=" ", provisioned_size=GiB, storage_domains=(Ref(id=storage_domain),)), "name"),
+        ({"provisioned_size": None}, "missing_attribute", "provisioned_size"),
+        ({"provisioned_size": 1}, "invalid", "provisioned_size"),
+        ({"storage_domains": None}, "missing_attribute", "storage_domains"),
+        ({"storage_domains": (Ref(id=SD), Ref(id=NEW))}, "invalid", "storage_domains"),
+        ({"storage_domains": (Ref(id=NEW),)}, "not_found", ""),
+        ({"shareable": True}, "invalid", "shareable"),
+        ({"format": "vmdk"}, "invalid", "format"),
+        ({"name": " "}, "invalid", "name"),
     ],
 )
-def test_what_is_refused_names_its_field(document: Disk, field: str) -> None:
-    reply = play().command(AddDisk(document=document)).reply
-    assert isinstance(reply, Refusal)
-    assert reply.field == field
-    assert reply.reason
+def test_what_is_refused_names_its_field(document: dict[str, Any], code: str, field: str) -> None:
+    unborn().when(adding(**document)).then(refused(code, field))
+
+
+def test_a_storage_domain_that_is_not_active_takes_no_disk() -> None:
+    sick = storage_domain(SD, "data", status="inactive")
+    unborn().with_row("storage_domain", sick).when(adding()).then(refused("not_legal", "storage_domains"))
+
+
+def test_a_disk_for_a_vm_is_said_to_be_recorded_and_answered_when_it_is_there() -> None:
+    play = unborn()
+    play.when(provide()).then(
+        event(DiskAdded, begins="provide", step="Making the volume"),
+        to_node(CreateVolume(volume=VOLUME, size_bytes=GiB)),
+        tell(f"vm/{VM}", DiskRecorded(disk_id=DISK)),
+        hold("made"),
+        status("locked"),
+    )
+    play.when(done(volume())).then(
+        event(DiskReady, provisioned_bytes=GiB, actual_bytes=4096, ends="done"),
+        audit("disk_added", vm=VM),
+        ack(),
+        answers("made", there(vms=(Ref(id=VM),))),
+        status("ok"),
+    )
 
 
 def test_a_failure_is_undone_and_says_why() -> None:
-    p = play()
-    p.tell(provide(import_path="/srv/tiny.qcow2", import_format="qcow2", backing_disk_id=""))
-    assert isinstance(p.last.reply, Refusal)  # no storage domain named
+    play = providing()
+    play.when(done(FULL)).then(
+        event(DiskOperationProgressed, step="Deleting the volumes", undoes="No space left on device."),
+        to_node(RemoveImage(storage_domain_id=SD, image_id=DISK)),
+        ack(),
+    )
+    play.when_restarted().then(to_node(RemoveImage(storage_domain_id=SD, image_id=DISK)))
+    play.when(done(Done())).then(
+        event(DiskRemoved, ends="rolled_back", why="No space left on device."),
+        audit("disk_failed", severity="error", vm=VM),
+        ack(),
+        answers("made", refused("host_failed")),
+        answers("removed", Done()),
+        status("gone"),
+    )
 
-    p.tell(ProvideDisk(disk=wanted(id=disk_id), operation_id="op", vm_id=vm_id))
-    p.done(failure)
-    assert isinstance(p.sent().body, RemoveImage)
-    assert p.state.operation.rolling_back
-    p.done(Done())
-    assert p.state is None
-    ended = p.journal[-1]
-    assert isinstance(ended, DiskRemoved)
-    assert ended.ended is not None
-    assert ended.ended.outcome == "rolled_back"
-    assert "No space left" in ended.ended.reason
-    assert isinstance(answers(p)["made"], Refusal)
+
+def test_what_cannot_be_undone_is_illegal() -> None:
+    providing().given(done(FULL)).when(done(FULL)).then(
+        event(
+            DiskRemoveFailed,
+            reason="No space left on device. Undoing it failed too: No space left on device.",
+            ends="failed",
+            why="No space left on device. Undoing it failed too: No space left on device.",
+        ),
+        audit("disk_failed", severity="error", vm=VM),
+        ack(),
+        answers("made", refused("host_failed")),
+        answers("removed", refused("host_failed")),
+        status("illegal"),
+    )
 
 
 def test_thin_on_a_template_disk() -> None:
-    p = play()
-    held = with_origin(p)
-    p.tell(provide(backing_disk_id=origin_id))
-    (tell,) = p.tells()
-    assert (tell.address, tell.message) == (f"disk/{origin_id}", BackDisk(child_id=disk_id))
-    p.tell(Answer(token=tell.token, body=held))
-    body = p.sent().body
-    assert isinstance(body, CreateVolume)
-    assert (body.backing, body.size_bytes) == (held.volume, GiB)
-    p.done(volume_facts(p.sent(), GiB))
-    answer = answers(p)["made"]
-    assert isinstance(answer, DiskProvided)
-    assert answer.disk.status == "ok"
-    assert p.state.disk.backing_disk == Ref(id=origin_id)
-    assert p.state.vm_ids == (vm_id,)
+    play = unborn().with_row("disk", origin())
+    play.when(provide(disk=Disk(id=DISK, name="web_Disk1"), backing_disk_id=ORIGIN)).then(
+        event(DiskAdded, begins="provide", step="Holding the disk that it starts from"),
+        ask(f"disk/{ORIGIN}", BackDisk(child_id=DISK)),
+        tell(f"vm/{VM}", DiskRecorded(disk_id=DISK)),
+        hold("made"),
+        status("locked"),
+    )
+    play.when_restarted().then(ask(f"disk/{ORIGIN}", BackDisk(child_id=DISK)))
+    play.when(answered(HELD)).then(
+        event(DiskOperationProgressed, step="Making the volume"),
+        to_node(CreateVolume(volume=VOLUME, size_bytes=GiB, backing=HELD.volume)),
+    )
+    play.when(done(volume())).then(
+        event(DiskReady, provisioned_bytes=GiB, actual_bytes=4096, ends="done"),
+        audit("disk_added", vm=VM),
+        ack(),
+        answers("made", there(name="web_Disk1", vms=(Ref(id=VM),), backing_disk=Ref(id=ORIGIN))),
+        status("ok"),
+    )
+    assert (play.state.disk.backing_disk, play.state.vm_ids) == (Ref(id=ORIGIN), (VM,))
 
 
-def test_a_clone_lets_go_of_its_origin_at_the_end() -> None:
-    p = play()
-    held = with_origin(p)
-    p.tell(ProvideDisk(disk=wanted(id=disk_id), operation_id="op", vm_id=vm_id, backing_disk_id=origin_id, clone=True))
-    p.tell(Answer(token=p.tells()[0].token, body=held))
-    assert isinstance(p.sent().body, CopyVolume)
-    p.done(volume_facts(p.sent(), GiB // 2))
-    body = p.sent().body
-    assert isinstance(body, ResizeVolume)
-    assert body.size_bytes == GiB
-    p.done(volume_facts(p.sent(), GiB))
-    (tell,) = p.tells()
-    assert tell.message == UnbackDisk(child_id=disk_id)
-    p.tell(Answer(token=tell.token, body=Done()))
-    assert p.state.status == "ok"
-    assert p.state.disk.backing_disk is None
+def test_a_clone_grows_and_lets_go_of_its_origin_at_the_end() -> None:
+    play = unborn().with_row("disk", origin())
+    play.when(provide(backing_disk_id=ORIGIN, clone=True)).then(
+        event(DiskAdded, begins="clone", step="Holding the disk that it starts from"),
+        ask(f"disk/{ORIGIN}", BackDisk(child_id=DISK)),
+        tell(f"vm/{VM}", DiskRecorded(disk_id=DISK)),
+        hold("made"),
+        status("locked"),
+    )
+    play.when(answered(HELD)).then(
+        event(DiskOperationProgressed, step="Making the volume"), to_node(CopyVolume(source=HELD.volume, target=VOLUME))
+    )
+    play.when(done(volume(GiB // 2))).then(
+        event(DiskOperationProgressed, step="Growing the volume"),
+        to_node(ResizeVolume(volume=VOLUME, size_bytes=GiB)),
+        ack(),
+    )
+    play.when(done(volume())).then(
+        event(DiskOperationProgressed, step="Letting go of the disk that it started from"),
+        ask(f"disk/{ORIGIN}", UnbackDisk(child_id=DISK)),
+        ack(),
+    )
+    play.when(answered(Done())).then(
+        event(DiskReady, provisioned_bytes=GiB, actual_bytes=4096, ends="done"),
+        audit("disk_added", vm=VM),
+        answers("made", there(vms=(Ref(id=VM),))),
+        status("ok"),
+    )
+    assert play.state.disk.backing_disk is None
+
+
+def test_a_clone_of_a_disk_goes_beside_it_when_nothing_else_is_said() -> None:
+    play = unborn().with_row("disk", origin())
+    play.when(provide(disk=Disk(id=DISK, name="copy", provisioned_size=GiB), backing_disk_id=ORIGIN, clone=True)).then(
+        event(DiskAdded, begins="clone", step="Holding the disk that it starts from"),
+        ask(f"disk/{ORIGIN}", BackDisk(child_id=DISK)),
+        tell(f"vm/{VM}", DiskRecorded(disk_id=DISK)),
+        hold("made"),
+        status("locked"),
+    )
+
+
+def test_a_clone_that_is_large_enough_does_not_grow() -> None:
+    providing(backing_disk_id=ORIGIN, clone=True).given(answered(HELD)).when(done(volume())).then(
+        event(DiskOperationProgressed, step="Letting go of the disk that it started from"),
+        ask(f"disk/{ORIGIN}", UnbackDisk(child_id=DISK)),
+        ack(),
+    )
+
+
+def test_an_origin_that_is_gone_by_the_end_is_let_go_of() -> None:
+    play = providing(backing_disk_id=ORIGIN, clone=True).given(answered(HELD)).given(done(volume()))
+    play.when(answered(GONE)).then(
+        event(DiskReady, provisioned_bytes=GiB, actual_bytes=4096, ends="done"),
+        audit("disk_added", vm=VM),
+        answers("made", there(vms=(Ref(id=VM),))),
+        status("ok"),
+    )
+
+
+def test_a_clone_that_fails_goes_and_lets_go_of_its_origin() -> None:
+    play = providing(backing_disk_id=ORIGIN, clone=True).given(answered(HELD)).given(done(FULL))
+    play.when(done(Done())).then(
+        event(
+            DiskOperationProgressed,
+            step="Letting go of the disk that it started from",
+            undoes="No space left on device.",
+        ),
+        ask(f"disk/{ORIGIN}", UnbackDisk(child_id=DISK)),
+        ack(),
+    )
+    play.when(answered(Done())).then(
+        event(DiskRemoved, ends="rolled_back", why="No space left on device."),
+        audit("disk_failed", severity="error", vm=VM),
+        answers("made", refused("host_failed")),
+        answers("removed", Done()),
+        status("gone"),
+    )
 
 
 def test_an_import_takes_the_size_of_the_image() -> None:
-    p = play()
-    disk = Disk(id=disk_id, name="tiny", storage_domain=Ref(id=storage_domain))
-    p.tell(
-        ProvideDisk(disk=disk, operation_id="op", template_id="t", import_path="/srv/t.qcow2", import_format="qcow2")
+    disk = Disk(id=DISK, name="tiny", storage_domain=Ref(id=SD))
+    image = {"template_id": TEMPLATE, "import_path": "/srv/t.qcow2", "import_format": "qcow2"}
+    play = unborn()
+    play.when(provide(disk=disk, vm_id="", **image)).then(
+        event(DiskAdded, begins="import", step="Making the volume"),
+        to_node(ImportVolume(source_path="/srv/t.qcow2", source_format="qcow2", target=VOLUME)),
+        hold("made"),
+        status("locked"),
     )
-    body = p.sent().body
-    assert isinstance(body, ImportVolume)
-    assert (body.source_path, body.source_format) == ("/srv/t.qcow2", "qcow2")
-    p.done(volume_facts(p.sent(), 2 * GiB))
-    assert (p.state.status, p.state.disk.provisioned_size) == ("ok", 2 * GiB)
+    play.when(done(volume(2 * GiB))).then(
+        event(DiskReady, provisioned_bytes=2 * GiB, actual_bytes=4096, ends="done"),
+        audit("disk_added", template=TEMPLATE),
+        ack(),
+        answers("made", there(name="tiny", provisioned_size=2 * GiB, template=Ref(id=TEMPLATE))),
+        status("ok"),
+    )
+    assert play.state.disk.provisioned_size == 2 * GiB
 
 
 def test_an_origin_that_refuses_ends_it_without_touching_the_storage() -> None:
-    p = play()
-    with_origin(p)
-    p.tell(provide(backing_disk_id=origin_id))
-    p.tell(Answer(token=p.tells()[0].token, body=Refusal(code="conflict", reason="A VM writes it.")))
-    assert p.state is None
-    assert p.commands() == []
-    assert p.event_names() == ["DiskAdded", "DiskRemoved"]
+    providing(disk=Disk(id=DISK, name="web_Disk1"), backing_disk_id=ORIGIN).when(answered(IN_USE)).then(
+        event(DiskRemoved, ends="rolled_back", why="A disk rests on it."),
+        audit("disk_failed", severity="error", vm=VM),
+        answers("made", refused("host_failed")),
+        answers("removed", Done()),
+        status("gone"),
+    )
 
 
 def test_an_origin_that_is_busy_is_asked_again() -> None:
-    p = play()
-    with_origin(p)
-    p.tell(provide(backing_disk_id=origin_id))
-    p.tell(Answer(token=p.tells()[0].token, body=Refusal(code="busy", reason="Locked.")))
-    assert p.event_names() == ["DiskAdded"]
-    assert p.last.effects
+    play = providing(disk=Disk(id=DISK, name="web_Disk1"), backing_disk_id=ORIGIN)
+    play.when(answered(BUSY)).then(timer("step", 2))
+    play.when(fired("step")).then(ask(f"disk/{ORIGIN}", BackDisk(child_id=DISK)))
+
+
+def test_an_origin_that_nobody_knows_is_not_found() -> None:
+    unborn().when(provide(backing_disk_id=ORIGIN)).then(refused("not_found"))
+
+
+@pytest.mark.parametrize(
+    ("backing_is_on", "asked", "field"),
+    [
+        (SD, {"disk": wanted(id=DISK, format="raw")}, "format"),
+        (SD, {"disk": wanted(id=DISK, storage_domains=(Ref(id=NEW),))}, "storage_domains"),
+        (NEW, {"clone": True}, "storage_domains"),
+    ],
+)
+def test_a_disk_that_cannot_rest_there_is_refused(backing_is_on: str, asked: dict[str, Any], field: str) -> None:
+    play = unborn().with_row("disk", origin(storage_domain=Ref(id=backing_is_on), storage_domains=None))
+    play.with_row("storage_domain", storage_domain(NEW, "other", host=Ref(id="another")))
+    play.when(provide(backing_disk_id=ORIGIN, **asked)).then(refused("invalid", field))
 
 
 def test_asking_again_waits_along_or_gets_the_disk() -> None:
-    p = play()
-    message = ProvideDisk(disk=wanted(id=disk_id), operation_id="op", vm_id=vm_id)
-    p.tell(message)
-    command = p.sent()
-    again_ = p.tell(message)
-    assert isinstance(again_, StorageDecision)
-    assert (again_.hold, again_.events, again_.reply) == ("made", (), None)
-    p.tell(StepDone(step_id=command.step_id, result=volume_facts(command, GiB)))
-    assert isinstance(p.tell(message).reply, DiskProvided)
-
-
-def test_discarded_while_it_is_made() -> None:
-    p = play()
-    p.tell(ProvideDisk(disk=wanted(id=disk_id), operation_id="op", vm_id=vm_id))
-    command = p.sent()
-    p.tell(DiscardDisk(operation_id="op", vm_id=vm_id))
-    assert p.commands() == []
-    p.tell(StepDone(step_id=command.step_id, result=volume_facts(command, GiB)))
-    p.done(Done())
-    assert p.state is None
-    assert answers(p)["removed"] == Done()
-
-
-def run(p: Play, message: Message, *, crash: bool, fail_at: int = -1) -> list[NodeCommand]:
-    """Plays to the end; with `crash` every step is sent twice from the durable state alone, and answered twice."""
-    held = with_origin(p, GiB // 2)
-    p.tell(message)
-    sent: list[NodeCommand] = []
-    for _ in range(20):
-        effects = p.last.effects
-        if crash and p.state is not None:
-            assert again(p.state).effects == tuple(e for e in effects if not _forgets(e))
-            p.last = again(p.state)
-        commands, tells = p.commands(), p.tells()
-        if commands:
-            (command,) = commands
-            result: Message = (
-                Done()
-                if isinstance(command.body, RemoveImage)
-                else volume_facts(command, GiB if isinstance(command.body, ResizeVolume) else GiB // 2)
-            )
-            if len(sent) == fail_at:
-                result = failure
-            sent.append(command)
-            p.done(result)
-            after = p.last
-            if crash:
-                p.tell(StepDone(step_id=command.step_id, result=result))  # once more: nothing but forgetting
-                assert not p.last.events
-                assert p.forgotten() == [command.step_id]
-                p.last = after
-        elif tells:
-            (tell,) = tells
-            p.tell(Answer(token=tell.token, body=held if isinstance(tell.message, BackDisk) else Done()))
-        else:
-            break
-    return sent
-
-
-def _forgets(effect: object) -> bool:
-    """Of those that are not sent again: acknowledgements, and the news that the disk can be read."""
-    return "ForgetSteps" in repr(effect) or "DiskRecorded" in repr(effect)
-
-
-@pytest.mark.parametrize("fail_at", [-1, 0, 1])
-def test_crashes_and_duplicates_at_every_step_change_nothing(fail_at: int) -> None:
-    message = ProvideDisk(
-        disk=wanted(id=disk_id), operation_id="op", vm_id=vm_id, backing_disk_id=origin_id, clone=True
+    play = providing().when(provide()).then(hold("made"))
+    play.when(done(volume())).then(
+        event(DiskReady, provisioned_bytes=GiB, actual_bytes=4096, ends="done"),
+        audit("disk_added", vm=VM),
+        ack(),
+        answers("made", there(vms=(Ref(id=VM),))),
+        status("ok"),
     )
-    calm, rough = play(), play()
-    assert run(calm, message, crash=False, fail_at=fail_at) == run(rough, message, crash=True, fail_at=fail_at)
-    assert calm.journal == rough.journal
-    assert calm.state == rough.state == rough.folded()
+    play.when(provide()).then(reply(there(vms=(Ref(id=VM),))))
+
+
+def test_asking_again_for_something_else_is_refused() -> None:
+    making().when(provide()).then(refused("busy"))
+    ok().when(provide()).then(refused("conflict"))
+    illegal().when(provide()).then(refused("not_legal"))
+
+
+def test_asking_again_for_one_that_was_not_made_says_why() -> None:
+    play = providing().given(done(FULL)).given(done(Done()))
+    play.when(provide()).then(refused("host_failed"))
+
+
+def test_discarded_while_it_is_made_it_turns_round() -> None:
+    play = providing()
+    play.when(DiscardDisk(operation_id=OPERATION, vm_id=VM)).then(
+        event(DiskOperationProgressed, step="Making the volume", undoes="It is not wanted any more."), hold("removed")
+    )
+    play.when(DiscardDisk(operation_id=OPERATION, vm_id=VM)).then(hold("removed"))
+    play.when(done(volume())).then(
+        event(DiskOperationProgressed, step="Deleting the volumes", undoes="It is not wanted any more."),
+        to_node(RemoveImage(storage_domain_id=SD, image_id=DISK)),
+        ack(),
+    )
+    play.when(done(Done())).then(
+        event(DiskRemoved, ends="rolled_back", why="It is not wanted any more."),
+        audit("disk_failed", severity="error", vm=VM),
+        ack(),
+        answers("made", refused("host_failed")),
+        answers("removed", Done()),
+        status("gone"),
+    )
+
+
+def test_discarded_while_its_origin_is_held_it_lets_go() -> None:
+    play = providing(disk=Disk(id=DISK, name="web_Disk1"), backing_disk_id=ORIGIN)
+    play.given(DiscardDisk(operation_id=OPERATION, vm_id=VM)).when(answered(HELD)).then(
+        event(
+            DiskOperationProgressed,
+            step="Letting go of the disk that it started from",
+            undoes="It is not wanted any more.",
+        ),
+        ask(f"disk/{ORIGIN}", UnbackDisk(child_id=DISK)),
+    )
 
 
 def test_only_the_host_of_the_step_gets_it_again() -> None:
-    p = play()
-    p.command(AddDisk(document=wanted()))
-    command = p.sent()
-    p.tell(HostReturned(host_id="another"))
-    assert p.commands() == []
-    p.tell(HostReturned(host_id=host))
-    assert p.commands() == [command]
+    play = making().when(HostReturned(host_id="another")).then()
+    play.when(HostReturned(host_id=HOST)).then(to_node(CreateVolume(volume=VOLUME, size_bytes=GiB)))
 
 
-def test_the_state_travels() -> None:
-    p = play()
-    p.command(AddDisk(document=wanted()))
-    assert isinstance(p.state, DiskState)
+def test_an_outcome_twice_is_only_acknowledged() -> None:
+    play = making().given(done(volume()))
+    play.when(first(CreateVolume)).then(ack())
+    play.when(StepDone(step_id=f"disk/{DISK}:{OPERATION}:0", result=Done())).then()
+
+
+def test_an_answer_twice_is_nothing() -> None:
+    providing(disk=Disk(id=DISK, name="x"), backing_disk_id=ORIGIN).given(answered(HELD)).when(answered(HELD)).then()
+
+
+def test_silence_and_progress_are_nothing() -> None:
+    making().when(HostLost(host_id=HOST)).then()
+    making().when(StepProgress(step_id="x", percent=7)).then()
+    ok().when(Wake()).then()

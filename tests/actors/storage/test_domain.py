@@ -4,187 +4,321 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
 import pytest
 from actors.storage.domain.remove import LookAgain
 
+from actors.entity.messages import Wake
 from actors.host.signals import HostLost, HostReturned
-from actors.storage.domain.decide import again, decide
-from actors.storage.domain.evolve import evolve
-from protocol.commands.storage import AddStorageDomain, RemoveStorageDomain, UpdateStorageDomain
-from protocol.engine_messages import Accepted
+from actors.storage.messages import DetachDisk
+from protocol.commands.storage import RemoveStorageDomain, UpdateStorageDomain
+from protocol.commands.vm import StartVm
 from protocol.errors import Refusal
-from protocol.model.inventory import Cluster
+from protocol.events.storage_domain import (
+    StorageDomainActivated,
+    StorageDomainAdded,
+    StorageDomainDeactivated,
+    StorageDomainOperationProgressed,
+    StorageDomainRemoveAbandoned,
+    StorageDomainRemoved,
+    StorageDomainRemoveRequested,
+    StorageDomainSpaceChanged,
+    StorageDomainUpdated,
+)
+from protocol.message import Message
+from protocol.model.host import Host
 from protocol.model.storage import Disk, HostStorage, StorageDomain
 from protocol.model.types import Ref
-from protocol.node_messages import ConnectStorageDomain, StepDone, StorageFacts
-from tests.actors.storage.play import GiB, Play, host, put, storage_domain, world
+from protocol.node_messages import ConnectStorageDomain, Done, StepProgress
+from tests.actors.expected import accepted, ack, audit, beside, event, refused, status, stored, tell, to_node
+from tests.actors.playbook import Play, done
+from tests.actors.storage.lives import (
+    DISK,
+    GONE,
+    HOST,
+    NEW,
+    SD,
+    GiB,
+    active,
+    adding_domain,
+    connecting,
+    no_domain,
+    seen,
+    storage_domain,
+)
 
-new = "eeeeeeee-0000-4000-8000-000000000001"
+REMOVE = RemoveStorageDomain(id=NEW)
 
 
-def play() -> Play:
-    rows = world()
-    put(rows, "cluster", "cluster", Cluster(id="cluster", name="Default", data_center=Ref(id="dc")))
-    return Play(new, "storage_domain", decide, evolve, rows)
+def to(**document: Any) -> UpdateStorageDomain:
+    return UpdateStorageDomain(id=NEW, document=StorageDomain(**document))
 
 
-def wanted(**more: Any) -> StorageDomain:
-    given = StorageDomain(
-        name="local", type="data", host=Ref(id=host), storage=HostStorage(type="localfs", path="/srv/local/")
+def in_step(play: Play) -> Message:
+    """A word to itself about the step under way."""
+    assert play.operation is not None
+    return LookAgain(step_id=play.operation.steps[-1].id)
+
+
+def test_added_its_host_connects_it() -> None:
+    play = no_domain()
+    play.when(adding_domain()).then(
+        event(StorageDomainAdded, begins="add", step="Connecting the directory"),
+        to_node(ConnectStorageDomain(storage_domain_id=NEW, path="/srv/local", create=True)),
+        accepted(job=True, shows={"status": "locked"}),
+        stored,
+        status("locked"),
     )
-    return attrs.evolve(given, **more)
-
-
-def facts(available: int = 10 * GiB, used: int = GiB, **more: Any) -> StorageFacts:
-    return StorageFacts(storage_domain_id=new, available_bytes=available, used_bytes=used, **more)
-
-
-def active() -> Play:
-    p = play()
-    p.command(AddStorageDomain(document=wanted()))
-    p.done(facts())
-    put(p.rows, "storage_domain", new, p.state.storage_domain)
-    return p
-
-
-def test_added_connected_active() -> None:
-    p = play()
-    reply = p.command(AddStorageDomain(document=wanted())).reply
-    assert isinstance(reply, Accepted)
-    command = p.sent()
-    assert command.body == ConnectStorageDomain(storage_domain_id=new, path="/srv/local", create=True)
-    assert p.state.status == "locked"
-    assert again(p.state, attrs.evolve(_facts_of(p))).effects == p.last.effects  # a crash sends the same again
-    p.done(facts())
-    assert (p.state.status, p.state.storage_domain.available, p.state.storage_domain.data_center) == (
-        "active",
+    play.when_restarted().then(to_node(ConnectStorageDomain(storage_domain_id=NEW, path="/srv/local", create=True)))
+    play.when(HostReturned(host_id=HOST)).then(
+        to_node(ConnectStorageDomain(storage_domain_id=NEW, path="/srv/local", create=True))
+    )
+    play.when(done(seen())).then(
+        event(StorageDomainActivated, available_bytes=10 * GiB, used_bytes=GiB, ends="done"),
+        audit("storage_domain_active", host=HOST, storage_domain=NEW),
+        ack(),
+        status("active"),
+    )
+    storage_domain = play.state.storage_domain
+    assert (storage_domain.available, storage_domain.data_center, storage_domain.master) == (
         10 * GiB,
         Ref(id="dc"),
+        True,
     )
-    assert p.state.storage_domain.master is True
-    assert p.forgotten() == [command.step_id]
-    assert p.folded() == p.state
 
 
-def _facts_of(p: Play) -> Any:
-    from actors.storage.facts import StorageDecisionFacts
-    from tests.actors.storage.play import now
+def test_the_second_one_of_a_data_center_is_not_its_master() -> None:
+    play = no_domain().with_row("storage_domain", storage_domain(SD, "data", data_center=Ref(id="dc")))
+    play.given(adding_domain())
+    assert play.state.storage_domain.master is False
 
-    return StorageDecisionFacts(now=now, rows=p.rows, fresh_id="f")
+
+def test_the_same_add_again_gets_the_same_answer() -> None:
+    connecting().when(adding_domain(), again=True).then(accepted(job=True, shows={"status": "locked"}))
+    active().when(adding_domain()).then(refused("conflict"))
+
+
+def test_a_dry_run_adds_nothing() -> None:
+    no_domain().when(adding_domain(), dry_run=True).then(accepted(shows={"status": "locked"}))
 
 
 @pytest.mark.parametrize(
-    "result",
-    [Refusal(code="conflict", reason="Another's."), facts(writable=False), facts(problem="I/O errors.")],
+    ("result", "why"),
+    [
+        (Refusal(code="conflict", reason="Another's."), "Another's."),
+        (seen(writable=False), "It cannot be written."),
+        (seen(problem="I/O errors."), "I/O errors."),
+    ],
     ids=["refused", "read-only", "sick"],
 )
-def test_a_directory_that_does_not_do_is_rolled_back(result: Any) -> None:
-    p = play()
-    p.command(AddStorageDomain(document=wanted()))
-    p.done(result)
-    assert p.state is None
-    ended: Any = p.journal[-1]
-    assert ended.ended.outcome == "rolled_back"
-    assert ended.ended.reason
+def test_a_directory_that_does_not_do_is_rolled_back(result: Message, why: str) -> None:
+    play = connecting()
+    play.when(done(result)).then(
+        event(StorageDomainRemoved, ends="rolled_back", why=why),
+        audit("storage_domain_removed", severity="error", text=why, user="u", host=HOST),
+        ack(),
+        status("gone"),
+    )
+    play.when(done(result, of=ConnectStorageDomain)).then(ack())
 
 
 @pytest.mark.parametrize(
-    ("document", "field"),
+    ("document", "code", "field"),
     [
-        (wanted(name=None), "name"),
-        (wanted(name="data"), "name"),
-        (wanted(type="iso"), "type"),
-        (wanted(type="tape"), "type"),
-        (wanted(storage=HostStorage(type="nfs", path="/x")), "storage.type"),
-        (wanted(storage=HostStorage(type="localfs", path="srv")), "storage.path"),
-        (wanted(storage=HostStorage(type="localfs", path="/srv/../etc")), "storage.path"),
-        (wanted(storage=HostStorage(type="localfs", path="/")), "storage.path"),
-        (wanted(storage=HostStorage(type="localfs", path="/srv/data/within")), "storage.path"),
-        (wanted(host=None), "host"),
+        ({"name": None}, "missing_attribute", "name"),
+        ({"name": " "}, "invalid", "name"),
+        ({"name": "data"}, "name_taken", "name"),
+        ({"type": "iso"}, "invalid", "type"),
+        ({"type": "tape"}, "invalid", "type"),
+        ({"storage": HostStorage(type="nfs", path="/x")}, "invalid", "storage.type"),
+        ({"storage": HostStorage(type="localfs")}, "missing_attribute", "storage.path"),
+        ({"storage": HostStorage(type="localfs", path="srv")}, "invalid", "storage.path"),
+        ({"storage": HostStorage(type="localfs", path="/srv/../etc")}, "invalid", "storage.path"),
+        ({"storage": HostStorage(type="localfs", path="/")}, "invalid", "storage.path"),
+        ({"storage": HostStorage(type="localfs", path="/srv/\n")}, "invalid", "storage.path"),
+        ({"storage": HostStorage(type="localfs", path="/srv/data/within")}, "conflict", "storage.path"),
+        ({"host": None}, "missing_attribute", "host"),
+        ({"host": Ref(id="nowhere")}, "not_found", ""),
+        ({"host": Ref(id="silent")}, "not_legal", "host"),
     ],
 )
-def test_what_is_refused_names_its_field(document: StorageDomain, field: str) -> None:
-    reply = play().command(AddStorageDomain(document=document)).reply
-    assert isinstance(reply, Refusal)
-    assert reply.field == field
+def test_what_is_refused_names_its_field(document: dict[str, Any], code: str, field: str) -> None:
+    play = no_domain().with_row("host", Host(id="silent", name="silent", status="non_responsive"))
+    play.when(adding_domain(**document)).then(refused(code, field))
 
 
 def test_inactive_while_its_host_is_lost() -> None:
-    p = active()
-    p.tell(HostLost(host_id="another"))
-    assert p.state.status == "active"
-    p.tell(HostLost(host_id=host))
-    assert (p.state.status, p.state.problem) == ("inactive", "Its host host-1 does not answer.")
-    p.tell(HostReturned(host_id=host))
-    assert p.sent().body == ConnectStorageDomain(storage_domain_id=new, path="/srv/local", create=False)
-    p.done(facts())
-    assert (p.state.status, p.state.problem) == ("active", "")
-    assert p.folded() == p.state
+    play = active().when(HostLost(host_id="another")).then()
+    play.when(HostLost(host_id=HOST)).then(
+        event(StorageDomainDeactivated, reason="Its host host-1 does not answer."),
+        audit("storage_domain_inactive", severity="error", host=HOST, storage_domain=NEW),
+        status("inactive"),
+    )
+    assert play.state.problem == "Its host host-1 does not answer."
+    play.when(HostLost(host_id=HOST)).then()
+    play.when(HostReturned(host_id=HOST)).then(
+        beside(ConnectStorageDomain(storage_domain_id=NEW, path="/srv/local"), host=HOST)
+    )
+    play.when(done(seen(), of=ConnectStorageDomain)).then(
+        event(StorageDomainActivated, available_bytes=10 * GiB, used_bytes=GiB),
+        audit("storage_domain_active", host=HOST, storage_domain=NEW),
+        ack(),
+        status("active"),
+    )
+    assert (play.state.problem, play.folded()) == ("", play.state)
+
+
+def test_after_a_restart_an_inactive_one_is_looked_at() -> None:
+    active().when_restarted().then()
+    active().given(HostLost(host_id=HOST)).when_restarted().then(
+        beside(ConnectStorageDomain(storage_domain_id=NEW, path="/srv/local"), host=HOST)
+    )
+    active().given(HostLost(host_id=HOST)).when(Wake()).then(
+        beside(ConnectStorageDomain(storage_domain_id=NEW, path="/srv/local"), host=HOST)
+    )
+    active().when(HostReturned(host_id="another")).then()
 
 
 def test_a_refused_reconnection_says_why_once() -> None:
-    p = active()
-    p.tell(HostReturned(host_id=host))
-    step = p.sent().step_id
-    for _ in range(2):
-        p.tell(StepDone(step_id=step, result=Refusal(code="not_found", reason="No such directory.")))
-    assert p.event_names().count("StorageDomainDeactivated") == 1
-    assert p.state.problem == "No such directory."
+    play = active().given(HostReturned(host_id=HOST))
+    play.when(done(GONE, of=ConnectStorageDomain)).then(
+        event(StorageDomainDeactivated, reason="It is gone."),
+        audit("storage_domain_inactive", severity="error", host=HOST, storage_domain=NEW),
+        ack(),
+        status("inactive"),
+    )
+    play.when(done(GONE, of=ConnectStorageDomain)).then(ack())
+
+
+def test_a_reconnection_that_brings_nothing_new_is_acknowledged() -> None:
+    active().given(HostReturned(host_id=HOST)).when(done(seen(), of=ConnectStorageDomain)).then(ack())
+    active().given(HostReturned(host_id=HOST)).when(done(Done(), of=ConnectStorageDomain)).then(ack())
 
 
 def test_small_changes_of_space_are_not_journaled() -> None:
-    p = active()
-    p.tell(facts(available=10 * GiB - 1024))
-    assert p.last.events == ()
-    p.tell(facts(available=9 * GiB))
-    assert p.event_names()[-1] == "StorageDomainSpaceChanged"
-    p.tell(facts(available=9 * GiB))
-    assert p.last.events == ()
+    play = active().when(seen(available=10 * GiB - 1024)).then()
+    play.with_row("disk", Disk(id=DISK, name="d", provisioned_size=GiB, storage_domain=Ref(id=NEW)))
+    play.when(seen(available=9 * GiB)).then(
+        event(StorageDomainSpaceChanged, available_bytes=9 * GiB, used_bytes=GiB, committed_bytes=GiB)
+    )
+    play.when(seen(available=9 * GiB)).then()
+    play.when(seen(available=9 * GiB, used=2 * GiB)).then(
+        event(StorageDomainSpaceChanged, available_bytes=9 * GiB, used_bytes=2 * GiB, committed_bytes=GiB)
+    )
+
+
+def test_what_cannot_be_written_is_inactive_until_it_can() -> None:
+    play = active()
+    play.when(seen(writable=False)).then(
+        event(StorageDomainDeactivated, reason="It cannot be written."),
+        audit("storage_domain_inactive", severity="error", host=HOST, storage_domain=NEW),
+        status("inactive"),
+    )
+    play.when(seen(writable=False)).then()
+    play.when(seen(problem="I/O errors.")).then(
+        event(StorageDomainDeactivated, reason="I/O errors."),
+        audit("storage_domain_inactive", severity="error", host=HOST, storage_domain=NEW),
+    )
+    play.when(seen()).then(
+        event(StorageDomainActivated, available_bytes=10 * GiB, used_bytes=GiB),
+        audit("storage_domain_active", host=HOST, storage_domain=NEW),
+        status("active"),
+    )
+
+
+def test_what_a_host_sees_while_it_is_added_or_gone_is_nothing() -> None:
+    connecting().when(seen()).then()
+    no_domain().when(seen()).then()
+    no_domain().when(HostReturned(host_id=HOST)).then()
+    no_domain().when(Wake()).then()
+    active().when(StepProgress(step_id="x", percent=7)).then()
 
 
 def test_removed_when_nothing_came_to_it() -> None:
-    p = active()
-    p.command(RemoveStorageDomain(id=new), "remove")
-    for _ in range(2):
-        assert p.state.status == "detaching"
-        (tell,) = p.tells()
-        p.tell(tell.message)
-        p.tell(tell.message)  # once more: nothing
-        p.last = again(p.state, _facts_of(p)) if p.state else p.last
-    assert p.state is None
-    assert p.event_names()[-3:] == [
-        "StorageDomainRemoveRequested",
-        "StorageDomainOperationProgressed",
-        "StorageDomainRemoved",
-    ]
+    play = active()
+    play.when(REMOVE).then(
+        event(StorageDomainRemoveRequested, begins="remove", step="Taking no new disk"),
+        tell(f"storage_domain/{NEW}", in_step),
+        accepted(job=True, shows={"status": "active"}),
+        stored,
+        status("detaching"),
+    )
+    play.when_restarted().then(tell(f"storage_domain/{NEW}", in_step))
+    play.when(HostReturned(host_id=HOST)).then()
+    play.when(in_step).then(
+        event(StorageDomainOperationProgressed, step="Looking for disks once more"),
+        tell(f"storage_domain/{NEW}", in_step),
+    )
+    play.when(in_step).then(
+        event(StorageDomainRemoved, ends="done"), audit("storage_domain_removed", user="u", host=HOST), status("gone")
+    )
 
 
-def test_not_removed_while_disks_live_on_it_even_if_they_come_late() -> None:
-    p = active()
-    disk = Disk(id="d", name="late", storage_domain=Ref(id=new))
-    p.command(RemoveStorageDomain(id=new), "remove")
-    p.tell(p.tells()[0].message)
-    put(p.rows, "disk", "d", disk)
-    p.tell(p.tells()[0].message)
-    assert p.state.status == "inactive"
-    assert p.event_names()[-1] == "StorageDomainRemoveAbandoned"
-    p.done(facts())
-    assert p.state.status == "active"
-    reply = p.command(RemoveStorageDomain(id=new), "again").reply
-    assert isinstance(reply, Refusal)
-    assert "late" in reply.reason
-    assert p.tell(LookAgain(step_id="stale")).events == ()
+def test_a_word_to_itself_of_before_is_nothing() -> None:
+    active().when(LookAgain(step_id="stale")).then()
+    active().given(REMOVE).when(LookAgain(step_id="stale")).then()
+    no_domain().when(LookAgain(step_id="stale")).then()
+
+
+def test_not_removed_while_disks_live_on_it() -> None:
+    play = active().with_row("disk", Disk(id=DISK, name="late", storage_domain=Ref(id=NEW)))
+    play.when(REMOVE).then(refused("conflict", reason="late"))
+
+
+def test_a_disk_that_came_late_abandons_the_removal() -> None:
+    play = active().given(REMOVE).given(in_step)
+    play.with_row("disk", Disk(id=DISK, name="late", storage_domain=Ref(id=NEW))).when(in_step).then(
+        event(
+            StorageDomainRemoveAbandoned,
+            reason="Its removal was abandoned.",
+            ends="rolled_back",
+            why="The storage domain local holds 1 disks: late. Remove them first.",
+        ),
+        beside(ConnectStorageDomain(storage_domain_id=NEW, path="/srv/local"), host=HOST),
+        status("inactive"),
+    )
+    play.when(done(seen(), of=ConnectStorageDomain)).then(
+        event(StorageDomainActivated, available_bytes=10 * GiB, used_bytes=GiB),
+        audit("storage_domain_active", host=HOST, storage_domain=NEW),
+        ack(),
+        status("active"),
+    )
+
+
+def test_what_is_not_there_or_busy_is_not_removed_nor_changed() -> None:
+    no_domain().when(REMOVE).then(refused("not_found"))
+    no_domain().when(to(name="x")).then(refused("not_found"))
+    connecting().when(REMOVE).then(refused("busy"))
+    connecting().when(to(name="x")).then(refused("busy"))
+    active().when(REMOVE, dry_run=True).then(accepted(shows={"status": "active"}))
 
 
 def test_changed() -> None:
-    p = active()
-    p.command(UpdateStorageDomain(id=new, document=StorageDomain(name="fast", status="locked")), "u")
-    assert (p.state.storage_domain.name, p.state.status) == ("fast", "active")
-    moved = UpdateStorageDomain(id=new, document=StorageDomain(host=Ref(id="elsewhere")))
-    reply = p.command(moved, "v").reply
-    assert isinstance(reply, Refusal)
-    assert reply.field == "host"
-    taken = p.command(UpdateStorageDomain(id=new, document=StorageDomain(name="data")), "w").reply
-    assert isinstance(taken, Refusal)
-    assert storage_domain
+    play = active()
+    play.when(to(name="fast", status="locked")).then(
+        event(StorageDomainUpdated),
+        audit("entity_updated", user="u", storage_domain=NEW),
+        accepted(shows={"status": "active"}),
+        stored,
+    )
+    assert (play.state.storage_domain.name, play.state.status) == ("fast", "active")
+    play.when(to(name="fast")).then(accepted(shows={"status": "active"}))
+    play.when(to(description="x"), dry_run=True).then(accepted(shows={"status": "active"}))
+
+
+@pytest.mark.parametrize(
+    ("document", "code", "field"),
+    [
+        ({"host": Ref(id="elsewhere")}, "invalid", "host"),
+        ({"type": "tape"}, "invalid", "type"),
+        ({"name": "data"}, "name_taken", "name"),
+        ({"name": " "}, "invalid", "name"),
+    ],
+)
+def test_what_cannot_be_changed_names_its_field(document: dict[str, Any], code: str, field: str) -> None:
+    active().when(to(**document)).then(refused(code, field))
+
+
+def test_what_a_storage_domain_does_not_understand() -> None:
+    active().when(StartVm(id=NEW)).then(refused("invalid"))
+    with pytest.raises(NotImplementedError):
+        active().decide(DetachDisk(vm_id="x"))

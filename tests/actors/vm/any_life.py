@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 from hypothesis import strategies as st
 
 from actors.entity.decision import CancelTimer, SetTimer, Tell, ToNode
-from actors.entity.messages import TimerFired, Wake
+from actors.entity.messages import Wake
 from actors.host.signals import DomainSeen, HostConfirmedDown, HostLost, HostReturned
 from actors.kernel.envelope import Answer
 from actors.placement.messages import Place, Placed
 from actors.reservations.messages import Reserve, Reserved
 from actors.storage.messages import DiskRecorded
 from protocol.commands import vm as commands
-from protocol.errors import Refusal
 from protocol.message import Message
 from protocol.model.network import Nic
 from protocol.model.storage import Disk, DiskAttachment
@@ -34,9 +33,8 @@ from protocol.node_messages import (
     StepDone,
     StopReason,
 )
-from tests.actors.vm.playbook import BLANK, CLUSTER, DISK, HOST, NOW, VM, Play, domain, rows
-
-no = Refusal(code="host_failed", reason="No.")
+from tests.actors.playbook import NOW, Message, fired
+from tests.actors.vm.lives import BLANK, CLUSTER, DISK, HOST, NO, TINY, VM, VmPlay, domain
 
 running = (
     commands.StartVm(id=VM), commands.StartVm(id=VM, pause=True), commands.ShutdownVm(id=VM),
@@ -58,50 +56,45 @@ at_rest = (
 )  # fmt: skip
 
 
-class Life(Play):
+class Life(VmPlay):
     """A play that keeps what is on its way: questions, steps at nodes, timers."""
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.history: list[Message] = []
+    def __init__(self, *more: Any) -> None:
+        super().__init__(*more)
         self.questions: list[Tell] = []
-        self.steps: dict[str, ToNode] = {}
         self.at_disks: Tell | None = None
         self.timers: set[str] = set()
 
-    def when(self, message: Message) -> Life:
-        super().when(message)
-        self.history += self.last.events
-        for effect in self.last.effects:
+    def happens(self, message: Message, **more: Any) -> Self:
+        super().happens(message, **more)
+        for effect in self.decision.effects:
             match effect:
                 case Tell(token=token) if token:
                     self.questions.append(effect)
                     if token.startswith("disk:"):
                         self.at_disks = effect
-                case ToNode(message=NodeCommand(step_id=step_id)):
-                    self.steps[step_id] = effect
                 case SetTimer(name=name):
                     self.timers.add(name)
                 case CancelTimer(name=name):
                     self.timers.discard(name)
         return self
 
-    def answers(self, question: Tell, good: bool) -> Life:
+    def answers(self, question: Tell, good: bool) -> Self:
         """What was asked is answered, the right way or with a refusal."""
         self.questions.remove(question)
-        body: Message = Done() if good else no
+        body: Message = Done() if good else NO
         if good and isinstance(question.message, Place):
             body = Placed(host_id=HOST)
         if good and isinstance(question.message, Reserve):
             body = Reserved(macs=tuple(mac or "56:6f:00:00:00:09" for mac in question.message.macs))
-        return self.when(Answer(token=question.token, body=body))
+        return self.happens(Answer(token=question.token, body=body))
 
-    def ends(self, step_id: str, result: Message) -> Life:
-        return self.when(StepDone(step_id=step_id, result=result))
+    def ends(self, step_id: str, result: Message) -> Self:
+        return self.happens(StepDone(step_id=step_id, result=result))
 
-    def fires(self, name: str) -> Life:
+    def fires(self, name: str) -> Self:
         self.timers.discard(name)
-        return self.when(TimerFired(name=name, number=1))
+        return self.happens(fired(name))
 
 
 def result_of(effect: ToNode, status: DomainStatus) -> Message:
@@ -124,7 +117,7 @@ def next_moves(life: Life) -> list[Moves]:
 
 
 def _commands(life: Life, wanted: tuple[Message, ...]) -> Moves:
-    return [partial(life.command, command, correlation_id="corr") for command in wanted]
+    return [partial(life.happens, command) for command in wanted]
 
 
 def _answers(life: Life) -> Moves:
@@ -136,10 +129,10 @@ def _outcomes(life: Life, *, current: bool) -> Moves:
     operation = life.state.operation if life.state is not None else None
     under_way = operation.steps[-1].id if operation is not None else ""
     moves: Moves = []
-    for step_id, effect in life.steps.items():
+    for step_id, effect in life.sent.items():
         if (step_id == under_way) == current:
             done = partial(life.ends, step_id, result_of(effect, DomainStatus.RUNNING))
-            moves += [done, done, partial(life.ends, step_id, no)]
+            moves += [done, done, partial(life.ends, step_id, NO)]
             moves.append(partial(life.ends, step_id, result_of(effect, DomainStatus.PAUSED)))
     return moves
 
@@ -155,11 +148,11 @@ def _seen(life: Life) -> Moves:
         domain(DomainStatus.RUNNING, step), domain(DomainStatus.PAUSED, step, reason="io_error"),
         domain(DomainStatus.RUNNING, "vm/x:old:0"), domain(DomainStatus.ABSENT, step),
     )  # fmt: skip
-    moves: Moves = [partial(life.when, DomainSeen(host_id=HOST, domain=each)) for each in observed]
+    moves: Moves = [partial(life.happens, DomainSeen(host_id=HOST, domain=each)) for each in observed]
     for host_id in (HOST, "elsewhere"):
-        moves += [partial(life.when, HostReturned(host_id=host_id, domain=each)) for each in (*observed, None)]
+        moves += [partial(life.happens, HostReturned(host_id=host_id, domain=each)) for each in (*observed, None)]
     gone = domain(DomainStatus.ABSENT, step)
-    return moves + [partial(life.when, DomainSeen(host_id=HOST, domain=gone, stopped=why)) for why in StopReason]
+    return moves + [partial(life.happens, DomainSeen(host_id=HOST, domain=gone, stopped=why)) for why in StopReason]
 
 
 def _signals(life: Life) -> Moves:
@@ -168,28 +161,28 @@ def _signals(life: Life) -> Moves:
         HostReturned(host_id=HOST), HostReturned(host_id="elsewhere"), HostLost(host_id=HOST), HostLost(host_id=HOST),
         HostConfirmedDown(host_id=HOST), HostLost(host_id="elsewhere"), HostConfirmedDown(host_id="elsewhere"),
         GuestReport(vm_id=VM, fqdn="web.lab"), GuestSilent(vm_id=VM, since=NOW), DiskRecorded(disk_id=DISK), Wake(),
-        TimerFired(name="nobody", number=1),
+        fired("nobody"),
     )  # fmt: skip
-    return [partial(life.when, signal) for signal in signals]
+    return [partial(life.happens, signal) for signal in signals]
 
 
 def born(stage: str) -> Life:
     """A VM at the beginning: on its way from Blank or from a template with two disks, down, up, or suspended."""
     disks = (DiskAttachment(id=DISK, bootable=True, interface="virtio"), DiskAttachment(id=DISK, interface="virtio"))
-    tiny = Template(id="66666666-6666-4666-8666-666666666666", name="tiny", status="ok", disk_attachments=disks)
+    tiny = Template(id=TINY, name="tiny", status="ok", disk_attachments=disks)
     template = Ref(id=tiny.id if stage == "from template" else BLANK)
     document = Vm(name="web", cluster=Ref(id=CLUSTER), template=template, nics=(Nic(name="nic1"), Nic(name="nic2")))
-    life = Life(rows(("template", tiny)))
-    life.command(commands.AddVm(id=VM, document=document), correlation_id="corr")
+    life = Life(("template", tiny))
+    life.happens(commands.AddVm(id=VM, document=document))
     if stage in ("down", "up", "suspended"):
         life.answers(life.questions[0], True)
     if stage in ("up", "suspended"):
-        life.command(commands.StartVm(id=VM), correlation_id="corr")
+        life.happens(commands.StartVm(id=VM))
         life.answers(life.questions[0], True)
         _outcomes(life, current=True)[0]()
-        life.when(GuestReport(vm_id=VM, fqdn="web.lab"))
+        life.happens(GuestReport(vm_id=VM, fqdn="web.lab"))
     if stage == "suspended":
-        life.command(commands.SuspendVm(id=VM), correlation_id="corr")
+        life.happens(commands.SuspendVm(id=VM))
         _outcomes(life, current=True)[0]()
     return life
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 
+from actors.lifecycle.vm_table import OWNERS
+from actors.operations.operation import current_step
 from actors.vm.disk_step import KINDS
 from actors.vm.resend import resend
 from hypothesis import HealthCheck, given, settings
 
 from actors.entity.decision import ToNode
-from actors.entity.operation import current_step
-from actors.vm.evolve import evolve
 from actors.vm.project import project
 from actors.vm.state import VmState
-from actors.vm.transitions import OWNERS
 from protocol.codec import decode, encode
 from protocol.node_messages import ReportNow
 from tests.actors.vm.any_life import Life, born, next_moves, plans
@@ -28,7 +27,7 @@ def test_any_life(plan: tuple[str, list[tuple[int, int]]]) -> None:
     life = born(stage)
     for kind, choice in choices:
         before = life.state
-        if before is None and life.history:
+        if before is None and life.journal:
             break  # it had its life
         moves = next_moves(life)[kind % len(next_moves(life))]
         moves[choice % len(moves)]()
@@ -39,10 +38,7 @@ def test_any_life(plan: tuple[str, list[tuple[int, int]]]) -> None:
 
 def check_fold(life: Life) -> None:
     """The events that were written rebuild the state, and the state comes back from the database as it is."""
-    state: VmState | None = None
-    for event in life.history:
-        state = evolve(state, decode(encode(event)))
-    assert state == life.state
+    assert life.folded() == life.state
     if life.state is not None:
         assert decode(encode(life.state)) == life.state
         encode(project(life.state))
@@ -62,7 +58,7 @@ def check_resend(life: Life) -> None:
         return
     step = current_step(state.operation)
     assert step is not None, f"{state.operation.kind} goes on without a step"
-    sent = life.steps.get(step.id)
+    sent = life.sent.get(step.id)
     assert again == ((sent,) if sent is not None else ()), f"{state.operation.kind} in {state.status}"
 
 
@@ -104,4 +100,4 @@ def check_unknown_is_asked(life: Life, before: VmState | None) -> None:
         return
     sent = resend(state).effects
     if not sent and resend(before).effects:
-        assert any(isinstance(e, ToNode) and isinstance(e.message, ReportNow) for e in life.last.effects)
+        assert any(isinstance(e, ToNode) and isinstance(e.message, ReportNow) for e in life.decision.effects)

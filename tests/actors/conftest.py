@@ -1,0 +1,16 @@
+"""Every transcript is looked at to its end. It must not hold more than that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.actors.playbook import desk
+
+
+@pytest.fixture(autouse=True)
+def every_when_has_its_then() -> Iterator[None]:
+    desk.clear()
+    yield
+    desk.check()

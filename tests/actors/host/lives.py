@@ -1,0 +1,102 @@
+"""A host as transcripts play it, its inventory, and the points of its life that several begin with. It must not assert."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from actors.entity.decision import Decision
+from actors.entity.rows import Rows
+from actors.host.actor import HostActor
+from actors.host.decide import decide
+from actors.host.facts import HostDecisionFacts
+from actors.host.liveness import recovered
+from actors.host.messages import NodeLinked, NodeUnlinked
+from protocol.commands.host import AddHost
+from protocol.link import NodeHello
+from protocol.message import Message
+from protocol.model.host import Host
+from protocol.model.inventory import Cluster
+from protocol.model.types import Ref
+from protocol.model.vm import Vm
+from protocol.node_messages import DomainObserved, DomainsSnapshot, DomainStatus, HostFacts
+from tests.actors.playbook import NOW, Message, Play, fired, put
+
+HOST = "22222222-2222-4222-8222-222222222222"
+CLUSTER = "33333333-3333-4333-8333-333333333333"
+FACTS = HostFacts(
+    hostname="one", hardware_uuid="hw", os_name="Debian", os_version="12", kernel="6.1", node_version="0.1.0",
+    libvirt_version="9.0.0", qemu_version="7.2", hypervisor="libvirt", virtualization="kvm", memory_bytes=8 << 30,
+)  # fmt: skip
+
+
+class HostPlay(Play):
+    """A host's life so far. `is_linked` is what the link hub says of its node."""
+
+    shell = HostActor
+
+    def __init__(self) -> None:
+        rows = Rows()
+        put(rows, "cluster", Cluster(id=CLUSTER, name="Default"))
+        super().__init__(HOST, rows)
+        self.is_linked = False
+
+    @property
+    def facts(self) -> HostDecisionFacts:
+        return HostDecisionFacts(now=NOW, rows=self.rows, linked=self.is_linked, silent_after_seconds=20.0)
+
+    def decide(self, message: Message) -> Decision:
+        return decide(self.id, self.state, message, self.facts)
+
+    def recover(self) -> Decision:
+        return recovered(self.state, self.facts)
+
+    def linked(self, is_linked: bool = True) -> Self:
+        """The link comes or goes, and the host has not heard of it yet."""
+        self.is_linked = is_linked
+        return self
+
+    def with_vm(self, id: str = "vm1", host: str | None = HOST) -> Self:
+        return self.with_row("vm", Vm(id=id, name=id, host=Ref(id=host) if host else None))
+
+
+def link(play: Play) -> Message:
+    """The node connects."""
+    assert isinstance(play, HostPlay)
+    play.linked()
+    hello = NodeHello(host_id=HOST, version_min=1, version_max=1, node_version="0.1.0")
+    return NodeLinked(host_id=HOST, session_id="s", hello=hello)
+
+
+def cut(play: Play) -> Message:
+    """The link to the node ends."""
+    assert isinstance(play, HostPlay)
+    play.linked(False)
+    return NodeUnlinked(host_id=HOST, session_id="s", reason="the node is silent")
+
+
+def report(*vm_ids: str) -> Message:
+    """The node says that these VMs run, and nothing else."""
+    return DomainsSnapshot(domains=tuple(domain(vm_id) for vm_id in vm_ids))
+
+
+def domain(vm_id: str) -> DomainObserved:
+    return DomainObserved(vm_id=vm_id, status=DomainStatus.RUNNING, started_step_id="")
+
+
+# --- lives --------------------------------------------------------------------------------------------------------
+
+
+def unborn() -> HostPlay:
+    return HostPlay()
+
+
+def added() -> HostPlay:
+    return unborn().given(AddHost(id=HOST, document=Host(name="one", address="one.lab", cluster=Ref(id=CLUSTER))))
+
+
+def up() -> HostPlay:
+    return added().given(link).given(FACTS).given(report())
+
+
+def silent() -> HostPlay:
+    return up().given(cut).given(fired("silent"))

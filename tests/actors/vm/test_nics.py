@@ -1,0 +1,81 @@
+"""Adding, changing and removing a NIC of a VM that is down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.vm.ids_and_slots import child_id
+
+from actors.reservations.messages import Reserve, Reserved
+from protocol.commands.vm import AddNic, RemoveNic, UpdateNic
+from protocol.events.vm import VmNicsChanged
+from protocol.model.network import Nic
+from protocol.model.types import Ref
+from tests.actors.expected import accepted, ask, audit, event, refused, release_claim, stored
+from tests.actors.playbook import answered, command_id
+from tests.actors.vm.lives import MAC, NIC, NO, VM, added, launching, up
+
+NIC_2 = child_id(command_id(2), "nic0")
+MAC_2 = "56:6f:00:00:00:02"
+
+
+def adding(**more: Any) -> AddNic:
+    return AddNic(parent_id=VM, document=Nic(**({"name": "nic2", "vnic_profile": Ref(id="profile")} | more)))
+
+
+def test_a_nic_claims_an_address_first() -> None:
+    added().when(adding()).then(ask("reservations/main", Reserve(holder=command_id(2), owner_id=VM, macs=("",))))
+
+
+def test_a_nic_is_added_in_the_next_slot() -> None:
+    play = added().given(adding())
+    play.when(answered(Reserved(macs=(MAC_2,)))).then(
+        event(VmNicsChanged),
+        audit("vm_nic_changed", user="u", vm=VM),
+        release_claim(),
+        accepted("nic", command_id(2)),
+        stored,
+    )
+    assert [(nic.name, nic.slot) for nic in play.state.vm.nics] == [("nic1", 0), ("nic2", 1)]
+
+
+def test_a_nic_is_changed() -> None:
+    play = added()
+    play.when(UpdateNic(parent_id=VM, id=NIC, document=Nic(name="uplink"))).then(
+        ask("reservations/main", Reserve(holder=command_id(2), owner_id=VM, macs=(MAC,)))
+    )
+    play.when(answered(Reserved(macs=(MAC,)))).then(
+        event(VmNicsChanged), audit("vm_nic_changed", user="u", vm=VM), release_claim(), accepted("nic", NIC), stored
+    )
+    assert [(nic.id, nic.name, nic.slot) for nic in play.state.vm.nics] == [(NIC, "uplink", 0)]
+
+
+def test_a_nic_is_removed() -> None:
+    play = added()
+    play.when(RemoveNic(parent_id=VM, id=NIC)).then(
+        event(VmNicsChanged), audit("vm_nic_changed", user="u", vm=VM), accepted("nic", NIC), stored
+    )
+    assert play.state.vm.nics == ()
+
+
+def test_no_address_is_free() -> None:
+    added().given(adding()).when(answered(NO)).then(refused("host_failed"))
+
+
+def test_a_profile_that_goes_meanwhile_lets_the_claim_go() -> None:
+    play = added().given(adding()).without_row("vnic_profile", "profile")
+    play.when(answered(Reserved(macs=(MAC_2,)))).then(release_claim(), refused("not_found", "vnic_profile"))
+
+
+def test_a_nic_that_is_not_there_is_not_found() -> None:
+    added().when(UpdateNic(parent_id=VM, id="none", document=Nic(name="x"))).then(refused("not_found", "id"))
+    added().when(RemoveNic(parent_id=VM, id="none")).then(refused("not_found", "id"))
+
+
+def test_a_second_nic_of_the_same_name_is_refused() -> None:
+    added().when(adding(name="nic1")).then(refused("name_taken", "name"))
+
+
+def test_the_nics_of_a_running_vm_stay_as_they_are() -> None:
+    up().when(adding()).then(refused("not_legal", "status"))
+    launching().when(adding()).then(refused("busy"))

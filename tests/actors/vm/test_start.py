@@ -1,0 +1,367 @@
+"""Starting a VM: a host is found, the intent is durable, the node is told, its outcome taken; and what may fail."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from actors.entity.messages import Wake
+from actors.host.signals import DomainSeen, HostReturned
+from actors.placement.messages import Placed
+from protocol.commands.vm import StartVm, UpdateDiskAttachment
+from protocol.errors import Refusal
+from protocol.events.vm import (
+    VmGuestReported,
+    VmGuestUp,
+    VmOperationProgressed,
+    VmPaused,
+    VmStarted,
+    VmStartFailed,
+    VmStartRequested,
+)
+from protocol.model.inventory import Cpu, CpuTopology
+from protocol.model.storage import Disk, DiskAttachment
+from protocol.model.types import Ref
+from protocol.model.vm import Bios, Boot, BootMenu, MemoryPolicy, OperatingSystem, TimeZone, Vm, VmPlacementPolicy
+from protocol.node_messages import (
+    DomainDisk,
+    DomainNic,
+    DomainSpec,
+    DomainStatus,
+    Done,
+    StartDomain,
+    StepDone,
+    StopReason,
+    VolumeRef,
+)
+from tests.actors.expected import (
+    accepted,
+    ack,
+    ack_stopped,
+    ask,
+    audit,
+    cancel,
+    event,
+    refused,
+    release,
+    status,
+    stored,
+    timer,
+    to_node,
+)
+from tests.actors.playbook import answered, command_id, done, fired
+from tests.actors.vm.lives import (
+    DISK,
+    FULL,
+    GUEST,
+    HOST,
+    MAC,
+    NIC,
+    NO,
+    SD,
+    SPEC,
+    VM,
+    WEB_DISK,
+    added,
+    booting,
+    disk,
+    domain,
+    end_of_start,
+    from_tiny,
+    launching,
+    place,
+    placing,
+    started,
+    up,
+)
+
+
+def test_a_start_asks_for_a_host_first() -> None:
+    added().when(StartVm(id=VM)).then(ask("scheduler/main", place(command_id(2))))
+
+
+def test_a_host_is_found() -> None:
+    placing().when(answered(Placed(host_id=HOST))).then(
+        event(VmStartRequested, host_id=HOST, begins="start", step="Start on host one"),
+        to_node(StartDomain(spec=SPEC)),
+        release(),
+        accepted(job=True),
+        stored,
+        status("wait_for_launch"),
+    )
+
+
+def test_a_host_that_is_found_after_a_crash_is_for_nobody() -> None:
+    """Whoever asked was told that the actor crashed; the scheduler's hold ends with its time."""
+    play = placing().when_restarted().then()
+    play.when(answered(Placed(host_id=HOST))).then()
+
+
+def test_no_host_fits_is_the_answer_and_changes_nothing() -> None:
+    none_fits = Refusal(code="no_host_fits", reason="No host fits.", reasons=("one: too little memory",))
+    placing().when(answered(none_fits)).then(refused("no_host_fits"))
+
+
+def test_a_host_that_is_gone_from_the_inventory_is_called_by_its_id() -> None:
+    placing().without_row("host", HOST).when(answered(Placed(host_id=HOST))).then(
+        event(VmStartRequested, host_id=HOST, begins="start", step=f"Start on host {HOST}"),
+        to_node(StartDomain(spec=SPEC)),
+        release(),
+        accepted(job=True),
+        stored,
+        status("wait_for_launch"),
+    )
+
+
+def test_a_vm_that_came_up_otherwise_lets_the_host_go() -> None:
+    """The answer comes after the VM was forced into something else."""
+    play = placing()
+    play.standing = attrs.evolve(play.standing, state=attrs.evolve(play.state, status="up"))
+    play.when(answered(Placed(host_id=HOST))).then(release(), refused("not_legal", "status"))
+
+
+def test_a_disk_that_is_locked_meanwhile_lets_the_host_go() -> None:
+    play = from_tiny(DISK).with_row("disk", disk(WEB_DISK)).given(StartVm(id=VM))
+    play.with_row("disk", disk(WEB_DISK, status="locked"))
+    play.when(answered(Placed(host_id=HOST))).then(release(), refused("not_legal", "disk_attachments"))
+
+
+def test_a_vm_with_a_disk_starts_where_its_disk_is() -> None:
+    play = from_tiny(DISK).with_row("disk", disk(WEB_DISK, name="web_Disk1"))
+    play.when(StartVm(id=VM)).then(ask("scheduler/main", place(command_id(2), required_host_ids=(HOST,))))
+    play.when(answered(Placed(host_id=HOST))).then(
+        event(VmStartRequested, host_id=HOST, begins="start", step="Start on host one"),
+        to_node(
+            StartDomain(
+                spec=DomainSpec(
+                    vm_id=VM,
+                    name="web",
+                    memory_bytes=1 << 28,
+                    memory_max_bytes=1 << 28,
+                    disks=(
+                        DomainDisk(
+                            disk_id=WEB_DISK,
+                            volume=VolumeRef(storage_domain_id=SD, image_id=WEB_DISK, volume_id="v", format="qcow2"),
+                            bootable=True,
+                            boot_order=1,
+                            serial=WEB_DISK[:20],
+                        ),
+                    ),
+                )
+            )
+        ),
+        release(),
+        accepted(job=True),
+        stored,
+        status("wait_for_launch"),
+    )
+
+
+def test_a_disk_that_is_not_attached_for_now_is_left_out() -> None:
+    play = from_tiny(DISK).given(UpdateDiskAttachment(parent_id=VM, id=WEB_DISK, document=DiskAttachment(active=False)))
+    play.given(StartVm(id=VM)).when(answered(Placed(host_id=HOST))).then(
+        event(VmStartRequested, host_id=HOST, begins="start", step="Start on host one"),
+        to_node(StartDomain(spec=DomainSpec(vm_id=VM, name="web", memory_bytes=1 << 28, memory_max_bytes=1 << 28))),
+        release(),
+        accepted(job=True),
+        stored,
+        status("wait_for_launch"),
+    )
+
+
+@pytest.mark.parametrize("found", [None, disk(WEB_DISK, status="locked")], ids=["gone", "locked"])
+def test_a_disk_that_is_not_there_is_no_start(found: Disk | None) -> None:
+    play = from_tiny(DISK)
+    if found is not None:
+        play.with_row("disk", found)
+    play.when(StartVm(id=VM)).then(refused("not_legal", "disk_attachments"))
+
+
+def test_a_second_start_is_refused() -> None:
+    launching().when(StartVm(id=VM)).then(refused("busy"))
+    up().when(StartVm(id=VM)).then(refused("not_legal", "status"))
+
+
+def test_a_second_start_is_refused_while_a_host_is_looked_for() -> None:
+    placing().when(StartVm(id=VM)).then(refused("busy"))
+
+
+def test_run_once_overrides_for_this_run_only() -> None:
+    boot = OperatingSystem(boot=Boot(devices=("network", "hd")), kernel="/k", initrd="/i", cmdline="quiet")
+    play = added().given(StartVm(id=VM, vm=Vm(os=boot)))
+    play.when(answered(Placed(host_id=HOST))).then(
+        event(VmStartRequested, host_id=HOST, run_once=True, begins="start", step="Start on host one"),
+        to_node(
+            StartDomain(
+                spec=DomainSpec(
+                    vm_id=VM,
+                    name="web",
+                    memory_bytes=1 << 28,
+                    memory_max_bytes=1 << 28,
+                    nics=(DomainNic(nic_id=NIC, mac=MAC, bridge="ovirtmgmt", boot_order=1),),
+                    kernel="/k",
+                    initrd="/i",
+                    cmdline="quiet",
+                    run_once=True,
+                )
+            )
+        ),
+        release(),
+        accepted(job=True),
+        stored,
+        status("wait_for_launch"),
+    )
+    assert play.state.run_once
+    assert play.state.vm.os.boot == Boot(devices=("hd",))
+
+
+def test_the_host_that_people_wish_and_the_firmware_are_asked_for() -> None:
+    wish = Vm(
+        placement_policy=VmPlacementPolicy(hosts=(Ref(id=HOST),)),
+        bios=Bios(type="q35_ovmf", boot_menu=BootMenu(enabled=True)),
+        memory_policy=MemoryPolicy(max=1 << 30, ballooning=False),
+        cpu=Cpu(topology=CpuTopology(cores=2)),
+        time_zone=TimeZone(name="Europe/Paris"),
+    )
+    play = added()
+    play.when(StartVm(id=VM, vm=wish)).then(
+        ask("scheduler/main", place(command_id(2), vcpus=2, pinned_host_ids=(HOST,)))
+    )
+    play.when(answered(Placed(host_id=HOST))).then(
+        event(VmStartRequested, host_id=HOST, run_once=True, begins="start", step="Start on host one"),
+        to_node(
+            StartDomain(
+                spec=DomainSpec(
+                    vm_id=VM,
+                    name="web",
+                    memory_bytes=1 << 28,
+                    memory_max_bytes=1 << 30,
+                    cores=2,
+                    firmware="uefi",
+                    nics=(DomainNic(nic_id=NIC, mac=MAC, bridge="ovirtmgmt"),),
+                    boot_menu=True,
+                    balloon=False,
+                    time_zone="Europe/Paris",
+                    run_once=True,
+                )
+            )
+        ),
+        release(),
+        accepted(job=True),
+        stored,
+        status("wait_for_launch"),
+    )
+
+
+def test_started_it_boots() -> None:
+    launching().when(started()).then(
+        event(VmStarted, ends="done"),
+        audit("vm_started", text="VM web started on Host one", user="u", vm=VM, host=HOST),
+        ack(),
+        timer("guest_up", 60),
+        status("powering_up"),
+    )
+
+
+def test_started_paused_it_waits_for_nobody() -> None:
+    added().given(StartVm(id=VM, pause=True)).given(answered(Placed(host_id=HOST))).when(
+        started(DomainStatus.PAUSED)
+    ).then(
+        event(VmStarted, ends="done"),
+        event(VmPaused),
+        audit("vm_started", user="u", vm=VM, host=HOST),
+        ack(),
+        status("paused"),
+    )
+
+
+def test_up_when_the_guest_answers() -> None:
+    booting().when(GUEST).then(
+        event(VmGuestReported, report=GUEST),
+        event(VmGuestUp),
+        audit("vm_guest_up", vm=VM, host=HOST),
+        cancel("guest_up"),
+        status("up"),
+    )
+
+
+def test_up_when_a_guest_without_agent_had_its_time() -> None:
+    booting().when(fired("guest_up")).then(event(VmGuestUp), status("up"))
+
+
+def test_the_time_of_a_guest_that_is_up_is_over_for_nothing() -> None:
+    up().when(fired("guest_up")).then()
+
+
+def test_a_start_that_fails_first_makes_sure_that_nothing_is_left() -> None:
+    """A failure proves nothing: the answer may have got lost behind a QEMU that runs."""
+    play = launching()
+    play.when(done(FULL)).then(
+        event(VmOperationProgressed, step="Make sure that nothing was left", undoes="The disk is full."),
+        ack(),
+        to_node(end_of_start),
+    )
+    play.when_restarted().then(to_node(end_of_start))
+    play.when(done(Done())).then(
+        event(VmStartFailed, reason="The disk is full.", ends="failed", why="The disk is full."),
+        audit("vm_start_failed", severity="error", vm=VM, host=HOST),
+        ack(),
+        status("down"),
+    )
+    assert play.state.stop_reason == "The disk is full."
+
+
+def test_what_a_failed_start_left_and_cannot_be_ended_is_said() -> None:
+    launching().given(done(FULL)).when(done(NO)).then(
+        event(
+            VmStartFailed,
+            reason="The disk is full. What it left could not be ended: No.",
+            ends="failed",
+            why="The disk is full. What it left could not be ended: No.",
+        ),
+        audit("vm_start_failed", severity="error", text="could not be ended: No.", vm=VM, host=HOST),
+        ack(),
+        status("down"),
+    )
+
+
+def test_a_qemu_that_dies_before_the_outcome_came_has_nothing_to_undo() -> None:
+    play = launching()
+    gone = domain(DomainStatus.ABSENT, play.state.start_step_id)
+    play.when(DomainSeen(host_id=HOST, domain=gone, stopped=StopReason.CRASHED, detail="bad disk")).then(
+        event(
+            VmStartFailed,
+            reason="QEMU ended while it started. bad disk",
+            ends="failed",
+            why="QEMU ended while it started. bad disk",
+        ),
+        audit("vm_start_failed", severity="error", vm=VM, host=HOST),
+        ack_stopped(),
+        status("down"),
+    )
+    play.when(started()).then(ack())
+
+
+def test_an_outcome_of_a_step_that_nobody_knows_is_left_alone() -> None:
+    up().when(StepDone(step_id=f"vm/{VM}:{command_id(9)}:0", result=Done())).then()
+    up().when(StepDone(step_id=f"vm/{VM}:{command_id(9)}", result=Done())).then()
+
+
+def test_the_step_is_sent_again_when_the_host_returns() -> None:
+    launching().when(HostReturned(host_id=HOST)).then(to_node(StartDomain(spec=SPEC)))
+
+
+def test_the_step_is_sent_again_after_a_crash() -> None:
+    launching().when_restarted().then(to_node(StartDomain(spec=SPEC)))
+    launching().when(Wake()).then(to_node(StartDomain(spec=SPEC)))
+    booting().when_restarted().then(timer("guest_up", 60))
+
+
+def test_nothing_is_sent_again_when_nothing_is_under_way() -> None:
+    up().when(Wake()).then()
+    up().when_restarted().then()
+    added().when(HostReturned(host_id=HOST)).then()
+
+
+def test_another_host_that_returns_does_not_get_the_step() -> None:
+    launching().when(HostReturned(host_id="elsewhere")).then()

@@ -1,0 +1,292 @@
+"""Suspending a VM, restoring it, and what becomes of the saved memory."""
+
+from __future__ import annotations
+
+from actors.host.signals import DomainSeen, HostConfirmedDown, HostLost, HostReturned
+from actors.placement.messages import Placed
+from protocol.commands.vm import ShutdownVm, StartVm, StopVm, SuspendVm
+from protocol.events.vm import (
+    VmLost,
+    VmOperationProgressed,
+    VmRestored,
+    VmRestoreRequested,
+    VmStartFailed,
+    VmStopRequested,
+    VmSuspended,
+    VmSuspendFailed,
+    VmSuspendRequested,
+    VmWentDown,
+)
+from protocol.model.storage import StorageDomain
+from protocol.model.types import Ref
+from protocol.node_messages import (
+    DestroyDomain,
+    DomainStatus,
+    Done,
+    RemoveSavedState,
+    RestoreDomain,
+    SaveDomain,
+    StopReason,
+)
+from tests.actors.expected import (
+    accepted,
+    ack,
+    ack_stopped,
+    ask,
+    audit,
+    beside,
+    cancel,
+    event,
+    look,
+    refused,
+    release,
+    status,
+    stored,
+    timer,
+    to_node,
+)
+from tests.actors.playbook import answered, command_id, done, fired
+from tests.actors.vm.lives import (
+    FULL,
+    GONE,
+    HOST,
+    NO_TIMERS,
+    SD,
+    SPEC,
+    VM,
+    booting,
+    domain,
+    end_of_start,
+    place,
+    rebooting,
+    restoring,
+    saving,
+    started,
+    suspended,
+    up,
+)
+
+
+def test_suspend_saves_on_a_storage_domain_of_the_host() -> None:
+    up().when(SuspendVm(id=VM)).then(
+        event(VmSuspendRequested, storage_domain_id=SD, begins="suspend", step="Save memory to the storage"),
+        to_node(SaveDomain(vm_id=VM, storage_domain_id=SD)),
+        accepted(job=True),
+        stored,
+        status("saving_state"),
+    )
+    saving().when_restarted().then(to_node(SaveDomain(vm_id=VM, storage_domain_id=SD)))
+
+
+def test_suspended_it_leaves_its_host() -> None:
+    play = saving()
+    play.when(done(Done())).then(
+        event(VmSuspended, ends="done"), audit("vm_suspended", user="u", vm=VM, host=HOST), ack(), status("suspended")
+    )
+    assert play.state.host_id == ""
+
+
+def test_a_suspend_that_fails_leaves_it_up() -> None:
+    saving().when(done(FULL)).then(
+        event(VmSuspendFailed, reason="The disk is full.", ends="failed", why="The disk is full."),
+        audit("vm_operation_failed", severity="error", vm=VM, host=HOST),
+        ack(),
+        look(HOST),
+        status("up"),
+    )
+
+
+def test_without_an_active_storage_domain_it_cannot_be_suspended() -> None:
+    sick = StorageDomain(id=SD, name="local", status="inactive", type="data", host=Ref(id=HOST))
+    up().with_row("storage_domain", sick).when(SuspendVm(id=VM)).then(refused("conflict"))
+
+
+def test_one_that_is_not_up_cannot_be_suspended() -> None:
+    booting().when(SuspendVm(id=VM)).then(refused("not_legal", "status"))
+    rebooting().when(SuspendVm(id=VM)).then(refused("busy"))
+
+
+def test_a_qemu_that_saved_and_ended_is_waited_for() -> None:
+    saved = DomainSeen(host_id=HOST, domain=domain(DomainStatus.ABSENT), stopped=StopReason.SAVED)
+    saving().when(saved).then(ack_stopped())
+
+
+def test_a_qemu_that_dies_while_it_saves_leaves_nothing() -> None:
+    died = DomainSeen(host_id=HOST, domain=domain(DomainStatus.ABSENT), stopped=StopReason.CRASHED)
+    play = saving()
+    play.when(died).then(
+        event(
+            VmWentDown, cause="crashed", reason="QEMU ended unexpectedly.", ends="failed", why="QEMU ended (crashed)."
+        ),
+        audit("vm_down_error", severity="error", vm=VM, host=HOST),
+        *NO_TIMERS,
+        beside(RemoveSavedState(vm_id=VM, storage_domain_id=SD), host=HOST),
+        ack_stopped(),
+        status("down"),
+    )
+    play.when(done(Done(), of=SaveDomain)).then(ack())
+    play.when(done(Done(), of=RemoveSavedState)).then(ack())
+
+
+def test_a_suspended_vm_starts_where_its_memory_is() -> None:
+    suspended().when(StartVm(id=VM)).then(ask("scheduler/main", place(command_id(4), required_host_ids=(HOST,))))
+
+
+def test_memory_on_a_storage_domain_that_is_gone_can_be_anywhere() -> None:
+    suspended().without_row("storage_domain", SD).when(StartVm(id=VM)).then(ask("scheduler/main", place(command_id(4))))
+
+
+def test_a_suspended_vm_is_restored() -> None:
+    play = suspended().given(StartVm(id=VM))
+    play.when(answered(Placed(host_id=HOST))).then(
+        event(VmRestoreRequested, host_id=HOST, begins="restore", step="Start on host one"),
+        to_node(RestoreDomain(spec=SPEC, storage_domain_id=SD)),
+        release(),
+        accepted(job=True),
+        stored,
+        status("restoring_state"),
+    )
+    play.when_restarted().then(to_node(RestoreDomain(spec=SPEC, storage_domain_id=SD)))
+    play.when(started()).then(
+        event(VmRestored, ends="done"),
+        audit("vm_started", text="VM web was restored on Host one", user="u", vm=VM, host=HOST),
+        ack(),
+        status("up"),
+    )
+
+
+def test_a_restore_that_fails_leaves_it_suspended() -> None:
+    play = restoring()
+    play.when(done(FULL)).then(
+        event(VmOperationProgressed, step="Make sure that nothing was left", undoes="The disk is full."),
+        ack(),
+        to_node(end_of_start),
+    )
+    play.when(done(Done())).then(
+        event(VmStartFailed, reason="The disk is full.", ends="failed", why="The disk is full."),
+        audit("vm_start_failed", severity="error", vm=VM, host=HOST),
+        ack(),
+        status("suspended"),
+    )
+
+
+def test_a_restore_without_saved_memory_ends_down_with_the_reason() -> None:
+    play = restoring()
+    play.when(done(GONE)).then(
+        event(VmOperationProgressed, step="Make sure that nothing was left", undoes="There is no saved state."),
+        ack(),
+        to_node(end_of_start),
+    )
+    play.when(done(Done())).then(
+        event(
+            VmWentDown,
+            cause="failed",
+            reason="Its saved memory is gone. There is no saved state.",
+            ends="failed",
+            why="There is no saved state.",
+        ),
+        audit("vm_start_failed", severity="error", vm=VM, host=HOST),
+        ack(),
+        status("down"),
+    )
+
+
+def test_a_restore_that_failed_while_unknown_leaves_the_memory() -> None:
+    play = restoring()
+    play.when(HostLost(host_id=HOST)).then(
+        event(VmLost), audit("vm_unknown", severity="warning", vm=VM, host=HOST), status("unknown")
+    )
+    play.when(done(FULL)).then(
+        event(VmOperationProgressed, step="Make sure that nothing was left", undoes="The disk is full."),
+        ack(),
+        to_node(end_of_start),
+    )
+    play.when(done(Done())).then(
+        event(VmSuspended, ends="failed", why="The disk is full."),
+        audit("vm_start_failed", severity="error", vm=VM, host=HOST),
+        ack(),
+        status("suspended"),
+    )
+    assert (play.state.saved_on, play.state.desired) == (SD, "suspended")
+
+
+def test_a_restore_whose_host_was_rebooted_leaves_the_memory() -> None:
+    play = restoring().given(HostLost(host_id=HOST))
+    play.when(HostConfirmedDown(host_id=HOST)).then(
+        event(VmSuspended, ends="failed", why="Its host was confirmed as rebooted."),
+        audit("vm_start_failed", severity="error", vm=VM, host=HOST),
+        status("suspended"),
+    )
+    assert (play.state.saved_on, play.state.desired) == (SD, "suspended")
+
+
+def test_a_restore_whose_qemu_is_gone_leaves_the_memory() -> None:
+    play = restoring().given(HostLost(host_id=HOST))
+    gone = domain(DomainStatus.ABSENT, play.state.start_step_id)
+    play.when(DomainSeen(host_id=HOST, domain=gone, stopped=StopReason.CRASHED)).then(
+        event(VmSuspended, ends="failed", why="QEMU ended while it started. (crashed)"),
+        audit("vm_start_failed", severity="error", vm=VM, host=HOST),
+        ack_stopped(),
+        status("suspended"),
+    )
+    assert (play.state.saved_on, play.state.desired) == (SD, "suspended")
+
+
+def test_stop_of_a_suspended_vm_discards_its_memory() -> None:
+    play = suspended()
+    play.when(StopVm(id=VM)).then(
+        event(VmStopRequested, begins="stop", step="Discard the saved memory"),
+        to_node(RemoveSavedState(vm_id=VM, storage_domain_id=SD)),
+        timer("resend", 10),
+        accepted(job=True),
+        stored,
+        status("powering_down"),
+    )
+    play.when(HostReturned(host_id=HOST)).then(to_node(RemoveSavedState(vm_id=VM, storage_domain_id=SD)))
+    play.when(fired("resend")).then(to_node(RemoveSavedState(vm_id=VM, storage_domain_id=SD)), timer("resend", 10))
+    play.when_restarted().then(to_node(RemoveSavedState(vm_id=VM, storage_domain_id=SD)), timer("resend", 10))
+    play.when(done(Done())).then(
+        event(VmWentDown, cause="destroyed", ends="done"),
+        audit("vm_down", user="u", vm=VM, host=HOST),
+        ack(),
+        cancel("guest_up"),
+        status("down"),
+    )
+    play.when(fired("resend")).then()
+
+
+def test_memory_that_cannot_be_discarded_is_still_there() -> None:
+    suspended().given(StopVm(id=VM)).when(done(FULL)).then(
+        event(VmSuspended, ends="failed", why="The disk is full."),
+        audit("vm_operation_failed", severity="error", vm=VM),
+        ack(),
+        status("suspended"),
+    )
+
+
+def test_a_vm_stopped_while_it_is_restored_leaves_no_memory_behind() -> None:
+    play = restoring()
+    play.when(StopVm(id=VM)).then(
+        event(VmStopRequested, begins="stop", step="End QEMU"),
+        audit("vm_stopped", user="u", vm=VM, host=HOST),
+        to_node(DestroyDomain(vm_id=VM)),
+        cancel("shutdown"),
+        cancel("reboot"),
+        accepted(job=True),
+        stored,
+        status("powering_down"),
+    )
+    play.when(done(Done())).then(
+        event(VmWentDown, cause="destroyed", ends="done"),
+        audit("vm_down", user="u", vm=VM, host=HOST),
+        ack(),
+        cancel("guest_up"),
+        beside(RemoveSavedState(vm_id=VM, storage_domain_id=SD), host=HOST),
+        status("down"),
+    )
+    play.when(done(Done(), of=RemoveSavedState)).then(ack())
+
+
+def test_a_suspended_vm_is_not_suspended_again_nor_shut_down() -> None:
+    suspended().when(SuspendVm(id=VM)).then(refused("not_legal", "status"))
+    suspended().when(ShutdownVm(id=VM)).then(refused("not_legal", "status"))

@@ -1,0 +1,107 @@
+"""Changing a VM: at once, except what a running one takes on at its next start; a new name is claimed first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from actors.reservations.messages import NameClaim, Reserve, Reserved
+from protocol.commands.vm import ShutdownVm, StartVm, StopVm, UpdateVm
+from protocol.errors import Refusal
+from protocol.events.vm import VmUpdated
+from protocol.model.inventory import Cluster
+from protocol.model.types import Ref
+from protocol.model.vm import Vm
+from protocol.node_messages import Done
+from tests.actors.expected import accepted, ask, audit, event, refused, release_claim, stored
+from tests.actors.playbook import answered, command_id, done
+from tests.actors.vm.lives import NO, VM, added, launching, place, up
+
+
+def to(**document: Any) -> UpdateVm:
+    return UpdateVm(id=VM, document=Vm(**document))
+
+
+def test_one_that_is_down_changes_at_once() -> None:
+    play = added()
+    play.when(to(memory=1 << 29)).then(event(VmUpdated), audit("vm_updated", user="u", vm=VM), accepted(), stored)
+    assert (play.state.vm.memory, play.state.next_run) == (1 << 29, None)
+
+
+def test_what_a_running_vm_cannot_change_waits_for_its_next_start() -> None:
+    play = up()
+    play.when(to(memory=1 << 29, description="new")).then(
+        event(VmUpdated),
+        audit("vm_updated", text="Part of it waits for the next start.", user="u", vm=VM),
+        accepted(),
+        stored,
+    )
+    assert (play.state.vm.memory, play.state.vm.description) == (1 << 28, "new")
+    assert play.state.next_run.memory == 1 << 29
+
+
+def test_what_waits_for_the_next_start_is_there_when_it_is_down() -> None:
+    play = up().given(to(memory=1 << 29)).given(StopVm(id=VM)).given(done(Done()))
+    assert (play.state.vm.memory, play.state.next_run) == (1 << 29, None)
+    play.when(StartVm(id=VM)).then(ask("scheduler/main", place(command_id(5), memory_bytes=1 << 29)))
+
+
+def test_the_same_again_changes_nothing() -> None:
+    added().when(to(memory=1 << 28)).then(accepted())
+
+
+def test_a_new_name_is_claimed_first() -> None:
+    play = added()
+    play.when(to(name="other")).then(
+        ask(
+            "reservations/main", Reserve(holder=command_id(2), owner_id=VM, names=(NameClaim(kind="vm", name="other"),))
+        )
+    )
+    play.when(answered(Reserved())).then(
+        event(VmUpdated), audit("vm_updated", user="u", vm=VM), release_claim(), accepted(), stored
+    )
+    assert play.state.vm.name == "other"
+
+
+def test_a_name_that_is_taken_is_refused() -> None:
+    taken = Refusal(code="name_taken", reason="There is a VM named other already.", field="name")
+    added().given(to(name="other")).when(answered(taken)).then(refused("name_taken", "name"))
+
+
+def test_a_cluster_that_goes_meanwhile_lets_the_claim_go() -> None:
+    play = added(("cluster", Cluster(id="c2", name="c2"))).given(to(name="other", cluster=Ref(id="c2")))
+    play.without_row("cluster", "c2").when(answered(Reserved())).then(release_claim(), refused("not_found", "cluster"))
+
+
+def test_a_name_that_was_claimed_for_nothing_is_let_go() -> None:
+    play = up().given(to(name="other")).given(ShutdownVm(id=VM, force=True))
+    play.when(answered(Reserved())).then(release_claim(), refused("not_legal", "status"))
+
+
+def test_a_refused_claim_of_one_that_is_busy_by_now_holds_nothing() -> None:
+    play = up().given(to(name="other")).given(ShutdownVm(id=VM, force=True))
+    play.when(answered(NO)).then(refused("not_legal", "status"))
+
+
+def test_while_a_name_is_claimed_nothing_else_is_decided() -> None:
+    added().given(to(name="other")).when(to(comment="x")).then(refused("busy"))
+
+
+def test_it_moves_to_another_cluster_while_it_is_down() -> None:
+    there = ("cluster", Cluster(id="c2", name="c2"))
+    added(there).when(to(cluster=Ref(id="c2"))).then(
+        event(VmUpdated), audit("vm_updated", user="u", vm=VM), accepted(), stored
+    )
+    up().with_row(*there).when(to(cluster=Ref(id="c2"))).then(refused("not_legal", "status"))
+    added().when(to(cluster=Ref(id="nowhere"))).then(refused("not_found", "cluster"))
+
+
+@pytest.mark.parametrize("document", [{"memory": 5}, {"type": "mainframe"}, {"name": "a/b"}])
+def test_wrong_input_is_refused_with_its_field(document: dict[str, Any]) -> None:
+    (field,) = document
+    added().when(to(**document)).then(refused("invalid", field))
+
+
+def test_while_an_operation_runs_it_stays_as_it_is() -> None:
+    launching().when(to(comment="x")).then(refused("busy"))
