@@ -5,12 +5,13 @@ It must not decide: refusals come from `authorize` and from the entity's actor.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import attrs
 
 from actors.access.authorize import authorize
+from actors.access.touched import touched
 from actors.entity.ids import object_id_of
 from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
@@ -19,12 +20,12 @@ from actors.kernel.ref import ActorRef
 from protocol import limits
 from protocol.audit import line
 from protocol.codec import CodecError, decode, encode
-from protocol.commands import catalogue, host, storage, vm
 from protocol.commands.base import Add, Command
 from protocol.engine_messages import Accepted, Submit
 from protocol.errors import CorralError, Refusal
 from protocol.message import message_type
 from protocol.model.activity import Event
+from protocol.registry import RESOURCES, SubCollection
 
 Route = tuple[str, Callable[[Command], str]]
 
@@ -41,31 +42,27 @@ def _main(_: Command) -> str:
     return "main"
 
 
-ROUTES: dict[type[Any], Route] = {
-    **dict.fromkeys(
-        (catalogue.AddEntity, catalogue.UpdateEntity, catalogue.RemoveEntity, catalogue.AddEvent), ("catalogue", _main)
-    ),
-    **dict.fromkeys(
-        (host.AddHost, host.UpdateHost, host.RemoveHost, host.ActivateHost, host.DeactivateHost, host.ApproveHost,
-         host.FenceHost, host.IssueEnrolmentToken),
-        ("host", _own),
-    ),
-    **dict.fromkeys(
-        (vm.AddVm, vm.UpdateVm, vm.RemoveVm, vm.StartVm, vm.ShutdownVm, vm.StopVm, vm.RebootVm, vm.ResetVm, vm.SuspendVm,
-         vm.PauseVm, vm.ResumeVm, vm.SetVmTicket),
-        ("vm", _own),
-    ),
-    **dict.fromkeys(
-        (vm.AddNic, vm.UpdateNic, vm.RemoveNic, vm.AddDiskAttachment, vm.UpdateDiskAttachment, vm.RemoveDiskAttachment),
-        ("vm", _parent),
-    ),
-    **dict.fromkeys((storage.AddDisk, storage.UpdateDisk, storage.RemoveDisk), ("disk", _own)),
-    **dict.fromkeys(
-        (storage.AddStorageDomain, storage.UpdateStorageDomain, storage.RemoveStorageDomain), ("storage_domain", _own)
-    ),
-    **dict.fromkeys((storage.ImportTemplate, storage.UpdateTemplate, storage.RemoveTemplate), ("template", _own)),
-}  # fmt: skip
-"""Which actor a command goes to: the kind, and what of the command is its id."""
+def _routes() -> Iterator[tuple[type[Command], Route]]:
+    for resource in RESOURCES:
+        own = _main if resource.served_by != resource.kind else _own
+        actions = (action.command for action in resource.actions)
+        for command in (resource.add, resource.update, resource.remove, *actions, *resource.internal):
+            if command is not None:
+                yield command, (resource.served_by, own)
+        for sub in _below(resource.sub):
+            for command in (sub.add, sub.update, sub.remove, *(action.command for action in sub.actions)):
+                if command is not None:
+                    yield command, (resource.kind, _parent)
+
+
+def _below(subs: Iterable[SubCollection]) -> Iterator[SubCollection]:
+    for sub in subs:
+        yield sub
+        yield from _below(sub.sub)
+
+
+ROUTES: dict[type[Any], Route] = dict(_routes())
+"""Which actor a command goes to, by the registry: the kind, and what of the command is its id."""
 
 
 def _unsayable(command: Command) -> Refusal | None:
@@ -95,6 +92,10 @@ class CommandRouter:
         self._available = available
         self._audit = audit
 
+    def _about(self, command: Command, kind: str, id: str) -> tuple[str, str]:
+        """The kind and id of the object that a command is about; the inventory's commands name their kind."""
+        return getattr(command, "kind", kind), command.id if kind == "catalogue" else id
+
     async def submit(self, submit: Submit) -> Accepted | Refusal:
         """Carries one command to its actor and the answer back."""
         try:
@@ -118,7 +119,8 @@ class CommandRouter:
         refusal = _unsayable(command)
         if refusal is not None:
             return refusal
-        refusal = authorize(submit.principal, command, self._rows.document(kind, id_of(command)))
+        objects = touched(command, *self._about(command, kind, id_of(command)), self._rows)
+        refusal = authorize(submit.principal, command, objects, self._rows)
         if refusal is not None:
             text = f"{submit.principal.name} was denied {message_type(command).tag} on {kind} {id_of(command)}."
             self._audit(line("access_denied", text, severity="warning", user=submit.principal.user_id))

@@ -29,6 +29,8 @@ def build() -> dict[str, Any]:
             kind=resource.kind,
             named=resource.named,
             searchable=resource.searchable,
+            transient=sorted(resource.statuses.transient),
+            bad=sorted(resource.statuses.bad),
             actions={action.name: _action(action) for action in resource.actions},
         )
         _methods(noun, resource)
@@ -42,13 +44,15 @@ def _noun(nouns: dict[str, Any], cls: type[Any]) -> dict[str, Any]:
     if name not in nouns:
         nouns[name] = {
             "name": name,
-            "plural": registry.PLURALS[cls].replace("_", ""),
-            "tag": registry.TAGS[cls],
+            "plural": registry.plural_of(cls).replace("_", ""),
+            "tag": registry.element_of(cls),
             "doc": _doc(cls),
             "rel": "",
             "kind": "",
             "named": True,
             "searchable": False,
+            "transient": [],
+            "bad": [],
             "attributes": [_attribute(attribute) for attribute in registry.attributes(cls)],
             "parents": [],
             "actions": {},
@@ -104,7 +108,7 @@ def _typed(entry: dict[str, Any], kind: Any) -> dict[str, Any]:
         entry["type"] = _PLAIN_TYPES[kind]
     elif kind is Ref:
         entry["type"] = "ref"
-    elif kind in registry.TAGS:
+    elif kind in registry.OBJECTS:
         entry.update(type="object", of=_name(kind))
     else:
         entry.update(type="object", sub=[_attribute(attribute) for attribute in registry.attributes(kind)])
@@ -127,7 +131,7 @@ def _attribute(attribute: registry.Attribute) -> dict[str, Any]:
 
 
 def _name(cls: type[Any]) -> str:
-    return registry.TAGS[cls].replace("_", "")
+    return registry.element_of(cls).replace("_", "")
 
 
 def _snake(name: str) -> str:

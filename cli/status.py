@@ -11,14 +11,8 @@ from typing import Any
 
 import click
 
-from cli import session
+from cli import index, session
 from cli.client import Client
-
-_NOT_WELL = {
-    "hosts": "status = non_responsive or status = non_operational or status = error",
-    "vms": "status = unknown or status = not_responding or status = paused",
-    "storagedomains": "status = inactive or status = unknown",
-}
 
 
 @click.command()
@@ -44,7 +38,11 @@ def status(ctx: click.Context, form: str) -> None:
     entry = client.get("")
     found: dict[str, Any] = {"url": client.context.url, "user": client.context.user, "version": "", **_summary(entry)}
     found["version"] = _version((entry.get("product_info") or {}).get("version") or {})
-    found["not_well"] = {rel: _names(client, rel, search) for rel, search in _NOT_WELL.items()}
+    found["not_well"] = {
+        noun["rel"]: _names(client, noun["rel"], " or ".join(f"status = {status}" for status in noun["bad"]))
+        for noun in index.nouns().values()
+        if noun["bad"]
+    }
     found["jobs"] = [str(job.get("description", "")) for job in client.items("/jobs", {"search": "status = started"})]
     if form == "json":
         click.echo(json.dumps(found, indent=2))

@@ -14,11 +14,6 @@ from cli.client import Client, Document
 from cli.index import Noun
 from cli.problems import LoggedOut, Problem, Remote
 
-PASSING = frozenset((
-    "activating", "connecting", "detaching", "image_locked", "initializing", "installing", "installing_os", "locked",
-    "migrating", "powering_down", "powering_up", "preparing_for_maintenance", "reboot_in_progress", "restoring_state",
-    "saving_state", "wait_for_launch",
-))  # fmt: skip
 ENDED = ("finished", "failed", "aborted")
 _poll_seconds = 1.0
 
@@ -30,7 +25,7 @@ def wait_for(client: Client, noun: Noun, answer: Document, path: str, timeout_se
     """
     job_id = _job_of(client, answer)
     status = "" if gone else _status(client, path)
-    if not job_id and status not in PASSING:
+    if not job_id and status not in noun["transient"]:
         return f" ({status})" if status else ""
     waiting = Waiting(client, noun, path, job_id, gone)
     if not waiting.over(_job(client, job_id), status):
@@ -59,7 +54,7 @@ class Waiting:
         self.status = status
         job_over = not self._job_id or job is None or job.get("status") in ENDED
         failed = self.job.get("status") in ("failed", "aborted")
-        return job_over and (failed or self._gone or status not in PASSING)
+        return job_over and (failed or self._gone or status not in self._noun["transient"])
 
     def until_over(self, timeout_seconds: float) -> None:
         """By the live socket; by asking now and then where that does not open."""

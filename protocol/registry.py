@@ -6,7 +6,9 @@ not hold behaviour.
 
 from __future__ import annotations
 
+import re
 import typing
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -66,7 +68,38 @@ class SubCollection:
     add: type[Command] | None = None
     update: type[Command] | None = None
     remove: type[Command] | None = None
+    actions: tuple[Action, ...] = ()  # of its members
     sub: tuple[SubCollection, ...] = ()
+
+
+def element_of(cls: type[Any]) -> str:
+    """The element of one document of a class: `<vnic_profile>`."""
+    return element_of_name(cls.__name__)
+
+
+def element_of_name(name: str) -> str:
+    """The element of one reference to a type: `VnicProfile` -> `vnic_profile`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def plural_of(cls: type[Any]) -> str:
+    """The element that wraps a list of them: `<vnic_profiles>`."""
+    return "statistics" if cls is Statistic else element_of(cls) + "s"
+
+
+def title_of(kind: str) -> str:
+    """A kind in a sentence."""
+    return kind.replace("_", " ").replace("vnic", "vNIC").replace("vm", "VM")
+
+
+@attrs.frozen(kw_only=True)
+class StatusMarks:
+    """What the statuses of a kind mean: `transient` ones end by themselves, in `running` ones a VM works for its users,
+    `bad` ones want somebody's eye. The others are at rest."""
+
+    transient: frozenset[str] = frozenset()
+    running: frozenset[str] = frozenset()
+    bad: frozenset[str] = frozenset()
 
 
 @attrs.frozen(kw_only=True)
@@ -82,6 +115,10 @@ class Resource:
     actions: tuple[Action, ...] = ()
     sub: tuple[SubCollection, ...] = ()
     searchable: bool = True
+    statuses: StatusMarks = StatusMarks()
+    within: str = ""  # the reference to what it lies in: permissions there hold here
+    internal: tuple[type[Command], ...] = ()  # commands that no client gives
+    history: bool = False  # it tells of other objects and holds none of them: jobs, events
     catalogue: bool = False  # served by the shared catalogue actor
     unique_within: str = (
         ""  # the reference attribute within which names are unique ("" = everywhere), None-able by `named`
@@ -91,22 +128,29 @@ class Resource:
     @property
     def plural_tag(self) -> str:
         """The element that wraps a list: `<data_centers>`."""
-        return PLURALS[self.cls]
+        return plural_of(self.cls)
 
     @property
     def tag(self) -> str:
         """The element of one: `<data_center>`."""
-        return TAGS[self.cls]
+        return element_of(self.cls)
 
+    @property
+    def within_kind(self) -> str:
+        """The kind of what it lies in, "" for nothing."""
+        about = next((each.about for each in attributes(self.cls) if each.name == self.within), None)
+        return next((other.kind for other in RESOURCES if about and other.cls.__name__ == about.refers), "")
 
-TAGS: dict[type[Any], str] = {
-    Vm: "vm", Template: "template", Host: "host", Cluster: "cluster", DataCenter: "data_center", Network: "network",
-    VnicProfile: "vnic_profile", Nic: "nic", Disk: "disk", DiskAttachment: "disk_attachment",
-    StorageDomain: "storage_domain", Event: "event", Job: "job", Step: "step", Statistic: "statistic", User: "user",
-    ReportedDevice: "reported_device", Application: "application", Session: "session",
-    GraphicsConsole: "graphics_console",
-}  # fmt: skip
-PLURALS: dict[type[Any], str] = {cls: ("statistics" if tag == "statistic" else tag + "s") for cls, tag in TAGS.items()}
+    @property
+    def served_by(self) -> str:
+        """The kind of the actor that its commands go to: its own, or the catalogue's for all without behaviour."""
+        return "catalogue" if self.catalogue or self.history else self.kind
+
+    @property
+    def title(self) -> str:
+        """The kind in a sentence: *data center*, *vNIC profile*."""
+        return title_of(self.kind)
+
 
 _async = Parameter(name="async", type=bool, doc="Answer at once; accepted for compatibility.")
 _reason = Parameter(name="reason", type=str, doc="Shown in the event.")
@@ -118,11 +162,11 @@ def _statistics() -> SubCollection:
 
 
 def _nested(rel: str, attribute: str, item: type[Any], **more: Any) -> SubCollection:
-    return SubCollection(rel=rel, tag=PLURALS[item], item=item, source="nested", attribute=attribute, **more)
+    return SubCollection(rel=rel, tag=plural_of(item), item=item, source="nested", attribute=attribute, **more)
 
 
 def _filtered(rel: str, kind: str, item: type[Any], by: str) -> SubCollection:
-    return SubCollection(rel=rel, tag=PLURALS[item], item=item, source="filter", kind=kind, by=by)
+    return SubCollection(rel=rel, tag=plural_of(item), item=item, source="filter", kind=kind, by=by)
 
 
 def _catalogue(kind: str, rel: str, cls: type[Any], **more: Any) -> Resource:
@@ -147,9 +191,20 @@ RESOURCES: tuple[Resource, ...] = (
             _filtered("storagedomains", "storage_domain", StorageDomain, "data_center"),
         ),
     ),
-    _catalogue("cluster", "clusters", Cluster, sub=(_filtered("networks", "network", Network, "data_center.of_cluster"),)),
+    _catalogue(
+        "cluster", "clusters", Cluster, within="data_center",
+        sub=(_filtered("networks", "network", Network, "data_center.of_cluster"),),
+    ),
     Resource(
         kind="host", rel="hosts", cls=Host,
+        within="cluster",
+        statuses=StatusMarks(
+            transient=frozenset(
+                {"installing", "installing_os", "initializing", "connecting", "preparing_for_maintenance", "reboot",
+                 "unassigned"}
+            ),
+            bad=frozenset({"non_responsive", "non_operational", "install_failed", "error"}),
+        ),
         add=host_commands.AddHost, update=host_commands.UpdateHost, remove=host_commands.RemoveHost,
         actions=(
             Action(name="activate", command=host_commands.ActivateHost, parameters=(_async,)),
@@ -165,6 +220,15 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     Resource(
         kind="vm", rel="vms", cls=Vm,
+        within="cluster",
+        statuses=StatusMarks(
+            transient=frozenset(
+                {"wait_for_launch", "powering_up", "powering_down", "reboot_in_progress", "saving_state",
+                 "restoring_state", "image_locked", "migrating"}
+            ),
+            running=frozenset({"up", "powering_up", "powering_down", "reboot_in_progress", "migrating", "paused"}),
+            bad=frozenset({"unknown", "not_responding", "paused", "image_illegal"}),
+        ),
         add=vm_commands.AddVm, update=vm_commands.UpdateVm, remove=vm_commands.RemoveVm,
         actions=(
             Action(
@@ -200,28 +264,37 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     Resource(
         kind="template", rel="templates", cls=Template,
+        within="cluster",
+        statuses=StatusMarks(transient=frozenset({"locked"}), bad=frozenset({"illegal"})),
         update=storage_commands.UpdateTemplate, remove=storage_commands.RemoveTemplate,
+        internal=(storage_commands.ImportTemplate,),
         sub=(_nested("nics", "nics", Nic), _nested("diskattachments", "disk_attachments", DiskAttachment)),
     ),
     _catalogue(
-        "network", "networks", Network, unique_within="data_center",
+        "network", "networks", Network, unique_within="data_center", within="data_center",
         sub=(_filtered("vnicprofiles", "vnic_profile", VnicProfile, "network"),),
     ),
-    _catalogue("vnic_profile", "vnicprofiles", VnicProfile, unique_within="network"),
+    _catalogue("vnic_profile", "vnicprofiles", VnicProfile, unique_within="network", within="network"),
     Resource(
         kind="storage_domain", rel="storagedomains", cls=StorageDomain,
+        within="data_center",
+        statuses=StatusMarks(
+            transient=frozenset({"locked", "activating", "detaching"}), bad=frozenset({"inactive", "unknown"})
+        ),
         add=storage_commands.AddStorageDomain, update=storage_commands.UpdateStorageDomain,
         remove=storage_commands.RemoveStorageDomain,
         sub=(_filtered("disks", "disk", Disk, "storage_domains"),),
     ),
     Resource(
         kind="disk", rel="disks", cls=Disk,
+        within="storage_domain",
+        statuses=StatusMarks(transient=frozenset({"locked"}), bad=frozenset({"illegal"})),
         add=storage_commands.AddDisk, update=storage_commands.UpdateDisk, remove=storage_commands.RemoveDisk,
         sub=(_statistics(),), named=False,
     ),
-    Resource(kind="event", rel="events", cls=Event, add=catalogue_commands.AddEvent, named=False),
+    Resource(kind="event", rel="events", cls=Event, add=catalogue_commands.AddEvent, named=False, history=True),
     Resource(
-        kind="job", rel="jobs", cls=Job, named=False,
+        kind="job", rel="jobs", cls=Job, named=False, history=True,
         sub=(_nested("steps", "steps", Step, sub=(_statistics(),)),),
     ),
     Resource(kind="user", rel="users", cls=User, named=False),
@@ -230,6 +303,21 @@ RESOURCES: tuple[Resource, ...] = (
 BY_KIND: dict[str, Resource] = {resource.kind: resource for resource in RESOURCES}
 BY_REL: dict[str, Resource] = {resource.rel: resource for resource in RESOURCES}
 BY_CLASS: dict[type[Any], Resource] = {resource.cls: resource for resource in RESOURCES}
+
+
+def _objects() -> Iterator[type[Any]]:
+    def below(subs: tuple[SubCollection, ...]) -> Iterator[type[Any]]:
+        for sub in subs:
+            yield sub.item
+            yield from below(sub.sub)
+
+    for resource in RESOURCES:
+        yield resource.cls
+        yield from below(resource.sub)
+
+
+OBJECTS: tuple[type[Any], ...] = tuple(dict.fromkeys(_objects()))
+"""Every class whose documents have an address, at the root or below another object."""
 
 
 @attrs.frozen(kw_only=True)

@@ -23,36 +23,29 @@ from actors.catalogue.actor import catalogue
 from actors.catalogue.bootstrap import bootstrap
 from actors.command_router import CommandRouter
 from actors.engine_port import EnginePortInProcess
-from actors.entity.durable import DurableActor
+from actors.entity.kind import EntityKind
 from actors.entity.rows import Rows
 from actors.entity.services import Services
-from actors.host.actor import Enroller, HostActor
+from actors.host.actor import Enroller, host_kind
 from actors.host.consoles import ConsoleBroker
 from actors.host.link_hub import LinkHub
 from actors.journal.port import Journal, JournalEntry, Transaction
 from actors.journal.sampler import Sampler
 from actors.journal.writer import JournalWriter
-from actors.kernel.actor import Actor, Context
 from actors.kernel.directory import Directory
 from actors.kernel.ports import Ports
 from actors.kernel.ref import ActorRef
 from actors.placement.scheduler import scheduler
 from actors.reservations.actor import reservations
-from actors.storage.disk.actor import DiskActor
-from actors.storage.domain.actor import StorageDomainActor
-from actors.storage.template.actor import TemplateActor
-from actors.vm.actor import VmActor
+from actors.storage.disk.actor import DISK
+from actors.storage.domain.actor import STORAGE_DOMAIN
+from actors.storage.template.actor import TEMPLATE
+from actors.vm.actor import VM
 from protocol.codec import encode
 from protocol.message import Message
 from protocol.model.activity import Event
 from supervisors.handle import DynamicSupervisorHandle
 from supervisors.spec import AsyncTask, ChildSpec, DynamicSupervisorSpec, Restart, Strategy, SupervisorSpec
-
-TRANSIENT = frozenset(
-    {"wait_for_launch", "powering_up", "powering_down", "reboot_in_progress", "saving_state", "restoring_state",
-     "image_locked", "locked", "activating", "detaching", "preparing_for_maintenance"}
-)  # fmt: skip
-"""Statuses that nobody but the entity's own actor ends: it is woken when the engine starts."""
 
 
 @attrs.frozen(kw_only=True)
@@ -109,7 +102,7 @@ class Engine:
         self.command_router = CommandRouter(self.rows, journal, self.ensure, lambda: self.writer.available, self.audit)
         self.port = EnginePortInProcess(journal, self.command_router, self.consoles, lambda: self.writer.available)
         self.writer.on_rows(self.port.published)
-        self._enroller = enroller
+        self.kinds = (STORAGE_DOMAIN, DISK, TEMPLATE, VM, host_kind(enroller, self.consoles))
 
     def ensure(self, kind: str, id: str) -> ActorRef | None:
         """The actor at `kind/id`, started if a dynamic supervisor holds it; None for an address that nobody serves."""
@@ -144,11 +137,10 @@ class Engine:
 
     def wake(self) -> None:
         """Starts the actors of everything that was under way, and of every host."""
-        for kind in ("storage_domain", "disk", "template", "vm", "host"):
-            for document in list(self.rows.documents(kind)):
-                is_under_way = document.status in TRANSIENT or getattr(document, "task", None)
-                if kind == "host" or is_under_way or getattr(document, "pending_steps", None):
-                    self.ensure(kind, document.id)
+        for kind in self.kinds:
+            for document in list(self.rows.documents(kind.kind)):
+                if kind.is_unfinished(document):
+                    self.ensure(kind.kind, document.id)
 
     def tree(self, extra: Iterable[ChildSpec | SupervisorSpec] = ()) -> SupervisorSpec:
         """The spec to run. `extra` children start last and stop first."""
@@ -165,13 +157,7 @@ class Engine:
         )
         entities = SupervisorSpec(
             "entities",
-            children=(
-                self._dynamic_supervisor("storage_domain", StorageDomainActor),
-                self._dynamic_supervisor("disk", DiskActor),
-                self._dynamic_supervisor("template", TemplateActor),
-                self._dynamic_supervisor("vm", VmActor),
-                self._dynamic_supervisor("host", self._host),
-            ),
+            children=tuple(self._dynamic_supervisor(kind) for kind in self.kinds),
             restarts_max=5,
             window_seconds=60.0,
         )
@@ -180,20 +166,15 @@ class Engine:
         )  # fmt: skip
         return SupervisorSpec("engine", strategy=Strategy.REST_FOR_ONE, children=tuple(children), window_seconds=60.0)
 
-    def _host(self, context: Context, services: Services, id: str) -> Actor:
-        return HostActor(context, services, id, self._enroller, self.consoles)
-
-    def _dynamic_supervisor(
-        self, kind: str, make: Callable[[Context, Services, str], Actor] | type[DurableActor]
-    ) -> DynamicSupervisorSpec:
+    def _dynamic_supervisor(self, kind: EntityKind) -> DynamicSupervisorSpec:
         handle = DynamicSupervisorHandle()
-        self._dynamic_supervisors[kind] = handle
+        self._dynamic_supervisors[kind.kind] = handle
         return DynamicSupervisorSpec(
-            kind,
-            lambda context, key: make(context, self.services, key),
+            kind.kind,
+            lambda context, key: kind.actor(context, self.services, key),
             restart=Restart.TRANSIENT,
             restarts_max=self.times.vm_restarts_max,
             window_seconds=self.times.vm_restart_window_seconds,
-            address=kind,
+            address=kind.kind,
             handle=handle,
         )

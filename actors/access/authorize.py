@@ -1,25 +1,34 @@
-"""Who may do what: one answer for every command, no by default. It must not change or remember anything."""
+"""Who may do what: one answer for every command, no by default."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from actors.access.touched import Touched
+from actors.entity.rows import Rows
 from protocol.engine_messages import Principal
 from protocol.errors import Forbidden, Refusal
 from protocol.message import Message, message_type
+from protocol.registry import title_of
 
 
-def authorize(principal: Principal, command: Message, object: Any = None) -> Refusal | None:
-    """None when `principal` may give `command` on `object`, the document of what it acts on (None for a new one).
+def authorize(principal: Principal, command: Message, touched: Sequence[Touched], rows: Rows) -> Refusal | None:
+    """None when `principal` may give `command`, which touches these objects.
 
     Administrators may do everything. Nobody else has a permit yet, so everybody else is refused.
     """
     if principal.administrator:
         return None
-    name = getattr(object, "name", None) or getattr(object, "id", None) or ""
-    on = f" on {name}" if name else ""
+    first = touched[0] if touched else None
+    on = f" on {title_of(first.kind)} {_name(first, rows)}" if first is not None else ""
     return Forbidden(
         f"{principal.name} has no permit for {message_type(command).tag.removeprefix('command.')}{on}.",
         remedy="Ask an administrator to do it.",
-        entity=getattr(object, "id", None) or "",
+        entity=f"{first.kind}/{first.id}" if first is not None else "",
     ).refusal
+
+
+def _name(touched: Touched, rows: Rows) -> str:
+    document: Any = rows.document(touched.kind, touched.id)
+    return str(getattr(document, "name", None) or touched.id)

@@ -12,14 +12,14 @@ from typing import Any, Final
 
 import attrs
 
-from actors.catalogue.defaults import companions, defaulted, management_network
-from actors.catalogue.references import missing_reference, owned, references, referrers
+from actors.catalogue.kinds import KINDS, going_along, with_companions
 from actors.catalogue.rows import CatalogueChange, added, name_of, parent_of, removed, updated
 from actors.entity import checks
-from actors.entity.checks import invalid
+from actors.entity.checks import invalid, not_found
 from actors.entity.decision import Decision
 from actors.entity.ids import object_id_of
 from actors.entity.messages import CommandRequest
+from actors.entity.references import in_use, missing_reference
 from actors.entity.rows import Rows
 from protocol.audit import CODES, line
 from protocol.commands.catalogue import AddEntity, AddEvent, RemoveEntity, UpdateEntity
@@ -27,12 +27,9 @@ from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.model.activity import Event
 from protocol.model.merge import merge, writable
-from protocol.model.types import Document
-from protocol.registry import BY_KIND, RESOURCES
-
-SERVED: Final = frozenset({*(resource.kind for resource in RESOURCES if resource.catalogue), "user"})
-
-administrator: Final = "admin@internal"
+from protocol.model.types import Document, Ref
+from protocol.references import references_in
+from protocol.registry import BY_KIND, title_of
 
 
 @attrs.frozen(kw_only=True)
@@ -49,19 +46,23 @@ class CatalogueDecision(Decision):
     changes: tuple[CatalogueChange, ...] = ()
 
 
+REFERENCES: Final = frozenset(field.name for field in attrs.fields(Event)) & frozenset(KINDS) - {"user"}
+"""The kinds of the inventory that an event can be about; its user is who did it."""
+
+
 def decide(request: CommandRequest, facts: CatalogueDecisionFacts) -> Decision:
     """A command of the catalogue."""
     command = request.command
     if isinstance(command, AddEvent):
         return _add_event(request, command)
-    if not isinstance(command, AddEntity | UpdateEntity | RemoveEntity) or command.kind not in SERVED:
+    if not isinstance(command, AddEntity | UpdateEntity | RemoveEntity) or command.kind not in KINDS:
         what = getattr(command, "kind", type(command).__name__)
         return Decision(reply=invalid("kind", f"The catalogue does not serve {what!r:.80}."))
     if isinstance(command, AddEntity):
         return _add(request, command, facts)
     present = facts.rows.document(command.kind, command.id)
     if present is None:
-        return Decision(reply=_not_found(command.kind, command.id))
+        return Decision(reply=not_found(command.kind, command.id))
     change = _update if isinstance(command, UpdateEntity) else _remove
     return change(request, command, present, facts)
 
@@ -69,22 +70,22 @@ def decide(request: CommandRequest, facts: CatalogueDecisionFacts) -> Decision:
 def _add(request: CommandRequest, command: AddEntity, facts: CatalogueDecisionFacts) -> Decision:
     document = command.document
     if not isinstance(document, BY_KIND[command.kind].cls) or not isinstance(document, Document):
-        return Decision(reply=invalid("document", f"This is no {_title(command.kind)}."))
+        return Decision(reply=invalid("document", f"This is no {title_of(command.kind)}."))
     id = command.id or object_id_of(request.command_id)
     known = facts.rows.document(command.kind, id)
     if known is not None:
         return Decision(reply=_accepted(request, command.kind, known))  # the same command again
     problem = (
-        checks.required(document, _title(command.kind))
+        checks.required(document, title_of(command.kind))
         or checks.values(document)
         or missing_reference(facts.rows, document)
     )
     if problem is not None:
         return Decision(reply=problem)
-    complete = defaulted(attrs.evolve(writable(_by_ids(document)), id=id))
+    documents = with_companions(attrs.evolve(writable(_by_ids(document)), id=id), facts.fresh_id)
+    complete = documents[0]
     if problem := _name_problem(command.kind, complete, facts):
         return Decision(reply=problem)
-    documents = (complete, *companions(complete, facts.fresh_id))
     reply = _accepted(request, command.kind, complete)
     return CatalogueDecision(
         reply=reply,
@@ -97,11 +98,11 @@ def _add(request: CommandRequest, command: AddEntity, facts: CatalogueDecisionFa
 def _update(request: CommandRequest, command: Any, present: Any, facts: CatalogueDecisionFacts) -> Decision:
     document = command.document
     if type(document) is not type(present):
-        return Decision(reply=invalid("document", f"This is no {_title(command.kind)}."))
+        return Decision(reply=invalid("document", f"This is no {title_of(command.kind)}."))
     if problem := checks.values(document):
         return Decision(reply=problem)
     after = merge(present, attrs.evolve(_by_ids(document), id=None))
-    if problem := checks.required(after, _title(command.kind)) or _moved(command.kind, present, after):
+    if problem := checks.required(after, title_of(command.kind)) or _moved(command.kind, present, after):
         return Decision(reply=problem)
     if name_of(after) != name_of(present) and (problem := _renamed(command.kind, present, after, facts)):
         return Decision(reply=problem)
@@ -119,21 +120,13 @@ def _update(request: CommandRequest, command: Any, present: Any, facts: Catalogu
 
 
 def _remove(request: CommandRequest, command: Any, present: Any, facts: CatalogueDecisionFacts) -> Decision:
-    if problem := _needed_always(command.kind, present):
+    if problem := KINDS[command.kind].kept(present):
         return Decision(reply=problem)
-    together = owned(facts.rows, command.kind, command.id)
-    going = frozenset(together)
-    users = [user for kind, id in together for user in referrers(facts.rows, kind, id, going)]
-    if users:
-        return Decision(
-            reply=Refusal(
-                code="conflict",
-                reason=f"The {_title(command.kind)} {name_of(present)} is in use.",
-                remedy="Remove or change what uses it first.",
-                entity=command.id,
-                reasons=tuple(f"It is used by the {user}." for user in users[:20]),
-            )
-        )
+    together = going_along(facts.rows, command.kind, command.id)
+    what = f"The {title_of(command.kind)} {name_of(present)}"
+    for kind, id in together:
+        if problem := in_use(facts.rows, kind, id, what, frozenset(together)):
+            return Decision(reply=problem)
     changes = []
     for kind, id in together:
         row = facts.rows.row(kind, id)
@@ -165,58 +158,50 @@ def _add_event(request: CommandRequest, command: AddEvent) -> Decision:
 
 def _by_ids(document: Any) -> Any:
     """References by id alone: a name that came along would be stored and grow stale."""
-    changes = {name: attrs.evolve(reference, name=None) for name, _, reference in references(document)}
+    changes = {
+        path.path: attrs.evolve(reference, name=None)
+        for path, reference in references_in(document)
+        if len(path.names) == 1 and isinstance(getattr(document, path.path), Ref)
+    }
     return attrs.evolve(document, **changes)
 
 
 def _name_problem(kind: str, document: Document, facts: CatalogueDecisionFacts) -> Refusal | None:
     name = name_of(document) or ""
-    if problem := checks.name(_title(kind), name):
+    if problem := checks.name(title_of(kind), name):
         return problem
     for other in _of_the_same_name(kind, name, facts):
         if other.id != getattr(document, "id", None) and parent_of(other) == parent_of(document):
             return Refusal(
                 code="name_taken",
-                reason=f"The name {name!r} is taken by another {_title(kind)}.",
+                reason=f"The name {name!r} is taken by another {title_of(kind)}.",
                 remedy="Choose another name.",
-                field="user_name" if kind == "user" else "name",
+                field=KINDS[kind].name,
                 entity=other.id,
             )
     return None
 
 
 def _of_the_same_name(kind: str, name: str, facts: CatalogueDecisionFacts) -> list[Any]:
-    if kind == "user":
-        return [user for user in facts.rows.documents("user") if user.user_name == name]
+    attribute = KINDS[kind].name
+    if attribute != "name":
+        return [each for each in facts.rows.documents(kind) if getattr(each, attribute) == name]
     return facts.rows.named(kind, name)
 
 
 def _renamed(kind: str, present: Document, after: Document, facts: CatalogueDecisionFacts) -> Refusal | None:
-    if name_of(present) in (management_network, administrator) and _needed_always(kind, present):
-        return invalid("name", f"The {_title(kind)} {name_of(present)} keeps its name.")
+    if KINDS[kind].kept(present):
+        return invalid(KINDS[kind].name, f"The {title_of(kind)} {name_of(present)} keeps its name.")
     return _name_problem(kind, after, facts)
 
 
 def _moved(kind: str, present: Document, after: Document) -> Refusal | None:
     """A cluster stays in its data center, a network too, a profile with its network."""
-    before = {name: reference.id for name, _, reference in references(present)}
-    for name, other, reference in references(after):
-        if reference.id != before.get(name):
-            reason = f"The {_title(other)} of a {_title(kind)} cannot be changed."
-            return invalid(name, reason, "Leave it out.")
-    return None
-
-
-def _needed_always(kind: str, present: Any) -> Refusal | None:
-    if kind == "user" and present.user_name == administrator:
-        return Refusal(code="not_legal", reason="The built-in administrator stays.", entity=present.id)
-    if kind == "network" and "management" in (present.usages or ()):
-        return Refusal(
-            code="not_legal",
-            reason=f"The network {present.name} is the management network of its data center.",
-            remedy="It goes with its data center.",
-            entity=present.id,
-        )
+    before = {path.path: reference.id for path, reference in references_in(present)}
+    for path, reference in references_in(after):
+        if reference.id != before.get(path.path):
+            reason = f"The {title_of(path.kind)} of a {title_of(kind)} cannot be changed."
+            return invalid(path.path, reason, "Leave it out.")
     return None
 
 
@@ -224,21 +209,7 @@ def _accepted(request: CommandRequest, kind: str, document: Any) -> Accepted:
     return Accepted(kind=kind, id=document.id, command_id=request.command_id, document=document)
 
 
-def _not_found(kind: str, id: str) -> Refusal:
-    return Refusal(
-        code="not_found",
-        reason=f"There is no {_title(kind)} {id}.",
-        remedy="Look at the list of them.",
-        status=404,
-        entity=id,
-    )
-
-
 def _line(what: str, verb: str, request: CommandRequest, kind: str, document: Any) -> Event:
-    text = f"The {_title(kind)} {name_of(document)} was {verb} by {request.principal.name}."
-    about = {kind: document.id} if kind in ("data_center", "cluster") and verb != "removed" else {}
+    text = f"The {title_of(kind)} {name_of(document)} was {verb} by {request.principal.name}."
+    about = {kind: document.id} if kind in REFERENCES and verb != "removed" else {}
     return line(what, text, user=request.principal.user_id, **about)
-
-
-def _title(kind: str) -> str:
-    return kind.replace("_", " ").replace("vnic", "vNIC")

@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 
+from actors.catalogue.kinds import kind_of as record_of
 from actors.journal.port import CommandOutcome, EntityRemoval, EntityRow, EntityWrite, JournalEntry, Transaction
 from protocol.codec import encode
 from protocol.events.catalogue import CatalogueEvent, EntityAdded, EntityRemoved, EntityUpdated
@@ -98,7 +99,7 @@ def id_of(document: Any) -> str:
 
 def name_of(document: Any) -> str | None:
     """What the database keeps unique within `parent_of`; users are known by their user name."""
-    name: str | None = getattr(document, "user_name", None) or getattr(document, "name", None)
+    name: str | None = getattr(document, record_of(document).name)
     return name
 
 

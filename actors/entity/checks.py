@@ -13,6 +13,7 @@ import attrs
 from protocol import limits
 from protocol.errors import Refusal
 from protocol.model.types import About, Ref, about
+from protocol.registry import title_of
 
 _plain: Final = re.compile(r"[\w.\-+]+( [\w.\-+]+)*")
 
@@ -26,7 +27,7 @@ def not_found(kind: str, id: str, field: str = "") -> Refusal:
     """There is no such object: 404 when it is what was asked for, 400 when a `field` names it."""
     return Refusal(
         code="not_found",
-        reason=f"There is no {kind.replace('_', ' ')} with id {id!r}.",
+        reason=f"There is no {title_of(kind)} with id {id!r}.",
         remedy=f"List them with `corral {kind.replace('_', '-')} list`.",
         status=400 if field else 404,
         field=field,

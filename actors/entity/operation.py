@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from typing import Final
 
 import attrs
 
@@ -11,6 +12,7 @@ from actors.entity.messages import CommandRequest
 from protocol.events.operation import Operation, OperationStep, Outcome, StepId
 from protocol.model.activity import Job, Step
 from protocol.model.types import Ref, ref
+from protocol.registry import BY_KIND
 
 
 def begin(
@@ -87,7 +89,9 @@ def job_of(operation: Operation, owner_kind: str, owner_id: str, ended: Outcome 
     if ended is not None:
         status = "finished" if ended.outcome == "done" else "failed"
         operation = finish_steps(operation, status, at)
-    owner = Ref(id=owner_id)
+    shown: dict[str, Ref | None] = {"host": ref(operation.host_id)}
+    if owner_kind in _REFERENCES:
+        shown[owner_kind] = Ref(id=owner_id)
     return Job(
         id=operation.id,
         description=operation.description,
@@ -105,11 +109,12 @@ def job_of(operation: Operation, owner_kind: str, owner_id: str, ended: Outcome 
         object=f"{owner_kind}/{owner_id}",
         outcome=ended.outcome if ended else None,
         reason=(ended.reason or None) if ended else (operation.rolling_back or None),
-        vm=owner if owner_kind == "vm" else None,
-        host=owner if owner_kind == "host" else ref(operation.host_id),
-        disk=owner if owner_kind == "disk" else None,
-        template=owner if owner_kind == "template" else None,
+        **shown,
     )
+
+
+_REFERENCES: Final = frozenset(field.name for field in attrs.fields(Job)) & frozenset(BY_KIND)
+"""The kinds that a job refers to by an attribute of their own; `object` says it for every kind."""
 
 
 def _step_of(operation: Operation, number: int, step: OperationStep) -> Step:

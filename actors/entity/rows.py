@@ -11,19 +11,8 @@ from typing import Any
 
 from actors.journal.port import EntityRow, Transaction
 from protocol.codec import decode
-from protocol.model.types import Ref
-
-REFERENCES: dict[str, tuple[str, ...]] = {
-    "vm": ("host", "cluster", "template"),
-    "host": ("cluster",),
-    "cluster": ("data_center",),
-    "network": ("data_center",),
-    "vnic_profile": ("network",),
-    "storage_domain": ("host", "data_center"),
-    "disk": ("storage_domain", "template", "backing_disk"),
-    "template": ("cluster",),
-}
-"""Attributes by which rows are found: `rows.referring("vm", "host", host_id)`."""
+from protocol.references import references_in
+from protocol.registry import BY_KIND
 
 
 class Rows:
@@ -71,7 +60,7 @@ class Rows:
         return [self.document(kind, id) for id in self._names.get((kind, name), ())]
 
     def referring(self, kind: str, attribute: str, id: str) -> list[str]:
-        """Ids of objects whose reference `attribute` (one of `REFERENCES`) points to `id`."""
+        """Ids of objects of a kind whose reference (`cluster`, `placement_policy.hosts`) points to `id`."""
         return list(self._references.get((kind, attribute, id), ()))
 
     def put(self, row: EntityRow) -> None:
@@ -115,7 +104,8 @@ class Rows:
         name = getattr(document, "name", None)
         if name:
             yield (kind, name), self._names
-        for attribute in REFERENCES.get(kind, ()):
-            target = getattr(document, attribute, None)
-            if isinstance(target, Ref) and target.id:
-                yield (kind, attribute, target.id), self._references
+        if BY_KIND[kind].history if kind in BY_KIND else True:
+            return
+        for path, reference in references_in(document):
+            if reference.id:
+                yield (kind, path.path, reference.id), self._references

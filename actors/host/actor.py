@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from actors.entity.decision import AcknowledgeStopped, Decision, Effect, Tell
 from actors.entity.durable import DurableActor
+from actors.entity.kind import EntityKind
 from actors.host import liveness
 from actors.host.decide import decide
 from actors.host.evolve import evolve, project
@@ -199,3 +200,12 @@ class HostActor(DurableActor):
 
     def recovered(self) -> Decision:
         return liveness.recovered(self.state, self.facts)
+
+
+def host_kind(enroller: Enroller, consoles: ConsoleSink) -> EntityKind:
+    """Each host has an actor from the engine's start on: it must notice when its node stays silent."""
+    return EntityKind(
+        kind="host",
+        actor=lambda context, services, key: HostActor(context, services, key, enroller, consoles),
+        always_awake=True,
+    )

@@ -6,6 +6,7 @@ from typing import Any
 
 from actors.entity.decision import Decision
 from actors.entity.durable import DurableActor
+from actors.entity.kind import EntityKind
 from actors.entity.messages import CommandRequest
 from actors.vm import decide as decisions
 from actors.vm.evolve import evolve
@@ -49,3 +50,6 @@ class VmActor(DurableActor):
 
     def recovered(self) -> Decision:
         return decisions.recovered(self.state, self.facts())
+
+
+VM = EntityKind(kind="vm", actor=VmActor)

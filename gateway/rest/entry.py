@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from gateway.read_model import ReadModel
 from gateway.rest.addresses import BASE
 from gateway.rest.exchange import Exchange, HttpReply
-from gateway.rest.host_summary import ACTIVE_VM_STATUSES
 from gateway.rest.write import DocumentPlace, Writer
 from protocol.model.document import Api, ApiSummary, ApiSummaryItem, ProductInfo, SpecialObjects, Version
 from protocol.model.types import Ref
-from protocol.registry import RESOURCES
+from protocol.registry import BY_KIND, RESOURCES
 
 BLANK_TEMPLATE_ID: Final = "00000000-0000-0000-0000-000000000000"
 
@@ -38,7 +37,7 @@ class EntryPoint:
                 hosts=self._summary("host", ("up",)),
                 storage_domains=self._summary("storage_domain", ("active",)),
                 users=self._summary("user", ()),
-                vms=self._summary("vm", ACTIVE_VM_STATUSES),
+                vms=self._summary("vm", BY_KIND["vm"].statuses.running),
             ),
             time=self._wall(),
             authenticated_user=user,
@@ -53,7 +52,7 @@ class EntryPoint:
         links.append({"href": f"{BASE}/?rsdl", "rel": "rsdl"})
         return exchange.reply(200, "api", plain | {"link": links})
 
-    def _summary(self, kind: str, active: tuple[str, ...]) -> ApiSummaryItem:
+    def _summary(self, kind: str, active: Collection[str]) -> ApiSummaryItem:
         records = self._model.all(kind)
         if not active:
             return ApiSummaryItem(active=len(records), total=len(records))

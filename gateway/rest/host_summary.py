@@ -8,16 +8,16 @@ import attrs
 
 from gateway.read_model import ReadModel
 from protocol.model.host import Host, VmSummary
+from protocol.registry import BY_KIND
 
-ACTIVE_VM_STATUSES: Final = ("up", "powering_up", "powering_down", "reboot_in_progress", "migrating", "paused")
-"""Statuses of a VM that runs for its users."""
+RUNNING: Final = BY_KIND["vm"].statuses.running
 
 
 def with_summary(model: ReadModel, host: Host) -> Host:
     """The document with the VMs on the host: `total` are those that may have a QEMU there."""
     statuses = [record.document.status for record in model.referring("vm", "host", host.id or "")]
     summary = VmSummary(
-        active=sum(status in ACTIVE_VM_STATUSES for status in statuses),
+        active=sum(status in RUNNING for status in statuses),
         migrating=statuses.count("migrating"),
         total=len(statuses),
     )

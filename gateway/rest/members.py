@@ -7,7 +7,6 @@ from typing import Any
 import attrs
 
 from gateway.read_model import ReadModel
-from gateway.rest.addresses import plural_of, tag_of
 from gateway.rest.collections import Collections
 from gateway.rest.commands import CommandSender
 from gateway.rest.exchange import Exchange, HttpReply
@@ -16,7 +15,7 @@ from gateway.rest.render import Plain
 from gateway.rest.statistics import statistics_of
 from gateway.rest.write import DocumentPlace, Writer, nested_items
 from protocol.errors import NotFound
-from protocol.registry import BY_KIND, SubCollection
+from protocol.registry import BY_KIND, SubCollection, element_of, plural_of
 
 
 @attrs.frozen
@@ -60,7 +59,7 @@ class Members:
         return await self._one(exchange, at, sub, item)
 
     async def _list(self, exchange: Exchange, at: At, sub: SubCollection) -> HttpReply:
-        tag, most = tag_of(sub.item), exchange.number("max")
+        tag, most = element_of(sub.item), exchange.number("max")
         if sub.source == "filter":
             records = self._writer.filtered(sub, at.root_kind, at.root_id)[:most]
             return await self._collections.many(exchange, sub.tag, tag, records)
@@ -76,7 +75,7 @@ class Members:
         return exchange.reply(200, sub.tag, {tag: items})
 
     async def _one(self, exchange: Exchange, at: At, sub: SubCollection, item: Any) -> HttpReply:
-        tag = tag_of(sub.item)
+        tag = element_of(sub.item)
         if exchange.method == "GET":
             plain = self._writer.document(*self._writer.member(sub, item, at.place), exchange.follow())
             return exchange.reply(200, tag, plain)
@@ -100,7 +99,7 @@ class Members:
         fallback = accepted.document if isinstance(accepted.document, sub.item) else attrs.evolve(sub.item(), id=id)
         status = 202 if accepted.job_id else 201
         location = ("Location", f"{at.place.href}/{sub.rel}/{id}")
-        return exchange.reply(status, tag_of(sub.item), self._after(at, sub, id, fallback), location)
+        return exchange.reply(status, element_of(sub.item), self._after(at, sub, id, fallback), location)
 
     def _after(self, at: At, sub: SubCollection, id: str, fallback: Any) -> Plain:
         record = self._model.get(at.root_kind, at.root_id)
@@ -123,7 +122,7 @@ class Members:
         if found is None or len(rest) > 2:
             raise _missing(sub, rest[1])
         plain = self._writer.document(found, DocumentPlace(f"{at.place.href}/statistics/{found.id}"))
-        return exchange.reply(200, tag_of(sub.item), plain)
+        return exchange.reply(200, element_of(sub.item), plain)
 
     def _statistics(self, at: At) -> list[Any]:
         return statistics_of(self._model, at.place.parent_kind, at.place.parent_id, at.place.owner_id)
@@ -137,6 +136,6 @@ class Members:
 
 def _missing(sub: SubCollection, id: str) -> NotFound:
     return NotFound(
-        f"There is no {tag_of(sub.item)} with the id {id!r:.80} here.", remedy=f"List its {plural_of(sub.item)}.",
+        f"There is no {element_of(sub.item)} with the id {id!r:.80} here.", remedy=f"List its {plural_of(sub.item)}.",
         entity=id[:80],
     )  # fmt: skip

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import attrs
 
-from gateway.rest.addresses import BASE, tag_of, tag_of_type_name
+from gateway.rest.addresses import BASE
 from gateway.rest.walk import Link, nested_classes, walk_links
 from protocol.model.types import Ref
-from protocol.registry import Attribute, attributes
+from protocol.registry import Attribute, attributes, element_of, element_of_name
 
 _plain: Final[dict[type[Any], str]] = {str: "string", bool: "boolean", int: "integer", float: "number"}
 _template: Final = re.compile(r"\{([a-z_]+):id\}")
@@ -77,7 +77,7 @@ def _response(link: Link) -> dict[str, Any]:
     one = _reference(link.response_cls.__name__)
     if not link.many:
         return one
-    return {"type": "object", "properties": {tag_of(link.response_cls): {"type": "array", "items": one}}}
+    return {"type": "object", "properties": {element_of(link.response_cls): {"type": "array", "items": one}}}
 
 
 def _reference(name: str) -> dict[str, Any]:
@@ -101,9 +101,11 @@ def _property(attribute: Attribute) -> dict[str, Any]:
         value["maximum"] = about.maximum
     if attribute.many:
         if attribute.type is Ref:
-            item_tag = tag_of_type_name(about.refers)
+            item_tag = element_of_name(about.refers)
         else:
-            item_tag = tag_of(attribute.type) if attrs.has(attribute.type) else about.item or attribute.xml.rstrip("s")
+            item_tag = (
+                element_of(attribute.type) if attrs.has(attribute.type) else about.item or attribute.xml.rstrip("s")
+            )
         value = {"type": "object", "properties": {item_tag: {"type": "array", "items": value}}}
     if about.read_only:
         value = {**value, "readOnly": True}

@@ -12,13 +12,12 @@ from typing import Any, Final
 
 import attrs
 
-from gateway.rest.addresses import tag_of, tag_of_type_name
 from gateway.rest.known import is_ovirt_name, unknown
 from gateway.rest.parse import Node
 from protocol import limits
 from protocol.errors import BadInput, MissingAttribute
 from protocol.model.types import Ref
-from protocol.registry import Attribute, attributes
+from protocol.registry import Attribute, attributes, element_of, element_of_name
 
 _always_ignored: Final = frozenset({"href", "actions", "link", "rel"})
 _integer: Final = re.compile(r"[+-]?[0-9]{1,19}")
@@ -28,7 +27,7 @@ _characters_max: Final = 65_536
 
 def read_document(node: Node, cls: type[Any], *, adding: bool) -> Any:
     """A document of `cls`. `adding` also wants what an add requires. Raises `BadInput` and its children."""
-    tag = tag_of(cls)
+    tag = element_of(cls)
     if not node.name and len(node.children) == 1 and node.children[0].name == tag and node.children[0].children:
         node = node.children[0]
     if node.name and node.name != tag:
@@ -77,9 +76,9 @@ def _value(attribute: Attribute, node: Node, path: str) -> Any:
     if not attribute.many:
         return _single(attribute, node, path)
     if attribute.type is Ref:
-        item_tag = tag_of_type_name(attribute.about.refers)
+        item_tag = element_of_name(attribute.about.refers)
     elif attrs.has(attribute.type):
-        item_tag = tag_of(attribute.type)
+        item_tag = element_of(attribute.type)
     else:
         item_tag = attribute.about.item or attribute.xml.rstrip("s")
     items = []

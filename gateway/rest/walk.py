@@ -8,8 +8,16 @@ from typing import Any
 
 import attrs
 
-from gateway.rest.addresses import plural_of, tag_of
-from protocol.registry import RESOURCES, Attribute, Parameter, Resource, SubCollection, attributes
+from protocol.registry import (
+    RESOURCES,
+    Attribute,
+    Parameter,
+    Resource,
+    SubCollection,
+    attributes,
+    element_of,
+    plural_of,
+)
 
 _own_fields = frozenset({"id", "parent_id", "document", "kind"})
 
@@ -60,7 +68,7 @@ def _of_resource(resource: Resource) -> Iterator[Link]:
 def _below(parent: str, subs: tuple[SubCollection, ...]) -> Iterator[Link]:
     for sub in subs:
         path = f"{parent}/{sub.rel}"
-        one = f"{path}/{{{tag_of(sub.item)}:id}}"
+        one = f"{path}/{{{element_of(sub.item)}:id}}"
         yield Link(
             path=path, rel="get", method="GET", doc=f"Lists {sub.rel}.", query=_list_query, response=sub.tag,
             response_cls=sub.item, many=True,
@@ -70,7 +78,7 @@ def _below(parent: str, subs: tuple[SubCollection, ...]) -> Iterator[Link]:
 
 
 def _changes(path: str, one: str, cls: type[Any], add: Any, update: Any, remove: Any) -> Iterator[Link]:
-    tag = tag_of(cls)
+    tag = element_of(cls)
     yield Link(
         path=one, rel="get", method="GET", doc=f"One {tag}.", query=(("follow", str),), response=tag, response_cls=cls
     )

@@ -11,13 +11,13 @@ from typing import Any, Final
 import attrs
 
 from gateway.read_model import ReadModel, Record
-from gateway.rest.addresses import BY_TYPE_NAME, href_of, tag_of, tag_of_type_name
+from gateway.rest.addresses import BY_TYPE_NAME, href_of
 from gateway.rest.follow import EVERYTHING, Follow
 from gateway.rest.host_summary import with_summary
 from gateway.rest.render import Plain
 from gateway.rest.statistics import statistics_of
 from protocol.model.types import Ref
-from protocol.registry import BY_KIND, Attribute, Resource, SubCollection, attributes
+from protocol.registry import BY_KIND, Attribute, Resource, SubCollection, attributes, element_of, element_of_name
 
 NOTHING: Final = Follow()
 
@@ -99,9 +99,9 @@ class Writer:
         if not attribute.many:
             return self._one(attribute, value, place, follow)
         if attribute.type is Ref:
-            item_tag = tag_of_type_name(attribute.about.refers)
+            item_tag = element_of_name(attribute.about.refers)
         elif attrs.has(attribute.type):
-            item_tag = tag_of(attribute.type)
+            item_tag = element_of(attribute.type)
         else:
             return {attribute.about.item or attribute.xml.rstrip("s"): [scalar(item) for item in value]}
         return {item_tag: [self._one(attribute, item, place, follow) for item in value]}
@@ -148,7 +148,7 @@ class Writer:
             else:
                 found = self.filtered(sub, place.parent_kind, place.parent_id)
                 items = [self.record(record, deeper) for record in found]
-            plain[sub.tag] = {tag_of(sub.item): items}
+            plain[sub.tag] = {element_of(sub.item): items}
 
     # Sub-collections
 
@@ -172,7 +172,7 @@ class Writer:
         href = f"{parent.href}/{sub.rel}/{item.id}" if parent.href and getattr(item, "id", None) else ""
         id = getattr(item, "id", None) or ""
         return item, DocumentPlace(
-            href, (), sub.sub, parent_kind=tag_of(sub.item), parent_id=id, owner_id=parent.parent_id
+            href, (), sub.sub, parent_kind=element_of(sub.item), parent_id=id, owner_id=parent.parent_id
         )
 
 

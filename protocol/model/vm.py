@@ -142,7 +142,7 @@ class Vm(Document):
     cluster: Ref | None = attribute(refers="Cluster", required=True, search="cluster", column=4)
     template: Ref | None = attribute(refers="Template", search="template")
     original_template: Ref | None = attribute(refers="Template", read_only=True)
-    host: Ref | None = attribute(refers="Host", read_only=True, search="host", column=3)
+    host: Ref | None = attribute(refers="Host", read_only=True, holds=True, search="host", column=3)
     memory: int | None = attribute(
         unit="bytes", minimum=limits.vm_memory_bytes_min, maximum=limits.vm_memory_bytes_max, search="memory", column=5
     )

@@ -20,7 +20,7 @@ NOUNS = sorted(index.nouns())
 
 
 def test_every_type_of_the_registry_is_a_noun() -> None:
-    expected = {tag.replace("_", "") for tag in registry.TAGS.values()}
+    expected = {registry.element_of(cls).replace("_", "") for cls in registry.OBJECTS}
     assert set(NOUNS) == expected
 
 
@@ -33,7 +33,7 @@ def test_the_first_help_names_every_noun_verb_and_daemon(corral: Corral) -> None
 @pytest.mark.parametrize("name", NOUNS)
 def test_every_attribute_shows_in_help(corral: Corral, name: str) -> None:
     noun = index.nouns()[name]
-    cls = next(cls for cls, tag in registry.TAGS.items() if tag.replace("_", "") == name)
+    cls = next(cls for cls in registry.OBJECTS if registry.element_of(cls).replace("_", "") == name)
     listed = corral(name, "list", "--help").out
     for attribute in registry.attributes(cls):
         assert f"  {attribute.name}" in listed, attribute.name

@@ -17,7 +17,18 @@ from protocol import registry
 from protocol.commands.base import Add, Command, Remove, Update
 from protocol.message import message_type_of
 from protocol.model.types import Document, Ref, about
-from protocol.registry import BY_CLASS, BY_KIND, BY_REL, PLURALS, RESOURCES, TAGS, Action, Resource, SubCollection
+from protocol.registry import (
+    BY_CLASS,
+    BY_KIND,
+    BY_REL,
+    RESOURCES,
+    OBJECTS,
+    Action,
+    Resource,
+    SubCollection,
+    element_of,
+    plural_of,
+)
 from tests.protocol import examples
 
 SOURCES = {"nested", "filter", "statistics"}
@@ -130,9 +141,9 @@ def test_members_that_are_linked_have_an_id(parent: type[Any], sub: SubCollectio
     assert parent is not sub.item
 
 
-@pytest.mark.parametrize("cls", TAGS, ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", OBJECTS, ids=lambda cls: cls.__name__)
 def test_references_point_to_resources(cls: type[Any]) -> None:
-    known = {each.__name__ for each in TAGS}
+    known = {each.__name__ for each in OBJECTS}
     for attribute in registry.attributes(cls):
         if attribute.type is Ref:
             assert attribute.about.refers in known, attribute.name
@@ -142,8 +153,8 @@ def test_references_point_to_resources(cls: type[Any]) -> None:
 def test_resources_map_class_tag_and_kind(resource: Resource) -> None:
     assert BY_KIND[resource.kind] is BY_REL[resource.rel] is BY_CLASS[resource.cls] is resource
     assert message_type_of(resource.cls).tag == f"model.{resource.kind}"
-    assert resource.tag == resource.kind == TAGS[resource.cls]
-    assert resource.plural_tag == PLURALS[resource.cls]
+    assert resource.tag == resource.kind == element_of(resource.cls)
+    assert resource.plural_tag == plural_of(resource.cls)
     assert resource.rel == resource.plural_tag.replace("_", "")
     assert issubclass(resource.cls, Document)
     if resource.named:
@@ -154,7 +165,7 @@ def test_resources_map_class_tag_and_kind(resource: Resource) -> None:
 
 def test_names_are_unique() -> None:
     assert len(BY_KIND) == len(BY_REL) == len(BY_CLASS) == len(RESOURCES)
-    assert len(set(TAGS.values())) == len(TAGS)
+    assert len({element_of(cls) for cls in OBJECTS}) == len(OBJECTS)
     for resource in RESOURCES:
         below = [sub.rel for sub in resource.sub] + [action.name for action in resource.actions]
         assert len(below) == len(set(below)), resource.rel
@@ -178,7 +189,7 @@ def test_what_is_searched_or_shown_is_said_once(cls: type[Any]) -> None:
     assert len(xml) == len(set(xml))
 
 
-@pytest.mark.parametrize("cls", TAGS, ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", OBJECTS, ids=lambda cls: cls.__name__)
 def test_bounds_and_choices_fit_their_types(cls: type[Any]) -> None:
     for attribute in registry.attributes(cls):
         limits = attribute.about

@@ -211,7 +211,7 @@ class NodeTransport(ProcessTransport):
         node, random = self._node, self._node.random
         if random.random() >= node.rates.node_lies:
             return None
-        steps = [step for host, step in node.truth.notified if host != node.host.name]
+        steps = [step for host, step in node.truth.epochs_told if host != node.host.name]
         if not steps:
             return None
         step = random.choice(steps)

@@ -6,6 +6,7 @@ from typing import Any
 
 from actors.entity.decision import Decision
 from actors.entity.durable import DurableActor
+from actors.entity.kind import EntityKind
 from actors.storage.disk import decide as decisions
 from actors.storage.disk.evolve import evolve
 from actors.storage.disk.state import DiskState
@@ -35,3 +36,6 @@ class DiskActor(DurableActor):
     def recovered(self) -> Decision:
         """The step under way may never have left: it is sent again."""
         return decisions.again(self.state)
+
+
+DISK = EntityKind(kind="disk", actor=DiskActor)

@@ -6,6 +6,7 @@ from typing import Any
 
 from actors.entity.decision import Decision
 from actors.entity.durable import DurableActor
+from actors.entity.kind import EntityKind
 from actors.storage.domain import decide as decisions
 from actors.storage.domain.evolve import evolve
 from actors.storage.domain.state import StorageDomainState
@@ -40,3 +41,6 @@ class StorageDomainActor(DurableActor):
 
     def recovered(self) -> Decision:
         return decisions.recovered(self.state, self.facts)
+
+
+STORAGE_DOMAIN = EntityKind(kind="storage_domain", actor=StorageDomainActor)

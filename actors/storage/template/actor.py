@@ -6,6 +6,7 @@ from typing import Any
 
 from actors.entity.decision import Decision
 from actors.entity.durable import DurableActor
+from actors.entity.kind import EntityKind
 from actors.storage.facts import StorageDecisionFacts
 from actors.storage.template import decide as decisions
 from actors.storage.template.evolve import evolve
@@ -39,3 +40,6 @@ class TemplateActor(DurableActor):
     def recovered(self) -> Decision:
         """The step under way may never have left: it is sent again."""
         return decisions.again(self.state)
+
+
+TEMPLATE = EntityKind(kind="template", actor=TemplateActor)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import attrs
+
 from protocol.audit import line
+from protocol.model.activity import Event
+from protocol.registry import BY_KIND
 from supervisors.engine_tree import Engine
 from supervisors.observe import Kind, Observed, Observer, log_observed
 
@@ -17,6 +21,10 @@ REPORTED = {
 }
 
 
+REFERENCES = frozenset(field.name for field in attrs.fields(Event)) & frozenset(BY_KIND)
+"""The kinds that a line of the audit trail can refer to."""
+
+
 def observer(engine: Engine) -> Observer:
     """Logs everything; restarts and escalations become lines of the audit trail as well."""
 
@@ -27,7 +35,7 @@ def observer(engine: Engine) -> Observer:
             return
         code, severity, text = entry
         kind, _, id = observed.address.partition("/")
-        refers = {kind: id} if kind in ("vm", "host", "template", "storage_domain") else {}
+        refers = {kind: id} if kind in REFERENCES else {}
         description = f"Actor {observed.address} {text} (incarnation {observed.incarnation})."
         engine.audit(line(code, description, severity=severity, **refers))
 

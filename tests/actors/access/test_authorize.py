@@ -1,29 +1,58 @@
-"""No by default: administrators may do everything, nobody else anything yet."""
+"""No by default: administrators may do everything, nobody else anything yet. What a command touches is named."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
 from actors.access.authorize import authorize
+from actors.access.touched import Touched, touched
+from actors.entity.rows import Rows
+from actors.journal.port import EntityRow
+from protocol.codec import encode
 from protocol.commands.base import Command
+from protocol.commands.catalogue import AddEntity, RemoveEntity
 from protocol.commands.storage import AddDisk, RemoveDisk
-from protocol.commands.vm import StartVm
+from protocol.commands.vm import AddNic, AddVm, StartVm, UpdateVm
 from protocol.engine_messages import Principal
+from protocol.model.host import Host
+from protocol.model.inventory import Cluster, DataCenter
+from protocol.model.network import Network, Nic
 from protocol.model.storage import Disk
-from protocol.model.vm import Vm
+from protocol.model.types import Ref
+from protocol.model.vm import Vm, VmPlacementPolicy
 
+BOB = Principal(user_id="u", name="bob@internal")
 commands: list[Command] = [StartVm(id="v"), AddDisk(document=Disk()), RemoveDisk(id="d")]
+
+
+def rows() -> Rows:
+    made = Rows()
+    documents: list[tuple[str, Any]] = [
+        ("data_center", DataCenter(id="dc", name="Default")),
+        ("cluster", Cluster(id="c", name="Default", data_center=Ref(id="dc"))),
+        ("host", Host(id="h", name="one", cluster=Ref(id="c"))),
+        ("vm", Vm(id="v", name="web", cluster=Ref(id="c"))),
+    ]
+    for kind, document in documents:
+        made.put(EntityRow(kind, document.id, 1, document.name, "", b"", encode(document)))
+    return made
+
+
+IN_CLUSTER = (("cluster", "c"), ("data_center", "dc"))
 
 
 @pytest.mark.parametrize("command", commands, ids=lambda command: type(command).__name__)
 def test_administrators_may(command: Command) -> None:
-    assert authorize(Principal(user_id="u", name="admin@internal", administrator=True), command) is None
+    administrator = Principal(user_id="u", name="admin@internal", administrator=True)
+    assert authorize(administrator, command, (), rows()) is None
 
 
 @pytest.mark.parametrize("command", commands, ids=lambda command: type(command).__name__)
-@pytest.mark.parametrize("document", [None, Vm(id="v", name="web")])
-def test_others_may_not(command: Command, document: Vm | None) -> None:
-    refusal = authorize(Principal(user_id="u", name="bob@internal"), command, document)
+@pytest.mark.parametrize("objects", [(), (Touched("vm", "v"),)])
+def test_others_may_not(command: Command, objects: tuple[Touched, ...]) -> None:
+    refusal = authorize(BOB, command, objects, rows())
     assert refusal is not None
     assert (refusal.code, refusal.status, refusal.retryable) == ("forbidden", 403, False)
     assert "bob@internal" in refusal.reason
@@ -31,6 +60,36 @@ def test_others_may_not(command: Command, document: Vm | None) -> None:
 
 
 def test_the_refusal_names_the_object_and_the_action() -> None:
-    refusal = authorize(Principal(user_id="u", name="bob@internal"), StartVm(id="v"), Vm(id="v", name="web"))
+    refusal = authorize(BOB, StartVm(id="v"), (Touched("vm", "v"),), rows())
     assert refusal is not None
-    assert (refusal.reason, refusal.entity) == ("bob@internal has no permit for vm.start on web.", "v")
+    assert (refusal.reason, refusal.entity) == ("bob@internal has no permit for vm.start on VM web.", "vm/v")
+
+
+def test_a_command_touches_its_object_in_all_that_it_lies_in() -> None:
+    assert touched(StartVm(id="v"), "vm", "v", rows()) == (Touched("vm", "v", IN_CLUSTER),)
+    assert touched(RemoveEntity(id="c", kind="cluster"), "cluster", "c", rows()) == (
+        Touched("cluster", "c", (("data_center", "dc"),)),
+    )
+
+
+def test_a_command_on_a_part_touches_the_whole() -> None:
+    assert touched(AddNic(parent_id="v", document=Nic(name="nic1")), "vm", "v", rows()) == (
+        Touched("vm", "v", IN_CLUSTER),
+    )
+
+
+def test_an_add_touches_what_the_new_object_lies_in_and_refers_to() -> None:
+    pinned = VmPlacementPolicy(hosts=(Ref(id="h"),))
+    add = AddVm(document=Vm(name="new", cluster=Ref(id="c"), placement_policy=pinned))
+    assert touched(add, "vm", "new-id", rows()) == (
+        Touched("cluster", "c", (("data_center", "dc"),)), Touched("host", "h", IN_CLUSTER),
+    )  # fmt: skip
+    network = AddEntity(kind="network", document=Network(name="blue", data_center=Ref(id="dc")))
+    assert touched(network, "network", "", rows()) == (Touched("data_center", "dc"),)
+
+
+def test_an_update_touches_what_it_refers_to_as_well() -> None:
+    update = UpdateVm(id="v", document=Vm(cluster=Ref(id="c")))
+    assert touched(update, "vm", "v", rows()) == (
+        Touched("vm", "v", IN_CLUSTER), Touched("cluster", "c", (("data_center", "dc"),)),
+    )  # fmt: skip

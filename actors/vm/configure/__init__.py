@@ -1,0 +1,1 @@
+"""What a VM is: its configuration, checked and completed, and changed."""
