@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import attrs
 
-from actors.entity.checks import invalid, missing, not_found, plain_name, required, values
+from actors.entity.checks import invalid, missing, plain_name, required, values
 from actors.entity.decision import Decision, Tell, refuse
 from actors.entity.messages import CommandRequest
+from actors.entity.references import in_use, missing_reference
 from actors.host.facts import HostDecisionFacts, not_legal
 from actors.host.messages import IssueToken
 from actors.host.signals import HostConfirmedDown
@@ -66,13 +67,8 @@ def update(state: HostState, request: CommandRequest, facts: HostDecisionFacts) 
 def remove(state: HostState, request: CommandRequest, facts: HostDecisionFacts) -> Decision:
     if state.status not in ("maintenance", "installing"):
         return refuse(not_legal(state, "remove", "in maintenance"))
-    uses = [f"VM {vm_id}" for vm_id in facts.rows.referring("vm", "host", state.id)]
-    uses += [f"storage domain {id}" for id in facts.rows.referring("storage_domain", "host", state.id)]
-    if uses:
-        return refuse(
-            Refusal(code="conflict", reason=f"Host {state.name} is in use.", reasons=tuple(uses), entity=state.address,
-                    remedy="Remove these first.")
-        )  # fmt: skip
+    if problem := in_use(facts.rows, "host", state.id, f"Host {state.name}"):
+        return refuse(problem)
     accepted = Accepted(kind="host", id=state.id, command_id=request.command_id)
     text = f"Host {state.name} was removed by {request.principal.name}."
     return Decision(
@@ -119,6 +115,4 @@ def _check(host_id: str, document: Host, facts: HostDecisionFacts) -> Refusal | 
     if any(other.id != host_id for other in facts.rows.named("host", document.name or "")):
         reason = f"There is a host named {document.name} already."
         return invalid("name", reason, "Choose another name.", status=409, code="name_taken")
-    if document.cluster is not None and facts.rows.document("cluster", document.cluster.id or "") is None:
-        return not_found("cluster", document.cluster.id or "", "cluster")
-    return None
+    return missing_reference(facts.rows, document)

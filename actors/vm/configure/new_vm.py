@@ -1,4 +1,4 @@
-"""The whole configuration of a VM that is added: what was request over what the template has over the defaults.
+"""The whole configuration of a VM that is added: what was asked for over what the template has over the defaults.
 
 Pure; it must not claim names or addresses, nor say what is done with the document.
 """
@@ -11,6 +11,7 @@ import attrs
 
 from actors.entity.checks import invalid, not_found
 from actors.entity.messages import CommandRequest
+from actors.entity.references import missing_reference
 from actors.vm.configure import checks, nics
 from actors.vm.domain_spec import DEFAULT_MEMORY_BYTES, topology_of
 from actors.vm.facts import VmDecisionFacts
@@ -32,15 +33,12 @@ FROM_TEMPLATE: Final = (
 
 
 def complete(vm_id: str, request: CommandRequest, facts: VmDecisionFacts) -> Vm | Refusal:
-    """The whole configuration of a new VM: what was request over what the template has over the defaults."""
+    """The whole configuration of a new VM: what was asked for over what the template has over the defaults."""
     assert isinstance(request.command, AddVm)
     document = request.command.document
     assert isinstance(document, Vm)
-    if refusal := checks.vm(document, adding=True):
+    if refusal := checks.vm(document, adding=True) or missing_reference(facts.rows, document):
         return refusal
-    cluster_id = (document.cluster.id if document.cluster else None) or ""
-    if facts.rows.document("cluster", cluster_id) is None:
-        return not_found("cluster", cluster_id, "cluster")
     template = template_of(document, facts)
     if isinstance(template, Refusal):
         return template

@@ -6,10 +6,11 @@ from typing import Any
 
 import attrs
 
-from actors.entity.checks import invalid, not_found
+from actors.entity.checks import invalid
 from actors.entity.decision import Decision, refuse
 from actors.entity.ids import derived_id
 from actors.entity.messages import CommandRequest
+from actors.entity.references import missing_reference
 from actors.reservations.messages import Reserved
 from actors.vm.configure import checks
 from actors.vm.configure.claims import claim
@@ -98,12 +99,10 @@ def resolved(
     vm_id: str, command_id: str, nic: Nic, others: tuple[Nic, ...], facts: VmDecisionFacts, index: int = 0
 ) -> Nic | Refusal:
     """A NIC beside `others` with everything filled in but its MAC address."""
-    refusal = checks.nic(nic) or _clash(nic, others)
+    refusal = checks.nic(nic) or _clash(nic, others) or missing_reference(facts.rows, attrs.evolve(nic, vm=None))
     if refusal:
         return refusal
     profile_id = _profile_of(nic, facts)
-    if profile_id is not None and facts.rows.document("vnic_profile", profile_id) is None:
-        return not_found("vnic_profile", profile_id, "vnic_profile")
     slot = free_slot((other.slot for other in others), limits.vm_nics_max)
     if slot is None:
         return invalid("nics", f"A VM has at most {limits.vm_nics_max} NICs.", status=409, code="conflict")

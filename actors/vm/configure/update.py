@@ -6,9 +6,9 @@ from typing import Final
 
 import attrs
 
-from actors.entity.checks import not_found
 from actors.entity.decision import Decision, refuse
 from actors.entity.messages import CommandRequest
+from actors.entity.references import missing_reference
 from actors.vm.configure import checks
 from actors.vm.configure.claims import claim
 from actors.vm.facts import VmDecisionFacts, busy, not_legal
@@ -32,7 +32,12 @@ DEFERRED: Final = (
 def update(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """Legal while no operation runs. A new name is reserved first."""
     document, changes = _document(request), _changes(request)
-    refusal = busy(state, "update") or checks.vm(document, adding=False) or _move_refusal(state, changes, facts)
+    refusal = (
+        busy(state, "update")
+        or checks.vm(document, adding=False)
+        or missing_reference(facts.rows, changes)
+        or _move_refusal(state, changes, facts)
+    )
     if refusal:
         return refuse(refusal)
     if changes.name is not None and changes.name != state.vm.name:
@@ -61,11 +66,9 @@ def _changes(request: CommandRequest) -> Vm:
 
 
 def _move_refusal(state: VmState, changes: Vm, facts: VmDecisionFacts) -> Refusal | None:
-    """Another cluster must exist, and the VM must be down to go there."""
+    """The VM must be down to go to another cluster."""
     if changes.cluster is None or (state.vm.cluster is not None and changes.cluster.id == state.vm.cluster.id):
         return None
-    if facts.rows.document("cluster", changes.cluster.id or "") is None:
-        return not_found("cluster", changes.cluster.id or "", "cluster")
     if state.status in LIVE:
         return not_legal(state, "move to another cluster", "down")
     return None
