@@ -5,16 +5,17 @@ It starts no process; a change of a daemon's configuration or control words is m
 
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cli.daemons.control_socket import ask
 from cli.daemons.lab.errors import LabError
-from cli.daemons.lab.layout import LabFolder
+from cli.daemons.lab.layout import LabFolder, RealHostFolders
 from protocol.errors import CorralError
 
 READY = "ready.json"
+REFUSED = "refused.json"
 CONTROL_SOCKET = "control.sock"
 
 
@@ -38,22 +39,20 @@ def write_engine_configuration(folder: LabFolder, port: int, node_listen: Sequen
     )
 
 
-def write_node_configuration(
-    folder: LabFolder, *, engine: str, ca_file: str, token: str, name: str, address: str
-) -> Path:
-    """The real host's node; libvirt is found where a node always finds it, inside the host's namespaces."""
+def write_node_configuration(host: RealHostFolders, *, engine: str, ca_file: str, token: str, address: str) -> Path:
+    """A real host's node; libvirt is found where a node always finds it, inside the host's namespaces."""
     return _write(
-        folder.node,
+        host.node,
         {
-            "state_dir": str(folder.node),
+            "state_dir": str(host.node),
             "engine_url": engine,
             "ca_file": ca_file,
             "token": token,
-            "name": name,
+            "name": host.name,
             "address": address,
             "hypervisor": "libvirt",
             "libvirt_uri": "qemu:///system",
-            "storage_dir": str(folder.storage),
+            "storage_dir": str(host.storage),
         },
     )
 
@@ -73,22 +72,24 @@ def write_simulated_configuration(folder: LabFolder, *, engine: str, ca_file: st
     )
 
 
-async def enrolment_token(engine_state_dir: Path, host_name: str) -> str:
-    """A token with which a node of this name may enrol once.
+async def enrolment_token(engine_state_dir: Path, host_name: str, taken: Collection[str] = ()) -> str:
+    """A token with which a node of this name may enrol once. `taken`: the ids of hosts that others here are already.
 
-    Raises LabError when the engine refuses or does not answer.
+    Raises LabError when the engine refuses or does not answer, and when the name is now that of another host.
     """
     reply = await ask_control(engine_state_dir, {"do": "enrolment_token", "host": host_name})
+    if reply.get("host_id") in taken:
+        raise LabError(f"another host of this lab was renamed to {host_name}; give that one another name")
     return str(reply["token"])
 
 
-async def register_tiny(engine_state_dir: Path, image: Path, *, host: str, storage: Path) -> None:
+async def register_tiny(engine_state_dir: Path, image: Path, *, host_id: str, storage: Path) -> None:
     """Has the engine offer the small guest as a template on the host's storage; asking again changes nothing."""
     question = {
         "do": "register_tiny",
         "image": str(image),
         "size_bytes": qcow2_virtual_bytes(image),
-        "host": host,
+        "host_id": host_id,
         "storage": str(storage),
     }
     await ask_control(engine_state_dir, question)
