@@ -39,6 +39,7 @@ class Control:
         self._path = state_dir / "control.sock"
         self._doers: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
             "enrolment_token": self._enrolment_token,
+            "host_is_up": self._host_is_up,
             "register_tiny": self._register_tiny,
             "crash_actor": self._crash_actor,
         }
@@ -73,11 +74,16 @@ class Control:
         ticket: Any = accepted.result
         return {"token": ticket.ticket.value, "host_id": host_id}
 
+    async def _host_is_up(self, question: dict[str, Any]) -> dict[str, Any]:
+        host_id = str(question["host_id"])
+        await self._awaited(f"host {host_id}", "up", lambda: self._engine.rows.document("host", host_id))
+        return {}
+
     async def _register_tiny(self, question: dict[str, Any]) -> dict[str, Any]:
         """A storage domain on the real host and the template `tiny` on it; what is there already stays."""
         rows = self._engine.rows
         host_id, path = str(question["host_id"]), str(question["storage"])
-        host = await self._awaited(f"host {host_id}", "up", lambda: rows.document("host", host_id))
+        await self._host_is_up(question)
 
         def domain_there() -> Any:
             return next((one for one in rows.documents("storage_domain") if _path_of(one) == path), None)
@@ -87,7 +93,7 @@ class Control:
                 name="local",
                 description="A directory of the lab's real host",
                 type="data",
-                host=Ref(id=host.id),
+                host=Ref(id=host_id),
                 storage=HostStorage(type="localfs", path=path),
             )
             await self._submit(AddStorageDomain(document=document))

@@ -88,7 +88,7 @@ def status(context: click.Context, directory: Path) -> None:
             if name not in ("real_hosts", "not_serving"):
                 click.echo(f"{name:16} {value}")
         for host in summary.real_hosts:
-            click.echo(f"{host.name:16} {host.libvirt_uri}")
+            click.echo(f"{host.name:16} node pid {host.node_pid}, {host.libvirt_uri}")
         for part in summary.not_serving:
             click.echo(f"{part.name:16} does not serve: {part.reason}")
     for note in living(folder):

@@ -3,6 +3,7 @@
 It starts no process; a change of a daemon's configuration or control words is made here.
 """
 
+import contextlib
 import json
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
@@ -12,11 +13,13 @@ from typing import Any
 from cli.daemons.control_socket import ask
 from cli.daemons.lab.errors import LabError
 from cli.daemons.lab.layout import LabFolder, RealHostFolders
+from node.identity import Identity
 from protocol.errors import CorralError
 
 READY = "ready.json"
 REFUSED = "refused.json"
 CONTROL_SOCKET = "control.sock"
+CERTIFICATE = "host.pem"
 
 
 def write_engine_configuration(folder: LabFolder, port: int, node_listen: Sequence[str]) -> Path:
@@ -70,6 +73,28 @@ def write_simulated_configuration(folder: LabFolder, *, engine: str, ca_file: st
             "hypervisor": "simulated",
         },
     )
+
+
+def is_enrolled(node_state_dir: Path) -> bool:
+    return (node_state_dir / CERTIFICATE).exists()
+
+
+def enrolled_as(node_state_dirs: Sequence[Path]) -> set[str]:
+    """The ids of the hosts that these nodes are. One whose certificate cannot be read says so itself, in its log."""
+    ids = set()
+    for state_dir in node_state_dirs:
+        if is_enrolled(state_dir):
+            with contextlib.suppress(ValueError):
+                ids.add(Identity(state_dir).host_id)
+    return ids
+
+
+async def host_is_up(engine_state_dir: Path, host_id: str) -> None:
+    """Waits until the engine says that the host is up, which is a little later than its node is linked.
+
+    Raises LabError with the host's status when it does not come up by itself.
+    """
+    await ask_control(engine_state_dir, {"do": "host_is_up", "host_id": host_id})
 
 
 async def enrolment_token(engine_state_dir: Path, host_name: str, taken: Collection[str] = ()) -> str:

@@ -10,7 +10,6 @@ from cli.daemons.lab import contract
 from cli.daemons.lab.daemon import DaemonSpec, read_ready_file, wait_until_ready
 from cli.daemons.lab.layout import LabFolder
 from cli.daemons.lab.real_host import RealHost
-from node.identity import Identity
 
 ENGINE, NODE, SIMULATED = "engine", "node", "simulated-nodes"
 Command = Callable[[str, Path], list[str]]
@@ -65,16 +64,20 @@ class CorralDaemons:
     def engine_says(self, field: str) -> str:
         return str(read_ready_file(self.folder.engine / contract.READY).get(field, ""))
 
+    def host_id(self, host: RealHost) -> str:
+        """What the engine calls the host; its name may have changed."""
+        return str(read_ready_file(host.folders.node / contract.READY).get("host_id", ""))
+
     def refused_simulated_hosts(self) -> dict[str, str]:
         """Simulated hosts that the engine does not want, and why."""
         return dict(read_ready_file(self.folder.simulated / contract.READY).get("refused", {}))
 
     async def _token(self, host: RealHost) -> str:
         """None for a host that is enrolled; whatever its name is now, its certificate says which one it is."""
-        if Identity(host.folders.node).host_id:
+        if contract.is_enrolled(host.folders.node):
             return ""
-        others = {Identity(known.node).host_id for known in self.folder.known_real_hosts() if known != host.folders}
-        return await contract.enrolment_token(self.folder.engine, host.name, others)
+        taken = contract.enrolled_as([known.node for known in self.folder.known_real_hosts()])
+        return await contract.enrolment_token(self.folder.engine, host.name, taken)
 
     def _spec(
         self, daemon: str, name: str, state_dir: Path, prepare: Callable[[], Awaitable[Path]], *,

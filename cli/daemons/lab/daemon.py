@@ -44,12 +44,12 @@ class DaemonSpec:
 class Daemon:
     """One daemon of the lab: at most one process at a time, started again until stopped."""
 
-    def __init__(self, folder: LabFolder, spec: DaemonSpec, changed: Callable[[str], Awaitable[None]]) -> None:
-        """`changed` is told when the daemon serves again, and when it cannot be started again."""
+    def __init__(self, folder: LabFolder, spec: DaemonSpec, changed: Callable[[], Awaitable[None]]) -> None:
+        """`changed` is called when the daemon serves, and when it cannot be started."""
         self.folder = folder
         self.spec = spec
         self.problem: str | None = None
-        """Why it does not serve, since its last start failed."""
+        """Why it does not serve, when its last start failed."""
         self._changed = changed
         self._process: trio.Process | None = None
         self._said_before = 0
@@ -61,45 +61,44 @@ class Daemon:
         return process.pid if process is not None and process.poll() is None else None
 
     async def keep_running(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Runs until stop(). Reports itself as started after the first attempt; `problem` says whether it failed.
+        """Runs until stop(). Reports itself as started after the first attempt; `problem` then says why it failed.
 
         Raises LabError when an essential daemon's first start fails.
         """
-        first = True
+        name, is_first = self.spec.name, True
         delay_seconds = BACKOFF_FIRST_SECONDS
         with self._scope:
             while True:
                 began = trio.current_time()
-                try:
-                    await self._start()
-                except LabError as failure:
-                    await self._end_process()
-                    if first and self.spec.essential:
-                        raise
-                    is_new = self._note_problem(str(failure))
-                else:
-                    is_new, self.problem = True, None
-                if first:
+                failure = await self._attempt()
+                if failure and is_first and self.spec.essential:
+                    raise LabError(f"{name} {failure}")
+                # The first of several failed starts is told: the others would say the same every few seconds.
+                is_news = not failure or is_first or self.problem is None
+                self.problem = failure
+                if is_news:
+                    report(f"{name} {failure or f'serves after {trio.current_time() - began:.1f} s'}")
+                    await self._changed()
+                if is_first:
                     task_status.started()
-                elif is_new:
-                    await self._changed(self.spec.name)
-                first = False
-                if self.problem is None and self._process is not None:
-                    report(f"{self.spec.name} ended with {await self._process.wait()}")
+                    is_first = False
+                if self._process is not None and not failure:
+                    report(f"{name} ended with {await self._process.wait()}")
                 if trio.current_time() - began > STEADY_SECONDS:
                     delay_seconds = BACKOFF_FIRST_SECONDS
-                if is_new:
-                    report(f"starting {self.spec.name} again in {delay_seconds:.1f} s")
+                if is_news:
+                    report(f"starting {name} again in {delay_seconds:.1f} s")
                 await trio.sleep(delay_seconds)
                 delay_seconds = min(2 * delay_seconds, BACKOFF_MAX_SECONDS)
 
-    def _note_problem(self, problem: str) -> bool:
-        """Reports the first of several failed starts: the others would say the same every few seconds."""
-        is_new = self.problem is None
-        if is_new:
-            report(problem)
-        self.problem = problem
-        return is_new
+    async def _attempt(self) -> str | None:
+        """Starts the process and waits until it serves, or says why it does not and ends it."""
+        try:
+            await self._start()
+        except LabError as failure:
+            await self._end_process()
+            return str(failure)
+        return None
 
     async def stop(self) -> None:
         """Ends the process with SIGTERM, then SIGKILL; it is not started again."""
@@ -108,21 +107,20 @@ class Daemon:
         forget_note(self.folder, self.spec.name)
 
     async def _start(self) -> None:
-        argv = list(await self.spec.prepare())
-        with self.folder.log(self.spec.name).open("ab") as log:
-            self._said_before = log.tell()
-            try:
+        try:
+            argv = list(await self.spec.prepare())
+            with self.folder.log(self.spec.name).open("ab") as log:
+                self._said_before = log.tell()
                 # A session of its own: an interrupt typed at the lab is for the lab, which stops in order.
                 self._process = await trio.lowlevel.open_process(
                     argv, stdin=None, stdout=log, stderr=log, start_new_session=True, env=daemon_environment()
                 )
-            except OSError as failure:
-                raise LabError(f"{self.spec.name} cannot be started: {failure}") from failure
+        except (OSError, LabError) as failure:
+            raise LabError(f"cannot be started: {failure}") from failure
         write_note(self.folder, self.spec.name, self._process.pid)
         await self._wait_until_serving(self._process)
 
     async def _wait_until_serving(self, process: trio.Process) -> None:
-        name = self.spec.name
         with trio.move_on_after(self.spec.start_seconds) as deadline:
             async with trio.open_nursery() as nursery:
 
@@ -134,12 +132,12 @@ class Daemon:
                 try:
                     await self.spec.serving(process.pid)
                 except LabError as failure:
-                    raise LabError(f"{name} does not serve: {failure} ({self._last_words()})") from failure
+                    raise LabError(f"does not serve: {failure} ({self._last_words()})") from failure
                 nursery.cancel_scope.cancel()
         if deadline.cancelled_caught:
-            raise LabError(f"{name} does not serve after {self.spec.start_seconds:.0f} s: {self._last_words()}")
+            raise LabError(f"does not serve after {self.spec.start_seconds:.0f} s: {self._last_words()}")
         if process.poll() is not None:
-            raise LabError(f"{name} ended with {process.returncode} before it served: {self._last_words()}")
+            raise LabError(f"ended with {process.returncode} before it served: {self._last_words()}")
 
     async def _end_process(self) -> None:
         process = self._process

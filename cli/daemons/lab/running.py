@@ -17,6 +17,7 @@ from cli.daemons.lab.layout import LabFolder
 from cli.daemons.lab.leftovers import POSTGRES, end_leftovers, end_postgres
 from cli.daemons.lab.machines import Machines
 from cli.daemons.lab.process_notes import write_note
+from cli.daemons.lab.real_host import RealHost
 from cli.daemons.lab.summary import NotServing, RealHostSummary, Summary, forget_summary, write_summary
 from cli.daemons.tiny_image import build, default_cache_dir
 from cli.daemons.tiny_image.commands import ImageBuildError
@@ -85,7 +86,7 @@ class Lab:
             starting.start_soon(self._keep, nursery, self._corral.engine(addresses))
         async with trio.open_nursery() as starting:
             for host in self._machines.hosts:
-                starting.start_soon(self._keep, nursery, self._corral.node(host, addresses[-1]))
+                starting.start_soon(self._keep_node, nursery, host, addresses[-1])
             if self.options.hosts:
                 starting.start_soon(self._keep, nursery, self._corral.simulated(self.options.hosts))
         await self._offer_tiny()
@@ -112,17 +113,29 @@ class Lab:
         if name in self._daemons:
             await self._daemons[name].stop()
 
-    async def _keep(self, nursery: trio.Nursery, spec: DaemonSpec) -> None:
+    def _new_daemon(self, spec: DaemonSpec) -> Daemon:
         daemon = self._daemons[spec.name] = Daemon(self.folder, spec, self._after_change)
-        began = trio.current_time()
-        await nursery.start(daemon.keep_running)
-        if daemon.problem is None:
-            report(f"{spec.name} serves after {trio.current_time() - began:.1f} s")
-        self._note_postgres()
+        return daemon
 
-    async def _after_change(self, name: str) -> None:
-        if self._daemons[name].problem is None:
-            report(f"{name} serves again")
+    async def _keep(self, nursery: trio.Nursery, spec: DaemonSpec) -> None:
+        await nursery.start(self._new_daemon(spec).keep_running)
+
+    async def _keep_node(self, nursery: trio.Nursery, host: RealHost, engine_address: str) -> None:
+        """Returns once the host is up, or is known not to come up by itself."""
+        node = self._new_daemon(self._corral.node(host, engine_address))
+        libvirtd = self._daemons[host.libvirtd().name]
+        if libvirtd.problem is not None:
+            node.problem = f"waits for {libvirtd.spec.name}"
+            nursery.start_soon(node.keep_running)
+            return
+        await nursery.start(node.keep_running)
+        if node.problem is None:
+            try:
+                await contract.host_is_up(self.folder.engine, self._corral.host_id(host))
+            except LabError as failure:
+                report(f"{host.name} is not up: {failure}")
+
+    async def _after_change(self) -> None:
         self._note_postgres()
         if self.folder.summary.exists():
             self._write_summary()
@@ -136,8 +149,8 @@ class Lab:
             return
         try:
             image = await trio.to_thread.run_sync(self._tiny_image)
-            host_id = str(read_ready_file(host.folders.node / contract.READY).get("host_id"))
-            await contract.register_tiny(self.folder.engine, image, host_id=host_id, storage=host.folders.storage)
+            storage = host.folders.storage
+            await contract.register_tiny(self.folder.engine, image, host_id=self._corral.host_id(host), storage=storage)
         except (ImageBuildError, LabError) as failure:
             self._leave_out(TINY, str(failure))
 
