@@ -37,11 +37,11 @@ async def run(config: NodeConfig) -> None:
     """Runs until cancelled; VMs go on afterwards. Raises `CorralError` when the host cannot serve."""
     ports = Ports.system()
     ready, refused = config.state_dir / "ready.json", config.state_dir / "refused.json"
-    for said in (ready, refused):
-        said.unlink(missing_ok=True)
     name = config.name or machine_name()
     engine = EngineAddress.of(config.engine_url)
     with locked(config.state_dir):
+        for said in (ready, refused):  # of a daemon that was killed
+            said.unlink(missing_ok=True)
         identity = Identity(config.state_dir, config.ca_file)
         host_id = await enrolled(identity, engine, config.token, name, config.address, ports)
         notebook = await notebook_of(config.state_dir, host_id)
