@@ -73,6 +73,7 @@ async def open_namespaces(
     if not ready.exists() or holder.poll() is not None:
         with contextlib.suppress(ProcessLookupError):
             holder.kill()
+        await holder.wait()
         raise LabError(f"its namespaces cannot be made: {last_words(log, said_before)}")
     return Namespaces(root, holder)
 

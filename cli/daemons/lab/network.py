@@ -69,6 +69,7 @@ async def switch_on_network(folder: LabFolder) -> LabNetwork:
     Raises LabError when it cannot be made; then nothing of it is left.
     """
     await switch_off_network(folder)
+    namespaces = None
     try:
         namespaces = await open_namespaces(folder.network, f"network.lab-{folder.tag}", folder.log(HOLDER), {})
         write_note(folder, HOLDER, namespaces.holder.pid)
@@ -83,6 +84,8 @@ async def switch_on_network(folder: LabFolder) -> LabNetwork:
     except BaseException:
         with trio.CancelScope(shield=True):
             await switch_off_network(folder)
+            if namespaces is not None:
+                await namespaces.holder.wait()
         raise
     return LabNetwork(folder, namespaces, subnet)
 

@@ -54,21 +54,24 @@ async def switch_on(folders: RealHostFolders, network: LabNetwork, neighbours: M
     """
     await switch_off(folders)
     log = folders.lab.log(folders.process(HOLDER))
+    namespaces = None
     try:
         mounts = await trio.to_thread.run_sync(lay_out, folders, neighbours)
         forget_sockets(folders)
         namespaces = await open_namespaces(folders.machine, folders.host_name, log, mounts)
         write_note(folders.lab, folders.process(HOLDER), namespaces.holder.pid)
         await network.plug_in(folders.number, namespaces)
-        address = network.subnet.host_address(folders.number)
-        write_configuration(folders, address)
+        host = RealHost(folders, namespaces, network.subnet.host_address(folders.number))
+        write_configuration(folders, host.address)
     except BaseException as failure:
         with trio.CancelScope(shield=True):
             await switch_off(folders)
+            if namespaces is not None:
+                await namespaces.holder.wait()
         if isinstance(failure, OSError):
             raise LabError(f"its files cannot be written: {failure}") from failure
         raise
-    return RealHost(folders, namespaces, address)
+    return host
 
 
 async def switch_off_host(host: RealHost) -> None:
