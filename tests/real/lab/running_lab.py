@@ -20,6 +20,7 @@ import ovirtsdk4.types as types
 import trio
 
 from actors.journal.embedded import EmbeddedPostgres
+from cli.daemons.lab.layout import LabFolder
 from cli.daemons.lab.namespaces import processes_inside
 
 T = TypeVar("T")
@@ -77,7 +78,7 @@ def traces(directory: Path) -> dict[str, list[str]]:
     return {
         "processes": processes,
         "inside": [f"{machine}: {pid}" for machine in machines for pid in processes_inside(machine)],
-        "interfaces": [line.split(":")[1] for line in run("ip", "-o", "link") if "corral" in line],
+        "interfaces": [line for line in run("ip", "-o", "link") if LabFolder(directory).tag in line],
         "namespaces": run("ip", "netns"),
         "mounts": [line for line in Path("/proc/mounts").read_text().splitlines() if str(directory) in line],
         "sockets": [line for line in Path("/proc/net/unix").read_text().splitlines() if str(directory) in line],
