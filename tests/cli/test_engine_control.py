@@ -54,9 +54,11 @@ async def test_a_host_is_awaited_until_it_is_up_unless_only_a_person_can_bring_i
             await host_is_up(tmp_path, new.id)
         assert waiting.cancelled_caught, "it is installing"
         (known,) = room.engine.rows.named("host", "host-1")
-        await room.put("host", attrs.evolve(known, status="maintenance"))
-        with trio.fail_after(10), pytest.raises(LabError, match="is maintenance, not up"):
-            await host_is_up(tmp_path, host_id)
+        resting = attrs.evolve(known, id="aaaaaaaa-0000-4000-8000-00000000dead", name="resting", status="maintenance")
+        with trio.fail_after(10):
+            await room.put("host", resting)
+            with pytest.raises(LabError, match="is maintenance, not up"):
+                await host_is_up(tmp_path, str(resting.id))
 
 
 async def test_an_actor_is_crashed_on_request(tmp_path: Path) -> None:
