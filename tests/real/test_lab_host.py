@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from cli.daemons.lab.claims import REAL_HOST_MEMORY_MIB
 from cli.daemons.lab.daemon import Daemon
 from cli.daemons.lab.errors import LabError
 from cli.daemons.lab.layout import LabFolder, RealHostFolders, open_folder
@@ -223,6 +224,17 @@ async def test_a_host_that_cannot_be_made_is_named_and_leaves_the_others(folder:
     assert processes_inside(folder.real_host(2).machine) == []
     await machines.switch_off(_no_daemon)
     assert machine(folder) == before
+
+
+async def test_hosts_for_which_memory_is_short_are_named(folder: LabFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.daemons.lab.machines.available_memory_mib", lambda: 2 * REAL_HOST_MEMORY_MIB - 1)
+    left_out: dict[str, str] = {}
+    machines = Machines(folder)
+    await machines.switch_on(3, left_out.__setitem__)
+    assert [host.name for host in machines.hosts] == ["real"]
+    reason = "memory is short: 1023 MiB are available, 1024 are needed"
+    assert left_out == {"real-2": reason, "real-3": reason}
+    await machines.switch_off(_no_daemon)
 
 
 async def _no_daemon(name: str) -> None:

@@ -133,9 +133,10 @@ def kill_engine(context: click.Context, directory: Path) -> None:
 @folder_option
 @click.pass_context
 def kill_host(context: click.Context, name: str, directory: Path) -> None:
-    """Cuts the power of a host: its guests, its libvirt and its node end at once, and it comes up again.
+    """Cuts the power of a host: its guests, its libvirt and its node end at once.
 
-    NAME is what the lab called the host (real, real-2, sim-0001), also when it was renamed since.
+    A real host comes up again by itself, a simulated one with the next lab. NAME is what the lab called the host (real,
+    real-2, sim-0001), also when it was renamed since.
     """
     folder = _folder(context, directory)
     try:

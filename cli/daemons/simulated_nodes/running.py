@@ -82,17 +82,16 @@ async def run(config: SimulatedNodesConfig) -> None:
     """Runs until cancelled. The world's VMs end with the process: they are nothing but memory."""
     ports = Ports.system()
     ready = config.state_dir / "ready.json"
-    ready.unlink(missing_ok=True)
     world = World(ports.clock, ports.random)
     for path in config.storage_paths:
         world.add_storage(path)
-    nodes = {name: _machine(world, config, name) for name in names(config.hosts)}
-    roll = Roll(ready, nodes)
-    enrolled_before = {node.identity.host_id for node in nodes.values()} - {""}
-    tokens = Tokens(config, enrolled_before.__contains__)
-    limiter = trio.CapacityLimiter(config.enrolments_at_once)
-
     with locked(config.state_dir):
+        ready.unlink(missing_ok=True)
+        nodes = {name: _machine(world, config, name) for name in names(config.hosts)}
+        enrolled_before = {node.identity.host_id for node in nodes.values()} - {""}
+        tokens = Tokens(config, enrolled_before.__contains__)
+        limiter = trio.CapacityLimiter(config.enrolments_at_once)
+        roll = Roll(ready, nodes)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(world.run)
