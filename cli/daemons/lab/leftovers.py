@@ -5,6 +5,7 @@ import signal
 
 import trio
 
+from cli.daemons.lab.contract import CONTROL_SOCKET
 from cli.daemons.lab.layout import LabFolder
 from cli.daemons.lab.network import switch_off_network
 from cli.daemons.lab.process_notes import ProcessNote, end, forget_note, living
@@ -33,6 +34,7 @@ async def end_leftovers(folder: LabFolder) -> int:
             await switch_off(host)
         await switch_off_network(folder)
     await end_postgres(folder)
+    forget_control_sockets(folder)
     return len(met)
 
 
@@ -42,6 +44,12 @@ async def end_postgres(folder: LabFolder) -> None:
     if postgres is not None:
         await end(postgres, signal.SIGINT, POSTGRES_STOP_SECONDS)
     forget_note(folder, POSTGRES)
+
+
+def forget_control_sockets(folder: LabFolder) -> None:
+    """Daemons remove their own, unless they had to be killed; must not be called while they run."""
+    for state_dir in (folder.engine, folder.simulated, *(host.node for host in folder.known_real_hosts())):
+        (state_dir / CONTROL_SOCKET).unlink(missing_ok=True)
 
 
 async def _end(folder: LabFolder, note: ProcessNote) -> None:

@@ -50,9 +50,7 @@ class Namespaces:
         return ["nsenter", *spaces, f"--wd={self.root}", "--", *argv]
 
 
-async def open_namespaces(
-    root: Path, host_name: str, log: Path, mounts: Mapping[Path, Path], environment: Mapping[str, str] | None = None
-) -> Namespaces:
+async def open_namespaces(root: Path, host_name: str, log: Path, mounts: Mapping[Path, Path]) -> Namespaces:
     """Makes the namespaces of a machine, its own files bound in: `mounts` says which one stands where.
 
     Raises LabError when the kernel refuses or the holder is not ready in time.
@@ -66,7 +64,7 @@ async def open_namespaces(
         said_before = output.tell()
         holder = await trio.lowlevel.open_process(
             ["unshare", "--net", "--mount", "--uts", "--", "/bin/sh", "-c", script],
-            stdin=None, stdout=output, stderr=output, env=environment, start_new_session=True,
+            stdin=None, stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
     with trio.move_on_after(HOLDER_READY_SECONDS):
         await poll_until(lambda: ready.exists() or holder.poll() is not None, every_seconds=0.02)

@@ -14,7 +14,7 @@ from cli.daemons.lab.corral_daemons import ENGINE, NODE, SIMULATED, Command, Cor
 from cli.daemons.lab.daemon import Daemon, DaemonSpec, daemon_command, read_ready_file, report
 from cli.daemons.lab.errors import LabError
 from cli.daemons.lab.layout import LabFolder
-from cli.daemons.lab.leftovers import POSTGRES, end_leftovers, end_postgres
+from cli.daemons.lab.leftovers import POSTGRES, end_leftovers, end_postgres, forget_control_sockets
 from cli.daemons.lab.machines import Machines
 from cli.daemons.lab.process_notes import write_note
 from cli.daemons.lab.real_host import RealHost
@@ -98,16 +98,13 @@ class Lab:
     async def _stop_all(self) -> None:
         """Reverse order: simulated hosts and nodes, then guests, then the machines under them, the engine last."""
         forget_summary(self.folder)
-        hosts = self._machines.hosts
         async with trio.open_nursery() as nursery:
-            for name in (SIMULATED, *(host.folders.process(NODE) for host in hosts)):
+            for name in (SIMULATED, *(host.folders.process(NODE) for host in self._machines.hosts)):
                 nursery.start_soon(self._stop, name)
         await self._machines.switch_off(self._stop)
         await self._stop(ENGINE)
         await end_postgres(self.folder)
-        for state_dir in (self.folder.engine, self.folder.simulated, *(host.folders.node for host in hosts)):
-            # A daemon that had to be killed could not remove it.
-            (state_dir / contract.CONTROL_SOCKET).unlink(missing_ok=True)
+        forget_control_sockets(self.folder)
 
     async def _stop(self, name: str) -> None:
         if name in self._daemons:

@@ -103,9 +103,11 @@ async def test_what_a_killed_lab_left_is_ended_by_stop(tmp_path: Path) -> None:
         process.kill()
         await process.wait()
         assert all(note.alive() for note in left)
+        assert (tmp_path / "engine" / "control.sock").exists()
         result = await trio.to_thread.run_sync(CliRunner().invoke, command, ["stop", "--dir", str(tmp_path)])
         assert "ended 3 processes" in result.output, result.output
         assert not any(note.alive() for note in left)
+        assert not (tmp_path / "engine" / "control.sock").exists()
 
 
 async def test_a_second_lab_in_the_same_folder_is_refused(tmp_path: Path) -> None:
