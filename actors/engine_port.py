@@ -12,14 +12,14 @@ from typing import Any
 import attrs
 import trio
 
-from actors.front_door import FrontDoor
-from actors.host.consoles import Console, ConsoleBroker
+from actors.command_router import CommandRouter
+from actors.host.consoles import ConsoleBroker, HostConsole
 from actors.journal.port import Journal, JournalError, JournalRow
 from protocol.codec import decode
 from protocol.engine_messages import Accepted, Change, Entity, HostSamples, Principal, Snapshot, Submit
 from protocol.errors import Refusal, Unavailable
+from protocol.message import Message
 from protocol.model.activity import Event
-from protocol.words import Tagged
 
 events_in_snapshot_max = 1_000
 subscriber_changes_max = 100_000
@@ -29,10 +29,10 @@ class EnginePortInProcess:
     """Implements `gateway.engine_client.EnginePort` on the engine's own parts."""
 
     def __init__(
-        self, journal: Journal, front_door: FrontDoor, consoles: ConsoleBroker, ready: Callable[[], bool]
+        self, journal: Journal, command_router: CommandRouter, consoles: ConsoleBroker, ready: Callable[[], bool]
     ) -> None:
         self._journal = journal
-        self._front_door = front_door
+        self._command_router = command_router
         self._consoles = consoles
         self._ready = ready
         self._subscribers: list[trio.MemorySendChannel[Change | HostSamples]] = []
@@ -42,7 +42,7 @@ class EnginePortInProcess:
         return self._ready()
 
     async def submit(self, submit: Submit) -> Accepted | Refusal:
-        return await self._front_door.submit(submit)
+        return await self._command_router.submit(submit)
 
     def published(self, rows: Sequence[JournalRow]) -> None:
         """The writer's rows listener: every durable row, in order, to every reader."""
@@ -50,7 +50,7 @@ class EnginePortInProcess:
             for row in rows:
                 self._spread(change_of(row))
 
-    def sampled(self, message: Tagged) -> None:
+    def sampled(self, message: Message) -> None:
         """Samples beside the journal."""
         if isinstance(message, HostSamples):
             self._spread(message)
@@ -107,7 +107,7 @@ class EnginePortInProcess:
             events=tuple(change_of(row) for row in reversed(rows) if row.sequence <= taken.head.sequence),
         )
 
-    async def open_console(self, vm_id: str, principal: Principal) -> Console | Refusal:
+    async def open_console(self, vm_id: str, principal: Principal) -> HostConsole | Refusal:
         await trio.lowlevel.checkpoint()
         if not principal.administrator:
             return Refusal(code="forbidden", status=403, reason=f"{principal.name} may not open consoles.")

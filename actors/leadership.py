@@ -53,7 +53,7 @@ class Leadership:
         """Waits until the lease is free or was ours, and takes it. `above`: the highest epoch seen elsewhere."""
         pause = min(1.0, self._lease_seconds / 3)
         while True:
-            asked = self._clock.monotonic()
+            asked_at = self._clock.monotonic()
             try:
                 epoch = await self._journal.acquire_lease(self.holder, self._lease_seconds, above=above)
             except JournalUnavailable as error:
@@ -61,7 +61,7 @@ class Leadership:
                 epoch = None
             if epoch is not None:
                 self.epoch = epoch
-                self._held_until = asked + self._lease_seconds
+                self._held_until = asked_at + self._lease_seconds
                 log.info("%s leads in epoch %d", self.holder, epoch)
                 return epoch
             await self._clock.sleep(pause)
@@ -72,7 +72,7 @@ class Leadership:
         epoch = self.epoch
         while True:
             await self._clock.sleep(self._lease_seconds / 3)
-            asked = self._clock.monotonic()
+            asked_at = self._clock.monotonic()
             try:
                 renewed = await self._journal.renew_lease(self.holder, epoch, self._lease_seconds)
             except JournalUnavailable as error:
@@ -83,7 +83,7 @@ class Leadership:
                 self.epoch = None
                 self._on_lost()
                 return
-            self._held_until = asked + self._lease_seconds
+            self._held_until = asked_at + self._lease_seconds
 
     async def release(self) -> None:
         """Gives the lease back, so that a successor need not wait. A database that is away lets it run out."""

@@ -21,11 +21,11 @@ from bench.node_engine import host_id, vm_id
 from protocol.codec import decode, encode
 from protocol.link import EngineHello, NodeHello
 from protocol.live_messages import Subscribe
+from protocol.message import message_type_of
 from protocol.node_messages import DomainObserved, DomainsSnapshot, DomainStatus, HostFacts, StatisticsBatch
-from protocol.words import word_of_class
 
 _joining_at_once_max = 16
-_statistics = word_of_class(StatisticsBatch)
+_statistics = message_type_of(StatisticsBatch)
 _gibibyte = 1024**3
 
 

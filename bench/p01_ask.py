@@ -14,15 +14,15 @@ import trio
 
 from actors.kernel import Actor, Directory, Envelope, Ports
 from bench import Grown, Row, side_by_side
-from protocol.words import Tagged, word
+from protocol.message import Message, message
 from supervisors.observe import Observed
 from supervisors.spec import ChildSpec, SupervisorSpec
-from supervisors.supervisor import running
+from supervisors.tree import running
 
 
-@word("bench.ping")
+@message("bench.ping")
 @attrs.frozen(kw_only=True)
-class Ping(Tagged):
+class Ping(Message):
     number: int = 0
 
 

@@ -21,7 +21,7 @@ import asyncpg
 import trio
 
 from actors.journal.embedded import EmbeddedPostgres
-from actors.journal.feed import Feed
+from actors.journal.feed import JournalFeed
 from actors.journal.port import EntityRow, EntityWrite, JournalEntry, Transaction
 from actors.journal.postgres import PostgresJournal
 from actors.journal.writer import Durable, Failed, JournalWriter
@@ -123,7 +123,7 @@ async def _ours(dsn: str, entities: int, changes: int) -> float:
     epoch = await journal.acquire_lease("bench", 600)
     assert epoch is not None
     writer = JournalWriter(journal, epoch, clock=TrioClock(), random=SystemRandom(), on_deposed=lambda: None)
-    feed = Feed(journal)
+    feed = JournalFeed(journal)
     writer.on_rows(feed.publish)
     clients = Clients(entities, changes)
     now = system_wall()

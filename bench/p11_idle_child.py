@@ -1,4 +1,4 @@
-"""P11, the part of supervision: memory of an idle child of a crowd, against an idle task with its channel.
+"""P11, the part of supervision: memory of an idle child of a dynamic supervisor, against an idle task with its channel.
 
 It must not hold a VM's state: that comes on top, and the goal of 20 kB is for all of it. Each measurement is a process
 of its own, because memory that was freed is not given back.
@@ -17,8 +17,8 @@ import trio.testing
 from actors.kernel import Actor, Directory, Ports
 from bench import Grown, Row
 from supervisors.observe import Observed
-from supervisors.spec import CrowdSpec, SupervisorSpec
-from supervisors.supervisor import running
+from supervisors.spec import DynamicSupervisorSpec, SupervisorSpec
+from supervisors.tree import running
 
 
 def _resident_bytes() -> int:
@@ -43,12 +43,12 @@ async def tasks(count: int) -> float:
 
 async def children(count: int) -> float:
     """Ours: bytes for each idle child, with mailbox, ref, address, registration and wrapper."""
-    crowd = CrowdSpec("vms", lambda context, key: Actor(context))
-    spec = SupervisorSpec("bench", children=(crowd,))
+    dynamic_supervisor = DynamicSupervisorSpec("vms", lambda context, key: Actor(context))
+    spec = SupervisorSpec("bench", children=(dynamic_supervisor,))
     async with running(spec, Ports.system(), Directory(), observer=_unseen):
         before = _resident_bytes()
         for number in range(count):
-            crowd.handle.ensure(f"{number:08x}-0000-4000-8000-000000000000")
+            dynamic_supervisor.handle.ensure(f"{number:08x}-0000-4000-8000-000000000000")
         await trio.testing.wait_all_tasks_blocked()
         return (_resident_bytes() - before) / count
 

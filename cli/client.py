@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from cli.contexts import Context
+from cli.contexts import GatewayContext
 from cli.problems import LoggedOut, Problem, Remote, fault_text
 
 API = "/ovirt-engine/api"
@@ -30,7 +30,7 @@ _idle_seconds_max = 4.0  # below the gateway's keep-alive: a POST must not meet 
 class Client:
     """One session with one gateway. Every method raises `Remote` or `LoggedOut` when the answer is a failure."""
 
-    def __init__(self, context: Context, *, timeout_seconds: float = 60.0, filtered: bool = False) -> None:
+    def __init__(self, context: GatewayContext, *, timeout_seconds: float = 60.0, filtered: bool = False) -> None:
         self.context = context
         self.filtered = filtered
         self._timeout_seconds = timeout_seconds
@@ -96,8 +96,8 @@ class Client:
         token = document.get("access_token") if isinstance(document, dict) else None
         if token:
             return str(token)
-        said = document.get("error_description") or document.get("error") if isinstance(document, dict) else None
-        why = str(said or fault_text(document, status)).rstrip(".")
+        description = document.get("error_description") or document.get("error") if isinstance(document, dict) else None
+        why = str(description or fault_text(document, status)).rstrip(".")
         raise LoggedOut(f"{user} cannot log in at {self.context.url}: {why}. Check the user and the password.", status)
 
     def log_out(self) -> None:
@@ -161,7 +161,7 @@ class Client:
         return Remote(f"{url} does not answer: {why}. Is the address right and the gateway running?")
 
 
-def tls_context(context: Context) -> ssl.SSLContext:
+def tls_context(context: GatewayContext) -> ssl.SSLContext:
     """What certificates are accepted: those of `ca_file`, or the machine's. Raises `Problem` when it cannot be read."""
     try:
         return ssl.create_default_context(cafile=context.ca_file or None)

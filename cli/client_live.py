@@ -16,7 +16,7 @@ import trio_websocket
 
 from cli.client import tls_context
 from cli.client_frames import Frame, refused, unpacked
-from cli.contexts import Context
+from cli.contexts import GatewayContext
 from cli.problems import LoggedOut, Problem, Remote
 from protocol import limits
 
@@ -35,7 +35,7 @@ class Lost(Remote):
 class Socket:
     """One open WebSocket."""
 
-    def __init__(self, connection: Any, context: Context) -> None:
+    def __init__(self, connection: Any, context: GatewayContext) -> None:
         self._connection = connection
         self._context = context
 
@@ -78,8 +78,8 @@ class Subscription:
             from protocol.live_messages import Subscribe
 
             token = self._socket._context.token
-            word = Subscribe(kinds=tuple(kinds), ids=tuple(ids), cursor=cursor, samples=samples, token=token)
-            await self._socket.send(codec.encode(word))
+            message = Subscribe(kinds=tuple(kinds), ids=tuple(ids), cursor=cursor, samples=samples, token=token)
+            await self._socket.send(codec.encode(message))
         else:
             wanted = {"op": "subscribe", "kinds": list(kinds), "ids": list(ids), "cursor": cursor, "samples": samples}
             await self._socket.send(json.dumps(wanted))
@@ -94,7 +94,7 @@ class Subscription:
 
 
 @asynccontextmanager
-async def open_subscription(context: Context, *, packed: bool = False) -> AsyncIterator[Subscription]:
+async def open_subscription(context: GatewayContext, *, packed: bool = False) -> AsyncIterator[Subscription]:
     """The live socket: JSON on the gateway's port, msgpack (`packed`) on its live port."""
     if packed and not context.live_url:
         raise Problem(
@@ -106,7 +106,7 @@ async def open_subscription(context: Context, *, packed: bool = False) -> AsyncI
 
 
 @asynccontextmanager
-async def open_socket(context: Context, url: str) -> AsyncIterator[Socket]:
+async def open_socket(context: GatewayContext, url: str) -> AsyncIterator[Socket]:
     """Any WebSocket of the gateway, with the session's token. Raises `Remote` when it does not open.
 
     The stream is ours: the library's own opening leaves it to the garbage collector when the peer ends first.
@@ -141,7 +141,7 @@ async def open_socket(context: Context, url: str) -> AsyncIterator[Socket]:
 
 
 def _ending(
-    group: BaseExceptionGroup[BaseException], raised: BaseException | None, context: Context
+    group: BaseExceptionGroup[BaseException], raised: BaseException | None, context: GatewayContext
 ) -> BaseException | None:
     """What to raise when the nursery of a socket ends with a group: what the block raised, or why it was cancelled.
 
@@ -158,7 +158,7 @@ def _ending(
     return Lost(f"the live connection with {context.url} broke: {_first(broken)!r}.")
 
 
-async def _connected(context: Context, url: str) -> Stream:
+async def _connected(context: GatewayContext, url: str) -> Stream:
     parts = urlsplit(url)
     host, secure = parts.hostname or "", parts.scheme == "wss"
     plain_stream = await trio.open_tcp_stream(host, parts.port or (443 if secure else 80))
@@ -173,7 +173,7 @@ async def _connected(context: Context, url: str) -> Stream:
     return secured
 
 
-async def _upgraded(nursery: trio.Nursery, stream: Stream, context: Context, url: str) -> Any:
+async def _upgraded(nursery: trio.Nursery, stream: Stream, context: GatewayContext, url: str) -> Any:
     parts = urlsplit(url)
     return await trio_websocket.wrap_client_stream(
         nursery, stream, parts.netloc, parts.path or "/",
@@ -191,7 +191,7 @@ def run(main: Callable[[], Awaitable[T]]) -> T:
         raise _first(group) from group
 
 
-def _not_opened(error: BaseException, context: Context, url: str) -> Remote:
+def _not_opened(error: BaseException, context: GatewayContext, url: str) -> Remote:
     status = getattr(error, "status_code", None)
     if status == 401:
         return LoggedOut(f"there is no session. Log in again with: {context.login_command}", 401)

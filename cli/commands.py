@@ -20,7 +20,7 @@ from cli.values import Duration, Many
 Parameters = list[click.Parameter]
 
 
-class Command(click.Command):
+class CliCommand(click.Command):
     """A command that shows examples and what else there is to know below its options."""
 
     examples = ""
@@ -127,7 +127,7 @@ def _command(
 
         return verbs.run(click.get_current_context(), noun, verb, given)
 
-    made = Command(verb, params=params, callback=run, help=doc)
+    made = CliCommand(verb, params=params, callback=run, help=doc)
     made.facts = facts
     made.examples = examples
     return made
@@ -163,8 +163,10 @@ def _parents(noun: Noun, taken: Parameters | tuple[()], *, writing: bool = False
         spellings += [f"--parent-{dashed}-{ending}" for ending in ("name", "id", "identifier")]
         spellings += [f"--{dashed}-{ending}" for ending in ("name", "id")]
         free = [one for one in dict.fromkeys(spellings) if one not in used]
-        said = f"The {name} it is in, by name or id."
-        made.append(_ParentOption([*free, parent_key(name)], metavar="NAME", help=said, shell_complete=names_of(name)))
+        help_text = f"The {name} it is in, by name or id."
+        made.append(
+            _ParentOption([*free, parent_key(name)], metavar="NAME", help=help_text, shell_complete=names_of(name))
+        )
     return made
 
 

@@ -14,7 +14,7 @@ import click
 
 from cli import index, locate, session
 from cli.commands import names_of
-from cli.contexts import Context
+from cli.contexts import GatewayContext
 from cli.problems import OK, Problem, Remote, SyntaxProblem
 from cli.values import Duration
 
@@ -75,7 +75,9 @@ def console(ctx: click.Context, name: str, send: tuple[str, ...], expect: tuple[
     return client_live.run(lambda: _terminal(context, url, name))
 
 
-async def _script(context: Context, url: str, name: str, steps: list[tuple[str, Any]], timeout_seconds: float) -> int:
+async def _script(
+    context: GatewayContext, url: str, name: str, steps: list[tuple[str, Any]], timeout_seconds: float
+) -> int:
     import trio
 
     from cli.client_live import open_socket
@@ -124,8 +126,8 @@ class _Heard:
     @property
     def last(self) -> str:
         """What came last, for a complaint."""
-        said = self.unread[-200:].strip().replace("\n", " | ")
-        return f"The guest said: {said!r}" if said else "The guest said nothing."
+        unread = self.unread[-200:].strip().replace("\n", " | ")
+        return f"The guest said: {unread!r}" if unread else "The guest said nothing."
 
     def take(self, pattern: re.Pattern[str]) -> bool:
         """Whether it has come; what is before its end is used up."""
@@ -136,7 +138,7 @@ class _Heard:
         return True
 
 
-async def _terminal(context: Context, url: str, name: str) -> int:
+async def _terminal(context: GatewayContext, url: str, name: str) -> int:
     import os
     import termios
     import tty
@@ -179,7 +181,7 @@ async def _type(socket: Socket, scope: Any) -> None:
             return
 
 
-def _bytes_of(message: str | bytes, context: Context) -> bytes:
+def _bytes_of(message: str | bytes, context: GatewayContext) -> bytes:
     """Binary is what the guest said; a text tells why the console ends. Raises `Remote`."""
     if isinstance(message, bytes):
         return message
@@ -188,10 +190,10 @@ def _bytes_of(message: str | bytes, context: Context) -> bytes:
     from cli.client_frames import refused
 
     try:
-        told = json.loads(message)
+        refusal = json.loads(message)
     except ValueError as error:
         raise Remote(f"the console ended: {message}") from error
-    raise refused(told, context)
+    raise refused(refusal, context)
 
 
 def _pattern(text: str) -> re.Pattern[str]:

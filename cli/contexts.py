@@ -18,7 +18,7 @@ _API_PATHS = ("/ovirt-engine/api", "/ovirt-engine", "/api")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)  # attrs would be a third of the start of every command
-class Context:
+class GatewayContext:
     """One gateway and one session. `ws_url` and `live_url` are empty where they follow from `url`."""
 
     name: str = ""
@@ -50,7 +50,7 @@ class Contexts:
     """All of them by name, and the one in use."""
 
     current: str
-    by_name: dict[str, Context]
+    by_name: dict[str, GatewayContext]
 
 
 def path() -> str:
@@ -68,9 +68,9 @@ def load() -> Contexts:
         return Contexts("", {})
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise Problem(f"{path()} cannot be read: {error}. Mend or remove it, then log in again.") from error
-    known = {field.name for field in dataclasses.fields(Context)} - {"name"}
+    known = {field.name for field in dataclasses.fields(GatewayContext)} - {"name"}
     by_name = {
-        name: Context(name=name, **{key: str(value) for key, value in entry.items() if key in known})
+        name: GatewayContext(name=name, **{key: str(value) for key, value in entry.items() if key in known})
         for name, entry in kept.get("contexts", {}).items()
     }
     return Contexts(str(kept.get("current", "")), by_name)
@@ -94,7 +94,7 @@ def save(contexts: Contexts) -> None:
         raise Problem(f"{path()} cannot be written: {error.strerror}. Set CORRAL_CONFIG_DIR.") from error
 
 
-def active(name: str = "") -> Context:
+def active(name: str = "") -> GatewayContext:
     """The context to work in: `name`, or the current one, with CORRAL_URL, CORRAL_TOKEN and CORRAL_CA_FILE over it."""
     environment = {
         field: value
@@ -102,7 +102,7 @@ def active(name: str = "") -> Context:
         if (value := os.environ.get(variable))
     }
     if "url" in environment and not name:
-        return Context(**{**environment, "url": clean_url(environment["url"])})
+        return GatewayContext(**{**environment, "url": clean_url(environment["url"])})
     kept = load()
     wanted = name or kept.current
     found = kept.by_name.get(wanted)
@@ -114,7 +114,7 @@ def active(name: str = "") -> Context:
     return dataclasses.replace(found, **environment)
 
 
-def remember(context: Context) -> None:
+def remember(context: GatewayContext) -> None:
     """Adds or replaces a context and makes it the current one."""
     kept = load()
     save(Contexts(context.name, {**kept.by_name, context.name: context}))

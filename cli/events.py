@@ -68,7 +68,7 @@ class Stream:
     """One run of `--follow` or `--verify`."""
 
     def __init__(
-        self, shared: session.Session, *, verify: bool, follow: bool, live: bool, cursor_file: str | None,
+        self, shared: session.CliSession, *, verify: bool, follow: bool, live: bool, cursor_file: str | None,
         duration: float | None, count: int | None, form: str, everything: bool, kinds: list[str] | None, **_: Any,
     ) -> None:  # fmt: skip
         from cli.live_state import LiveState
@@ -85,7 +85,7 @@ class Stream:
         self.form = form
         self.events_only = not (everything or kinds or (verify and not follow))
         self.kinds = kinds or (["event"] if self.events_only and not verify else [])
-        self._told = 0
+        self._reported = 0
         self._connections = 0
         self._quiet: Any = None
 
@@ -131,9 +131,9 @@ class Stream:
 
         if self.quiet_ends:
             self._quiet.deadline = trio.current_time() + _quiet_seconds
-        for text in self.state.violations[self._told :]:
+        for text in self.state.violations[self._reported :]:
             session.note(f"violation: {text}")
-        self._told = len(self.state.violations)
+        self._reported = len(self.state.violations)
         if frame["op"] == "change" and self.prints and (frame["kind"] == "event" or not self.events_only):
             self._print(frame)
         return self.count is not None and self.state.changes >= self.count
@@ -144,12 +144,12 @@ class Stream:
             return
         document = frame["document"] or {}
         if frame["kind"] == "event":
-            said = f"{document.get('severity', ''):<8}{cells.printable(str(document.get('description', '')))}"
+            shown = f"{document.get('severity', ''):<8}{cells.printable(str(document.get('description', '')))}"
         else:
             name = cells.printable(str(document.get("name") or frame["id"]))
             status = f" {document['status']}" if document.get("status") else ""
-            said = f"{frame['kind']} {name}: {frame['tag']}{status}"
-        click.echo(f"{cells.moment(frame['at'])}  {frame['sequence']:>8}  {said}")
+            shown = f"{frame['kind']} {name}: {frame['tag']}{status}"
+        click.echo(f"{cells.moment(frame['at'])}  {frame['sequence']:>8}  {shown}")
 
     async def _compare(self) -> str:
         """Holds the fold against a fresh snapshot, at the same sequence; what comes in between is waited for."""

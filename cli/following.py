@@ -11,7 +11,7 @@ import trio
 
 from cli.client_frames import Frame
 from cli.client_live import Lost, open_subscription
-from cli.contexts import Context
+from cli.contexts import GatewayContext
 from cli.live_state import LiveState
 
 Handler = Callable[[Frame], bool | None]  # True: enough
@@ -21,7 +21,7 @@ _retry_seconds_max = 5.0
 
 
 async def follow(
-    context: Context,
+    context: GatewayContext,
     state: LiveState,
     handle: Handler,
     *,

@@ -34,7 +34,7 @@ class LazyGroup(click.Group):
 
     def members(self) -> dict[str, str]:
         """Short help by name."""
-        return {name: said for _, entries in self._sections() for name, said in entries.items()}
+        return {name: short_help for _, entries in self._sections() for name, short_help in entries.items()}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.members())
@@ -72,7 +72,11 @@ class LazyGroup(click.Group):
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         if incomplete.startswith("-"):
             return click.Command.shell_complete(self, ctx, incomplete)
-        return [CompletionItem(name, help=said) for name, said in self.members().items() if name.startswith(incomplete)]
+        return [
+            CompletionItem(name, help=short_help)
+            for name, short_help in self.members().items()
+            if name.startswith(incomplete)
+        ]
 
 
 def normalize(token: str) -> str:

@@ -1,6 +1,6 @@
 """Knows every noun, attribute and action of the registry without importing it, from a cache beside the user's others.
 
-It must not import attrs, cattrs or the registry unless the cache is missing or older than the words.
+It must not import attrs, cattrs or the registry unless the cache is missing or older than the protocol.
 """
 
 from __future__ import annotations

@@ -113,8 +113,8 @@ def _typed(entry: dict[str, Any], kind: Any) -> dict[str, Any]:
 
 def _attribute(attribute: registry.Attribute) -> dict[str, Any]:
     about = attribute.about
-    said = {field.name: getattr(about, field.name) for field in attrs.fields(type(about))}
-    entry = {key: value for key, value in said.items() if value not in ("", (), False, None)}
+    metadata = {field.name: getattr(about, field.name) for field in attrs.fields(type(about))}
+    entry = {key: value for key, value in metadata.items() if value not in ("", (), False, None)}
     if not entry.get("column"):
         entry.pop("column", None)
     entry.update(name=attribute.name, many=attribute.many)

@@ -13,7 +13,7 @@ import sys
 import click
 
 from cli import contexts, session
-from cli.contexts import Context
+from cli.contexts import GatewayContext
 from cli.problems import Problem, SyntaxProblem
 
 
@@ -40,7 +40,7 @@ def login(
     if lab:
         found, password = _read_lab(lab)
     elif url:
-        found = Context(url=contexts.clean_url(url))
+        found = GatewayContext(url=contexts.clean_url(url))
     else:
         raise SyntaxProblem(
             "say where to log in: corral login https://HOST:PORT --user USER, or corral login --lab DIR"
@@ -60,7 +60,7 @@ def login(
     session.note(f"logged in to {found.url} as {found.user} (context {found.name}).")
 
 
-def open_session(shared: session.Session, context: Context, password: str) -> None:
+def open_session(shared: session.CliSession, context: GatewayContext, password: str) -> None:
     """Gets a token, remembers the context and makes it the one in use."""
     from cli.client import Client
 
@@ -119,16 +119,16 @@ def remove_context(name: str) -> None:
     session.note(f"{name} forgotten.")
 
 
-def _read_lab(folder: str) -> tuple[Context, str]:
+def _read_lab(folder: str) -> tuple[GatewayContext, str]:
     path = os.path.join(folder, "lab.json") if os.path.isdir(folder) else folder
     try:
         with open(path, encoding="utf-8") as file:
-            said = json.load(file)
-        made = Context(
-            url=contexts.clean_url(said["url"]), user=said["user"], ca_file=said.get("ca_file") or "",
-            ws_url=said.get("ws_url") or "", live_url=said.get("live_url") or "",
+            fields = json.load(file)
+        made = GatewayContext(
+            url=contexts.clean_url(fields["url"]), user=fields["user"], ca_file=fields.get("ca_file") or "",
+            ws_url=fields.get("ws_url") or "", live_url=fields.get("live_url") or "",
         )  # fmt: skip
-        return made, str(said["password"])
+        return made, str(fields["password"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Problem(f"{path} is not the description of a running lab ({error}). Start one: corral lab") from error
 
@@ -139,7 +139,7 @@ def _ask(what: str, default: str) -> str:
     return str(click.prompt(what, default=default, err=True))
 
 
-def ask_password(context: Context) -> str:
+def ask_password(context: GatewayContext) -> str:
     """Asked on the terminal, unseen. Raises `SyntaxProblem` where there is none."""
     if not sys.stdin.isatty():
         raise SyntaxProblem(f"no password for {context.user}: give it with --password-stdin or in CORRAL_PASSWORD.")

@@ -139,9 +139,9 @@ def _option(path: Path, entry: Entry, *, required: bool, prefix: str = _PREFIX) 
 def _reference_options(path: Path, entry: Entry, *, required: bool) -> list[click.Parameter]:
     flag = "--" + normalize("-".join(path))
     key = _PREFIX + "__".join(path)
-    said = _help({**entry, "doc": entry.get("doc") or f"The {entry['refers']}, by id."}, required)
+    help_text = _help({**entry, "doc": entry.get("doc") or f"The {entry['refers']}, by id."}, required)
     return [
-        click.Option([f"{flag}-id", f"{key}__id"], help=said),
+        click.Option([f"{flag}-id", f"{key}__id"], help=help_text),
         click.Option([f"{flag}-name", f"{key}__name"], help=f"The same, by name (also {flag} NAME or ID)."),
         click.Option([flag, key], type=Reference(), hidden=True),
     ]

@@ -11,13 +11,13 @@ import sys
 import click
 
 from cli import problems
-from cli.session import Session
+from cli.session import CliSession
 
 
-def run(root: click.Command, words: list[str], session: Session | None = None) -> int:
+def run(root: click.Command, words: list[str], session: CliSession | None = None) -> int:
     """Runs `words` in `root`. Never raises for what a person may do wrong."""
     own = session is None
-    session = session or Session()
+    session = session or CliSession()
     try:
         answer = root.main(words, prog_name="corral", standalone_mode=False, obj=session)
         sys.stdout.flush()
@@ -50,9 +50,9 @@ def run(root: click.Command, words: list[str], session: Session | None = None) -
 
 
 def _usage(error: click.UsageError) -> str:
-    said = error.format_message()
+    message = error.format_message()
     where = error.ctx.command_path if error.ctx else "corral"
-    return said if "See: " in said or "Did you mean" in said else f"{said} See: {where} --help"
+    return message if "See: " in message or "Did you mean" in message else f"{message} See: {where} --help"
 
 
 def _say(text: str, code: int) -> int:

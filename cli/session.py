@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cli.client import Client
 
 
-class Session:
+class CliSession:
     """Made once for a run of `corral`, or once for a whole interactive shell."""
 
     def __init__(self) -> None:
@@ -46,11 +46,11 @@ class Session:
             self._client = None
 
 
-def of(ctx: click.Context) -> Session:
+def of(ctx: click.Context) -> CliSession:
     """The session of a running command."""
-    found = ctx.find_object(Session)
+    found = ctx.find_object(CliSession)
     if found is None:
-        found = Session()
+        found = CliSession()
         ctx.find_root().obj = found
     return found
 

@@ -18,7 +18,7 @@ import click
 from cli import contexts, index, problems, session
 from cli.groups import LazyGroup
 from cli.running import run
-from cli.session import Session
+from cli.session import CliSession
 
 OWN = {
     "connect": "connect [URL|CONTEXT] [USER] [PASSWORD] [--filter]: log in, or use a login that is there",
@@ -56,7 +56,7 @@ def shell(ctx: click.Context, keep_going: bool, script: IO[str] | None) -> int:
 class Shell:
     """One sitting."""
 
-    def __init__(self, root: LazyGroup, shared: Session) -> None:
+    def __init__(self, root: LazyGroup, shared: CliSession) -> None:
         self.root = root
         self.session = shared
         self.session.interactive = True
@@ -141,7 +141,7 @@ class Shell:
             self.session.context_name = words[0] if words else self.session.context_name
             return run(self.root, ["ping"], self.session)
         url = contexts.clean_url(words[0])
-        known = next((one for one in kept.by_name.values() if one.url == url), contexts.Context(name="shell"))
+        known = next((one for one in kept.by_name.values() if one.url == url), contexts.GatewayContext(name="shell"))
         wanted = dataclasses.replace(
             known, url=url, user=words[1] if len(words) > 1 else known.user or "admin@internal"
         )
@@ -167,9 +167,9 @@ class Shell:
     def _help(self, words: list[str]) -> int:
         if words and words[0] not in OWN:
             return run(self.root, [*words, "--help"], self.session)
-        for name, said in OWN.items():
+        for name, short_help in OWN.items():
             if not words or words[0] == name:
-                click.echo(f"  {name:<12} {said}")
+                click.echo(f"  {name:<12} {short_help}")
         return problems.OK if words else run(self.root, ["--help"], self.session)
 
 
@@ -185,9 +185,9 @@ def completions(root: LazyGroup, text: str) -> Iterator[tuple[str, str, str]]:
     if words and words[0] == "help":
         words = words[1:]
     elif not words:
-        for name, said in OWN.items():
+        for name, short_help in OWN.items():
             if name.startswith(incomplete) and name != "!":
-                yield name, said, incomplete
+                yield name, short_help, incomplete
     for item in ShellComplete(root, {}, "corral", "_CORRAL_COMPLETE").get_completions(words, incomplete):
         if item.type == "plain" and item.value not in _NOT_HERE:
             yield item.value, item.help or "", incomplete
@@ -202,9 +202,9 @@ def _prompted(owner: Shell) -> Iterator[str]:
 
     class FromTree(Completer):
         def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
-            for word, said, typed in completions(owner.root, document.text_before_cursor):
+            for word, short_help, typed in completions(owner.root, document.text_before_cursor):
                 quoted = shlex.quote(word) if " " in word else word
-                yield Completion(quoted, start_position=-len(typed), display=word, display_meta=said[:60])
+                yield Completion(quoted, start_position=-len(typed), display=word, display_meta=short_help[:60])
 
     prompts: PromptSession[str] = PromptSession(
         history=FileHistory(_history_file()), completer=FromTree(), complete_in_thread=True, complete_while_typing=False

@@ -108,8 +108,8 @@ def verb_group(verb: str) -> LazyGroup:
 
     def sections() -> list[Section]:
         found = [noun for noun in index.nouns().values() if able(noun)]
-        said = {noun["plural"] if verb == "list" else noun["name"]: noun for noun in found}
-        return [("Objects", {word: _below_verb(noun, verb) for word, noun in said.items()})]
+        nouns = {noun["plural"] if verb == "list" else noun["name"]: noun for noun in found}
+        return [("Objects", {word: _below_verb(noun, verb) for word, noun in nouns.items()})]
 
     def build(word: str) -> click.Command | None:
         noun = index.find(word)
@@ -150,7 +150,7 @@ def _top() -> list[Section]:
     return [
         ("Objects", {noun["name"]: noun_summary(noun) for noun in index.nouns().values()}),
         ("Verbs", VERBS),
-        ("Session and watching", {name: said for name, (_, said) in STATIC.items()}),
+        ("Session and watching", {name: short_help for name, (_, short_help) in STATIC.items()}),
         ("Daemons", DAEMONS),
     ]
 

@@ -96,8 +96,8 @@ def _show(client: Client, noun: Noun, given: Given) -> int:
 def _add(client: Client, noun: Noun, given: Given) -> int:
     within = locate.collection(client, noun, given, writing=True)
     made = client.call("POST", within, query=query_of(given), body=_document(noun, given))
-    said = f"{noun['name']} {made.get('name') or made.get('id', '')} added"
-    return _finish(client, noun, made, f"{within}/{made.get('id', '')}", given, said)
+    report = f"{noun['name']} {made.get('name') or made.get('id', '')} added"
+    return _finish(client, noun, made, f"{within}/{made.get('id', '')}", given, report)
 
 
 def _update(client: Client, noun: Noun, given: Given) -> int:
@@ -131,21 +131,21 @@ def _act(client: Client, noun: Noun, action: str, name: str, given: Given) -> in
 
 
 def _finish(
-    client: Client, noun: Noun, answer: Document, path: str, given: Given, said: str, *, gone: bool = False
+    client: Client, noun: Noun, answer: Document, path: str, given: Given, report: str, *, gone: bool = False
 ) -> int:
     """Waits for what goes on, then tells how it ended; the object's own form goes to standard output when asked for."""
     if given["query__dry_run"]:
-        session.note(f"{said.rpartition(' ')[0]}: nothing speaks against it (nothing was done).")
+        session.note(f"{report.rpartition(' ')[0]}: nothing speaks against it (nothing was done).")
         return 0
     if given["wait"]:
         from cli.wait import wait_for
 
         ended = wait_for(client, noun, answer, path, given["timeout"], gone=gone)
-        said = f"{said}{ended}"
+        report = f"{report}{ended}"
     elif job := _job(answer):
-        said = f"{said} (job {job} goes on)"
+        report = f"{report} (job {job} goes on)"
     if given.get("form", "table") == "table":
-        session.note(f"{said}.")
+        session.note(f"{report}.")
         if not gone and "form" in given and sys.stdout.isatty() is False:
             click.echo(str(answer.get("id", "")))
     else:

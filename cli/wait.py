@@ -51,7 +51,7 @@ class Waiting:
         self._id = path.rpartition("/")[2]
         self._job_id = job_id
         self._gone = gone
-        self._said = ""
+        self._shown = ""
 
     def over(self, job: Document | None, status: str) -> bool:
         """Takes the latest and says whether there is nothing more to wait for."""
@@ -135,13 +135,13 @@ class Waiting:
         parts = [str(job.get("description", "")), str((running or {}).get("description", "")), status]
         progress = (running or {}).get("progress")
         parts.append(f"{progress} %" if progress is not None else "")
-        said = "  ".join(part for part in parts if part)[:100]
-        if said != self._said:
-            click.echo(f"\r\x1b[K{said}", err=True, nl=False)
-            self._said = said
+        shown = "  ".join(part for part in parts if part)[:100]
+        if shown != self._shown:
+            click.echo(f"\r\x1b[K{shown}", err=True, nl=False)
+            self._shown = shown
 
     def _clear(self) -> None:
-        if self._said:
+        if self._shown:
             click.echo("\r\x1b[K", err=True, nl=False)
 
 

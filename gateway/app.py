@@ -19,7 +19,7 @@ from gateway.auth.failures import Failures
 from gateway.auth.gate import Gate
 from gateway.auth.passwords import Passwords
 from gateway.auth.sso import sso_routes
-from gateway.auth.tokens import Tokens
+from gateway.auth.tokens import SessionTokens
 from gateway.config import GatewayConfig, Outside
 from gateway.engine_client import EnginePort
 from gateway.feed import Feed
@@ -29,9 +29,9 @@ from gateway.metrics import Metrics
 from gateway.read_model import ReadModel
 from gateway.rest.asgi import Receive, RestApp, Scope, Send
 from gateway.rest.collections import Collections
-from gateway.rest.commands import Commands
+from gateway.rest.commands import CommandSender
 from gateway.rest.entry import EntryPoint
-from gateway.rest.exchange import Exchange, Reply, split_base
+from gateway.rest.exchange import Exchange, HttpReply, split_base
 from gateway.rest.members import Members
 from gateway.rest.mutations import Mutations
 from gateway.rest.openapi import openapi
@@ -86,7 +86,7 @@ def build(config: GatewayConfig, engine: EnginePort, outside: Outside) -> Gatewa
     process_key = hashlib.sha256(outside.token().encode()).digest()
     gate = Gate(
         Passwords.open(config, outside.token(), process_key),
-        Tokens(
+        SessionTokens(
             config.state_dir / "tokens.json", lambda: outside.wall().timestamp(), outside.token, config.token_seconds
         ),
         Failures(config.failures_per_minute_max),
@@ -94,7 +94,7 @@ def build(config: GatewayConfig, engine: EnginePort, outside: Outside) -> Gatewa
         config.allowed_origins,
     )
     collections = Collections(model, writer, Search(model))
-    commands = Commands(engine, model, outside, config.wait_seconds_max)
+    commands = CommandSender(engine, model, outside, config.wait_seconds_max)
     resources = Resources(
         EntryPoint(model, writer, config.version, outside.wall),
         collections,
@@ -114,8 +114,8 @@ def build(config: GatewayConfig, engine: EnginePort, outside: Outside) -> Gatewa
 
 
 def _describe_openapi(version: str) -> Describe:
-    async def describe(_: Exchange) -> Reply:
-        return Reply(200, json_bytes(openapi(version)), JSON_TYPE)
+    async def describe(_: Exchange) -> HttpReply:
+        return HttpReply(200, json_bytes(openapi(version)), JSON_TYPE)
 
     return describe
 

@@ -14,7 +14,7 @@ from gateway.read_model import ReadModel
 
 
 @attrs.define
-class Outcome:
+class RequestOutcome:
     status: int = 500
 
 
@@ -42,10 +42,10 @@ class Metrics:
         prometheus.Gauge(name, text, registry=self._registry).set_function(read)
 
     @contextmanager
-    def request(self, method: str) -> Iterator[Outcome]:
+    def request(self, method: str) -> Iterator[RequestOutcome]:
         """Times one request; the caller sets the outcome's status."""
         method = method if method in ("GET", "HEAD", "POST", "PUT", "DELETE") else "OTHER"
-        outcome = Outcome()
+        outcome = RequestOutcome()
         started = trio.current_time()
         try:
             yield outcome

@@ -14,7 +14,7 @@ from guest.agent import PowerCommands
 from guest.facts import Machine
 from guest.tree import guest_tree, tell_crashes
 from protocol.guest_messages import channel_name
-from supervisors.supervisor import running
+from supervisors.tree import running
 
 
 def main(argv: list[str]) -> int:

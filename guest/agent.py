@@ -15,10 +15,10 @@ from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Envelope
 from actors.kernel.failures import ActorGone, MailboxFull
 from guest.facts import Machine, agent_version, as_fields
-from guest.words import FactsFound, LookNow, Order, Say
+from guest.local_messages import FactsFound, LookNow, Order, Say
 from protocol import guest_messages, limits
+from protocol.message import Message
 from protocol.node_messages import GuestReport
-from protocol.words import Tagged
 
 line_bytes_max: Final = limits.guest_frame_bytes_max - 1024
 heartbeat_seconds_min, heartbeat_seconds_max = 1.0, 30.0
@@ -98,7 +98,7 @@ class Agent(Actor):
     def _say(self, value: dict[str, Any]) -> None:
         self._tell(self._channel, Say(line=_line(value)))
 
-    def _tell(self, address: str, message: Tagged) -> None:
+    def _tell(self, address: str, message: Message) -> None:
         ref = self.context.directory.find(address)
         try:
             if ref is not None:

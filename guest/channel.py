@@ -14,7 +14,7 @@ import trio
 from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Envelope
 from actors.kernel.failures import ActorGone, MailboxFull
-from guest.words import Order, Say
+from guest.local_messages import Order, Say
 from protocol import guest_messages, limits
 
 absent_seconds: Final = 1.0

@@ -122,10 +122,10 @@ def _name_of(index: int) -> str:
 def _rpm() -> tuple[str, ...]:
     """rpm's database is no text: the one program that is asked."""
     try:
-        asked = subprocess.run(["rpm", "-qa"], capture_output=True, timeout=rpm_timeout_seconds, check=False)
+        listed = subprocess.run(["rpm", "-qa"], capture_output=True, timeout=rpm_timeout_seconds, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ()
-    return tuple(sorted(asked.stdout.decode(errors="replace").split()))
+    return tuple(sorted(listed.stdout.decode(errors="replace").split()))
 
 
 def as_fields(report: GuestReport) -> dict[str, object]:

@@ -9,7 +9,7 @@ import trio
 from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Envelope
 from guest.facts import Machine
-from guest.words import FactsFound, LookNow
+from guest.local_messages import FactsFound, LookNow
 from protocol.node_messages import GuestReport
 
 look_period_seconds: Final = 5.0
@@ -22,7 +22,7 @@ class Watcher(Actor):
         super().__init__(context)
         self._machine = machine
         self._listener = listener
-        self._told: GuestReport | None = None
+        self._reported: GuestReport | None = None
 
     async def started(self) -> None:
         self.context.spawn(self._look_for_ever)
@@ -30,7 +30,7 @@ class Watcher(Actor):
     async def receive(self, envelope: Envelope) -> None:
         match envelope.message:
             case LookNow():
-                self._told = None
+                self._reported = None
                 await self._look()
             case other:
                 raise NotImplementedError(f"the watcher got {type(other).__name__}")
@@ -43,6 +43,6 @@ class Watcher(Actor):
     async def _look(self) -> None:
         found = await trio.to_thread.run_sync(self._machine.report)
         listener = self.context.directory.find(self._listener)
-        if found != self._told and listener is not None:
-            self._told = found
+        if found != self._reported and listener is not None:
+            self._reported = found
             listener.tell(FactsFound(report=found))

@@ -13,8 +13,8 @@ import trio
 from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Envelope
 from node.identity import Identity
+from node.local_messages import LinkUp
 from node.uplink import Uplink
-from node.words import LinkUp
 from protocol.errors import BadInput
 from protocol.node_messages import CertificateIssued, CertificateRequested
 
@@ -23,7 +23,7 @@ check_period_min_seconds: Final = 0.2
 
 
 @attrs.frozen(kw_only=True)
-class CertificateParts:
+class CertificateDependencies:
     """`identity` is None in the simulation, which has no certificates."""
 
     identity: Identity | None
@@ -34,21 +34,21 @@ class CertificateParts:
 class CertificateActor(Actor):
     """Asks again at each check until a new certificate has come."""
 
-    def __init__(self, context: Context, parts: CertificateParts) -> None:
+    def __init__(self, context: Context, dependencies: CertificateDependencies) -> None:
         super().__init__(context)
-        self._parts = parts
+        self._dependencies = dependencies
         self._renewal_only = False
 
     async def started(self) -> None:
-        if self._parts.identity is not None:
-            self.context.spawn(self._check_for_ever, self._parts.identity)
+        if self._dependencies.identity is not None:
+            self.context.spawn(self._check_for_ever, self._dependencies.identity)
 
     async def receive(self, envelope: Envelope) -> None:
         match envelope.message:
             case LinkUp(hello=hello):
                 self._renewal_only = hello.renewal_only
-                if hello.renewal_only and self._parts.identity is not None:
-                    self._ask(self._parts.identity)
+                if hello.renewal_only and self._dependencies.identity is not None:
+                    self._ask(self._dependencies.identity)
             case CertificateIssued(certificate_pem=certificate_pem):
                 await self._install(certificate_pem)
             case other:
@@ -59,16 +59,16 @@ class CertificateActor(Actor):
         while True:
             due = identity.renewal_due()
             left = (due - clock.wall()).total_seconds() if due else check_period_max_seconds
-            if left <= 0 and self._parts.uplink.is_up:
+            if left <= 0 and self._dependencies.uplink.is_up:
                 self._ask(identity)
                 left = check_period_max_seconds / 6
             await clock.sleep(min(max(left, check_period_min_seconds), check_period_max_seconds))
 
     def _ask(self, identity: Identity) -> None:
-        self._parts.uplink.send(CertificateRequested(csr_pem=identity.request(self._parts.name)))
+        self._dependencies.uplink.send(CertificateRequested(csr_pem=identity.request(self._dependencies.name)))
 
     async def _install(self, certificate_pem: str) -> None:
-        identity = self._parts.identity
+        identity = self._dependencies.identity
         if identity is None:
             return
         try:
@@ -78,4 +78,4 @@ class CertificateActor(Actor):
             return
         self.context.log.info("certificate.renewed", renewal_due=str(identity.renewal_due()))
         if self._renewal_only:
-            self._parts.uplink.close("renewed the certificate")
+            self._dependencies.uplink.close("renewed the certificate")

@@ -15,13 +15,14 @@ from actors.kernel.failures import ActorGone, MailboxFull
 from node.guest_book import GuestBook
 from node.hypervisor.port import Hypervisor
 from node.inventory import Inventory
-from node.ledger import forget_record
-from node.notebook import Notebook
+from node.local_messages import EventsLost, LinkDown, LinkUp
+from node.step_log import StepLog
+from node.step_store import forget_record
 from node.steps import Steps, stale_epoch
 from node.storage_actor import storage_bodies
 from node.uplink import Uplink
-from node.words import EventsLost, LinkDown, LinkUp
 from protocol.errors import CorralError, Unavailable
+from protocol.message import Message
 from protocol.node_messages import (
     CertificateIssued,
     ConsoleData,
@@ -35,8 +36,7 @@ from protocol.node_messages import (
     StartDomain,
     StepDone,
 )
-from protocol.words import Tagged
-from supervisors.handle import CrowdHandle
+from supervisors.handle import DynamicSupervisorHandle
 
 report_retry_seconds: Final = 2.0
 repeat_period_seconds: Final = 60.0
@@ -44,28 +44,28 @@ repeat_period_seconds: Final = 60.0
 
 
 @attrs.frozen(kw_only=True)
-class CommandParts:
+class DispatcherDependencies:
     """What the dispatcher needs besides its ports."""
 
     hypervisor: Hypervisor
-    notebook: Notebook
+    step_log: StepLog
     steps: Steps
     uplink: Uplink
     inventory: Inventory
     guests: GuestBook
-    domains: CrowdHandle
+    domains: DynamicSupervisorHandle
     storage_address: str
     consoles_address: str
     certificate_address: str
     boots_at_once: int
 
 
-class Commands(Actor):
-    """One per node; every word of the engine comes through here."""
+class Dispatcher(Actor):
+    """One per node; every message of the engine comes through here."""
 
-    def __init__(self, context: Context, parts: CommandParts) -> None:
+    def __init__(self, context: Context, dependencies: DispatcherDependencies) -> None:
         super().__init__(context)
-        self._parts = parts
+        self._dependencies = dependencies
         self._reporting = False
         self._report_again = False
 
@@ -77,73 +77,75 @@ class Commands(Actor):
             case NodeCommand() as command:
                 await self._command(command)
             case EngineHeartbeat(epoch=epoch):
-                await self._parts.steps.obey(epoch)
+                await self._dependencies.steps.obey(epoch)
             case ForgetSteps(epoch=epoch, step_ids=step_ids):
-                if await self._parts.steps.obey(epoch):
-                    await self._parts.notebook.write(forget_record(step_ids))
+                if await self._dependencies.steps.obey(epoch):
+                    await self._dependencies.step_log.write(forget_record(step_ids))
             case ReportNow(epoch=epoch) as request:
-                if await self._parts.steps.obey(epoch):
-                    self._hand(self._parts.storage_address, request)
+                if await self._dependencies.steps.obey(epoch):
+                    self._hand(self._dependencies.storage_address, request)
                     self._report()
-            case ConsoleOpen() | ConsoleData() as word:
-                self._hand(self._parts.consoles_address, word)
+            case ConsoleOpen() | ConsoleData() as message:
+                self._hand(self._dependencies.consoles_address, message)
             case CertificateIssued() as issued:
-                self._hand(self._parts.certificate_address, issued)
+                self._hand(self._dependencies.certificate_address, issued)
             case LinkUp() as up:
-                self._hand(self._parts.certificate_address, up)
+                self._hand(self._dependencies.certificate_address, up)
                 if not up.hello.renewal_only:
                     self._say_again()
             case LinkDown() as down:
-                self._hand(self._parts.consoles_address, down)
+                self._hand(self._dependencies.consoles_address, down)
             case EventsLost():
                 self._report()
             case other:
                 # A newer engine within the agreed versions: what we do not know, we do not need.
-                self.context.log.warning("node.word_not_for_us", word=type(other).__name__)
+                self.context.log.warning("node.message_not_for_us", message=type(other).__name__)
 
     async def _command(self, command: NodeCommand) -> None:
-        if not await self._parts.steps.obey(command.epoch):
-            highest = self._parts.notebook.ledger.highest_epoch
-            self._parts.uplink.send(StepDone(step_id=command.step_id, result=stale_epoch(command.epoch, highest)))
+        if not await self._dependencies.steps.obey(command.epoch):
+            highest = self._dependencies.step_log.store.highest_epoch
+            self._dependencies.uplink.send(
+                StepDone(step_id=command.step_id, result=stale_epoch(command.epoch, highest))
+            )
             return
         body = command.body
         if isinstance(body, storage_bodies):
-            self._hand(self._parts.storage_address, command)
+            self._hand(self._dependencies.storage_address, command)
             return
         vm_id = body.spec.vm_id if isinstance(body, StartDomain | RestoreDomain) else getattr(body, "vm_id", "")
         try:
-            self._parts.domains.ensure(vm_id).tell(command)
+            self._dependencies.domains.ensure(vm_id).tell(command)
         except (MailboxFull, ActorGone) as error:
-            self._parts.uplink.send(StepDone(step_id=command.step_id, result=error.refusal))
+            self._dependencies.uplink.send(StepDone(step_id=command.step_id, result=error.refusal))
 
-    def _hand(self, address: str, word: Tagged) -> None:
+    def _hand(self, address: str, message: Message) -> None:
         ref = self.context.directory.find(address)
         try:
             if ref is not None:
-                ref.tell(word)
+                ref.tell(message)
                 return
             problem: CorralError = Unavailable(f"This host has no {address}.")
         except (MailboxFull, ActorGone) as error:
             problem = error
-        if isinstance(word, NodeCommand):
-            self._parts.uplink.send(StepDone(step_id=word.step_id, result=problem.refusal))
+        if isinstance(message, NodeCommand):
+            self._dependencies.uplink.send(StepDone(step_id=message.step_id, result=problem.refusal))
         else:
-            self.context.log.warning("node.word_dropped", word=type(word).__name__, reason=str(problem))
+            self.context.log.warning("node.message_dropped", message=type(message).__name__, reason=str(problem))
 
     # -- what the engine must hear anew on every link
 
     async def _repeat_for_ever(self) -> None:
         while True:
             await self.context.ports.clock.sleep(repeat_period_seconds)
-            if self._parts.uplink.is_up and not self._parts.uplink.renewal_only:
+            if self._dependencies.uplink.is_up and not self._dependencies.uplink.renewal_only:
                 self._say_again()
 
     def _say_again(self) -> None:
-        for word in self._parts.notebook.ledger.outbox():
-            self._parts.uplink.send(word)
-        for report in self._parts.guests.words():
-            self._parts.uplink.send(report)
-        self._hand(self._parts.storage_address, ReportNow(epoch=self._parts.notebook.ledger.highest_epoch))
+        for message in self._dependencies.step_log.store.outbox():
+            self._dependencies.uplink.send(message)
+        for report in self._dependencies.guests.reports():
+            self._dependencies.uplink.send(report)
+        self._hand(self._dependencies.storage_address, ReportNow(epoch=self._dependencies.step_log.store.highest_epoch))
         self._report()
 
     def _report(self) -> None:
@@ -154,11 +156,11 @@ class Commands(Actor):
             self.context.spawn(self._make_reports)
 
     async def _make_reports(self) -> None:
-        while self._report_again and self._parts.uplink.is_up:
+        while self._report_again and self._dependencies.uplink.is_up:
             self._report_again = False
             try:
-                self._parts.uplink.send(self._facts(await self._parts.hypervisor.facts()))
-                self._parts.uplink.send(await self._parts.inventory.snapshot())
+                self._dependencies.uplink.send(self._facts(await self._dependencies.hypervisor.facts()))
+                self._dependencies.uplink.send(await self._dependencies.inventory.snapshot())
             except CorralError as error:
                 self.context.log.warning("node.no_report", reason=str(error))
                 self._report_again = True
@@ -166,4 +168,4 @@ class Commands(Actor):
         self._reporting = False
 
     def _facts(self, facts: HostFacts) -> HostFacts:
-        return attrs.evolve(facts, boots_at_once=self._parts.boots_at_once)
+        return attrs.evolve(facts, boots_at_once=self._dependencies.boots_at_once)

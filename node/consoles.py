@@ -11,9 +11,9 @@ import trio
 from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Envelope
 from node.hypervisor.port import ByteStream, Hypervisor
+from node.local_messages import LinkDown
 from node.steps import Steps
 from node.uplink import Uplink
-from node.words import LinkDown
 from protocol.errors import CorralError
 from protocol.node_messages import ConsoleData, ConsoleOpen
 
@@ -25,7 +25,7 @@ bytes_per_second_max: Final = 1024 * 1024
 
 
 @attrs.frozen(kw_only=True)
-class ConsoleParts:
+class ConsoleDependencies:
     """What the consoles need besides their ports."""
 
     hypervisor: Hypervisor
@@ -43,9 +43,9 @@ class _Stream:
 class Consoles(Actor):
     """All console streams of one host."""
 
-    def __init__(self, context: Context, parts: ConsoleParts) -> None:
+    def __init__(self, context: Context, dependencies: ConsoleDependencies) -> None:
         super().__init__(context)
-        self._parts = parts
+        self._dependencies = dependencies
         self._streams: dict[str, _Stream] = {}
 
     async def receive(self, envelope: Envelope) -> None:
@@ -61,7 +61,7 @@ class Consoles(Actor):
                 raise NotImplementedError(f"the consoles got {type(other).__name__}")
 
     async def _open(self, request: ConsoleOpen) -> None:
-        if not await self._parts.steps.obey(request.epoch):
+        if not await self._dependencies.steps.obey(request.epoch):
             self._closed(request.stream_id, "the engine no longer leads")
         elif request.stream_id in self._streams:
             self.context.log.info("console.opened_twice", stream_id=request.stream_id)
@@ -99,7 +99,7 @@ class Consoles(Actor):
             self._closed(request.stream_id, reason)
 
     async def _pump(self, request: ConsoleOpen, typed: trio.MemoryReceiveChannel[bytes]) -> str:
-        line = await self._parts.hypervisor.open_console(request.vm_id)
+        line = await self._dependencies.hypervisor.open_console(request.vm_id)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write, line, typed)
@@ -120,7 +120,7 @@ class Consoles(Actor):
             await self.context.ports.clock.sleep(len(data) / bytes_per_second_max)
 
     def _say(self, stream_id: str, data: bytes) -> None:
-        self._parts.uplink.send(ConsoleData(stream_id=stream_id, data=data))
+        self._dependencies.uplink.send(ConsoleData(stream_id=stream_id, data=data))
 
     def _closed(self, stream_id: str, reason: str) -> None:
-        self._parts.uplink.send(ConsoleData(stream_id=stream_id, closed=True, reason=reason))
+        self._dependencies.uplink.send(ConsoleData(stream_id=stream_id, closed=True, reason=reason))

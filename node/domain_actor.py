@@ -17,13 +17,14 @@ from node.boots import Boots
 from node.guest_book import GuestBook
 from node.hypervisor.port import Hypervisor
 from node.inventory import Inventory
-from node.ledger import stopped_record
-from node.notebook import Notebook
+from node.step_log import StepLog
+from node.step_store import stopped_record
 from node.steps import Steps, never_twice
 from node.storage.port import Storage
 from node.uplink import Uplink
 from protocol import guest_messages
 from protocol.errors import BadInput, CorralError, HostFailed, Unavailable
+from protocol.message import Message, message_type
 from protocol.node_messages import (
     DestroyDomain,
     DomainChanged,
@@ -43,7 +44,6 @@ from protocol.node_messages import (
     ShutdownDomain,
     StartDomain,
 )
-from protocol.words import Tagged, word_of
 
 no_answer_retry_seconds: Final = 1.0
 power_button_after_seconds: Final = 20.0
@@ -51,14 +51,14 @@ power_button_after_seconds: Final = 20.0
 
 
 @attrs.frozen(kw_only=True)
-class DomainParts:
+class DomainDependencies:
     """What every domain actor of a node shares."""
 
     hypervisor: Hypervisor
     storage: Storage
     steps: Steps
     inventory: Inventory
-    notebook: Notebook
+    step_log: StepLog
     uplink: Uplink
     boots: Boots
     guests: GuestBook
@@ -67,15 +67,15 @@ class DomainParts:
 class DomainActor(Actor):
     """Commands and changes share the mailbox, so that *started* is never reported after *stopped*."""
 
-    def __init__(self, context: Context, vm_id: str, parts: DomainParts) -> None:
+    def __init__(self, context: Context, vm_id: str, dependencies: DomainDependencies) -> None:
         super().__init__(context)
         self._vm_id = vm_id
-        self._parts = parts
+        self._dependencies = dependencies
 
     async def receive(self, envelope: Envelope) -> None:
         match envelope.message:
             case NodeCommand() as command:
-                await self._parts.steps.run(command, partial(self._carry_out, command))
+                await self._dependencies.steps.run(command, partial(self._carry_out, command))
             case DomainChanged() as change:
                 await self._report(change)
             case other:
@@ -83,13 +83,13 @@ class DomainActor(Actor):
 
     async def _report(self, change: DomainChanged) -> None:
         if change.stopped is not None:
-            await self._parts.notebook.write(stopped_record(change))
-        self._parts.inventory.touch(self._vm_id)
-        self._parts.uplink.send(change)
+            await self._dependencies.step_log.write(stopped_record(change))
+        self._dependencies.inventory.touch(self._vm_id)
+        self._dependencies.uplink.send(change)
         if change.rebooted:
-            self._parts.guests.starts_over(self._vm_id)
+            self._dependencies.guests.starts_over(self._vm_id)
 
-    async def _carry_out(self, command: NodeCommand, repeated: bool) -> Tagged:
+    async def _carry_out(self, command: NodeCommand, repeated: bool) -> Message:
         """Tries until the hypervisor answers: one that does not may have acted, and a start that is called failed
         while its QEMU runs would let the VM be started a second time elsewhere."""
         while True:
@@ -102,13 +102,13 @@ class DomainActor(Actor):
             repeated = True
             await self.context.ports.clock.sleep(no_answer_retry_seconds)
 
-    async def _act(self, command: NodeCommand, repeated: bool) -> Tagged:
-        hypervisor, storage = self._parts.hypervisor, self._parts.storage
+    async def _act(self, command: NodeCommand, repeated: bool) -> Message:
+        hypervisor, storage = self._dependencies.hypervisor, self._dependencies.storage
         match command.body:
             case StartDomain(spec=spec):
                 if repeated:
                     await self._require_running()
-                async with self._parts.boots.slot(self._vm_id):
+                async with self._dependencies.boots.slot(self._vm_id):
                     return self._started(await hypervisor.start(spec, command.step_id, storage.path_of))
             case RestoreDomain(spec=spec, storage_domain_id=storage_domain_id):
                 if repeated:
@@ -118,12 +118,12 @@ class DomainActor(Actor):
                 return await self._save(vm_id, storage_domain_id)
             case ShutdownDomain(vm_id=vm_id, reason=reason):
                 run = (await hypervisor.observe(vm_id)).started_step_id
-                if await self._parts.guests.asked(vm_id, guest_messages.SHUTDOWN, reason):
+                if await self._dependencies.guests.ask(vm_id, guest_messages.SHUTDOWN, reason):
                     self.context.spawn(self._press_later, run)
                 else:
                     await hypervisor.shutdown(vm_id)
             case RebootDomain(vm_id=vm_id):
-                if not await self._parts.guests.asked(vm_id, guest_messages.REBOOT, ""):
+                if not await self._dependencies.guests.ask(vm_id, guest_messages.REBOOT, ""):
                     await hypervisor.reboot(vm_id)
             case DestroyDomain(vm_id=vm_id, started_step_id=only):
                 if not only or (await hypervisor.observe(vm_id)).started_step_id == only:
@@ -139,7 +139,7 @@ class DomainActor(Actor):
             case SetTicket(vm_id=vm_id, value=value, expiry_seconds=expiry_seconds):
                 await hypervisor.set_ticket(vm_id, value, expiry_seconds)
             case other:
-                raise BadInput(f"This node cannot do {word_of(other).tag}.", remedy="Upgrade the node.")
+                raise BadInput(f"This node cannot do {message_type(other).tag}.", remedy="Upgrade the node.")
         return Done()
 
     async def _press_later(self, run: str) -> None:
@@ -147,17 +147,17 @@ class DomainActor(Actor):
         in the middle of one, the button would make a second."""
         await self.context.ports.clock.sleep(power_button_after_seconds)
         try:
-            domain = await self._parts.hypervisor.observe(self._vm_id)
+            domain = await self._dependencies.hypervisor.observe(self._vm_id)
             if domain.status is DomainStatus.RUNNING and domain.started_step_id == run:
                 self.context.log.warning("domain.power_button", vm_id=self._vm_id)
-                await self._parts.hypervisor.shutdown(self._vm_id)
+                await self._dependencies.hypervisor.shutdown(self._vm_id)
         except CorralError as error:
             self.context.log.warning("domain.no_power_button", vm_id=self._vm_id, reason=str(error))
 
     async def _require_running(self) -> None:
         """A start that was begun before is never done again: its QEMU may have come and gone, its disks moved on."""
         try:
-            domain = await self._parts.hypervisor.observe(self._vm_id)
+            domain = await self._dependencies.hypervisor.observe(self._vm_id)
         except CorralError as error:  # no answer is no failed start: it is asked again
             raise Unavailable(f"VM {self._vm_id} cannot be looked at: {error}") from error
         if domain.status is DomainStatus.ABSENT:
@@ -167,11 +167,11 @@ class DomainActor(Actor):
             )  # fmt: skip
 
     def _started(self, domain: DomainObserved) -> DomainStarted:
-        self._parts.inventory.touch(self._vm_id)
+        self._dependencies.inventory.touch(self._vm_id)
         return DomainStarted(domain=domain)
 
     async def _restore(self, step_id: str, vm_id: str, storage_domain_id: str, body: RestoreDomain) -> DomainStarted:
-        hypervisor, storage = self._parts.hypervisor, self._parts.storage
+        hypervisor, storage = self._dependencies.hypervisor, self._dependencies.storage
         path = storage.saved_state_path(storage_domain_id, vm_id)
         domain = await hypervisor.restore(path, body.spec, step_id, storage.path_of)
         # The file goes only when the VM runs: a crash before this leaves it, and the repeated step comes here again.
@@ -184,5 +184,7 @@ class DomainActor(Actor):
 
     async def _save(self, vm_id: str, storage_domain_id: str) -> Done:
         # Repeated, it finds the file that it wrote. A QEMU that is gone without one was not saved, whoever ended it.
-        await self._parts.hypervisor.save(vm_id, self._parts.storage.saved_state_path(storage_domain_id, vm_id))
+        await self._dependencies.hypervisor.save(
+            vm_id, self._dependencies.storage.saved_state_path(storage_domain_id, vm_id)
+        )
         return Done()

@@ -60,15 +60,15 @@ class GuestBook:
         if entry is not None and entry.writer is not None:
             entry.writer.starts_over()
 
-    def words(self) -> Iterator[GuestReport | GuestSilent]:
-        """The last word on each guest: what a new link gets."""
+    def reports(self) -> Iterator[GuestReport | GuestSilent]:
+        """The latest report on each guest: what a new link gets."""
         for vm_id, entry in self.entries.items():
             if entry.alive and entry.report is not None:
                 yield entry.report
             elif entry.silent_since is not None:
                 yield GuestSilent(vm_id=vm_id, since=entry.silent_since, reason=entry.silent_reason)
 
-    async def asked(self, vm_id: str, kind: str, reason: str) -> bool:
+    async def ask(self, vm_id: str, kind: str, reason: str) -> bool:
         """Whether the agent took an order; False leaves it to the caller to find another way."""
         entry = self.entries.get(vm_id)
         if entry is None or not entry.alive or entry.writer is None:

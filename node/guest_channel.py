@@ -14,7 +14,7 @@ import trio
 from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Envelope
 from node.guest_book import GuestBook, GuestEntry
-from node.guest_lines import Broken, Facts, GuestWord, Heartbeat, Hello, LineReader, Reply
+from node.guest_lines import Broken, FactsLine, GuestMessage, Heartbeat, Hello, LineReader, ReplyLine
 from node.hypervisor.port import ByteStream, Hypervisor
 from node.uplink import Uplink
 from protocol import guest_messages, limits
@@ -34,7 +34,7 @@ class Flood(Exception):
 
 
 @attrs.frozen(kw_only=True)
-class GuestParts:
+class GuestDependencies:
     """What every guest channel of a node shares. Times in seconds."""
 
     hypervisor: Hypervisor
@@ -47,10 +47,10 @@ class GuestParts:
 class GuestChannel(Actor):
     """One per running domain. Its background tasks read the channel and watch the clock."""
 
-    def __init__(self, context: Context, vm_id: str, parts: GuestParts) -> None:
+    def __init__(self, context: Context, vm_id: str, dependencies: GuestDependencies) -> None:
         super().__init__(context)
         self._vm_id = vm_id
-        self._parts = parts
+        self._dependencies = dependencies
         self._clock = context.ports.clock
         self._entry = GuestEntry(writer=self)
         self._heard_at = self._clock.monotonic()
@@ -67,16 +67,16 @@ class GuestChannel(Actor):
         self._refilled_at = self._heard_at
 
     async def started(self) -> None:
-        self._parts.guests.entries[self._vm_id] = self._entry
+        self._dependencies.guests.entries[self._vm_id] = self._entry
         self.context.spawn(self._listen_for_ever)
         self.context.spawn(self._watch)
 
     async def receive(self, envelope: Envelope) -> None:
-        """A word to a channel only makes sure that it exists."""
+        """A message to a channel only makes sure that it exists."""
 
     async def stopping(self) -> None:
-        if self._parts.guests.entries.get(self._vm_id) is self._entry:
-            del self._parts.guests.entries[self._vm_id]
+        if self._dependencies.guests.entries.get(self._vm_id) is self._entry:
+            del self._dependencies.guests.entries[self._vm_id]
 
     def order(self, kind: str, fields: dict[str, Any]) -> trio.Event | None:
         self._order_number += 1
@@ -122,7 +122,7 @@ class GuestChannel(Actor):
             await self._clock.sleep(wait_seconds)
 
     async def _listen(self) -> None:
-        stream = await self._parts.hypervisor.guest_channel(self._vm_id)
+        stream = await self._dependencies.hypervisor.guest_channel(self._vm_id)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write, stream)
@@ -132,9 +132,9 @@ class GuestChannel(Actor):
                     if self._line.cancel_called:
                         break  # what had been read when the guest started over
                     self._spend(bytes_count=len(data))
-                    for word in reader.feed(bytes(data)):
+                    for message in reader.feed(bytes(data)):
                         self._spend(frames=1)
-                        self._take(word)
+                        self._take(message)
                 nursery.cancel_scope.cancel()
         finally:
             with trio.CancelScope(shield=True), self._clock.move_on_after(1):
@@ -146,7 +146,7 @@ class GuestChannel(Actor):
             await stream.send_all(line)
 
     def _welcome(self) -> None:
-        period = self._parts.heartbeat_period_seconds
+        period = self._dependencies.heartbeat_period_seconds
         fields = {"version": guest_messages.protocol_version, "heartbeat_period_seconds": period}
         self.order(guest_messages.WELCOME, fields)
 
@@ -162,16 +162,16 @@ class GuestChannel(Actor):
 
     # -- what it says
 
-    def _take(self, word: GuestWord) -> None:
-        if isinstance(word, Broken):
+    def _take(self, message: GuestMessage) -> None:
+        if isinstance(message, Broken):
             return
         self._heard_at, self._heard_wall = self._clock.monotonic(), self._clock.wall()
         was_alive, self._entry.alive = self._entry.alive, True
         report = self._entry.report
-        match word:
+        match message:
             case Hello():
                 self._welcome()
-            case Facts(report=report):
+            case FactsLine(report=report):
                 pass
             case Heartbeat() as beat:
                 report = attrs.evolve(
@@ -179,10 +179,10 @@ class GuestChannel(Actor):
                     memory_total_bytes=beat.memory_total_bytes,
                     memory_available_bytes=beat.memory_available_bytes,
                 )
-            case Reply(id=name, ok=ok) if ok and name in self._answers:
+            case ReplyLine(id=name, ok=ok) if ok and name in self._answers:
                 self._answers.pop(name).set()
         if report is not None and (report != self._entry.report or not was_alive):
-            self._report(report, soon=not was_alive or isinstance(word, Facts))
+            self._report(report, soon=not was_alive or isinstance(message, FactsLine))
 
     def _report(self, report: GuestReport, *, soon: bool) -> None:
         """Sends it at once when there was silence about this guest, else `_watch` sends the newest one later."""
@@ -195,7 +195,7 @@ class GuestChannel(Actor):
         period = report_period_seconds if self._unsent_is_urgent else memory_report_period_seconds
         if self._unsent is not None and self._clock.monotonic() - self._reported_at >= period:
             self._reported_at = self._clock.monotonic()
-            self._parts.uplink.send(self._unsent)
+            self._dependencies.uplink.send(self._unsent)
             self._unsent, self._unsent_is_urgent = None, False
 
     # -- its silence
@@ -205,7 +205,7 @@ class GuestChannel(Actor):
             await self._clock.sleep(report_period_seconds)
             if self._entry.alive:
                 self._send_when_due()
-            if self._clock.monotonic() - self._heard_at >= self._parts.stale_after_seconds:
+            if self._clock.monotonic() - self._heard_at >= self._dependencies.stale_after_seconds:
                 self._fall_silent("no heartbeat from the agent")
 
     def _fall_silent(self, reason: str, *, again: bool = False) -> None:
@@ -216,7 +216,7 @@ class GuestChannel(Actor):
         self._entry.silent_since = self._heard_wall
         self._entry.silent_reason = reason
         self._unsent, self._unsent_is_urgent = None, False
-        self._parts.uplink.send(GuestSilent(vm_id=self._vm_id, since=self._heard_wall, reason=reason))
+        self._dependencies.uplink.send(GuestSilent(vm_id=self._vm_id, since=self._heard_wall, reason=reason))
 
 
 def _line(value: dict[str, Any]) -> bytes:

@@ -1,6 +1,6 @@
 """Turns hostile bytes from a guest into bounded, cleaned values. Pure: no clock, no I/O.
 
-Whatever a guest sends, what comes out is a value of the words below or a count of broken lines. It must not raise.
+Whatever a guest sends, what comes out is a value of the messages below or a count of broken lines. It must not raise.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ class Heartbeat:
 
 
 @attrs.frozen
-class Facts:
+class FactsLine:
     report: GuestReport
 
 
 @attrs.frozen
-class Reply:
+class ReplyLine:
     id: str
     ok: bool
     error: str
@@ -58,7 +58,7 @@ class Broken:
     reason: str
 
 
-GuestWord = Hello | Heartbeat | Facts | Reply | Broken
+GuestMessage = Hello | Heartbeat | FactsLine | ReplyLine | Broken
 
 
 class LineReader:
@@ -70,8 +70,8 @@ class LineReader:
         self._rest = b""
         self._skipping = False
 
-    def feed(self, data: bytes) -> Iterator[GuestWord]:
-        """The words that these bytes complete."""
+    def feed(self, data: bytes) -> Iterator[GuestMessage]:
+        """The messages that these bytes complete."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             if self._skipping:
@@ -87,8 +87,8 @@ class LineReader:
                 yield Broken("a line too long")
 
 
-def read_line(vm_id: str, line: bytes) -> GuestWord:
-    """One line as a word; fields of a wrong type become empty, because an old agent is better than none."""
+def read_line(vm_id: str, line: bytes) -> GuestMessage:
+    """One line as a message; fields of a wrong type become empty, because an old agent is better than none."""
     try:
         value = json.loads(line, parse_constant=_refuse, parse_float=_refuse)
     except (ValueError, RecursionError):
@@ -101,9 +101,9 @@ def read_line(vm_id: str, line: bytes) -> GuestWord:
         case guest_messages.HEARTBEAT:
             return Heartbeat(_size(value.get("memory_total_bytes")), _size(value.get("memory_available_bytes")))
         case guest_messages.FACTS:
-            return Facts(_report(vm_id, value))
+            return FactsLine(_report(vm_id, value))
         case guest_messages.REPLY:
-            return Reply(_text(value.get("id")), value.get("ok") is True, _text(value.get("error")))
+            return ReplyLine(_text(value.get("id")), value.get("ok") is True, _text(value.get("error")))
         case _:
             return Broken("unknown type")
 

@@ -12,11 +12,11 @@ import attrs
 from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Envelope
 from actors.kernel.failures import ActorGone, MailboxFull
-from node.hypervisor.port import Hypervisor, Resync
-from node.words import EventsLost, ListenToGuest
+from node.hypervisor.port import EventsMissing, Hypervisor
+from node.local_messages import EventsLost, ListenToGuest
 from protocol.errors import CorralError
 from protocol.node_messages import DomainChanged, DomainStatus
-from supervisors.handle import CrowdHandle
+from supervisors.handle import DynamicSupervisorHandle
 
 connect_retry_seconds: Final = 1.0
 idle_domains_max: Final = 200
@@ -26,45 +26,45 @@ _living: Final = (DomainStatus.RUNNING, DomainStatus.PAUSED, DomainStatus.STARTI
 
 
 @attrs.frozen(kw_only=True)
-class HypervisorParts:
+class HypervisorDependencies:
     """What the keeper needs besides its ports."""
 
     hypervisor: Hypervisor
-    domains: CrowdHandle
-    guests: CrowdHandle
+    domains: DynamicSupervisorHandle
+    guests: DynamicSupervisorHandle
     commands_address: str
 
 
 class HypervisorActor(Actor):
     """First child of the node's tree: nothing else comes up without a hypervisor."""
 
-    def __init__(self, context: Context, parts: HypervisorParts) -> None:
+    def __init__(self, context: Context, dependencies: HypervisorDependencies) -> None:
         super().__init__(context)
-        self._parts = parts
+        self._dependencies = dependencies
         self._ended: dict[str, None] = {}  # domains that ended, the oldest first
 
     async def started(self) -> None:
         """Connects, trying again until its start's deadline."""
         while True:
             try:
-                await self._parts.hypervisor.connect()
+                await self._dependencies.hypervisor.connect()
                 break
             except CorralError as error:
                 self.context.log.warning("hypervisor.not_connected", reason=str(error))
                 await self.context.ports.clock.sleep(connect_retry_seconds)
-        self.context.spawn(self._parts.hypervisor.run)
+        self.context.spawn(self._dependencies.hypervisor.run)
         self.context.spawn(self._pump)
 
     async def receive(self, envelope: Envelope) -> None:
         raise NotImplementedError(f"the hypervisor's keeper got {type(envelope.message).__name__}")
 
     async def stopping(self) -> None:
-        await self._parts.hypervisor.close()
+        await self._dependencies.hypervisor.close()
 
     async def _pump(self) -> None:
         await self._listen_to_all()
-        async for event in self._parts.hypervisor.events:
-            if isinstance(event, Resync):
+        async for event in self._dependencies.hypervisor.events:
+            if isinstance(event, EventsMissing):
                 self._lost(event.reason)
                 await self._listen_to_all()
             else:
@@ -73,43 +73,43 @@ class HypervisorActor(Actor):
     async def _changed(self, change: DomainChanged) -> None:
         vm_id = change.domain.vm_id
         try:
-            self._parts.domains.ensure(vm_id).tell(change)
+            self._dependencies.domains.ensure(vm_id).tell(change)
         except (MailboxFull, ActorGone) as error:
             self._lost(str(error))
         if change.stopped is None and change.domain.status in _living:
             self._ended.pop(vm_id, None)
             self._listen(vm_id)
         elif change.stopped is not None:
-            self.context.spawn(self._parts.guests.stop, vm_id)
+            self.context.spawn(self._dependencies.guests.stop, vm_id)
             self._ended[vm_id] = None
             if len(self._ended) > idle_domains_max:
                 oldest = next(iter(self._ended))
                 del self._ended[oldest]
-                self.context.spawn(self._parts.domains.stop, oldest)
+                self.context.spawn(self._dependencies.domains.stop, oldest)
 
     async def _listen_to_all(self) -> None:
         """Guests' channels for exactly the domains that are there."""
         while True:
             try:
-                present = {domain.vm_id for domain in await self._parts.hypervisor.list()}
+                present = {domain.vm_id for domain in await self._dependencies.hypervisor.list()}
                 break
             except CorralError as error:
                 self.context.log.warning("hypervisor.no_list", reason=str(error))
                 await self.context.ports.clock.sleep(connect_retry_seconds)
         for vm_id in present:
             self._listen(vm_id)
-        for vm_id in set(self._parts.guests.keys()) - present:
-            self.context.spawn(self._parts.guests.stop, vm_id)
+        for vm_id in set(self._dependencies.guests.keys()) - present:
+            self.context.spawn(self._dependencies.guests.stop, vm_id)
 
     def _listen(self, vm_id: str) -> None:
         try:
-            self._parts.guests.ensure(vm_id).tell(ListenToGuest(vm_id=vm_id))
+            self._dependencies.guests.ensure(vm_id).tell(ListenToGuest(vm_id=vm_id))
         except (MailboxFull, ActorGone):
             self.context.log.debug("guest.ending", vm_id=vm_id)
 
     def _lost(self, reason: str) -> None:
         self.context.log.warning("hypervisor.events_lost", reason=reason)
-        commands = self.context.directory.find(self._parts.commands_address)
+        commands = self.context.directory.find(self._dependencies.commands_address)
         if commands is not None:
             try:
                 commands.tell(EventsLost(reason=reason))

@@ -33,7 +33,7 @@ class WireFaults:
     refuses: bool = False  # new connections fail
 
 
-class _Lane:
+class _Direction:
     """One direction of one connection."""
 
     def __init__(self, clock: Clock, random: Random, faults: WireFaults, is_cut: Callable[[], bool]) -> None:
@@ -84,8 +84,8 @@ class _Lane:
 class MemoryTransport:
     """One end of a connection: a `FrameTransport`."""
 
-    _outgoing: _Lane
-    _incoming: _Lane
+    _outgoing: _Direction
+    _incoming: _Direction
     _faults: WireFaults
 
     async def send(self, frame: bytes) -> None:
@@ -123,8 +123,8 @@ class MemoryDial:
         await trio.lowlevel.checkpoint()
         if self.faults.refuses or self.faults.up_is_cut or self.faults.down_is_cut:
             raise LinkEnded("no route to the engine")
-        up = _Lane(self.clock, self.random, self.faults, lambda: self.faults.up_is_cut)
-        down = _Lane(self.clock, self.random, self.faults, lambda: self.faults.down_is_cut)
+        up = _Direction(self.clock, self.random, self.faults, lambda: self.faults.up_is_cut)
+        down = _Direction(self.clock, self.random, self.faults, lambda: self.faults.down_is_cut)
         near, far = MemoryTransport(up, down, self.faults), MemoryTransport(down, up, self.faults)
         self.accept(far)
         self.ends.append(near)

@@ -35,7 +35,7 @@ class HostMeter(Protocol):
 
 
 @attrs.frozen(kw_only=True)
-class ReporterParts:
+class ReporterDependencies:
     """What the reporter needs besides its ports."""
 
     hypervisor: Hypervisor
@@ -47,9 +47,9 @@ class ReporterParts:
 class Reporter(Actor):
     """Its background task sends a batch each period, and skips one that cannot be made."""
 
-    def __init__(self, context: Context, parts: ReporterParts) -> None:
+    def __init__(self, context: Context, dependencies: ReporterDependencies) -> None:
         super().__init__(context)
-        self._parts = parts
+        self._dependencies = dependencies
 
     async def started(self) -> None:
         self.context.spawn(self._report_for_ever)
@@ -60,21 +60,21 @@ class Reporter(Actor):
     async def _report_for_ever(self) -> None:
         clock = self.context.ports.clock
         # Hosts that started together would all report in the same instant.
-        await clock.sleep(self.context.ports.random.uniform(0.0, self._parts.period_seconds))
+        await clock.sleep(self.context.ports.random.uniform(0.0, self._dependencies.period_seconds))
         while True:
             try:
-                if self._parts.uplink.is_up:
-                    self._parts.uplink.send(await self._batch())
+                if self._dependencies.uplink.is_up:
+                    self._dependencies.uplink.send(await self._batch())
             except CorralError as error:
                 self.context.log.info("statistics.skipped", reason=str(error))
-            await clock.sleep(self._parts.period_seconds)
+            await clock.sleep(self._dependencies.period_seconds)
 
     async def _batch(self) -> StatisticsBatch:
-        counters = await self._parts.hypervisor.statistics()
-        figures = await self._parts.meter.read()
+        counters = await self._dependencies.hypervisor.statistics()
+        figures = await self._dependencies.meter.read()
         return StatisticsBatch(
             at=self.context.ports.clock.wall(),
-            period_seconds=self._parts.period_seconds,
+            period_seconds=self._dependencies.period_seconds,
             domains=counters.domains,
             nics=counters.nics,
             disks=counters.disks,

@@ -12,12 +12,12 @@ from typing import Final
 import attrs
 import trio
 
-from node.ledger import Standing, begun_record, done_record, epoch_record
-from node.notebook import Notebook
+from node.step_log import StepLog
+from node.step_store import StepStatus, begun_record, done_record, epoch_record
 from node.uplink import Uplink
 from protocol.errors import CorralError, Internal, Refusal
+from protocol.message import Message, message_type
 from protocol.node_messages import NodeCommand, RebootDomain, ResetDomain, SetTicket, ShutdownDomain, StepDone
-from protocol.words import Tagged, word_of
 
 log = logging.getLogger("corral.node")
 
@@ -25,24 +25,24 @@ never_twice: Final = (RebootDomain, ResetDomain, SetTicket, ShutdownDomain)
 """What would do harm a second time: after a crash in the middle the outcome stays unknown. All else is idempotent at
 the hypervisor and the storage, and is simply carried to its end."""
 
-Act = Callable[[bool], Awaitable[Tagged]]
-"""Carries a step out; told whether an earlier life of the daemon began it."""
+Act = Callable[[bool], Awaitable[Message]]
+"""Carries a step out; told whether an earlier incarnation of the daemon began it."""
 
 
 @attrs.define
 class Steps:
     """One per node daemon, shared by all actors that carry out commands."""
 
-    notebook: Notebook
+    step_log: StepLog
     uplink: Uplink
     _running: set[str] = attrs.field(factory=set)
 
     async def obey(self, epoch: int) -> bool:
-        """Whether a word of this epoch may be acted on; a higher one is on disk before this returns."""
-        highest = self.notebook.ledger.highest_epoch
+        """Whether a message of this epoch may be acted on; a higher one is on disk before this returns."""
+        highest = self.step_log.store.highest_epoch
         if epoch > highest:
-            await self.notebook.write(epoch_record(epoch))
-        return epoch >= self.notebook.ledger.highest_epoch
+            await self.step_log.write(epoch_record(epoch))
+        return epoch >= self.step_log.store.highest_epoch
 
     async def run(self, command: NodeCommand, act: Act) -> None:
         """Acts unless this step was done, is running, or belongs to an engine that no longer leads."""
@@ -51,35 +51,35 @@ class Steps:
             return
         self._running.add(step_id)
         try:
-            repeated = self.notebook.ledger.standing(step_id) is Standing.BEGUN
+            repeated = self.step_log.store.step_status(step_id) is StepStatus.BEGUN
             if await self._may_run(command):
                 await self._finish(step_id, await self._outcome(command, act, repeated))
         finally:
             self._running.discard(step_id)
 
     async def _may_run(self, command: NodeCommand) -> bool:
-        step_id, ledger = command.step_id, self.notebook.ledger
+        step_id, store = command.step_id, self.step_log.store
         # Checked here, not only where the command came in: a higher epoch may have arrived while this one queued.
         if not await self.obey(command.epoch):
-            self.uplink.send(StepDone(step_id=step_id, result=stale_epoch(command.epoch, ledger.highest_epoch)))
+            self.uplink.send(StepDone(step_id=step_id, result=stale_epoch(command.epoch, store.highest_epoch)))
             return False
-        standing = ledger.standing(step_id)
-        if standing is Standing.DONE:
-            stored = ledger.outcome(step_id)
+        step_status = store.step_status(step_id)
+        if step_status is StepStatus.DONE:
+            stored = store.outcome(step_id)
             assert stored is not None
             self.uplink.send(stored)
             return False
-        if standing is Standing.FORGOTTEN:
+        if step_status is StepStatus.FORGOTTEN:
             log.info("step %s came again after the engine had let go of it: ignored", step_id)
             return False
-        if standing is Standing.BEGUN and isinstance(command.body, never_twice):
+        if step_status is StepStatus.BEGUN and isinstance(command.body, never_twice):
             await self._finish(step_id, _interrupted(command))
             return False
-        if standing is Standing.NEW:
-            await self.notebook.write(begun_record(step_id))
+        if step_status is StepStatus.NEW:
+            await self.step_log.write(begun_record(step_id))
         return True
 
-    async def _outcome(self, command: NodeCommand, act: Act, repeated: bool) -> Tagged:
+    async def _outcome(self, command: NodeCommand, act: Act, repeated: bool) -> Message:
         try:
             return await act(repeated)
         except CorralError as error:
@@ -88,14 +88,14 @@ class Steps:
             raise
         except Exception as error:
             # A bug: the engine gets to know, and the actor crashes afterwards as it should.
-            failure = Internal(f"The node failed while it carried out {word_of(command.body).tag}: {error!r:.300}")
+            failure = Internal(f"The node failed while it carried out {message_type(command.body).tag}: {error!r:.300}")
             with trio.CancelScope(shield=True):
                 await self._finish(command.step_id, failure.refusal)
             raise
 
-    async def _finish(self, step_id: str, result: Tagged) -> None:
+    async def _finish(self, step_id: str, result: Message) -> None:
         done = StepDone(step_id=step_id, result=result)
-        await self.notebook.write(done_record(done))
+        await self.step_log.write(done_record(done))
         self.uplink.send(done)
 
 

@@ -13,12 +13,13 @@ import trio
 
 from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Envelope
-from node.ledger import storage_record
-from node.notebook import Notebook
+from node.step_log import StepLog
+from node.step_store import storage_record
 from node.steps import Steps
 from node.storage.port import Storage
 from node.uplink import Uplink
 from protocol.errors import BadInput, CorralError, Unavailable
+from protocol.message import Message, message_type
 from protocol.node_messages import (
     ConnectStorageDomain,
     CopyVolume,
@@ -33,7 +34,6 @@ from protocol.node_messages import (
     StepProgress,
     StorageFacts,
 )
-from protocol.words import Tagged, word_of
 
 jobs_at_once_max: Final = 4
 jobs_waiting_max: Final = 1_000
@@ -51,31 +51,31 @@ storage_bodies: Final = (
 
 
 @attrs.frozen(kw_only=True)
-class StorageParts:
+class StorageDependencies:
     """What the storage actor needs besides its ports."""
 
     storage: Storage
     steps: Steps
-    notebook: Notebook
+    step_log: StepLog
     uplink: Uplink
 
 
 class StorageActor(Actor):
     """Jobs on different volumes run beside each other; the engine never asks for two on one."""
 
-    def __init__(self, context: Context, parts: StorageParts) -> None:
+    def __init__(self, context: Context, dependencies: StorageDependencies) -> None:
         super().__init__(context)
-        self._parts = parts
+        self._dependencies = dependencies
         self._limiter = trio.CapacityLimiter(jobs_at_once_max)
         self._waiting = 0
         self._last_facts: dict[str, StorageFacts] = {}
 
     async def started(self) -> None:
-        """Connects again what an earlier life had connected, so that its steps count as done for good reason."""
-        for storage_domain_id, path in self._parts.notebook.ledger.storage_domains.items():
+        """Connects again what an earlier incarnation had connected, so that its steps count as done for good reason."""
+        for storage_domain_id, path in self._dependencies.step_log.store.storage_domains.items():
             with self.context.ports.clock.move_on_after(connect_timeout_seconds):
                 try:
-                    await self._parts.storage.connect_domain(storage_domain_id, path)
+                    await self._dependencies.storage.connect_storage_domain(storage_domain_id, path)
                 except CorralError as error:
                     self.context.log.warning("storage.not_connected", id=storage_domain_id, reason=str(error))
         self.context.spawn(self._report_for_ever)
@@ -85,7 +85,7 @@ class StorageActor(Actor):
             case NodeCommand() as command:
                 if self._waiting >= jobs_waiting_max:
                     refusal = Unavailable("This host has too many storage jobs waiting.").refusal
-                    self._parts.uplink.send(StepDone(step_id=command.step_id, result=refusal))
+                    self._dependencies.uplink.send(StepDone(step_id=command.step_id, result=refusal))
                     return
                 self._waiting += 1
                 self.context.spawn(self._job, command)
@@ -97,17 +97,17 @@ class StorageActor(Actor):
     async def _job(self, command: NodeCommand) -> None:
         try:
             async with self._limiter:
-                await self._parts.steps.run(command, partial(self._act, command))
+                await self._dependencies.steps.run(command, partial(self._act, command))
         finally:
             self._waiting -= 1
 
-    async def _act(self, command: NodeCommand, repeated: bool) -> Tagged:
-        storage = self._parts.storage
+    async def _act(self, command: NodeCommand, repeated: bool) -> Message:
+        storage = self._dependencies.storage
         progress = partial(self._progress, command.step_id)
         match command.body:
             case ConnectStorageDomain(storage_domain_id=storage_domain_id, path=path, create=create):
-                facts = await storage.connect_domain(storage_domain_id, path, create=create)
-                await self._parts.notebook.write(storage_record(storage_domain_id, path))
+                facts = await storage.connect_storage_domain(storage_domain_id, path, create=create)
+                await self._dependencies.step_log.write(storage_record(storage_domain_id, path))
                 return facts
             case CreateVolume() as body:
                 return await storage.create_volume(
@@ -123,10 +123,10 @@ class StorageActor(Actor):
                 await storage.remove_image(storage_domain_id, image_id)
                 return Done()
             case other:
-                raise BadInput(f"This node cannot do {word_of(other).tag}.", remedy="Upgrade the node.")
+                raise BadInput(f"This node cannot do {message_type(other).tag}.", remedy="Upgrade the node.")
 
     def _progress(self, step_id: str, percent: int) -> None:
-        self._parts.uplink.send(StepProgress(step_id=step_id, percent=percent))
+        self._dependencies.uplink.send(StepProgress(step_id=step_id, percent=percent))
 
     async def _report_for_ever(self) -> None:
         while True:
@@ -134,9 +134,9 @@ class StorageActor(Actor):
             await self._report(False)
 
     async def _report(self, everything: bool) -> None:
-        for storage_domain_id in list(self._parts.notebook.ledger.storage_domains):
+        for storage_domain_id in list(self._dependencies.step_log.store.storage_domains):
             try:
-                facts = await self._parts.storage.facts(storage_domain_id)
+                facts = await self._dependencies.storage.facts(storage_domain_id)
             except CorralError as error:
                 facts = StorageFacts(
                     storage_domain_id=storage_domain_id,
@@ -147,4 +147,4 @@ class StorageActor(Actor):
                 )
             if everything or facts != self._last_facts.get(storage_domain_id):
                 self._last_facts[storage_domain_id] = facts
-                self._parts.uplink.send(facts)
+                self._dependencies.uplink.send(facts)

@@ -2,8 +2,8 @@
 
 node (rest for one)
 |- hypervisor      the connection and its events
-|- domains         a crowd: one actor for each VM
-|- guests          a crowd: one channel for each running VM
+|- domains         a dynamic supervisor: one actor for each VM
+|- guests          a dynamic supervisor: one channel for each running VM
 |- storage         volumes and their jobs
 |- consoles        serial streams
 |- certificate     renewal
@@ -21,26 +21,26 @@ import attrs
 
 from actors.kernel.ports import Clock
 from node.boots import Boots
-from node.certificate import CertificateActor, CertificateParts
-from node.commands import CommandParts, Commands
-from node.consoles import ConsoleParts, Consoles
-from node.domain_actor import DomainActor, DomainParts
+from node.certificate import CertificateActor, CertificateDependencies
+from node.commands import Dispatcher, DispatcherDependencies
+from node.consoles import ConsoleDependencies, Consoles
+from node.domain_actor import DomainActor, DomainDependencies
 from node.guest_book import GuestBook
-from node.guest_channel import GuestChannel, GuestParts
+from node.guest_channel import GuestChannel, GuestDependencies
 from node.hypervisor.port import Hypervisor
-from node.hypervisor_actor import HypervisorActor, HypervisorParts
+from node.hypervisor_actor import HypervisorActor, HypervisorDependencies
 from node.identity import Identity
 from node.inventory import Inventory
 from node.link import Dial
-from node.notebook import Notebook
-from node.reporter import HostMeter, Reporter, ReporterParts
+from node.reporter import HostMeter, Reporter, ReporterDependencies
+from node.step_log import StepLog
 from node.steps import Steps
 from node.storage.port import Storage
-from node.storage_actor import StorageActor, StorageParts
-from node.uplink import LinkActor, LinkParts, Uplink
+from node.storage_actor import StorageActor, StorageDependencies
+from node.uplink import LinkActor, LinkDependencies, Uplink
 from protocol import limits
-from supervisors.handle import CrowdHandle
-from supervisors.spec import Backoff, ChildSpec, CrowdSpec, Strategy, SupervisorSpec
+from supervisors.handle import DynamicSupervisorHandle
+from supervisors.spec import Backoff, ChildSpec, DynamicSupervisorSpec, Strategy, SupervisorSpec
 
 root: Final = "node"
 
@@ -65,7 +65,7 @@ class NodePorts:
     clock: Clock
     hypervisor: Hypervisor
     storage: Storage
-    notebook: Notebook
+    step_log: StepLog
     meter: HostMeter
     dial: Dial
     identity: Identity | None = None
@@ -75,7 +75,7 @@ class NodePorts:
 def node_tree(settings: NodeSettings, ports: NodePorts) -> SupervisorSpec:
     """The tree of one node daemon, to be run with the same clock in its `Ports`."""
     uplink = Uplink()
-    steps = Steps(ports.notebook, uplink)
+    steps = Steps(ports.step_log, uplink)
     book = GuestBook(ports.clock)
     inventory = Inventory(ports.hypervisor)
     boots = Boots(
@@ -84,33 +84,35 @@ def node_tree(settings: NodeSettings, ports: NodePorts) -> SupervisorSpec:
         clock=ports.clock,
         is_up=book.is_alive,
     )
-    domains, guests = CrowdHandle(), CrowdHandle()
+    domains, guests = DynamicSupervisorHandle(), DynamicSupervisorHandle()
     commands = f"{root}/commands"
-    hypervisor_parts = HypervisorParts(
+    hypervisor_dependencies = HypervisorDependencies(
         hypervisor=ports.hypervisor, domains=domains, guests=guests, commands_address=commands
     )
-    domain_parts = DomainParts(
+    domain_dependencies = DomainDependencies(
         hypervisor=ports.hypervisor,
         storage=ports.storage,
         steps=steps,
         inventory=inventory,
-        notebook=ports.notebook,
+        step_log=ports.step_log,
         uplink=uplink,
         boots=boots,
         guests=book,
     )
-    guest_parts = GuestParts(
+    guest_dependencies = GuestDependencies(
         hypervisor=ports.hypervisor,
         guests=book,
         uplink=uplink,
         stale_after_seconds=settings.guest_stale_after_seconds,
     )
-    storage_parts = StorageParts(storage=ports.storage, steps=steps, notebook=ports.notebook, uplink=uplink)
-    console_parts = ConsoleParts(hypervisor=ports.hypervisor, steps=steps, uplink=uplink)
-    certificate_parts = CertificateParts(identity=ports.identity, uplink=uplink, name=settings.name)
-    command_parts = CommandParts(
+    storage_dependencies = StorageDependencies(
+        storage=ports.storage, steps=steps, step_log=ports.step_log, uplink=uplink
+    )
+    console_dependencies = ConsoleDependencies(hypervisor=ports.hypervisor, steps=steps, uplink=uplink)
+    certificate_dependencies = CertificateDependencies(identity=ports.identity, uplink=uplink, name=settings.name)
+    dispatcher_dependencies = DispatcherDependencies(
         hypervisor=ports.hypervisor,
-        notebook=ports.notebook,
+        step_log=ports.step_log,
         steps=steps,
         uplink=uplink,
         inventory=inventory,
@@ -121,16 +123,16 @@ def node_tree(settings: NodeSettings, ports: NodePorts) -> SupervisorSpec:
         certificate_address=f"{root}/certificate",
         boots_at_once=settings.boots_at_once,
     )
-    reporter_parts = ReporterParts(
+    reporter_dependencies = ReporterDependencies(
         hypervisor=ports.hypervisor,
         meter=ports.meter,
         uplink=uplink,
         period_seconds=settings.statistics_period_seconds,
     )
-    link_parts = LinkParts(
+    link_dependencies = LinkDependencies(
         dial=ports.dial,
         uplink=uplink,
-        notebook=ports.notebook,
+        step_log=ports.step_log,
         host_id=settings.host_id,
         listener=commands,
         silent_after_seconds=settings.silent_after_seconds,
@@ -140,21 +142,25 @@ def node_tree(settings: NodeSettings, ports: NodePorts) -> SupervisorSpec:
         root,
         Strategy.REST_FOR_ONE,
         (
-            ChildSpec("hypervisor", lambda context: HypervisorActor(context, hypervisor_parts)),
+            ChildSpec("hypervisor", lambda context: HypervisorActor(context, hypervisor_dependencies)),
             ChildSpec(
                 "domains",
-                CrowdSpec("domains", lambda context, vm_id: DomainActor(context, vm_id, domain_parts), handle=domains),
+                DynamicSupervisorSpec(
+                    "domains", lambda context, vm_id: DomainActor(context, vm_id, domain_dependencies), handle=domains
+                ),
             ),
             ChildSpec(
                 "guests",
-                CrowdSpec("guests", lambda context, vm_id: GuestChannel(context, vm_id, guest_parts), handle=guests),
+                DynamicSupervisorSpec(
+                    "guests", lambda context, vm_id: GuestChannel(context, vm_id, guest_dependencies), handle=guests
+                ),
             ),
-            ChildSpec("storage", lambda context: StorageActor(context, storage_parts)),
-            ChildSpec("consoles", lambda context: Consoles(context, console_parts)),
-            ChildSpec("certificate", lambda context: CertificateActor(context, certificate_parts)),
-            ChildSpec("commands", lambda context: Commands(context, command_parts)),
-            ChildSpec("statistics", lambda context: Reporter(context, reporter_parts)),
-            ChildSpec("link", lambda context: LinkActor(context, link_parts)),
+            ChildSpec("storage", lambda context: StorageActor(context, storage_dependencies)),
+            ChildSpec("consoles", lambda context: Consoles(context, console_dependencies)),
+            ChildSpec("certificate", lambda context: CertificateActor(context, certificate_dependencies)),
+            ChildSpec("commands", lambda context: Dispatcher(context, dispatcher_dependencies)),
+            ChildSpec("statistics", lambda context: Reporter(context, reporter_dependencies)),
+            ChildSpec("link", lambda context: LinkActor(context, link_dependencies)),
         ),
         restarts_max=10,
         window_seconds=60.0,

@@ -13,17 +13,17 @@ import attrs
 from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Envelope
 from actors.kernel.failures import ActorGone, MailboxFull
-from actors.kernel.frames import FrameQueue, FrameTransport, LinkEnded, SessionTerms, run_session
+from actors.kernel.frames import FrameQueue, FrameTransport, LinkEnded, SessionSettings, run_session
 from node.link import Dial
-from node.notebook import Notebook
+from node.local_messages import LinkDown, LinkUp
+from node.step_log import StepLog
 from node.version import node_version
-from node.words import LinkDown, LinkUp
 from protocol import limits
 from protocol.codec import CodecError, decode, encode, unpack
 from protocol.errors import CorralError, Refusal, Refused
 from protocol.link import EngineHello, LinkRefused, NodeHello, version_max, version_min
+from protocol.message import Message, message_type_of
 from protocol.node_messages import NodeCommand, NodeHeartbeat, StepDone
-from protocol.words import Tagged, word_of_class
 
 backoff_first_seconds: Final = 0.5
 backoff_max_seconds: Final = 15.0
@@ -33,7 +33,7 @@ calm_seconds: Final = 30.0
 
 class Uplink:
     """Where the node's actors send: to the link that stands now, or nowhere. Nothing is kept here for later, because
-    outcomes wait in the notebook and the rest is said again when a link stands."""
+    outcomes wait in the step log and the rest is said again when a link stands."""
 
     def __init__(self) -> None:
         self._queue: FrameQueue | None = None
@@ -43,8 +43,8 @@ class Uplink:
     def is_up(self) -> bool:
         return self._queue is not None and not self._queue.ended
 
-    def send(self, message: Tagged) -> bool:
-        """Queues a word for the engine; False when no link stands or the word was dropped."""
+    def send(self, message: Message) -> bool:
+        """Queues a message for the engine; False when no link stands or the message was dropped."""
         return self._queue is not None and self._queue.put(message)
 
     def open(self, queue: FrameQueue, *, renewal_only: bool) -> None:
@@ -58,12 +58,12 @@ class Uplink:
 
 
 @attrs.frozen(kw_only=True)
-class LinkParts:
+class LinkDependencies:
     """What the link actor needs besides its ports. `listener` is the address of the node's dispatcher."""
 
     dial: Dial
     uplink: Uplink
-    notebook: Notebook
+    step_log: StepLog
     host_id: str
     listener: str
     silent_after_seconds: float = limits.host_silent_after_seconds
@@ -73,9 +73,9 @@ class LinkParts:
 class LinkActor(Actor):
     """The node's end of the link; its background task dials as long as the node lives."""
 
-    def __init__(self, context: Context, parts: LinkParts) -> None:
+    def __init__(self, context: Context, dependencies: LinkDependencies) -> None:
         super().__init__(context)
-        self._parts = parts
+        self._dependencies = dependencies
         self._incarnation = context.ports.ids.uuid()
 
     async def started(self) -> None:
@@ -85,7 +85,7 @@ class LinkActor(Actor):
         raise NotImplementedError(f"the link got {type(envelope.message).__name__}")
 
     async def stopping(self) -> None:
-        self._parts.uplink.close("the node daemon stops")
+        self._dependencies.uplink.close("the node daemon stops")
 
     async def _dial_for_ever(self) -> None:
         clock, random = self.context.ports.clock, self.context.ports.random
@@ -94,7 +94,7 @@ class LinkActor(Actor):
         while True:
             began = clock.monotonic()
             try:
-                reason = await self._parts.dial(self._session)
+                reason = await self._dependencies.dial(self._session)
             except Refused as refused:
                 reason = str(refused)
             except CorralError as error:
@@ -110,36 +110,36 @@ class LinkActor(Actor):
 
     async def _session(self, transport: FrameTransport) -> str:
         """One link from our hello to its end."""
-        parts, clock = self._parts, self.context.ports.clock
+        dependencies, clock = self._dependencies, self.context.ports.clock
         hello = await self._exchange_hellos(transport)
         await self._obey(hello.epoch)
         queue = FrameQueue()
-        parts.uplink.open(queue, renewal_only=hello.renewal_only)
+        dependencies.uplink.open(queue, renewal_only=hello.renewal_only)
         self._tell(LinkUp(hello=hello))
         self.context.log.info("link.up", epoch=hello.epoch, renewal_only=hello.renewal_only)
-        if parts.on_linked is not None:
-            await parts.on_linked()
-        terms = SessionTerms(
-            heartbeat=lambda: NodeHeartbeat(epoch=parts.notebook.ledger.highest_epoch),
+        if dependencies.on_linked is not None:
+            await dependencies.on_linked()
+        settings = SessionSettings(
+            heartbeat=lambda: NodeHeartbeat(epoch=dependencies.step_log.store.highest_epoch),
             heartbeat_period_seconds=hello.heartbeat_period_seconds,
-            silent_after_seconds=parts.silent_after_seconds,
+            silent_after_seconds=dependencies.silent_after_seconds,
             unknown=self._refuse_unknown,
         )
         reason = "cancelled"
         try:
-            reason = await run_session(transport, queue, self._heard, terms, clock)
+            reason = await run_session(transport, queue, self._heard, settings, clock)
         finally:
-            parts.uplink.close(reason)
+            dependencies.uplink.close(reason)
             self._tell(LinkDown(reason=reason))
         return reason
 
     async def _exchange_hellos(self, transport: FrameTransport) -> EngineHello:
         hello = NodeHello(
-            host_id=self._parts.host_id,
+            host_id=self._dependencies.host_id,
             version_min=version_min,
             version_max=version_max,
             node_version=node_version,
-            highest_epoch=self._parts.notebook.ledger.highest_epoch,
+            highest_epoch=self._dependencies.step_log.store.highest_epoch,
             incarnation=self._incarnation,
         )
         with self.context.ports.clock.move_on_after(limits.handshake_timeout_seconds):
@@ -157,14 +157,14 @@ class LinkActor(Actor):
 
     async def _obey(self, epoch: int) -> None:
         """Stores a higher epoch before anything of it is acted on; leaves an engine that no longer leads."""
-        ledger = self._parts.notebook.ledger
-        if epoch < ledger.highest_epoch:
-            reason = f"The engine is at epoch {epoch}, this host obeys {ledger.highest_epoch}."
+        store = self._dependencies.step_log.store
+        if epoch < store.highest_epoch:
+            reason = f"The engine is at epoch {epoch}, this host obeys {store.highest_epoch}."
             raise Refused(Refusal(code="stale_epoch", reason=reason))
-        if epoch > ledger.highest_epoch:
-            await self._parts.notebook.write(["epoch", epoch])
+        if epoch > store.highest_epoch:
+            await self._dependencies.step_log.write(["epoch", epoch])
 
-    def _heard(self, message: Tagged) -> None:
+    def _heard(self, message: Message) -> None:
         if isinstance(message, LinkRefused):
             self.context.log.warning("link.refused", reason=str(message.refusal))
             return
@@ -174,20 +174,20 @@ class LinkActor(Actor):
         """A command of a newer engine gets an answer, or its operation would wait for ever."""
         try:
             tag, _, fields = unpack(frame)
-            step_id = fields["step_id"] if tag == word_of_class(NodeCommand).tag else None
+            step_id = fields["step_id"] if tag == message_type_of(NodeCommand).tag else None
         except (CodecError, ValueError, TypeError, KeyError):
             return
         if isinstance(step_id, str):
             refusal = Refusal(
                 code="unknown_command", reason="This node does not know the command.", remedy="Upgrade the node."
             )
-            self._parts.uplink.send(StepDone(step_id=step_id, result=refusal))
+            self._dependencies.uplink.send(StepDone(step_id=step_id, result=refusal))
 
-    def _tell(self, message: Tagged) -> None:
-        listener = self.context.directory.find(self._parts.listener)
+    def _tell(self, message: Message) -> None:
+        listener = self.context.directory.find(self._dependencies.listener)
         try:
             if listener is None:
-                raise ActorGone(self._parts.listener)
+                raise ActorGone(self._dependencies.listener)
             listener.tell(message)
         except (MailboxFull, ActorGone) as error:
             if not isinstance(message, LinkDown):

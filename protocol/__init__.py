@@ -1,4 +1,4 @@
-"""The words that every part of Corral speaks: entities, commands, events, messages, errors.
+"""What all parts of Corral send each other: entities, commands, events, messages, errors.
 
 Pure data: it must not hold I/O, a clock, chance or a decision.
 """

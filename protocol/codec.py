@@ -1,6 +1,6 @@
-"""Turns words into msgpack bytes and back, through cattrs, with limits checked before and types after.
+"""Turns messages into msgpack bytes and back, through cattrs, with limits checked before and types after.
 
-A word travels as `[tag, version, {field: value}]`; fields that hold their default are left out, unknown fields are
+A message travels as `[tag, version, {field: value}]`; fields that hold their default are left out, unknown fields are
 skipped (so that version N reads N+1), old versions are upcast. It must not read or write anything.
 """
 
@@ -19,13 +19,13 @@ from cattrs.cols import homogenous_tuple_structure_factory
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
 from protocol import limits
-from protocol.words import Tagged, upcast_of, word_by_tag, word_of
+from protocol.message import Message, message_type, message_type_by_tag, upcast_of
 
 T = TypeVar("T")
 
 
 class CodecError(ValueError):
-    """Bytes that are not a word of ours: too large, broken, unknown tag or a field of the wrong type."""
+    """Bytes that are not a message of ours: too large, broken, unknown tag or a field of the wrong type."""
 
 
 class UnknownTag(CodecError):
@@ -91,19 +91,19 @@ def _unstructure_datetime(value: datetime.datetime) -> int:
 
 
 def _unstructure_tagged(value: object) -> list[Any]:
-    entry = word_of(value)
+    entry = message_type(value)
     return [entry.tag, entry.version, converter.unstructure(value, unstructure_as=entry.cls)]
 
 
 def _structure_tagged(value: object, _: type[Any]) -> Any:
     if not isinstance(value, list | tuple) or len(value) != 3:
-        raise CodecError("a word is [tag, version, fields]")
+        raise CodecError("a message is [tag, version, fields]")
     tag, version, fields = value
     if type(tag) is not str or type(version) is not int or not isinstance(fields, dict):
-        raise CodecError("a word is [tag: str, version: int, fields: map]")
+        raise CodecError("a message is [tag: str, version: int, fields: map]")
     if version < 1:  # also: counting up from -2**63 to find upcasters would never end
         raise CodecError(f"version {version} of {tag!r:.80}")
-    entry = word_by_tag(tag)
+    entry = message_type_by_tag(tag)
     if entry is None:
         raise UnknownTag(f"unknown tag {tag!r:.80}")
     for step_version in range(version, entry.version):
@@ -192,8 +192,8 @@ def _make_converter() -> cattrs.Converter:
     made.register_unstructure_hook_factory(
         _is_attrs_class, lambda cls: make_dict_unstructure_fn(cls, made, _cattrs_omit_if_default=True)
     )
-    made.register_structure_hook_func(lambda cls: cls is Tagged, _structure_tagged)
-    made.register_unstructure_hook_func(lambda cls: cls is Tagged, _unstructure_tagged)
+    made.register_structure_hook_func(lambda cls: cls is Message, _structure_tagged)
+    made.register_unstructure_hook_func(lambda cls: cls is Message, _unstructure_tagged)
     made.register_structure_hook_func(lambda cls: cls is Any or cls is object, lambda value, _: value)
     made.register_unstructure_hook_func(
         lambda cls: isinstance(cls, type) and issubclass(cls, enum.Enum), lambda v: v.value
@@ -205,28 +205,28 @@ converter = _make_converter()
 
 
 def encode(message: object) -> bytes:
-    """Bytes of a registered word, tag and version included."""
+    """Bytes of a registered message, tag and version included."""
     return bytes(msgpack.packb(_unstructure_tagged(message), use_bin_type=True))
 
 
 def decode(data: bytes, *, bytes_max: int = limits.frame_bytes_max) -> Any:
-    """The word in `data`. Raises `CodecError` (or its child `UnknownTag`) and nothing else, whatever the bytes."""
+    """The message in `data`. Raises `CodecError` (or its child `UnknownTag`) and nothing else, whatever the bytes."""
     return from_plain(unpack(data, bytes_max=bytes_max))
 
 
 def to_plain(message: object) -> list[Any]:
-    """A word as plain lists and maps: what `encode` packs, and what the JSON side of a subscription sends."""
+    """A message as plain lists and maps: what `encode` packs, and what the JSON side of a subscription sends."""
     return _unstructure_tagged(message)
 
 
 def from_plain(value: object) -> Any:
     """The reverse of `to_plain`. Raises `CodecError`."""
     try:
-        return _structure_tagged(value, Tagged)
+        return _structure_tagged(value, Message)
     except CodecError:
         raise
     except Exception as error:  # cattrs raises what the class's own checks raise; hostile input ends here
-        raise CodecError(f"not the fields of this word: {type(error).__name__}: {error}"[:300]) from error
+        raise CodecError(f"not the fields of this message: {type(error).__name__}: {error}"[:300]) from error
 
 
 def structure(value: object, cls: type[T]) -> T:

@@ -1,6 +1,6 @@
 """What a gateway and the engine say to each other: submit and reply, snapshot and feed, samples.
 
-The gateway knows the engine by these words only, so it can live inside its process or beside it. It must not name
+The gateway knows the engine by these messages only, so it can live inside its process or beside it. It must not name
 actors or tables.
 """
 
@@ -10,7 +10,7 @@ import datetime
 
 import attrs
 
-from protocol.words import Lane, Tagged, WhenFull, word
+from protocol.message import Message, Priority, WhenFull, message
 
 
 @attrs.frozen(kw_only=True)
@@ -22,25 +22,25 @@ class Principal:
     administrator: bool = False
 
 
-@word("engine.submit")
+@message("engine.submit")
 @attrs.frozen(kw_only=True)
-class Submit(Tagged):
+class Submit(Message):
     """One command. `command_id` makes a retry harmless: the same id gets the stored reply. `wait`: answer at the end."""
 
     command_id: str
     principal: Principal
-    command: Tagged
+    command: Message
     correlation_id: str = ""
     dry_run: bool = False
     wait_seconds: float = 0.0
 
 
-@word("engine.accepted")
+@message("engine.accepted")
 @attrs.frozen(kw_only=True)
-class Accepted(Tagged):
+class Accepted(Message):
     """The command is durable. `sequence` is the last journal row it wrote: a reader waits for it to see its own write.
 
-    `job_id` names the operation that goes on, "" when all is done. `result` is a word of the action (a ticket, ...).
+    `job_id` names the operation that goes on, "" when all is done. `result` is a message of the action (a ticket, ...).
     """
 
     kind: str
@@ -48,13 +48,13 @@ class Accepted(Tagged):
     sequence: int = 0
     job_id: str = ""
     command_id: str = ""
-    document: Tagged | None = None
-    result: Tagged | None = None
+    document: Message | None = None
+    result: Message | None = None
 
 
-@word("engine.change")
+@message("engine.change")
 @attrs.frozen(kw_only=True)
-class Change(Tagged):
+class Change(Message):
     """One journal row as a reader gets it: `document` is the object after it, None when it was removed."""
 
     sequence: int
@@ -63,7 +63,7 @@ class Change(Tagged):
     version: int
     tag: str  # the domain event's tag: "vm.started"
     at: datetime.datetime
-    document: Tagged | None = None
+    document: Message | None = None
     correlation_id: str = ""
     parent: str = ""
 
@@ -73,12 +73,12 @@ class Entity:
     kind: str
     id: str
     version: int
-    document: Tagged
+    document: Message
 
 
-@word("engine.snapshot")
+@message("engine.snapshot")
 @attrs.frozen(kw_only=True)
-class Snapshot(Tagged):
+class Snapshot(Message):
     """Everything as of `sequence` of stream `stream_id`; `events` are the latest of the audit trail, oldest first."""
 
     stream_id: str
@@ -107,9 +107,9 @@ DiskSample = tuple[str, str, float, float, float, float]
 """vm_id, disk_id, read and written bytes per second, reads and writes per second (-1 unknown)."""
 
 
-@word("engine.host_samples", lane=Lane.BULK, when_full=WhenFull.CONFLATE)
+@message("engine.host_samples", priority=Priority.BULK, when_full=WhenFull.CONFLATE)
 @attrs.frozen(kw_only=True)
-class HostSamples(Tagged):
+class HostSamples(Message):
     """The latest figures of one host, its domains and their devices; percentages are of one host CPU set / of the
     VM's vCPUs. Devices are rows: there are thousands a second."""
 

@@ -25,12 +25,12 @@ from typing import ClassVar
 
 import attrs
 
-from protocol.words import Tagged, word
+from protocol.message import Message, message
 
 
-@word("refusal")
+@message("refusal")
 @attrs.frozen(kw_only=True)
-class Refusal(Tagged):
+class Refusal(Message):
     """Why something was not done: to which object, why, and what to do next. `reasons` lists details, one a line."""
 
     code: str

@@ -1,4 +1,4 @@
-"""The words with which a node and the engine begin a link: hello, the range of versions both know, enrolment.
+"""The messages with which a node and the engine begin a link: hello, the range of versions both know, enrolment.
 
 Sans I/O: `agree` decides, transports carry. It must not know sockets or certificates.
 """
@@ -10,15 +10,15 @@ from typing import Final
 import attrs
 
 from protocol.errors import Refusal
-from protocol.words import Tagged, word
+from protocol.message import Message, message
 
 version_min: Final = 1
 version_max: Final = 1
 
 
-@word("link.node_hello")
+@message("link.node_hello")
 @attrs.frozen(kw_only=True)
-class NodeHello(Tagged):
+class NodeHello(Message):
     """First frame of a node: who it is, which versions it speaks, the highest epoch it obeyed."""
 
     host_id: str
@@ -29,9 +29,9 @@ class NodeHello(Tagged):
     incarnation: str = ""  # new at each start of the node daemon
 
 
-@word("link.engine_hello")
+@message("link.engine_hello")
 @attrs.frozen(kw_only=True)
-class EngineHello(Tagged):
+class EngineHello(Message):
     """The engine's answer: the version that both use from now on, its epoch, the heartbeat's period in seconds."""
 
     version: int
@@ -40,9 +40,9 @@ class EngineHello(Tagged):
     renewal_only: bool = False  # the certificate has expired: nothing but `CertificateRequested` is heard
 
 
-@word("link.enrol")
+@message("link.enrol")
 @attrs.frozen(kw_only=True)
-class Enrol(Tagged):
+class Enrol(Message):
     """First frame of a machine without certificate: a one-time token and a signing request."""
 
     token: str = attrs.field(repr=False)
@@ -52,17 +52,17 @@ class Enrol(Tagged):
     hardware_uuid: str = ""
 
 
-@word("link.enrolled")
+@message("link.enrolled")
 @attrs.frozen(kw_only=True)
-class Enrolled(Tagged):
+class Enrolled(Message):
     host_id: str
     certificate_pem: str
     ca_pem: str
 
 
-@word("link.refused")
+@message("link.refused")
 @attrs.frozen(kw_only=True)
-class LinkRefused(Tagged):
+class LinkRefused(Message):
     """The last frame before the engine closes: why."""
 
     refusal: Refusal

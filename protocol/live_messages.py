@@ -1,6 +1,6 @@
 """Frames of a live subscription: snapshot, then every change after it, in order. It must not know a transport.
 
-In msgpack each is a word as `codec.encode` makes it; in JSON it is an object with `op` and the same fields, where
+In msgpack each is a message as `codec.encode` makes it; in JSON it is an object with `op` and the same fields, where
 `document` is the REST API's JSON. docs/live.md tells the rules by which a client proves that nothing is missing.
 """
 
@@ -12,12 +12,12 @@ import attrs
 
 from protocol.engine_messages import Entity, HostSamples
 from protocol.errors import Refusal
-from protocol.words import Tagged, word
+from protocol.message import Message, message
 
 
-@word("live.subscribe")
+@message("live.subscribe")
 @attrs.frozen(kw_only=True)
-class Subscribe(Tagged):
+class Subscribe(Message):
     """First frame of a client. No `kinds` means all, no `ids` means all of them; `cursor` resumes after that point."""
 
     kinds: tuple[str, ...] = ()
@@ -27,9 +27,9 @@ class Subscribe(Tagged):
     token: str = attrs.field(default="", repr=False)
 
 
-@word("live.subscribed")
+@message("live.subscribed")
 @attrs.frozen(kw_only=True)
-class Subscribed(Tagged):
+class Subscribed(Message):
     """The subscription stands. `resumed`: changes after the cursor follow; otherwise a snapshot does."""
 
     stream_id: str
@@ -38,9 +38,9 @@ class Subscribed(Tagged):
     resumed: bool
 
 
-@word("live.snapshot")
+@message("live.snapshot")
 @attrs.frozen(kw_only=True)
-class SnapshotPart(Tagged):
+class SnapshotPart(Message):
     """A part of the state as of `sequence`; the state is complete with the part that is `last`."""
 
     sequence: int
@@ -50,9 +50,9 @@ class SnapshotPart(Tagged):
     removed: tuple[tuple[str, str], ...] = ()  # (kind, id): only after a resync that keeps
 
 
-@word("live.change")
+@message("live.change")
 @attrs.frozen(kw_only=True)
-class LiveChange(Tagged):
+class LiveChange(Message):
     """One change. `previous` is the sequence of the change before it *in this filter*, or where the filter began:
     nothing is missing as long as it is not greater than the last sequence that the client has."""
 
@@ -64,31 +64,31 @@ class LiveChange(Tagged):
     version: int
     tag: str
     at: datetime.datetime
-    document: Tagged | None = None
+    document: Message | None = None
     correlation_id: str = ""
     parent: str = ""
 
 
-@word("live.alive")
+@message("live.alive")
 @attrs.frozen(kw_only=True)
-class Alive(Tagged):
+class Alive(Message):
     """Nothing was sent for a while because nothing that fits the filter happened up to `sequence`."""
 
     sequence: int
     cursor: str
 
 
-@word("live.samples")
+@message("live.samples")
 @attrs.frozen(kw_only=True)
-class LiveSamples(Tagged):
+class LiveSamples(Message):
     """The latest figures of a host and its VMs; older unsent ones were replaced."""
 
     samples: HostSamples
 
 
-@word("live.resync")
+@message("live.resync")
 @attrs.frozen(kw_only=True)
-class Resync(Tagged):
+class Resync(Message):
     """Changes were left out: a snapshot follows. `keep`: it holds only what changed since the last frame, the rest of
     what the client knows stays; otherwise the client forgets everything first."""
 
@@ -96,9 +96,9 @@ class Resync(Tagged):
     keep: bool
 
 
-@word("live.error")
+@message("live.error")
 @attrs.frozen(kw_only=True)
-class LiveError(Tagged):
+class LiveError(Message):
     """The last frame: why the subscription ends."""
 
     refusal: Refusal

@@ -9,28 +9,28 @@ from __future__ import annotations
 
 import attrs
 
+from protocol.message import Message, Priority, WhenFull, message
 from protocol.node_domain import DomainSpec, VolumeRef
-from protocol.words import Lane, Tagged, WhenFull, word
 
 
-class Body(Tagged):
+class Body(Message):
     """Base of what a `NodeCommand` asks for."""
 
     __slots__ = ()
 
 
-@word("node.command", lane=Lane.CONTROL)
+@message("node.command", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class NodeCommand(Tagged):
+class NodeCommand(Message):
     """One idempotent step. The answer is `StepDone` with the same step id."""
 
     epoch: int
     step_id: str
-    body: Tagged
+    body: Message
     correlation_id: str = ""
 
 
-@word("node.start_domain")
+@message("node.start_domain")
 @attrs.frozen(kw_only=True)
 class StartDomain(Body):
     """Boots a transient domain. Done: `DomainStarted`. Already running under this step id: the same answer."""
@@ -38,7 +38,7 @@ class StartDomain(Body):
     spec: DomainSpec
 
 
-@word("node.shutdown_domain")
+@message("node.shutdown_domain")
 @attrs.frozen(kw_only=True)
 class ShutdownDomain(Body):
     """Asks the guest to power off (agent first, then ACPI). Done at once; the end shows as `DomainChanged`."""
@@ -47,7 +47,7 @@ class ShutdownDomain(Body):
     reason: str = ""
 
 
-@word("node.destroy_domain")
+@message("node.destroy_domain")
 @attrs.frozen(kw_only=True)
 class DestroyDomain(Body):
     """Ends QEMU now. Done when it is gone; legal when it is gone already.
@@ -59,31 +59,31 @@ class DestroyDomain(Body):
     started_step_id: str = ""
 
 
-@word("node.reboot_domain")
+@message("node.reboot_domain")
 @attrs.frozen(kw_only=True)
 class RebootDomain(Body):
     vm_id: str
 
 
-@word("node.reset_domain")
+@message("node.reset_domain")
 @attrs.frozen(kw_only=True)
 class ResetDomain(Body):
     vm_id: str
 
 
-@word("node.pause_domain")
+@message("node.pause_domain")
 @attrs.frozen(kw_only=True)
 class PauseDomain(Body):
     vm_id: str
 
 
-@word("node.resume_domain")
+@message("node.resume_domain")
 @attrs.frozen(kw_only=True)
 class ResumeDomain(Body):
     vm_id: str
 
 
-@word("node.save_domain")
+@message("node.save_domain")
 @attrs.frozen(kw_only=True)
 class SaveDomain(Body):
     """Writes memory to a file of the storage domain and ends QEMU: oVirt's *suspend*. Done when QEMU is gone."""
@@ -92,7 +92,7 @@ class SaveDomain(Body):
     storage_domain_id: str
 
 
-@word("node.restore_domain")
+@message("node.restore_domain")
 @attrs.frozen(kw_only=True)
 class RestoreDomain(Body):
     """Resumes from the file that `SaveDomain` wrote, then removes the file."""
@@ -101,14 +101,14 @@ class RestoreDomain(Body):
     storage_domain_id: str
 
 
-@word("node.remove_saved_state")
+@message("node.remove_saved_state")
 @attrs.frozen(kw_only=True)
 class RemoveSavedState(Body):
     vm_id: str
     storage_domain_id: str
 
 
-@word("node.set_ticket")
+@message("node.set_ticket")
 @attrs.frozen(kw_only=True)
 class SetTicket(Body):
     """A one-time console password, valid for `expiry_seconds`."""
@@ -118,7 +118,7 @@ class SetTicket(Body):
     expiry_seconds: int = 120
 
 
-@word("node.connect_storage_domain")
+@message("node.connect_storage_domain")
 @attrs.frozen(kw_only=True)
 class ConnectStorageDomain(Body):
     """Makes a directory usable as a storage domain on this host. Done: `StorageFacts`."""
@@ -128,7 +128,7 @@ class ConnectStorageDomain(Body):
     create: bool = False
 
 
-@word("node.create_volume")
+@message("node.create_volume")
 @attrs.frozen(kw_only=True)
 class CreateVolume(Body):
     """A new volume; with `backing` a thin child of another volume of the same storage domain. Done: `VolumeFacts`."""
@@ -139,7 +139,7 @@ class CreateVolume(Body):
     backing: VolumeRef | None = None
 
 
-@word("node.copy_volume")
+@message("node.copy_volume")
 @attrs.frozen(kw_only=True)
 class CopyVolume(Body):
     """A full copy (the chain collapsed). Progress shows as `StepProgress`. Done: `VolumeFacts`."""
@@ -148,7 +148,7 @@ class CopyVolume(Body):
     target: VolumeRef
 
 
-@word("node.import_volume")
+@message("node.import_volume")
 @attrs.frozen(kw_only=True)
 class ImportVolume(Body):
     """Copies an image file of this host into a new volume; the source's format is given, never probed."""
@@ -158,14 +158,14 @@ class ImportVolume(Body):
     target: VolumeRef
 
 
-@word("node.resize_volume")
+@message("node.resize_volume")
 @attrs.frozen(kw_only=True)
 class ResizeVolume(Body):
     volume: VolumeRef
     size_bytes: int
 
 
-@word("node.remove_image")
+@message("node.remove_image")
 @attrs.frozen(kw_only=True)
 class RemoveImage(Body):
     """Deletes every volume of an image. Done when nothing is left, also when nothing was there."""
@@ -174,40 +174,40 @@ class RemoveImage(Body):
     image_id: str
 
 
-@word("node.forget_steps", lane=Lane.CONTROL)
+@message("node.forget_steps", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class ForgetSteps(Tagged):
+class ForgetSteps(Message):
     """The engine has made these outcomes durable: the node may drop them."""
 
     epoch: int
     step_ids: tuple[str, ...]
 
 
-@word("node.report_now", lane=Lane.CONTROL)
+@message("node.report_now", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class ReportNow(Tagged):
+class ReportNow(Message):
     """Asks for facts, all domains and storage facts at once (sent after each connect)."""
 
     epoch: int
 
 
-@word("node.engine_heartbeat", lane=Lane.CONTROL, when_full=WhenFull.CONFLATE)
+@message("node.engine_heartbeat", priority=Priority.CONTROL, when_full=WhenFull.CONFLATE)
 @attrs.frozen(kw_only=True)
-class EngineHeartbeat(Tagged):
+class EngineHeartbeat(Message):
     epoch: int
 
 
-@word("node.renew_certificate", lane=Lane.CONTROL)
+@message("node.renew_certificate", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class CertificateIssued(Tagged):
+class CertificateIssued(Message):
     """The engine's answer to `CertificateRequested`."""
 
     certificate_pem: str
 
 
-@word("node.console_open")
+@message("node.console_open")
 @attrs.frozen(kw_only=True)
-class ConsoleOpen(Tagged):
+class ConsoleOpen(Message):
     """Connects a stream id to the serial console of a domain."""
 
     epoch: int
@@ -215,9 +215,9 @@ class ConsoleOpen(Tagged):
     vm_id: str
 
 
-@word("node.console_data", lane=Lane.BULK)
+@message("node.console_data", priority=Priority.BULK)
 @attrs.frozen(kw_only=True)
-class ConsoleData(Tagged):
+class ConsoleData(Message):
     """Bytes of a console stream, either way. `closed` ends the stream, with the reason when there is one."""
 
     stream_id: str

@@ -1,4 +1,4 @@
-"""What a domain is made of and how a node sees it: pure data inside the words of the link.
+"""What a domain is made of and how a node sees it: pure data inside the messages of the link.
 
 It must not hold libvirt's words or XML.
 """

@@ -1,4 +1,4 @@
-"""What the engine and a node say to each other once their link is up: three files as one. It must not define a word."""
+"""What the engine and a node say to each other once their link is up: three files as one. Defines none."""
 
 from protocol.node_commands import (
     Body,

@@ -10,46 +10,46 @@ import datetime
 import attrs
 
 from protocol.errors import Refusal
+from protocol.message import Message, Priority, WhenFull, message
 from protocol.node_domain import DomainObserved, StopReason, VolumeRef
-from protocol.words import Lane, Tagged, WhenFull, word
 
 
-@word("node.step_done", lane=Lane.CONTROL)
+@message("node.step_done", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class StepDone(Tagged):
-    """The outcome of a command: `result` is a word, a `Refusal` when it failed. Repeated until forgotten."""
+class StepDone(Message):
+    """The outcome of a command: `result` is a message, a `Refusal` when it failed. Repeated until forgotten."""
 
     step_id: str
-    result: Tagged
+    result: Message
 
     @property
     def failed(self) -> Refusal | None:
         return self.result if isinstance(self.result, Refusal) else None
 
 
-@word("node.done")
+@message("node.done")
 @attrs.frozen(kw_only=True)
-class Done(Tagged):
+class Done(Message):
     """Nothing to add: it is done."""
 
 
-@word("node.domain_started")
+@message("node.domain_started")
 @attrs.frozen(kw_only=True)
-class DomainStarted(Tagged):
+class DomainStarted(Message):
     domain: DomainObserved
 
 
-@word("node.volume_facts")
+@message("node.volume_facts")
 @attrs.frozen(kw_only=True)
-class VolumeFacts(Tagged):
+class VolumeFacts(Message):
     volume: VolumeRef
     size_bytes: int  # virtual
     actual_bytes: int  # on the storage
 
 
-@word("node.storage_facts")
+@message("node.storage_facts")
 @attrs.frozen(kw_only=True)
-class StorageFacts(Tagged):
+class StorageFacts(Message):
     storage_domain_id: str
     available_bytes: int
     used_bytes: int
@@ -57,9 +57,9 @@ class StorageFacts(Tagged):
     problem: str = ""
 
 
-@word("node.step_progress", lane=Lane.BULK, when_full=WhenFull.CONFLATE)
+@message("node.step_progress", priority=Priority.BULK, when_full=WhenFull.CONFLATE)
 @attrs.frozen(kw_only=True)
-class StepProgress(Tagged):
+class StepProgress(Message):
     step_id: str
     percent: int
 
@@ -68,9 +68,9 @@ class StepProgress(Tagged):
         return self.step_id
 
 
-@word("node.host_facts", when_full=WhenFull.CONFLATE)
+@message("node.host_facts", when_full=WhenFull.CONFLATE)
 @attrs.frozen(kw_only=True)
-class HostFacts(Tagged):
+class HostFacts(Message):
     """What the host is: sent after each connect and when it changes. Sizes in bytes."""
 
     hostname: str
@@ -94,17 +94,17 @@ class HostFacts(Tagged):
     boots_at_once: int = 4
 
 
-@word("node.domains", lane=Lane.CONTROL)
+@message("node.domains", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class DomainsSnapshot(Tagged):
+class DomainsSnapshot(Message):
     """Every domain on the host: what is not named here does not run here."""
 
     domains: tuple[DomainObserved, ...]
 
 
-@word("node.domain_changed", lane=Lane.CONTROL)
+@message("node.domain_changed", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class DomainChanged(Tagged):
+class DomainChanged(Message):
     """One domain changed. When it is gone, `stopped` says why and `detail` quotes QEMU's last words; `rebooted` when
     the guest runs its firmware anew in the same QEMU."""
 
@@ -114,9 +114,9 @@ class DomainChanged(Tagged):
     rebooted: bool = False
 
 
-@word("node.heartbeat", lane=Lane.CONTROL, when_full=WhenFull.CONFLATE)
+@message("node.heartbeat", priority=Priority.CONTROL, when_full=WhenFull.CONFLATE)
 @attrs.frozen(kw_only=True)
-class NodeHeartbeat(Tagged):
+class NodeHeartbeat(Message):
     """Sent every heartbeat period, also while everything is quiet. It ends at the engine's side of the link."""
 
     epoch: int  # the highest engine epoch this node has stored
@@ -133,9 +133,9 @@ DiskRow = tuple[str, str, int, int, int, int]
 """vm_id, disk_id, read bytes, written bytes, reads, writes. A shared disk has a row for each VM."""
 
 
-@word("node.statistics", lane=Lane.BULK, when_full=WhenFull.CONFLATE)
+@message("node.statistics", priority=Priority.BULK, when_full=WhenFull.CONFLATE)
 @attrs.frozen(kw_only=True)
-class StatisticsBatch(Tagged):
+class StatisticsBatch(Message):
     """One batch per host and period: array rows, type-checked, never journaled.
 
     Rows count since the start of their QEMU. A device that the node cannot tell from the others has none.
@@ -174,9 +174,9 @@ class GuestSession:
     console: bool = False
 
 
-@word("node.guest_report", when_full=WhenFull.CONFLATE)
+@message("node.guest_report", when_full=WhenFull.CONFLATE)
 @attrs.frozen(kw_only=True)
-class GuestReport(Tagged):
+class GuestReport(Message):
     """What the agent inside said last, already bounded and cleaned: never trusted for more than showing."""
 
     vm_id: str
@@ -203,9 +203,9 @@ class GuestReport(Tagged):
         return self.vm_id
 
 
-@word("node.guest_silent")
+@message("node.guest_silent")
 @attrs.frozen(kw_only=True)
-class GuestSilent(Tagged):
+class GuestSilent(Message):
     """No heartbeat from the agent for the stale period, or its channel closed."""
 
     vm_id: str
@@ -213,9 +213,9 @@ class GuestSilent(Tagged):
     reason: str = ""
 
 
-@word("node.certificate_requested", lane=Lane.CONTROL)
+@message("node.certificate_requested", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class CertificateRequested(Tagged):
+class CertificateRequested(Message):
     """The node's certificate nears its end: a new signing request for the same identity."""
 
     csr_pem: str

@@ -16,7 +16,7 @@ from actors.kernel.ports import Random
 class Backoff:
     """Seconds to wait before the n-th restart in a row: `first * factor ** (n - 1)`, at most `max_seconds`.
 
-    `jitter` is the share by which a delay is stretched or shortened at random, so that a crowd does not come back in
+    `jitter` is the share by which a delay is stretched or shortened at random, so that many children do not come back in
     step; no delay exceeds `max_seconds`. With `first_seconds` 0 a restart is immediate.
     """
 
@@ -66,6 +66,6 @@ class Streak:
         self._count = 0
 
     def next(self, lived_seconds: float) -> int:
-        """The number of the restart that follows a life of `lived_seconds`, from 1."""
+        """The number of the restart that follows an incarnation of `lived_seconds`, from 1."""
         self._count = 1 if lived_seconds >= self._calm_seconds else self._count + 1
         return self._count

@@ -7,7 +7,7 @@ engine                    rest_for_one
 |  |- reservations/main
 |  |- catalogue/main
 |  |- sampler             stores statistics once a minute
-|- entities               one_for_one: crowds, a child per entity, started when first told something
+|- entities               one_for_one: dynamic supervisors, a child per entity, started when first told something
 |  |- storage_domain/*, disk/*, template/*, vm/*, host/*
 |- (what the daemon adds: the node port, the gateway)
 """
@@ -21,11 +21,11 @@ import attrs
 
 from actors.catalogue.actor import catalogue
 from actors.catalogue.bootstrap import bootstrap
+from actors.command_router import CommandRouter
 from actors.engine_port import EnginePortInProcess
 from actors.entity.durable import DurableActor
 from actors.entity.rows import Rows
 from actors.entity.services import Services
-from actors.front_door import FrontDoor
 from actors.host.actor import Enroller, HostActor
 from actors.host.consoles import ConsoleBroker
 from actors.host.link_hub import LinkHub
@@ -35,7 +35,7 @@ from actors.journal.writer import JournalWriter
 from actors.kernel.actor import Actor, Context
 from actors.kernel.directory import Directory
 from actors.kernel.ports import Ports
-from actors.kernel.ref import Ref
+from actors.kernel.ref import ActorRef
 from actors.placement.scheduler import scheduler
 from actors.reservations.actor import reservations
 from actors.storage.disk.actor import DiskActor
@@ -43,10 +43,10 @@ from actors.storage.domain.actor import StorageDomainActor
 from actors.storage.template.actor import TemplateActor
 from actors.vm.actor import VmActor
 from protocol.codec import encode
+from protocol.message import Message
 from protocol.model.activity import Event
-from protocol.words import Tagged
-from supervisors.handle import CrowdHandle
-from supervisors.spec import AsyncTask, ChildSpec, CrowdSpec, Restart, Strategy, SupervisorSpec
+from supervisors.handle import DynamicSupervisorHandle
+from supervisors.spec import AsyncTask, ChildSpec, DynamicSupervisorSpec, Restart, Strategy, SupervisorSpec
 
 TRANSIENT = frozenset(
     {"wait_for_launch", "powering_up", "powering_down", "reboot_in_progress", "saving_state", "restoring_state",
@@ -93,7 +93,7 @@ class Engine:
             commands_kept_seconds=self.times.commands_kept_seconds,
         )
         self.hub = LinkHub(self._find_host)
-        self._crowds: dict[str, CrowdHandle] = {}
+        self._dynamic_supervisors: dict[str, DynamicSupervisorHandle] = {}
         self.services = Services(
             rows=self.rows,
             writer=self.writer,
@@ -106,16 +106,16 @@ class Engine:
             shutdown_timeout_seconds=self.times.shutdown_timeout_seconds,
         )
         self.consoles = ConsoleBroker(self.services, ports.ids.uuid)
-        self.front_door = FrontDoor(self.rows, journal, self.ensure, lambda: self.writer.available, self.audit)
-        self.port = EnginePortInProcess(journal, self.front_door, self.consoles, lambda: self.writer.available)
+        self.command_router = CommandRouter(self.rows, journal, self.ensure, lambda: self.writer.available, self.audit)
+        self.port = EnginePortInProcess(journal, self.command_router, self.consoles, lambda: self.writer.available)
         self.writer.on_rows(self.port.published)
         self._enroller = enroller
 
-    def ensure(self, kind: str, id: str) -> Ref | None:
-        """The actor at `kind/id`, started if it is one of a crowd; None for an address that nobody serves."""
-        crowd = self._crowds.get(kind)
-        if crowd is not None:
-            return crowd.ensure(id)
+    def ensure(self, kind: str, id: str) -> ActorRef | None:
+        """The actor at `kind/id`, started if a dynamic supervisor holds it; None for an address that nobody serves."""
+        dynamic_supervisor = self._dynamic_supervisors.get(kind)
+        if dynamic_supervisor is not None:
+            return dynamic_supervisor.ensure(id)
         return self.directory.find(f"{kind}/{id}")
 
     def audit(self, event: Event) -> None:
@@ -124,12 +124,12 @@ class Engine:
         entry = JournalEntry("event", "", 1, "event", b"", encode(attrs.evolve(event, time=at)), "", at)
         self.writer.submit(Transaction(entries=(entry,)), lambda _: None)
 
-    def _publish(self, message: Tagged) -> None:
+    def _publish(self, message: Message) -> None:
         """Samples, to whoever reads along and to what keeps some of them."""
         self.port.sampled(message)
         self.sampler.sampled(message)
 
-    def _find_host(self, address: str) -> Ref | None:
+    def _find_host(self, address: str) -> ActorRef | None:
         kind, _, id = address.partition("/")
         return self.ensure(kind, id) if self.rows.row(kind, id) is not None else None
 
@@ -165,11 +165,11 @@ class Engine:
         entities = SupervisorSpec(
             "entities",
             children=(
-                self._crowd("storage_domain", StorageDomainActor),
-                self._crowd("disk", DiskActor),
-                self._crowd("template", TemplateActor),
-                self._crowd("vm", VmActor),
-                self._crowd("host", self._host),
+                self._dynamic_supervisor("storage_domain", StorageDomainActor),
+                self._dynamic_supervisor("disk", DiskActor),
+                self._dynamic_supervisor("template", TemplateActor),
+                self._dynamic_supervisor("vm", VmActor),
+                self._dynamic_supervisor("host", self._host),
             ),
             restarts_max=5,
             window_seconds=60.0,
@@ -182,10 +182,12 @@ class Engine:
     def _host(self, context: Context, services: Services, id: str) -> Actor:
         return HostActor(context, services, id, self._enroller, self.consoles)
 
-    def _crowd(self, kind: str, make: Callable[[Context, Services, str], Actor] | type[DurableActor]) -> CrowdSpec:
-        handle = CrowdHandle()
-        self._crowds[kind] = handle
-        return CrowdSpec(
+    def _dynamic_supervisor(
+        self, kind: str, make: Callable[[Context, Services, str], Actor] | type[DurableActor]
+    ) -> DynamicSupervisorSpec:
+        handle = DynamicSupervisorHandle()
+        self._dynamic_supervisors[kind] = handle
+        return DynamicSupervisorSpec(
             kind,
             lambda context, key: make(context, self.services, key),
             restart=Restart.TRANSIENT,

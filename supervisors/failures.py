@@ -1,4 +1,4 @@
-"""How a whole branch fails: what a supervisor raises to its parent and, at the root, to whoever runs the tree.
+"""How a supervisor fails: what a supervisor raises to its parent and, at the root, to whoever runs the tree.
 
 It must not hold what an actor may see: those errors are in `actors.kernel.failures`.
 """
@@ -6,8 +6,8 @@ It must not hold what an actor may see: those errors are in `actors.kernel.failu
 from __future__ import annotations
 
 
-class BranchFailed(Exception):
-    """A supervisor or crowd failed; `__cause__` is what its child raised."""
+class SupervisorFailed(Exception):
+    """A supervisor or dynamic supervisor failed; `__cause__` is what its child raised."""
 
     def __init__(self, address: str, why: str, cause: BaseException | None) -> None:
         super().__init__(f"{address}: {why}")
@@ -15,9 +15,9 @@ class BranchFailed(Exception):
         self.__cause__ = cause
 
 
-class StartFailed(BranchFailed):
+class StartFailed(SupervisorFailed):
     """A child did not come up, so its supervisor did not."""
 
 
-class Escalated(BranchFailed):
-    """More restarts than the budget of a supervisor or crowd allows."""
+class Escalated(SupervisorFailed):
+    """More restarts than the budget of a supervisor or dynamic supervisor allows."""

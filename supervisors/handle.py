@@ -1,4 +1,4 @@
-"""What the rest of the engine holds of a crowd: made before the tree, bound when the tree is built.
+"""What the rest of the engine holds of a dynamic supervisor: made before the tree, bound when the tree is built.
 
 It must not hold children: it passes calls on.
 """
@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from actors.kernel.ref import Ref
+from actors.kernel.ref import ActorRef
 
 
-class CrowdPort(Protocol):
-    """What a crowd can be asked for."""
+class DynamicSupervisorPort(Protocol):
+    """What a dynamic supervisor can be asked for."""
 
-    def ensure(self, key: str) -> Ref: ...
+    def ensure(self, key: str) -> ActorRef: ...
 
-    def find(self, key: str) -> Ref | None: ...
+    def find(self, key: str) -> ActorRef | None: ...
 
     async def stop(self, key: str) -> None: ...
 
@@ -24,25 +24,25 @@ class CrowdPort(Protocol):
     def crash(self, key: str, error: Exception) -> None: ...
 
 
-class CrowdHandle:
-    """Stays good while the crowd restarts. Before the tree is built, and after it ended, nobody is home."""
+class DynamicSupervisorHandle:
+    """Stays good while the dynamic supervisor restarts. Before the tree is built, and after it ended, it has none."""
 
     def __init__(self) -> None:
-        self._crowd: CrowdPort | None = None
+        self._dynamic_supervisor: DynamicSupervisorPort | None = None
 
-    def bind(self, crowd: CrowdPort) -> None:
-        """Done by the crowd. Raises `ValueError` when the handle has been given to two."""
-        if self._crowd is not None and self._crowd is not crowd:
-            raise ValueError("one handle for two crowds")
-        self._crowd = crowd
+    def bind(self, dynamic_supervisor: DynamicSupervisorPort) -> None:
+        """Done by the dynamic supervisor. Raises `ValueError` when the handle has been given to two."""
+        if self._dynamic_supervisor is not None and self._dynamic_supervisor is not dynamic_supervisor:
+            raise ValueError("one handle for two dynamic supervisors")
+        self._dynamic_supervisor = dynamic_supervisor
 
-    def ensure(self, key: str) -> Ref:
+    def ensure(self, key: str) -> ActorRef:
         """The child under `key`, started if need be. Its ref can be told at once; it reads when it has started."""
         return self._bound().ensure(key)
 
-    def find(self, key: str) -> Ref | None:
+    def find(self, key: str) -> ActorRef | None:
         """The child under `key`, if there is one."""
-        return None if self._crowd is None else self._crowd.find(key)
+        return None if self._dynamic_supervisor is None else self._dynamic_supervisor.find(key)
 
     async def stop(self, key: str) -> None:
         """Stops a child for good and returns when it has ended. Without effect when there is none.
@@ -53,7 +53,7 @@ class CrowdHandle:
 
     def keys(self) -> tuple[str, ...]:
         """The keys that are taken, oldest first."""
-        return () if self._crowd is None else self._crowd.keys()
+        return () if self._dynamic_supervisor is None else self._dynamic_supervisor.keys()
 
     def crash(self, key: str, error: Exception) -> None:
         """For tests and fault injection: the child's handler raises `error` at its next message.
@@ -62,7 +62,7 @@ class CrowdHandle:
         """
         self._bound().crash(key, error)
 
-    def _bound(self) -> CrowdPort:
-        if self._crowd is None:
-            raise RuntimeError("the tree of this crowd has not been built")
-        return self._crowd
+    def _bound(self) -> DynamicSupervisorPort:
+        if self._dynamic_supervisor is None:
+            raise RuntimeError("the tree of this dynamic supervisor has not been built")
+        return self._dynamic_supervisor

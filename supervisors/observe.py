@@ -20,8 +20,8 @@ class Kind(enum.Enum):
     RESTARTED = "restarted"  # started again: incarnation 2 and later
     CRASHED = "crashed"  # with error and traceback
     START_FAILED = "start_failed"  # with error and traceback
-    ESCALATED = "escalated"  # a supervisor or crowd gave up and failed to its parent
-    GAVE_UP = "gave_up"  # a crowd gave up one child
+    ESCALATED = "escalated"  # a supervisor or dynamic supervisor gave up and failed to its parent
+    GAVE_UP = "gave_up"  # a dynamic supervisor gave up one child
     STOPPED = "stopped"  # ended normally, or was stopped
     KILLED = "killed"  # overran its stop deadline and was cancelled
     CLEANUP_FAILED = "cleanup_failed"  # a cleanup raised, or overran its time (no error)

@@ -1,6 +1,6 @@
 """How a child starts, stops and restarts: the tree as data.
 
-It must not run anything: `supervisor` and `crowd` do.
+It must not run anything: `supervisor` and `dynamic_supervisor` do.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Envelope
 from protocol import limits
 from supervisors.budget import Backoff
-from supervisors.handle import CrowdHandle
+from supervisors.handle import DynamicSupervisorHandle
 from supervisors.strategy import Restart, Strategy
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
     "AsyncTask",
     "Backoff",
     "ChildSpec",
-    "CrowdSpec",
+    "DynamicSupervisorSpec",
     "Restart",
     "Strategy",
     "SupervisorSpec",
@@ -59,14 +59,14 @@ class _TaskActor(Actor):
 
 @attrs.frozen
 class ChildSpec:
-    """One place in a tree. `factory` makes the actor of each incarnation, or is a task, a supervisor or a crowd.
+    """One place in a tree. `factory` makes the actor of each incarnation, or is a task, a supervisor or a dynamic supervisor.
 
-    For a nested supervisor or crowd, `stop_seconds` is not used: those end when their children have.
+    For a nested supervisor or dynamic supervisor, `stop_seconds` is not used: those end when their children have.
     `address` defaults to the path in the tree.
     """
 
     name: str
-    factory: ActorFactory | AsyncTask | SupervisorSpec | CrowdSpec
+    factory: ActorFactory | AsyncTask | SupervisorSpec | DynamicSupervisorSpec
     restart: Restart = Restart.PERMANENT
     stop_seconds: float = 5.0
     mailbox_messages_max: int = limits.mailbox_messages_max
@@ -75,7 +75,8 @@ class ChildSpec:
 
 
 def _as_children(
-    children: tuple[ChildSpec | SupervisorSpec | CrowdSpec, ...] | list[ChildSpec | SupervisorSpec | CrowdSpec],
+    children: tuple[ChildSpec | SupervisorSpec | DynamicSupervisorSpec, ...]
+    | list[ChildSpec | SupervisorSpec | DynamicSupervisorSpec],
 ) -> tuple[ChildSpec, ...]:
     made = tuple(child if isinstance(child, ChildSpec) else ChildSpec(child.name, child) for child in children)
     names = [child.name for child in made]
@@ -100,12 +101,12 @@ class SupervisorSpec:
 
 
 @attrs.frozen
-class CrowdSpec:
+class DynamicSupervisorSpec:
     """Any number of like children, each under a key, started on demand and stopped side by side.
 
-    `restarts_max` within `window_seconds` is the budget of each child, `crowd_restarts_max` within
-    `crowd_window_seconds` that of all together. A child that exceeds its own is given up alone, unless
-    `fails_with_child`; one too many in all, and the crowd fails to its parent.
+    `restarts_max` within `window_seconds` is the budget of each child, `total_restarts_max` within
+    `total_window_seconds` that of all together. A child that exceeds its own is given up alone, unless
+    `fails_with_child`; one too many in all, and the dynamic supervisor fails to its parent.
     """
 
     name: str
@@ -114,11 +115,11 @@ class CrowdSpec:
     stop_seconds: float = 5.0
     restarts_max: int = 3
     window_seconds: float = 60.0
-    crowd_restarts_max: int = 1_000
-    crowd_window_seconds: float = 60.0
+    total_restarts_max: int = 1_000
+    total_window_seconds: float = 60.0
     fails_with_child: bool = False
     backoff: Backoff = Backoff()
     mailbox_messages_max: int = limits.mailbox_messages_max
     start_seconds: float = 60.0
     address: str = ""
-    handle: CrowdHandle = attrs.Factory(CrowdHandle)
+    handle: DynamicSupervisorHandle = attrs.Factory(DynamicSupervisorHandle)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 
-from actors.kernel.life import How
+from actors.kernel.incarnation import How
 
 
 class Restart(enum.Enum):

@@ -6,10 +6,10 @@ from typing import Any
 
 from protocol.engine_messages import Principal
 from protocol.errors import Forbidden, Refusal
-from protocol.words import Tagged, word_of
+from protocol.message import Message, message_type
 
 
-def authorize(principal: Principal, command: Tagged, object: Any = None) -> Refusal | None:
+def authorize(principal: Principal, command: Message, object: Any = None) -> Refusal | None:
     """None when `principal` may give `command` on `object`, the document of what it acts on (None for a new one).
 
     Administrators may do everything. Nobody else has a permit yet, so everybody else is refused.
@@ -19,7 +19,7 @@ def authorize(principal: Principal, command: Tagged, object: Any = None) -> Refu
     name = getattr(object, "name", None) or getattr(object, "id", None) or ""
     on = f" on {name}" if name else ""
     return Forbidden(
-        f"{principal.name} has no permit for {word_of(command).tag.removeprefix('command.')}{on}.",
+        f"{principal.name} has no permit for {message_type(command).tag.removeprefix('command.')}{on}.",
         remedy="Ask an administrator to do it.",
         entity=getattr(object, "id", None) or "",
     ).refusal

@@ -13,10 +13,10 @@ from typing import Any
 
 import attrs
 
-from actors.catalogue.decide import Facts, Verdict, decide
+from actors.catalogue.decide import CatalogueDecisionFacts, Verdict, decide
 from actors.catalogue.rows import transaction_of
 from actors.catalogue.status import due_changes
-from actors.entity.messages import Commanded, Crash
+from actors.entity.messages import CommandRequest, Crash
 from actors.entity.services import Services
 from actors.journal.port import CommandOutcome
 from actors.journal.writer import Durable, Failed
@@ -27,14 +27,14 @@ from protocol import limits
 from protocol.codec import encode
 from protocol.engine_messages import Accepted
 from protocol.errors import Unavailable
-from protocol.words import Tagged, WhenFull, word
+from protocol.message import Message, WhenFull, message
 
 address = "catalogue/main"
 
 
-@word("catalogue.status_may_have_changed", when_full=WhenFull.CONFLATE)
+@message("catalogue.status_may_have_changed", when_full=WhenFull.CONFLATE)
 @attrs.frozen(kw_only=True)
-class StatusMayHaveChanged(Tagged):
+class StatusMayHaveChanged(Message):
     """To itself: something changed from which a status follows."""
 
 
@@ -54,7 +54,7 @@ def catalogue(services: Services) -> Callable[[Context], Actor]:
 
 
 class CatalogueActor(Actor):
-    """Answers `Commanded` with `Accepted` or a refusal."""
+    """Answers `CommandRequest` with `Accepted` or a refusal."""
 
     def __init__(self, context: Context, services: Services) -> None:
         super().__init__(context)
@@ -72,7 +72,7 @@ class CatalogueActor(Actor):
 
     async def receive(self, envelope: Envelope) -> None:
         match envelope.message:
-            case Commanded():
+            case CommandRequest():
                 if len(self._waiting) >= limits.mailbox_messages_max:
                     full = Unavailable("The catalogue has more to do than it can queue.", remedy="Try again.")
                     self.context.reply(envelope, full.refusal)
@@ -95,13 +95,13 @@ class CatalogueActor(Actor):
                 self._follow()
 
     def _answer(self, envelope: Envelope) -> None:
-        asked = envelope.message
-        assert isinstance(asked, Commanded)
+        request = envelope.message
+        assert isinstance(request, CommandRequest)
         ports = self.context.ports
-        facts = Facts(now=ports.clock.wall(), rows=self._services.rows, fresh_id=ports.ids.uuid)
-        verdict = decide(asked, facts)
+        facts = CatalogueDecisionFacts(now=ports.clock.wall(), rows=self._services.rows, fresh_id=ports.ids.uuid)
+        verdict = decide(request, facts)
         if verdict.changes or verdict.audit:
-            self._write(verdict, envelope, asked)
+            self._write(verdict, envelope, request)
         else:
             self.context.reply(envelope, verdict.reply)
 
@@ -112,14 +112,14 @@ class CatalogueActor(Actor):
         if changes:
             self._write(Verdict(reply=StatusMayHaveChanged(), changes=changes), None, None)
 
-    def _write(self, verdict: Verdict, envelope: Envelope | None, asked: Commanded | None) -> None:
+    def _write(self, verdict: Verdict, envelope: Envelope | None, request: CommandRequest | None) -> None:
         outcome = None
-        if asked is not None and isinstance(verdict.reply, Accepted):
-            outcome = CommandOutcome(asked.command_id, encode(verdict.reply))
+        if request is not None and isinstance(verdict.reply, Accepted):
+            outcome = CommandOutcome(request.command_id, encode(verdict.reply))
         transaction = transaction_of(
             verdict.changes,
             self.context.ports.clock.wall(),
-            correlation_id=asked.correlation_id if asked else "",
+            correlation_id=request.correlation_id if request else "",
             audit=verdict.audit,
             outcome=outcome,
         )
@@ -136,7 +136,7 @@ class CatalogueActor(Actor):
         self._services.writer.submit(transaction, done)
 
 
-def _reply(verdict: Verdict, result: Durable | Failed) -> Tagged:
+def _reply(verdict: Verdict, result: Durable | Failed) -> Message:
     if isinstance(result, Failed):
         return result.refusal
     reply = verdict.reply

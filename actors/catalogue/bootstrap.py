@@ -18,10 +18,10 @@ from actors.storage.template import defaults as template_defaults
 from actors.storage.template.state import TemplateState, blank_id
 from protocol.codec import encode
 from protocol.events.template import TemplateAdded
+from protocol.message import message_type
 from protocol.model.inventory import Cluster, DataCenter, User
 from protocol.model.types import Document, Ref
 from protocol.model.vm import Template
-from protocol.words import word_of
 
 
 def bootstrap(ids: Ids, at: datetime.datetime) -> Transaction:
@@ -54,5 +54,5 @@ def _blank(at: datetime.datetime) -> tuple[EntityWrite, JournalEntry]:
     document = encode(template)
     event = TemplateAdded(at=at, template=template)
     row = EntityRow("template", blank_id, 1, template.name, "", encode(TemplateState(template=template)), document)
-    entry = JournalEntry("template", blank_id, 1, word_of(event).tag, encode(event), document, "", at)
+    entry = JournalEntry("template", blank_id, 1, message_type(event).tag, encode(event), document, "", at)
     return EntityWrite(row, 0), entry

@@ -14,20 +14,20 @@ import attrs
 
 from actors.catalogue.defaults import companions, defaulted, management_network
 from actors.catalogue.references import missing_reference, owned, references, referrers
-from actors.catalogue.rows import Change, added, name_of, parent_of, removed, updated
+from actors.catalogue.rows import CatalogueChange, added, name_of, parent_of, removed, updated
 from actors.entity import checks
 from actors.entity.checks import invalid
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
 from protocol.audit import CODES, line
 from protocol.commands.catalogue import AddEntity, AddEvent, RemoveEntity, UpdateEntity
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
+from protocol.message import Message
 from protocol.model.activity import Event
 from protocol.model.merge import merge, writable
 from protocol.model.types import Document
 from protocol.registry import BY_KIND, RESOURCES
-from protocol.words import Tagged
 
 SERVED: Final = frozenset({*(resource.kind for resource in RESOURCES if resource.catalogue), "user"})
 
@@ -35,7 +35,7 @@ administrator: Final = "admin@internal"
 
 
 @attrs.frozen(kw_only=True)
-class Facts:
+class CatalogueDecisionFacts:
     now: datetime.datetime
     rows: Rows
     fresh_id: Callable[[], str]
@@ -45,37 +45,37 @@ class Facts:
 class Verdict:
     """Without `changes` and `audit` nothing is written."""
 
-    reply: Tagged
-    changes: tuple[Change, ...] = ()
+    reply: Message
+    changes: tuple[CatalogueChange, ...] = ()
     audit: tuple[Event, ...] = ()
 
 
-def decide(asked: Commanded, facts: Facts) -> Verdict:
+def decide(request: CommandRequest, facts: CatalogueDecisionFacts) -> Verdict:
     """A command of the catalogue."""
-    command = asked.command
+    command = request.command
     if isinstance(command, AddEvent):
-        return _add_event(asked, command)
+        return _add_event(request, command)
     if not isinstance(command, AddEntity | UpdateEntity | RemoveEntity) or command.kind not in SERVED:
         what = getattr(command, "kind", type(command).__name__)
         return Verdict(reply=invalid("kind", f"The catalogue does not serve {what!r:.80}."))
     if isinstance(command, AddEntity):
-        verdict = _add(asked, command, facts)
+        verdict = _add(request, command, facts)
     else:
         present = facts.rows.document(command.kind, command.id)
         if present is None:
             return Verdict(reply=_not_found(command.kind, command.id))
         change = _update if isinstance(command, UpdateEntity) else _remove
-        verdict = change(asked, command, present, facts)
-    return Verdict(reply=verdict.reply) if asked.dry_run else verdict
+        verdict = change(request, command, present, facts)
+    return Verdict(reply=verdict.reply) if request.dry_run else verdict
 
 
-def _add(asked: Commanded, command: AddEntity, facts: Facts) -> Verdict:
+def _add(request: CommandRequest, command: AddEntity, facts: CatalogueDecisionFacts) -> Verdict:
     document = command.document
     if not isinstance(document, BY_KIND[command.kind].cls) or not isinstance(document, Document):
         return Verdict(reply=invalid("document", f"This is no {_title(command.kind)}."))
-    known = facts.rows.document(command.kind, asked.command_id)
+    known = facts.rows.document(command.kind, request.command_id)
     if known is not None:
-        return Verdict(reply=_accepted(asked, command.kind, known))  # the same command again
+        return Verdict(reply=_accepted(request, command.kind, known))  # the same command again
     problem = (
         checks.required(document, _title(command.kind))
         or checks.values(document)
@@ -83,18 +83,18 @@ def _add(asked: Commanded, command: AddEntity, facts: Facts) -> Verdict:
     )
     if problem is not None:
         return Verdict(reply=problem)
-    complete = defaulted(attrs.evolve(writable(_by_ids(document)), id=asked.command_id))
+    complete = defaulted(attrs.evolve(writable(_by_ids(document)), id=request.command_id))
     if problem := _name_problem(command.kind, complete, facts):
         return Verdict(reply=problem)
     documents = (complete, *companions(complete, facts.fresh_id))
     return Verdict(
-        reply=_accepted(asked, command.kind, complete),
+        reply=_accepted(request, command.kind, complete),
         changes=tuple(added(each, facts.now) for each in documents),
-        audit=(_line("entity_added", "added", asked, command.kind, complete),),
+        audit=(_line("entity_added", "added", request, command.kind, complete),),
     )
 
 
-def _update(asked: Commanded, command: Any, present: Any, facts: Facts) -> Verdict:
+def _update(request: CommandRequest, command: Any, present: Any, facts: CatalogueDecisionFacts) -> Verdict:
     document = command.document
     if type(document) is not type(present):
         return Verdict(reply=invalid("document", f"This is no {_title(command.kind)}."))
@@ -106,17 +106,17 @@ def _update(asked: Commanded, command: Any, present: Any, facts: Facts) -> Verdi
     if name_of(after) != name_of(present) and (problem := _renamed(command.kind, present, after, facts)):
         return Verdict(reply=problem)
     if after == present:
-        return Verdict(reply=_accepted(asked, command.kind, present))
+        return Verdict(reply=_accepted(request, command.kind, present))
     row = facts.rows.row(command.kind, command.id)
     assert row is not None
     return Verdict(
-        reply=_accepted(asked, command.kind, after),
+        reply=_accepted(request, command.kind, after),
         changes=(updated(after, row.version, facts.now),),
-        audit=(_line("entity_updated", "changed", asked, command.kind, after),),
+        audit=(_line("entity_updated", "changed", request, command.kind, after),),
     )
 
 
-def _remove(asked: Commanded, command: Any, present: Any, facts: Facts) -> Verdict:
+def _remove(request: CommandRequest, command: Any, present: Any, facts: CatalogueDecisionFacts) -> Verdict:
     if problem := _needed_always(command.kind, present):
         return Verdict(reply=problem)
     together = owned(facts.rows, command.kind, command.id)
@@ -138,13 +138,13 @@ def _remove(asked: Commanded, command: Any, present: Any, facts: Facts) -> Verdi
         assert row is not None
         changes.append(removed(kind, id, row.version, facts.now))
     return Verdict(
-        reply=_accepted(asked, command.kind, present),
+        reply=_accepted(request, command.kind, present),
         changes=tuple(changes),
-        audit=(_line("entity_removed", "removed", asked, command.kind, present),),
+        audit=(_line("entity_removed", "removed", request, command.kind, present),),
     )
 
 
-def _add_event(asked: Commanded, command: AddEvent) -> Verdict:
+def _add_event(request: CommandRequest, command: AddEvent) -> Verdict:
     """An event of an external system becomes a line of the audit trail."""
     event = command.document
     if not isinstance(event, Event):
@@ -152,8 +152,8 @@ def _add_event(asked: Commanded, command: AddEvent) -> Verdict:
     if problem := checks.required(event, "event") or checks.values(event):
         return Verdict(reply=problem)
     event = attrs.evolve(writable(event), id=None, code=event.code or CODES["external"])
-    reply = Accepted(kind="event", id="", command_id=asked.command_id, document=event)
-    return Verdict(reply=reply) if asked.dry_run else Verdict(reply=reply, audit=(event,))
+    reply = Accepted(kind="event", id="", command_id=request.command_id, document=event)
+    return Verdict(reply=reply) if request.dry_run else Verdict(reply=reply, audit=(event,))
 
 
 # --- rules --------------------------------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ def _by_ids(document: Any) -> Any:
     return attrs.evolve(document, **changes)
 
 
-def _name_problem(kind: str, document: Document, facts: Facts) -> Refusal | None:
+def _name_problem(kind: str, document: Document, facts: CatalogueDecisionFacts) -> Refusal | None:
     name = name_of(document) or ""
     if problem := checks.name(_title(kind), name):
         return problem
@@ -181,13 +181,13 @@ def _name_problem(kind: str, document: Document, facts: Facts) -> Refusal | None
     return None
 
 
-def _of_the_same_name(kind: str, name: str, facts: Facts) -> list[Any]:
+def _of_the_same_name(kind: str, name: str, facts: CatalogueDecisionFacts) -> list[Any]:
     if kind == "user":
         return [user for user in facts.rows.documents("user") if user.user_name == name]
     return facts.rows.named(kind, name)
 
 
-def _renamed(kind: str, present: Document, after: Document, facts: Facts) -> Refusal | None:
+def _renamed(kind: str, present: Document, after: Document, facts: CatalogueDecisionFacts) -> Refusal | None:
     if name_of(present) in (management_network, administrator) and _needed_always(kind, present):
         return invalid("name", f"The {_title(kind)} {name_of(present)} keeps its name.")
     return _name_problem(kind, after, facts)
@@ -216,8 +216,8 @@ def _needed_always(kind: str, present: Any) -> Refusal | None:
     return None
 
 
-def _accepted(asked: Commanded, kind: str, document: Any) -> Accepted:
-    return Accepted(kind=kind, id=document.id, command_id=asked.command_id, document=document)
+def _accepted(request: CommandRequest, kind: str, document: Any) -> Accepted:
+    return Accepted(kind=kind, id=document.id, command_id=request.command_id, document=document)
 
 
 def _not_found(kind: str, id: str) -> Refusal:
@@ -230,10 +230,10 @@ def _not_found(kind: str, id: str) -> Refusal:
     )
 
 
-def _line(what: str, verb: str, asked: Commanded, kind: str, document: Any) -> Event:
-    text = f"The {_title(kind)} {name_of(document)} was {verb} by {asked.principal.name}."
+def _line(what: str, verb: str, request: CommandRequest, kind: str, document: Any) -> Event:
+    text = f"The {_title(kind)} {name_of(document)} was {verb} by {request.principal.name}."
     about = {kind: document.id} if kind in ("data_center", "cluster") and verb != "removed" else {}
-    return line(what, text, user=asked.principal.user_id, **about)
+    return line(what, text, user=request.principal.user_id, **about)
 
 
 def _title(kind: str) -> str:

@@ -14,14 +14,14 @@ import attrs
 from actors.journal.port import CommandOutcome, EntityRemoval, EntityRow, EntityWrite, JournalEntry, Transaction
 from protocol.codec import encode
 from protocol.events.catalogue import CatalogueEvent, EntityAdded, EntityRemoved, EntityUpdated
+from protocol.message import message_type
 from protocol.model.activity import Event
 from protocol.model.types import Document
 from protocol.registry import BY_CLASS, BY_KIND
-from protocol.words import word_of
 
 
 @attrs.frozen(kw_only=True)
-class Change:
+class CatalogueChange:
     """One event of one entity, and the version that it changes (0: it does not exist yet)."""
 
     kind: str
@@ -30,20 +30,20 @@ class Change:
     version: int = 0
 
 
-def added(document: Document, at: datetime.datetime) -> Change:
+def added(document: Document, at: datetime.datetime) -> CatalogueChange:
     """The entity is new; its document has its id."""
-    return Change(kind=kind_of(document), id=id_of(document), event=EntityAdded(at=at, document=document))
+    return CatalogueChange(kind=kind_of(document), id=id_of(document), event=EntityAdded(at=at, document=document))
 
 
-def updated(document: Document, version: int, at: datetime.datetime) -> Change:
+def updated(document: Document, version: int, at: datetime.datetime) -> CatalogueChange:
     """The entity at `version` becomes `document`."""
     event = EntityUpdated(at=at, document=document)
-    return Change(kind=kind_of(document), id=id_of(document), event=event, version=version)
+    return CatalogueChange(kind=kind_of(document), id=id_of(document), event=event, version=version)
 
 
-def removed(kind: str, id: str, version: int, at: datetime.datetime) -> Change:
+def removed(kind: str, id: str, version: int, at: datetime.datetime) -> CatalogueChange:
     """The entity at `version` goes."""
-    return Change(kind=kind, id=id, event=EntityRemoved(at=at), version=version)
+    return CatalogueChange(kind=kind, id=id, event=EntityRemoved(at=at), version=version)
 
 
 def evolve(document: Document | None, event: CatalogueEvent) -> Document | None:
@@ -58,7 +58,7 @@ def evolve(document: Document | None, event: CatalogueEvent) -> Document | None:
 
 
 def transaction_of(
-    changes: Iterable[Change],
+    changes: Iterable[CatalogueChange],
     at: datetime.datetime,
     *,
     correlation_id: str = "",
@@ -77,7 +77,7 @@ def transaction_of(
             name, parent = name_of(document), parent_of(document)
             row = EntityRow(change.kind, change.id, version, name, parent, encoded, encoded)
         writes.append(EntityWrite(row, change.version))
-        tag, event = word_of(change.event).tag, encode(change.event)
+        tag, event = message_type(change.event).tag, encode(change.event)
         entries.append(JournalEntry(change.kind, change.id, version, tag, event, encoded, correlation_id, at))
     for line in audit:
         line = attrs.evolve(line, time=line.time or at, correlation_id=line.correlation_id or correlation_id or None)

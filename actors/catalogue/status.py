@@ -6,20 +6,22 @@ import datetime
 
 import attrs
 
-from actors.catalogue.rows import Change, updated
+from actors.catalogue.rows import CatalogueChange, updated
 from actors.entity.rows import Rows
 
 
 def data_center_status(rows: Rows, id: str) -> str:
     """*up* with an active storage domain, *uninitialized* without any."""
-    domains = [rows.document("storage_domain", other) for other in rows.referring("storage_domain", "data_center", id)]
-    statuses = {domain.status for domain in domains if domain.status != "locked"}
+    storage_domains = [
+        rows.document("storage_domain", other) for other in rows.referring("storage_domain", "data_center", id)
+    ]
+    statuses = {storage_domain.status for storage_domain in storage_domains if storage_domain.status != "locked"}
     if not statuses:
         return "uninitialized"
     return "up" if "active" in statuses else "not_operational"
 
 
-def due_changes(rows: Rows, at: datetime.datetime) -> tuple[Change, ...]:
+def due_changes(rows: Rows, at: datetime.datetime) -> tuple[CatalogueChange, ...]:
     """The data centers whose status is not what it should be."""
     changes = []
     for data_center in rows.documents("data_center"):

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import attrs
 
+from protocol.message import Message
 from protocol.model.activity import Event
-from protocol.words import Tagged
 
 
 @attrs.frozen(kw_only=True)
@@ -16,7 +16,7 @@ class Tell:
     """A message to another actor. With `token` its answer comes back as `Answer(token)`."""
 
     address: str
-    message: Tagged
+    message: Message
     token: str = ""
 
 
@@ -25,7 +25,7 @@ class ToNode:
     """A message to a host's node; `NodeCommand` and `ForgetSteps` get the engine's epoch when they leave."""
 
     host_id: str
-    message: Tagged
+    message: Message
 
 
 @attrs.frozen(kw_only=True)
@@ -54,18 +54,18 @@ class Decision:
     is kept when the reply itself comes later.
     """
 
-    events: tuple[Tagged, ...] = ()
+    events: tuple[Message, ...] = ()
     effects: tuple[Effect, ...] = ()
     audit: tuple[Event, ...] = ()
-    reply: Tagged | None = None
+    reply: Message | None = None
     reply_token: str = ""
     store_outcome: bool = False
-    outcome: Tagged | None = None
+    outcome: Message | None = None
 
 
 NOTHING = Decision()
 
 
-def refuse(refusal: Tagged) -> Decision:
+def refuse(refusal: Message) -> Decision:
     """Nothing happens but the reply."""
     return Decision(reply=refusal)

@@ -22,8 +22,8 @@ from actors.kernel.ref import ActorGone, MailboxFull
 from protocol.codec import decode
 from protocol.engine_messages import Accepted
 from protocol.errors import CorralError, Refusal
+from protocol.message import Message, message_type
 from protocol.node_messages import ForgetSteps, NodeCommand, ReportNow
-from protocol.words import Tagged, word_of
 
 go_on_seconds: Final = 1.0
 """Pause, on average, between falling back to the durable state and going on from it."""
@@ -43,7 +43,7 @@ class DurableActor(Actor):
         self._ended = False
         self._goes_on_later = False
         self._behind: list[tuple[Decision, Envelope | None]] = []
-        self._timers: dict[str, int] = {}  # the generation that counts, by name
+        self._timers: dict[str, int] = {}  # the number of the one that counts, by name
         self._timers_set = 0
         self._waiting: dict[str, Envelope] = {}  # by token: who is answered when the Answer has been decided
 
@@ -54,15 +54,15 @@ class DurableActor(Actor):
 
     # --- what a room gives ---------------------------------------------------------------------------------------
 
-    def decide(self, message: Tagged, envelope: Envelope) -> Decision:
+    def decide(self, message: Message, envelope: Envelope) -> Decision:
         """Calls the room's pure decide with the facts it needs."""
         raise NotImplementedError
 
-    def evolve(self, state: Any, event: Tagged) -> Any:
+    def evolve(self, state: Any, event: Message) -> Any:
         """The room's pure evolve; returns None when the entity is gone."""
         raise NotImplementedError
 
-    def project(self, state: Any) -> Tagged:
+    def project(self, state: Any) -> Message:
         """The public document of a state."""
         raise NotImplementedError
 
@@ -107,7 +107,7 @@ class DurableActor(Actor):
         if isinstance(message, Wake):
             self._wake()
             return
-        if isinstance(message, TimerFired) and self._timers.get(message.name) != message.generation:
+        if isinstance(message, TimerFired) and self._timers.get(message.name) != message.number:
             return
         if isinstance(message, Crash):
             raise RuntimeError(f"{self.context.address}: crashed on request")
@@ -116,40 +116,40 @@ class DurableActor(Actor):
             target = self._waiting.pop(message.token, None)
         self.carry_out(self.decide(message, envelope), target)
 
-    def carry_out(self, decision: Decision, asked: Envelope | None) -> None:
+    def carry_out(self, decision: Decision, envelope: Envelope | None) -> None:
         """Evolves and commits; effects and reply follow when durable, or at once when nothing changed."""
         if decision.reply_token:
-            asked = self._waiting.pop(decision.reply_token, None)
+            envelope = self._waiting.pop(decision.reply_token, None)
         for effect in decision.effects:
-            if isinstance(effect, Tell) and effect.token and asked is not None and decision.reply is None:
-                self._waiting[effect.token] = asked
+            if isinstance(effect, Tell) and effect.token and envelope is not None and decision.reply is None:
+                self._waiting[effect.token] = envelope
         if not decision.events and not decision.audit:
             if self._in_flight:  # it rests on a state that is not durable yet, and must not be said before that is
-                self._behind.append((decision, asked))
+                self._behind.append((decision, envelope))
             else:
-                self._act(decision, asked, 0)
+                self._act(decision, envelope, 0)
             return
         transaction, self._standing = transaction_of(self, self._standing, decision, self.now, self._job_version)
         self._in_flight += 1
         self.services.in_flight.begin(self.kind, self.id)
-        if asked is not None and decision.reply is not None:
-            asked.hand_over()  # the journal's answer is its answer, whatever becomes of this incarnation
+        if envelope is not None and decision.reply is not None:
+            envelope.hand_over()  # the journal's answer is its answer, whatever becomes of this incarnation
 
         def done(result: Durable | Failed) -> None:
             self._in_flight -= 1
             self.services.in_flight.end(self.kind, self.id)
             if isinstance(result, Failed):
-                self._refused(result, asked)
+                self._refused(result, envelope)
                 return
             self.services.rows.confirm(transaction)
             if self._ended:  # the reply is owed; the rest is the next incarnation's, which waits for this
-                self._reply(decision, asked, result.last_sequence)
+                self._reply(decision, envelope, result.last_sequence)
                 return
-            self._act(decision, asked, result.last_sequence)
+            self._act(decision, envelope, result.last_sequence)
             if not self._in_flight:
                 behind, self._behind = self._behind, []
-                for waiting, envelope in behind:
-                    self._act(waiting, envelope, 0)
+                for waiting, its_envelope in behind:
+                    self._act(waiting, its_envelope, 0)
 
         self.services.writer.submit(transaction, done)
 
@@ -157,11 +157,11 @@ class DurableActor(Actor):
         row = self.services.rows.row("job", id)
         return row.version if row else 0
 
-    def _refused(self, result: Failed, asked: Envelope | None) -> None:
+    def _refused(self, result: Failed, envelope: Envelope | None) -> None:
         behind, self._behind = self._behind, []
-        for envelope in (asked, *(waiting for _, waiting in behind)):
-            if envelope is not None and envelope.is_awaited:
-                self.context.reply(envelope, result.refusal)
+        for each in (envelope, *(waiting for _, waiting in behind)):
+            if each is not None and each.is_awaited:
+                self.context.reply(each, result.refusal)
         if self._ended:
             return
         if not self._in_flight:
@@ -202,15 +202,15 @@ class DurableActor(Actor):
         if self.state is not None:
             self.carry_out(self.recovered(), None)
 
-    def _reply(self, decision: Decision, asked: Envelope | None, sequence: int) -> None:
-        if decision.reply is not None and asked is not None:
+    def _reply(self, decision: Decision, envelope: Envelope | None, sequence: int) -> None:
+        if decision.reply is not None and envelope is not None:
             reply = decision.reply
             if isinstance(reply, Accepted) and sequence:
                 reply = attrs.evolve(reply, sequence=sequence)
-            self.context.reply(asked, reply)
+            self.context.reply(envelope, reply)
 
-    def _act(self, decision: Decision, asked: Envelope | None, sequence: int) -> None:
-        self._reply(decision, asked, sequence)
+    def _act(self, decision: Decision, envelope: Envelope | None, sequence: int) -> None:
+        self._reply(decision, envelope, sequence)
         for effect in decision.effects:
             match effect:
                 case Tell():
@@ -233,7 +233,7 @@ class DurableActor(Actor):
         if ref is None:
             if effect.token:
                 gone = Refusal(code="not_found", reason=f"{effect.address} does not exist.", status=404)
-                self.context.ref.owe(Answer(token=effect.token, body=gone), word_of(effect.message).lane, "")
+                self.context.ref.owe(Answer(token=effect.token, body=gone), message_type(effect.message).priority, "")
             return
         try:
             if effect.token:
@@ -248,16 +248,18 @@ class DurableActor(Actor):
         pause from the durable state, as after a crash. The decision's other effects are not lost with it."""
         self.context.log.warning("not delivered", receiver=effect.address, reason=str(error))
         if effect.token:
-            self.context.ref.owe(Answer(token=effect.token, body=error.refusal), word_of(effect.message).lane, "")
+            self.context.ref.owe(
+                Answer(token=effect.token, body=error.refusal), message_type(effect.message).priority, ""
+            )
         else:
             self._go_on_soon()
 
     def _set_timer(self, timer: SetTimer) -> None:
         self._timers_set += 1  # never the number of one that was cancelled: its task sleeps on, and would fire for this
-        generation = self._timers[timer.name] = self._timers_set
-        self.context.spawn(self._run_timer, timer, generation)
+        number = self._timers[timer.name] = self._timers_set
+        self.context.spawn(self._run_timer, timer, number)
 
-    async def _run_timer(self, timer: SetTimer, generation: int) -> None:
+    async def _run_timer(self, timer: SetTimer, number: int) -> None:
         await self.context.ports.clock.sleep(timer.seconds)
-        if self._timers.get(timer.name) == generation:
-            self.context.ref.tell(TimerFired(name=timer.name, generation=generation))
+        if self._timers.get(timer.name) == number:
+            self.context.ref.tell(TimerFired(name=timer.name, number=number))

@@ -6,8 +6,8 @@ import trio
 
 
 class InFlight:
-    """One per engine. An incarnation that starts while its forerunner's commits are undecided would rest on a row that
-    is being replaced, and be refused for it: it waits."""
+    """One per engine. An incarnation that starts while the commits of the one before are undecided would rest on a row
+    that is being replaced, and be refused for it: it waits."""
 
     def __init__(self) -> None:
         self._undecided: dict[tuple[str, str], int] = {}

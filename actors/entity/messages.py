@@ -9,44 +9,44 @@ import attrs
 
 from protocol.engine_messages import Principal
 from protocol.errors import Refusal
-from protocol.words import Lane, Tagged, word
+from protocol.message import Message, Priority, message
 
 
-@word("entity.command")
+@message("entity.command")
 @attrs.frozen(kw_only=True)
-class Commanded(Tagged):
+class CommandRequest(Message):
     """An authorized command on its way to the entity's actor."""
 
     command_id: str
     principal: Principal
-    command: Tagged
+    command: Message
     correlation_id: str = ""
     dry_run: bool = False
 
 
-@word("entity.timer_fired", lane=Lane.CONTROL)
+@message("entity.timer_fired", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class TimerFired(Tagged):
+class TimerFired(Message):
     name: str
-    generation: int
+    number: int
 
 
-@word("entity.commit_failed", lane=Lane.CONTROL)
+@message("entity.commit_failed", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class CommitFailed(Tagged):
+class CommitFailed(Message):
     """What the actor had decided did not become durable: it goes back to what is."""
 
     refusal: Refusal
     version: int
 
 
-@word("entity.wake", lane=Lane.CONTROL)
+@message("entity.wake", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class Wake(Tagged):
+class Wake(Message):
     """Go on with the operation that your state says is under way: sent once after the engine started."""
 
 
-@word("entity.crash", lane=Lane.CONTROL)
+@message("entity.crash", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class Crash(Tagged):
+class Crash(Message):
     """Raises inside the handler: a test hook that only labs can reach."""

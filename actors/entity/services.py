@@ -11,8 +11,8 @@ from actors.entity.in_flight import InFlight
 from actors.entity.rows import Rows
 from actors.journal.port import Transaction
 from actors.journal.writer import Durable, Failed
-from actors.kernel.ref import Ref
-from protocol.words import Tagged
+from actors.kernel.ref import ActorRef
+from protocol.message import Message
 
 
 class Journaling(Protocol):
@@ -27,7 +27,7 @@ class Journaling(Protocol):
 class Nodes(Protocol):
     """The part of the link hub that an actor needs."""
 
-    def send(self, host_id: str, message: Tagged) -> bool: ...
+    def send(self, host_id: str, message: Message) -> bool: ...
 
     def linked(self, host_id: str) -> bool: ...
 
@@ -43,10 +43,10 @@ class Services:
     rows: Rows
     writer: Journaling
     nodes: Nodes
-    ensure: Callable[[str, str], Ref | None]
+    ensure: Callable[[str, str], ActorRef | None]
     epoch: Callable[[], int]
     in_flight: InFlight = attrs.field(factory=InFlight)
-    publish: Callable[[Tagged], None] = lambda _: None
+    publish: Callable[[Message], None] = lambda _: None
     silent_after_seconds: float = 20.0
     guest_up_timeout_seconds: float = 60.0
     shutdown_timeout_seconds: float = 300.0

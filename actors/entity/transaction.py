@@ -17,8 +17,8 @@ from actors.operations.operation import job_of
 from protocol.codec import encode
 from protocol.engine_messages import Accepted
 from protocol.events.operation import Operation, Outcome
+from protocol.message import Message, message_type
 from protocol.model.activity import Event
-from protocol.words import Tagged, word_of
 
 SUPERSEDED = Outcome(outcome="failed", reason="Superseded.")
 
@@ -29,9 +29,9 @@ class Room(Protocol):
     kind: ClassVar[str]
     id: str
 
-    def evolve(self, state: Any, event: Tagged) -> Any: ...
+    def evolve(self, state: Any, event: Message) -> Any: ...
 
-    def project(self, state: Any) -> Tagged: ...
+    def project(self, state: Any) -> Message: ...
 
     def name_of(self, state: Any) -> str | None: ...
 
@@ -68,7 +68,7 @@ def transaction_of(
         jobs.update((job.operation.id, job) for job in touched)
         document = encode(room.project(state)) if state is not None else None
         correlation = touched[-1].operation.correlation_id if touched else correlation
-        tag = word_of(event).tag
+        tag = message_type(event).tag
         entries.append(JournalEntry(room.kind, room.id, version, tag, encode(event), document, correlation, at))
     writes = [EntityWrite(_row(room, state, version), before.version)] if decision.events else []
     versions = dict(before.jobs)
@@ -84,7 +84,7 @@ def transaction_of(
     return Transaction(tuple(writes), tuple(entries), _outcome(decision)), after
 
 
-def _jobs_of(state: Any, event: Tagged) -> list[_Job]:
+def _jobs_of(state: Any, event: Message) -> list[_Job]:
     """The operation that an event superseded, then the one that it begins, moves or ends."""
     previous: Operation | None = getattr(state, "operation", None)
     operation: Operation | None = getattr(event, "operation", None) or previous

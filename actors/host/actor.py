@@ -9,11 +9,11 @@ from typing import Any, Protocol
 
 from actors.entity.decision import Decision, SetTimer, Tell, ToNode
 from actors.entity.durable import DurableActor
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.host import liveness, maintenance
 from actors.host.decide import decide
 from actors.host.evolve import evolve, project
-from actors.host.facts import Facts
+from actors.host.facts import HostDecisionFacts
 from actors.host.messages import FromNode, NodeLinked, NodeUnlinked
 from actors.host.samples import sample
 from actors.host.signals import DomainSeen
@@ -25,6 +25,7 @@ from actors.vm.ticket import TicketReply
 from protocol.commands.host import IssueEnrolmentToken
 from protocol.engine_messages import Accepted
 from protocol.errors import CorralError
+from protocol.message import Message, Priority, message_type
 from protocol.model.document import Ticket
 from protocol.node_messages import (
     ConsoleData,
@@ -40,7 +41,6 @@ from protocol.node_messages import (
     StorageFacts,
 )
 from protocol.receipts import stopped_receipt
-from protocol.words import Lane, Tagged, word_of
 
 TOKEN_SECONDS = 3600
 
@@ -51,7 +51,7 @@ class Enroller(Protocol):
     async def issue_token(self, host_id: str, lifetime_seconds: float = TOKEN_SECONDS) -> str: ...
 
 
-class Consoles(Protocol):
+class ConsoleSink(Protocol):
     """Takes what serial consoles say."""
 
     def received(self, data: ConsoleData) -> None: ...
@@ -62,7 +62,7 @@ class HostActor(DurableActor):
 
     kind = "host"
 
-    def __init__(self, context: Context, services: Any, id: str, enroller: Enroller, consoles: Consoles) -> None:
+    def __init__(self, context: Context, services: Any, id: str, enroller: Enroller, consoles: ConsoleSink) -> None:
         super().__init__(context, services, id)
         self._enroller = enroller
         self._consoles = consoles
@@ -70,8 +70,8 @@ class HostActor(DurableActor):
         self._last_batch: StatisticsBatch | None = None
 
     @property
-    def facts(self) -> Facts:
-        return Facts(
+    def facts(self) -> HostDecisionFacts:
+        return HostDecisionFacts(
             now=self.now,
             rows=self.services.rows,
             linked=self.services.nodes.linked(self.id),
@@ -85,7 +85,7 @@ class HostActor(DurableActor):
 
     async def receive(self, envelope: Envelope) -> None:
         message = envelope.message
-        if isinstance(message, Commanded) and isinstance(message.command, IssueEnrolmentToken) and self.state:
+        if isinstance(message, CommandRequest) and isinstance(message.command, IssueEnrolmentToken) and self.state:
             self.context.spawn(self._issue_token, envelope, message)
             return
         if isinstance(message, FromNode):
@@ -103,8 +103,8 @@ class HostActor(DurableActor):
             self._last_batch = None
         await super().receive(envelope)
 
-    def _heard(self, message: Tagged) -> None:
-        """To whom a node's word belongs."""
+    def _heard(self, message: Message) -> None:
+        """To whom a node's message belongs."""
         match message:
             case HostFacts() | DomainsSnapshot():
                 self.carry_out(self.decide(message, Envelope(message)), None)
@@ -129,20 +129,20 @@ class HostActor(DurableActor):
             case ConsoleData():
                 self._consoles.received(message)
 
-    def _pass_on(self, address: str, message: Tagged) -> None:
+    def _pass_on(self, address: str, message: Message) -> None:
         kind, _, id = address.partition("/")
         if self.services.rows.row(kind, id) is None:
-            self._let_go(message)  # nothing of ours: what a removed object left behind is swept when the host reports
+            self._forget(message)  # nothing of ours: what a removed object left behind is swept when the host reports
             return
         self.carry_out(Decision(effects=(Tell(address=address, message=message),)), None)
 
     def undelivered(self, effect: Tell, error: CorralError) -> None:
         """A node says what matters once in a session: a new one brings again what found no room."""
-        if word_of(effect.message).lane is Lane.CONTROL:
+        if message_type(effect.message).priority is Priority.CONTROL:
             super().undelivered(effect, error)
             self.services.nodes.disconnect(self.id, str(error))
 
-    def _let_go(self, message: Tagged) -> None:
+    def _forget(self, message: Message) -> None:
         """Nobody will acknowledge what a node says of an object that is gone, and the node would say it for ever."""
         if isinstance(message, StepDone):
             name = message.step_id
@@ -153,18 +153,18 @@ class HostActor(DurableActor):
         forget = ToNode(host_id=self.id, message=ForgetSteps(epoch=0, step_ids=(name,)))
         self.carry_out(Decision(effects=(forget,)), None)
 
-    async def _issue_token(self, envelope: Envelope, asked: Commanded) -> None:
+    async def _issue_token(self, envelope: Envelope, request: CommandRequest) -> None:
         token = await self._enroller.issue_token(self.id)
         result = TicketReply(ticket=Ticket(value=token, expiry=TOKEN_SECONDS))
-        self.context.reply(envelope, Accepted(kind="host", id=self.id, command_id=asked.command_id, result=result))
+        self.context.reply(envelope, Accepted(kind="host", id=self.id, command_id=request.command_id, result=result))
 
-    def decide(self, message: Tagged, envelope: Envelope) -> Decision:
+    def decide(self, message: Message, envelope: Envelope) -> Decision:
         return decide(self.id, self.state, message, self.facts)
 
-    def evolve(self, state: Any, event: Tagged) -> HostState | None:
+    def evolve(self, state: Any, event: Message) -> HostState | None:
         return evolve(state, event)
 
-    def project(self, state: Any) -> Tagged:
+    def project(self, state: Any) -> Message:
         return project(state)
 
     def name_of(self, state: Any) -> str | None:

@@ -6,8 +6,8 @@ import attrs
 
 from actors.entity.checks import invalid, missing, not_found, plain_name, required, values
 from actors.entity.decision import Decision, Tell, refuse
-from actors.entity.messages import Commanded
-from actors.host.facts import Facts, not_legal
+from actors.entity.messages import CommandRequest
+from actors.host.facts import HostDecisionFacts, not_legal
 from actors.host.signals import HostConfirmedDown
 from actors.host.state import HostState
 from protocol.audit import line
@@ -20,13 +20,13 @@ from protocol.model.merge import merge, writable
 from protocol.model.types import Ref
 
 
-def add(host_id: str, state: HostState | None, asked: Commanded, facts: Facts) -> Decision:
+def add(host_id: str, state: HostState | None, request: CommandRequest, facts: HostDecisionFacts) -> Decision:
     """Announces a host; its node enrols with a token of its own."""
-    accepted = Accepted(kind="host", id=host_id, command_id=asked.command_id)
+    accepted = Accepted(kind="host", id=host_id, command_id=request.command_id)
     if state is not None:
         return Decision(reply=accepted)
-    assert isinstance(asked.command, AddHost)
-    document = asked.command.document
+    assert isinstance(request.command, AddHost)
+    document = request.command.document
     assert isinstance(document, Host)
     default = next((Ref(id=cluster.id) for cluster in facts.rows.named("cluster", "Default")), None)
     document = attrs.evolve(writable(document), id=host_id, cluster=document.cluster or default)
@@ -35,17 +35,17 @@ def add(host_id: str, state: HostState | None, asked: Commanded, facts: Facts) -
         refusal = missing("cluster", "host")
     if refusal:
         return refuse(refusal)
-    text = f"Host {document.name} was added by {asked.principal.name}. It comes up when its node has enrolled."
+    text = f"Host {document.name} was added by {request.principal.name}. It comes up when its node has enrolled."
     return Decision(
         events=(events.HostAdded(at=facts.now, host=document),),
-        audit=(line("host_added", text, host=host_id, user=asked.principal.user_id),),
+        audit=(line("host_added", text, host=host_id, user=request.principal.user_id),),
         reply=accepted,
         store_outcome=True,
     )
 
 
-def update(state: HostState, asked: Commanded, facts: Facts) -> Decision:
-    document = asked.command.document if isinstance(asked.command, UpdateHost) else None
+def update(state: HostState, request: CommandRequest, facts: HostDecisionFacts) -> Decision:
+    document = request.command.document if isinstance(request.command, UpdateHost) else None
     assert isinstance(document, Host)
     refusal = _check(state.id, document, facts)
     moved = (
@@ -58,12 +58,12 @@ def update(state: HostState, asked: Commanded, facts: Facts) -> Decision:
     host = merge(state.host, attrs.evolve(document, id=None))
     return Decision(
         events=(events.HostUpdated(at=facts.now, host=host),) if host != state.host else (),
-        reply=Accepted(kind="host", id=state.id, command_id=asked.command_id),
+        reply=Accepted(kind="host", id=state.id, command_id=request.command_id),
         store_outcome=host != state.host,
     )
 
 
-def remove(state: HostState, asked: Commanded, facts: Facts) -> Decision:
+def remove(state: HostState, request: CommandRequest, facts: HostDecisionFacts) -> Decision:
     if state.status not in ("maintenance", "installing"):
         return refuse(not_legal(state, "remove", "in maintenance"))
     uses = [f"VM {vm_id}" for vm_id in facts.rows.referring("vm", "host", state.id)]
@@ -73,29 +73,29 @@ def remove(state: HostState, asked: Commanded, facts: Facts) -> Decision:
             Refusal(code="conflict", reason=f"Host {state.name} is in use.", reasons=tuple(uses), entity=state.address,
                     remedy="Remove these first.")
         )  # fmt: skip
-    text = f"Host {state.name} was removed by {asked.principal.name}."
+    text = f"Host {state.name} was removed by {request.principal.name}."
     return Decision(
         events=(events.HostRemoved(at=facts.now),),
-        audit=(line("host_removed", text, user=asked.principal.user_id),),
-        reply=Accepted(kind="host", id=state.id, command_id=asked.command_id),
+        audit=(line("host_removed", text, user=request.principal.user_id),),
+        reply=Accepted(kind="host", id=state.id, command_id=request.command_id),
         store_outcome=True,
     )
 
 
-def fence(state: HostState, asked: Commanded, facts: Facts) -> Decision:
-    """The operator's word that the machine was rebooted; other kinds need a fence agent, which comes later."""
-    assert isinstance(asked.command, FenceHost)
-    if asked.command.fence_type != "manual":
-        reason = f"Fence type {asked.command.fence_type!r} is not part of this release."
+def fence(state: HostState, request: CommandRequest, facts: HostDecisionFacts) -> Decision:
+    """The operator confirms that the machine was rebooted; other kinds need a fence agent, which comes later."""
+    assert isinstance(request.command, FenceHost)
+    if request.command.fence_type != "manual":
+        reason = f"Fence type {request.command.fence_type!r} is not part of this release."
         return refuse(invalid("fence_type", reason, "Use manual after you rebooted the machine yourself."))
     if state.status != "non_responsive" or facts.linked:
         return refuse(not_legal(state, "confirm the reboot of", "non responsive"))
     down = HostConfirmedDown(host_id=state.id)
-    text = f"{asked.principal.name} confirmed that Host {state.name} was rebooted: its VMs are down."
+    text = f"{request.principal.name} confirmed that Host {state.name} was rebooted: its VMs are down."
     return Decision(
         events=(events.HostConfirmedRebooted(at=facts.now),),
-        audit=(line("host_silent", text, severity="warning", host=state.id, user=asked.principal.user_id),),
-        reply=Accepted(kind="host", id=state.id, command_id=asked.command_id),
+        audit=(line("host_silent", text, severity="warning", host=state.id, user=request.principal.user_id),),
+        reply=Accepted(kind="host", id=state.id, command_id=request.command_id),
         store_outcome=True,
         effects=tuple(
             Tell(address=f"vm/{vm_id}", message=down) for vm_id in facts.rows.referring("vm", "host", state.id)
@@ -103,7 +103,7 @@ def fence(state: HostState, asked: Commanded, facts: Facts) -> Decision:
     )
 
 
-def _check(host_id: str, document: Host, facts: Facts) -> Refusal | None:
+def _check(host_id: str, document: Host, facts: HostDecisionFacts) -> Refusal | None:
     """What is set is sane, its name free and its cluster there."""
     if document.name is not None and (refusal := plain_name("host", document.name)):
         return refusal

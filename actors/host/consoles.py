@@ -8,13 +8,13 @@ import trio
 
 from actors.entity.services import Services
 from protocol.errors import Refusal
+from protocol.message import Message
 from protocol.node_messages import ConsoleData, ConsoleOpen
-from protocol.words import Tagged
 
 chunks_max = 256
 
 
-class Console:
+class HostConsole:
     """One open console. `receive_some` gives b"" when it has ended."""
 
     def __init__(self, broker: ConsoleBroker, stream_id: str, host_id: str) -> None:
@@ -50,9 +50,9 @@ class ConsoleBroker:
     def __init__(self, services: Services, make_id: Callable[[], str]) -> None:
         self._services = services
         self._make_id = make_id
-        self._open: dict[str, Console] = {}
+        self._open: dict[str, HostConsole] = {}
 
-    def open(self, vm_id: str) -> Console | Refusal:
+    def open(self, vm_id: str) -> HostConsole | Refusal:
         """Connects to the console of a VM that runs."""
         vm = self._services.rows.document("vm", vm_id)
         if vm is None:
@@ -64,12 +64,12 @@ class ConsoleBroker:
                 entity=f"vm/{vm_id}",
             )  # fmt: skip
         stream_id = self._make_id()
-        console = Console(self, stream_id, host_id)
+        console = HostConsole(self, stream_id, host_id)
         self._open[stream_id] = console
         self.send(host_id, ConsoleOpen(epoch=self._services.epoch(), stream_id=stream_id, vm_id=vm_id))
         return console
 
-    def send(self, host_id: str, message: Tagged) -> bool:
+    def send(self, host_id: str, message: Message) -> bool:
         return self._services.nodes.send(host_id, message)
 
     def received(self, data: ConsoleData) -> None:

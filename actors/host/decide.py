@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from actors.entity.checks import invalid, not_found
 from actors.entity.decision import Decision, refuse
-from actors.entity.messages import Commanded, TimerFired
+from actors.entity.messages import CommandRequest, TimerFired
 from actors.host import commands, liveness, maintenance
-from actors.host.facts import Facts, not_legal
+from actors.host.facts import HostDecisionFacts, not_legal
 from actors.host.messages import NodeLinked, NodeUnlinked
 from actors.host.state import HostState
-from protocol.commands import host as words
+from protocol.commands import host as host_commands
+from protocol.message import Message
 from protocol.node_messages import DomainsSnapshot, HostFacts
-from protocol.words import Tagged
 
 
-def decide(host_id: str, state: HostState | None, message: Tagged, facts: Facts) -> Decision:
+def decide(host_id: str, state: HostState | None, message: Message, facts: HostDecisionFacts) -> Decision:
     """What follows from `message`."""
-    if isinstance(message, Commanded):
+    if isinstance(message, CommandRequest):
         return command(host_id, state, message, facts)
     if state is None:
         return Decision()
@@ -38,24 +38,24 @@ def decide(host_id: str, state: HostState | None, message: Tagged, facts: Facts)
     return Decision()
 
 
-def command(host_id: str, state: HostState | None, asked: Commanded, facts: Facts) -> Decision:
+def command(host_id: str, state: HostState | None, request: CommandRequest, facts: HostDecisionFacts) -> Decision:
     """A user's command."""
-    wanted = asked.command
-    if isinstance(wanted, words.AddHost):
-        return commands.add(host_id, state, asked, facts)
+    wanted = request.command
+    if isinstance(wanted, host_commands.AddHost):
+        return commands.add(host_id, state, request, facts)
     if state is None:
         return refuse(not_found("host", host_id))
     match wanted:
-        case words.UpdateHost():
-            return commands.update(state, asked, facts)
-        case words.RemoveHost():
-            return commands.remove(state, asked, facts)
-        case words.DeactivateHost():
-            return maintenance.deactivate(state, asked, facts)
-        case words.ActivateHost():
-            return maintenance.activate(state, asked, facts)
-        case words.FenceHost():
-            return commands.fence(state, asked, facts)
-        case words.ApproveHost():
+        case host_commands.UpdateHost():
+            return commands.update(state, request, facts)
+        case host_commands.RemoveHost():
+            return commands.remove(state, request, facts)
+        case host_commands.DeactivateHost():
+            return maintenance.deactivate(state, request, facts)
+        case host_commands.ActivateHost():
+            return maintenance.activate(state, request, facts)
+        case host_commands.FenceHost():
+            return commands.fence(state, request, facts)
+        case host_commands.ApproveHost():
             return refuse(not_legal(state, "approve", "pending approval"))
     return refuse(invalid("command", f"A host does not understand {type(wanted).__name__}."))

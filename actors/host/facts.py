@@ -12,7 +12,7 @@ from protocol.errors import Refusal
 
 
 @attrs.frozen(kw_only=True)
-class Facts:
+class HostDecisionFacts:
     """`linked`: the node is connected now."""
 
     now: datetime.datetime
@@ -21,11 +21,11 @@ class Facts:
     silent_after_seconds: float
 
 
-def not_legal(state: HostState, asked: str, legal: str) -> Refusal:
+def not_legal(state: HostState, verb: str, legal: str) -> Refusal:
     """Refused for the host's status."""
     return Refusal(
         code="not_legal",
-        reason=f"Cannot {asked} Host {state.name}: it is {state.status.replace('_', ' ')}; it must be {legal}.",
+        reason=f"Cannot {verb} Host {state.name}: it is {state.status.replace('_', ' ')}; it must be {legal}.",
         entity=state.address,
         field="status",
     )

@@ -18,7 +18,7 @@ import trio
 from trio_websocket import ConnectionClosed, WebSocketRequest, wrap_server_stream
 
 from actors.host.link_hub import LinkHub
-from actors.host.link_session import LinkTerms, Renew, serve_link
+from actors.host.link_session import LinkSettings, Renew, serve_link
 from actors.host.pki import PeerVerdict
 from actors.kernel.frames import LinkEnded
 from actors.kernel.ports import Ports
@@ -122,7 +122,7 @@ class LinkListener:
         with self.ports.clock.fail_after(self.handshake_timeout_seconds):
             transport = WebSocketFrames(await request.accept(), ConnectionClosed)
         is_no_stranger()
-        terms = LinkTerms(
+        settings = LinkSettings(
             hub=self.hub,
             ports=self.ports,
             epoch=self.epoch,
@@ -131,7 +131,7 @@ class LinkListener:
             silent_after_seconds=self.silent_after_seconds,
             hello_timeout_seconds=self.handshake_timeout_seconds,
         )
-        await serve_link(transport, terms, host_id=verdict.host_id, renewal_only=verdict.expired)
+        await serve_link(transport, settings, host_id=verdict.host_id, renewal_only=verdict.expired)
 
     def _refusal(self, path: str, verdict: PeerVerdict) -> Refusal | None:
         """Why this peer gets no link: an HTTP answer, because a closed connection tells nobody anything."""

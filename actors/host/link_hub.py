@@ -1,4 +1,4 @@
-"""Knows which host has a link now, and carries words between host actors and links. It must not know sockets."""
+"""Knows which host has a link now, and carries messages between host actors and links. It must not know sockets."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import attrs
 from actors.host.messages import NodeLinked, NodeUnlinked, from_node
 from actors.kernel.failures import ActorGone, MailboxFull
 from actors.kernel.frames import FrameQueue, LinkEnded
-from actors.kernel.ref import Ref
+from actors.kernel.ref import ActorRef
 from protocol.link import NodeHello
+from protocol.message import Message, Priority, message_type
 from protocol.node_messages import CertificateIssued
-from protocol.words import Lane, Tagged, word_of
 
 log = logging.getLogger("corral.link")
 
@@ -33,12 +33,12 @@ class LinkHub:
     """At most one link per host. A new one of the same host replaces the old one, because a node that lost power may
     be back long before the old connection is known to be dead."""
 
-    def __init__(self, directory_find: Callable[[str], Ref | None]) -> None:
+    def __init__(self, directory_find: Callable[[str], ActorRef | None]) -> None:
         self._find = directory_find
         self._links: dict[str, HostLink] = {}
 
-    def send(self, host_id: str, message: Tagged) -> bool:
-        """Queues a word for a node; False when the host has no link that may carry it."""
+    def send(self, host_id: str, message: Message) -> bool:
+        """Queues a message for a node; False when the host has no link that may carry it."""
         link = self._links.get(host_id)
         if link is None or (link.renewal_only and not isinstance(message, CertificateIssued)):
             return False
@@ -92,8 +92,8 @@ class LinkHub:
             except (MailboxFull, ActorGone) as error:
                 log.warning("the end of the link of host %s was not heard: %s", link.host_id, error)
 
-    def received(self, link: HostLink, message: Tagged) -> None:
-        """Hands a node's word to its host's actor. Raises `LinkEnded` when a word that matters finds no room: the
+    def received(self, link: HostLink, message: Message) -> None:
+        """Hands a node's message to its host's actor. Raises `LinkEnded` when a message that matters finds no room: the
         reconnect brings everything again."""
         if self._links.get(link.host_id) is not link:
             raise LinkEnded("replaced by a new link of the same host")
@@ -105,6 +105,6 @@ class LinkHub:
         except ActorGone as error:
             raise LinkEnded(f"host {link.host_id} was removed") from error
         except MailboxFull as error:
-            if word_of(message).lane is Lane.CONTROL:
+            if message_type(message).priority is Priority.CONTROL:
                 raise LinkEnded(str(error)) from error
             link.queue.dropped += 1

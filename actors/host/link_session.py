@@ -11,14 +11,14 @@ import attrs
 import trio
 
 from actors.host.link_hub import HostLink, LinkHub
-from actors.kernel.frames import FrameTransport, LinkEnded, SessionTerms, run_session
+from actors.kernel.frames import FrameTransport, LinkEnded, SessionSettings, run_session
 from actors.kernel.ports import Ports
 from protocol import limits
 from protocol.codec import CodecError, decode, encode
 from protocol.errors import Refusal
 from protocol.link import EngineHello, LinkRefused, NodeHello, agree, version_max, version_min
+from protocol.message import Message
 from protocol.node_messages import CertificateIssued, CertificateRequested, EngineHeartbeat, NodeHeartbeat
-from protocol.words import Tagged
 
 log = logging.getLogger("corral.link")
 
@@ -30,7 +30,7 @@ Renew = Callable[[str, str], Awaitable[CertificateIssued | Refusal]]
 
 
 @attrs.frozen(kw_only=True)
-class LinkTerms:
+class LinkSettings:
     """What every link of this engine shares. Times in seconds."""
 
     hub: LinkHub
@@ -43,26 +43,26 @@ class LinkTerms:
 
 
 async def serve_link(
-    transport: FrameTransport, terms: LinkTerms, *, host_id: str | None, renewal_only: bool = False
+    transport: FrameTransport, settings: LinkSettings, *, host_id: str | None, renewal_only: bool = False
 ) -> str:
     """Serves one node until its link ends; returns why. `host_id` is what the certificate says; None (the simulation,
     which has no certificates) believes the hello. A refusal is told to the node in a `LinkRefused`."""
     try:
-        hello = await _hello(transport, terms)
-        refusal = _judge(hello, host_id, terms.epoch())
+        hello = await _hello(transport, settings)
+        refusal = _judge(hello, host_id, settings.epoch())
         if refusal is not None:
-            return await _refuse(transport, refusal, terms)
-        link = HostLink(hello.host_id, terms.ports.ids.uuid(), hello, renewal_only)
-        return await _run(transport, link, terms)
+            return await _refuse(transport, refusal, settings)
+        link = HostLink(hello.host_id, settings.ports.ids.uuid(), hello, renewal_only)
+        return await _run(transport, link, settings)
     except LinkEnded as ended:
         return str(ended)
     finally:
-        with trio.CancelScope(shield=True), terms.ports.clock.move_on_after(2):
+        with trio.CancelScope(shield=True), settings.ports.clock.move_on_after(2):
             await transport.close()
 
 
-async def _hello(transport: FrameTransport, terms: LinkTerms) -> NodeHello:
-    with terms.ports.clock.move_on_after(terms.hello_timeout_seconds):
+async def _hello(transport: FrameTransport, settings: LinkSettings) -> NodeHello:
+    with settings.ports.clock.move_on_after(settings.hello_timeout_seconds):
         try:
             hello = decode(await transport.receive(), bytes_max=limits.frame_before_authentication_bytes_max)
         except CodecError as error:
@@ -98,59 +98,59 @@ def _judge(hello: NodeHello, host_id: str | None, epoch: int) -> Refusal | None:
     return None
 
 
-async def _refuse(transport: FrameTransport, refusal: Refusal, terms: LinkTerms) -> str:
-    with terms.ports.clock.move_on_after(terms.hello_timeout_seconds):
+async def _refuse(transport: FrameTransport, refusal: Refusal, settings: LinkSettings) -> str:
+    with settings.ports.clock.move_on_after(settings.hello_timeout_seconds):
         await transport.send(encode(LinkRefused(refusal=refusal)))
     return refusal.reason
 
 
-async def _run(transport: FrameTransport, link: HostLink, terms: LinkTerms) -> str:
+async def _run(transport: FrameTransport, link: HostLink, settings: LinkSettings) -> str:
     version = agree(link.hello.version_min, link.hello.version_max)
     assert version is not None
     answer = EngineHello(
         version=version,
-        epoch=terms.epoch(),
-        heartbeat_period_seconds=terms.heartbeat_period_seconds,
+        epoch=settings.epoch(),
+        heartbeat_period_seconds=settings.heartbeat_period_seconds,
         renewal_only=link.renewal_only,
     )
-    with terms.ports.clock.move_on_after(terms.hello_timeout_seconds) as scope:
+    with settings.ports.clock.move_on_after(settings.hello_timeout_seconds) as scope:
         await transport.send(encode(answer))
     if scope.cancelled_caught:
         raise LinkEnded("the node did not take the answer to its hello")
     try:
-        terms.hub.attach(link)
+        settings.hub.attach(link)
     except LinkEnded as ended:
-        return await _refuse(transport, Refusal(code="unknown_host", status=403, reason=str(ended)), terms)
+        return await _refuse(transport, Refusal(code="unknown_host", status=403, reason=str(ended)), settings)
     reason = "cancelled"
     try:
         async with trio.open_nursery() as nursery:
             renewals: list[str] = []
 
-            def heard(message: Tagged) -> None:
+            def heard(message: Message) -> None:
                 if isinstance(message, CertificateRequested):
                     if not renewals:
                         renewals.append(message.csr_pem)
-                        nursery.start_soon(_renew, link, renewals, terms)
+                        nursery.start_soon(_renew, link, renewals, settings)
                 elif not link.renewal_only and type(message) is not NodeHeartbeat:
-                    terms.hub.received(link, message)
+                    settings.hub.received(link, message)
 
-            session = SessionTerms(
-                heartbeat=lambda: EngineHeartbeat(epoch=terms.epoch()),
-                heartbeat_period_seconds=terms.heartbeat_period_seconds * own_period_times,
-                silent_after_seconds=terms.silent_after_seconds,
+            session = SessionSettings(
+                heartbeat=lambda: EngineHeartbeat(epoch=settings.epoch()),
+                heartbeat_period_seconds=settings.heartbeat_period_seconds * own_period_times,
+                silent_after_seconds=settings.silent_after_seconds,
             )
-            reason = await run_session(transport, link.queue, heard, session, terms.ports.clock)
+            reason = await run_session(transport, link.queue, heard, session, settings.ports.clock)
             nursery.cancel_scope.cancel()
         return reason
     finally:
         log.info("link %s of host %s ended: %s", link.session_id, link.host_id, reason)
-        terms.hub.detach(link, reason)
+        settings.hub.detach(link, reason)
 
 
-async def _renew(link: HostLink, renewals: list[str], terms: LinkTerms) -> None:
+async def _renew(link: HostLink, renewals: list[str], settings: LinkSettings) -> None:
     """One renewal at a time; a node asks again when it hears nothing."""
-    with terms.ports.clock.move_on_after(limits.ask_timeout_seconds):
-        answer = await terms.renew(link.host_id, renewals[0])
+    with settings.ports.clock.move_on_after(limits.ask_timeout_seconds):
+        answer = await settings.renew(link.host_id, renewals[0])
         if isinstance(answer, Refusal):
             log.warning("host %s gets no new certificate: %s", link.host_id, answer)
             link.queue.put(LinkRefused(refusal=answer))

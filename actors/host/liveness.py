@@ -8,21 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from actors.entity.decision import CancelTimer, Decision, Effect, SetTimer, Tell, ToNode
-from actors.host.facts import Facts
+from actors.host.facts import HostDecisionFacts
 from actors.host.messages import NodeUnlinked
 from actors.host.signals import HostLost, HostReturned
 from actors.host.state import HostState
 from actors.lifecycle.host_table import ACTIVE
 from protocol.audit import line
 from protocol.events import host as events
+from protocol.message import Message
 from protocol.model.activity import Event
 from protocol.node_messages import DomainsSnapshot, HostFacts, ReportNow
-from protocol.words import Tagged
 
 LINK_CHECK_SECONDS = 1.0
 
 
-def linked(state: HostState, facts: Facts) -> Decision:
+def linked(state: HostState, facts: HostDecisionFacts) -> Decision:
     """The node is there: ask for everything it has; it is up once it has said so."""
     happened = (events.HostLinked(at=facts.now),) if state.status in ACTIVE else ()
     return Decision(
@@ -31,7 +31,7 @@ def linked(state: HostState, facts: Facts) -> Decision:
     )
 
 
-def still_linked(state: HostState, facts: Facts) -> Decision:
+def still_linked(state: HostState, facts: HostDecisionFacts) -> Decision:
     """A while after what was decided did not become durable: the node's coming may have been part of it."""
     if not facts.linked:
         return Decision()
@@ -40,7 +40,7 @@ def still_linked(state: HostState, facts: Facts) -> Decision:
     return Decision(effects=(ToNode(host_id=state.id, message=ReportNow(epoch=0)),))
 
 
-def unlinked(state: HostState, message: NodeUnlinked, facts: Facts) -> Decision:
+def unlinked(state: HostState, message: NodeUnlinked, facts: HostDecisionFacts) -> Decision:
     """It may be a broken connection only: wait for the silent period before saying anything of its VMs."""
     timer = SetTimer(name="silent", seconds=facts.silent_after_seconds)
     if state.status not in ACTIVE:
@@ -53,12 +53,12 @@ def unlinked(state: HostState, message: NodeUnlinked, facts: Facts) -> Decision:
     )
 
 
-def silent(state: HostState, facts: Facts) -> Decision:
+def silent(state: HostState, facts: HostDecisionFacts) -> Decision:
     """Silence proves nothing of the VMs: they become unknown."""
     if facts.linked or state.status == "installing":  # a node that never came has not fallen silent
         return Decision()
     lost = HostLost(host_id=state.id)
-    effects = tuple(tell_residents(state, facts, lambda _: lost))
+    effects = tuple(notify_residents(state, facts, lambda _: lost))
     if state.status not in ACTIVE or state.status == "non_responsive":
         return Decision(effects=effects)
     text = f"Host {state.name} is non responsive: no link for {facts.silent_after_seconds:g} s. What runs there is unknown."
@@ -69,18 +69,18 @@ def silent(state: HostState, facts: Facts) -> Decision:
     )
 
 
-def described(state: HostState, told: HostFacts, facts: Facts) -> Decision:
+def described(state: HostState, host_facts: HostFacts, facts: HostDecisionFacts) -> Decision:
     """What the host is."""
-    if told == state.facts:
+    if host_facts == state.facts:
         return Decision()
-    return Decision(events=(events.HostFactsChanged(at=facts.now, facts=told),))
+    return Decision(events=(events.HostFactsChanged(at=facts.now, facts=host_facts),))
 
 
-def reported(state: HostState, snapshot: DomainsSnapshot, facts: Facts) -> Decision:
+def reported(state: HostState, snapshot: DomainsSnapshot, facts: HostDecisionFacts) -> Decision:
     """Everything that runs there: each VM that belongs there hears what became of it; a stranger's VM too."""
     by_vm = {domain.vm_id: domain for domain in snapshot.domains}
     residents = facts.rows.referring("vm", "host", state.id)
-    effects: list[Effect] = tell_residents(
+    effects: list[Effect] = notify_residents(
         state, facts, lambda vm_id: HostReturned(host_id=state.id, domain=by_vm.get(vm_id))
     )
     for vm_id, domain in by_vm.items():
@@ -107,13 +107,13 @@ def _stranger(state: HostState, vm_id: str) -> Event:
 
 def _without_kvm(state: HostState) -> str:
     """How guests run where the machine has no KVM, and why; "" where it has."""
-    told = state.facts
-    if told is None or told.virtualization == "kvm":
+    host_facts = state.facts
+    if host_facts is None or host_facts.virtualization == "kvm":
         return ""
-    return f" Guests run by {told.virtualization}: {told.virtualization_reason.rstrip('.')}."
+    return f" Guests run by {host_facts.virtualization}: {host_facts.virtualization_reason.rstrip('.')}."
 
 
-def tell_residents(state: HostState, facts: Facts, signal_for: Callable[[str], Tagged]) -> list[Effect]:
+def notify_residents(state: HostState, facts: HostDecisionFacts, signal_for: Callable[[str], Message]) -> list[Effect]:
     """VMs on the host, its storage domains, and the disks on those that an operation works on."""
     rows = facts.rows
     effects: list[Effect] = [

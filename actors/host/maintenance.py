@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from actors.entity.decision import Decision, Effect, SetTimer, ToNode, refuse
-from actors.entity.messages import Commanded
-from actors.host.facts import Facts, not_legal
+from actors.entity.messages import CommandRequest
+from actors.host.facts import HostDecisionFacts, not_legal
 from actors.host.state import HostState
 from protocol.audit import line
 from protocol.commands.host import DeactivateHost
 from protocol.engine_messages import Accepted
 from protocol.events import host as events
+from protocol.message import Message
 from protocol.node_messages import ReportNow
-from protocol.words import Tagged
 
 VM_GONE_CHECK_SECONDS = 2.0
 
 
-def deactivate(state: HostState, asked: Commanded, facts: Facts) -> Decision:
+def deactivate(state: HostState, request: CommandRequest, facts: HostDecisionFacts) -> Decision:
     """Takes no new VM from now on; in maintenance once the last one is gone."""
-    assert isinstance(asked.command, DeactivateHost)
-    accepted = Accepted(kind="host", id=state.id, command_id=asked.command_id)
+    assert isinstance(request.command, DeactivateHost)
+    accepted = Accepted(kind="host", id=state.id, command_id=request.command_id)
     if state.status in ("maintenance", "preparing_for_maintenance"):
         return Decision(reply=accepted)
     running = facts.rows.referring("vm", "host", state.id)
-    happened: list[Tagged] = [events.HostMaintenanceRequested(at=facts.now, reason=asked.command.reason)]
+    happened: list[Message] = [events.HostMaintenanceRequested(at=facts.now, reason=request.command.reason)]
     effects: tuple[Effect, ...] = ()
-    text = f"Host {state.name} is prepared for maintenance by {asked.principal.name}."
+    text = f"Host {state.name} is prepared for maintenance by {request.principal.name}."
     if running:
         text += f" {len(running)} VMs run on it: shut them down."
         effects = (SetTimer(name="emptied", seconds=VM_GONE_CHECK_SECONDS),)
@@ -33,14 +33,14 @@ def deactivate(state: HostState, asked: Commanded, facts: Facts) -> Decision:
         happened.append(events.HostEnteredMaintenance(at=facts.now))
     return Decision(
         events=tuple(happened),
-        audit=(line("host_maintenance", text, host=state.id, user=asked.principal.user_id),),
+        audit=(line("host_maintenance", text, host=state.id, user=request.principal.user_id),),
         reply=accepted,
         store_outcome=True,
         effects=effects,
     )
 
 
-def emptied(state: HostState, facts: Facts) -> Decision:
+def emptied(state: HostState, facts: HostDecisionFacts) -> Decision:
     """Looks whether the last VM has left."""
     if state.status != "preparing_for_maintenance":
         return Decision()
@@ -52,20 +52,20 @@ def emptied(state: HostState, facts: Facts) -> Decision:
     )
 
 
-def activate(state: HostState, asked: Commanded, facts: Facts) -> Decision:
+def activate(state: HostState, request: CommandRequest, facts: HostDecisionFacts) -> Decision:
     """Legal in maintenance, or on the way there: the host takes VMs again once its node has reported."""
     if state.status not in ("maintenance", "preparing_for_maintenance"):
         return refuse(not_legal(state, "activate", "in maintenance"))
-    happened: tuple[Tagged, ...] = (events.HostActivated(at=facts.now),)
+    happened: tuple[Message, ...] = (events.HostActivated(at=facts.now),)
     effects: tuple[Effect, ...] = (SetTimer(name="silent", seconds=facts.silent_after_seconds),)
     if facts.linked:
         happened = (*happened, events.HostLinked(at=facts.now))
         effects = (ToNode(host_id=state.id, message=ReportNow(epoch=0)),)
-    text = f"Host {state.name} was activated by {asked.principal.name}."
+    text = f"Host {state.name} was activated by {request.principal.name}."
     return Decision(
         events=happened,
-        audit=(line("host_activated", text, host=state.id, user=asked.principal.user_id),),
-        reply=Accepted(kind="host", id=state.id, command_id=asked.command_id),
+        audit=(line("host_activated", text, host=state.id, user=request.principal.user_id),),
+        reply=Accepted(kind="host", id=state.id, command_id=request.command_id),
         store_outcome=True,
         effects=effects,
     )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import attrs
 
 from protocol.link import NodeHello
-from protocol.words import Lane, Tagged, WhenFull, word, word_of
+from protocol.message import Message, Priority, WhenFull, message, message_type
 
 
-@word("host.node_linked", lane=Lane.CONTROL)
+@message("host.node_linked", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class NodeLinked(Tagged):
+class NodeLinked(Message):
     """The node has a new link; an older session of the same host is over. With `renewal_only` nothing can be sent."""
 
     host_id: str
@@ -19,9 +19,9 @@ class NodeLinked(Tagged):
     renewal_only: bool = False
 
 
-@word("host.node_unlinked", lane=Lane.CONTROL)
+@message("host.node_unlinked", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class NodeUnlinked(Tagged):
+class NodeUnlinked(Message):
     """The session has ended. One that was replaced says so after the `NodeLinked` of its successor: compare ids."""
 
     host_id: str
@@ -29,36 +29,36 @@ class NodeUnlinked(Tagged):
     reason: str
 
 
-@word("host.from_node")
+@message("host.from_node")
 @attrs.frozen(kw_only=True)
-class FromNode(Tagged):
-    """One word of the node, in the lane of data. Match on this class: the other lanes are its children."""
+class FromNode(Message):
+    """One message of the node, as data. Match on this class: its children have the other priorities."""
 
     session_id: str
-    message: Tagged
+    message: Message
 
 
-@word("host.urgent_from_node", lane=Lane.CONTROL)
+@message("host.urgent_from_node", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
 class UrgentFromNode(FromNode):
-    """A `FromNode` in the control lane: outcomes, domains."""
+    """A `FromNode` of control priority: outcomes, domains."""
 
 
-@word("host.bulk_from_node", lane=Lane.BULK, when_full=WhenFull.CONFLATE)
+@message("host.bulk_from_node", priority=Priority.BULK, when_full=WhenFull.CONFLATE)
 @attrs.frozen(kw_only=True)
 class BulkFromNode(FromNode):
-    """A `FromNode` in the lane of bulk: the newest one of a kind replaces an unread one."""
+    """A `FromNode` with the priority of bulk: the newest one of a kind replaces an unread one."""
 
     @property
     def conflation_key(self) -> str:
-        return f"{word_of(self.message).tag} {getattr(self.message, 'conflation_key', '')}"
+        return f"{message_type(self.message).tag} {getattr(self.message, 'conflation_key', '')}"
 
 
-def from_node(session_id: str, message: Tagged) -> FromNode:
-    """The envelope in the lane of what is inside."""
-    entry = word_of(message)
-    if entry.lane is Lane.CONTROL:
+def from_node(session_id: str, message: Message) -> FromNode:
+    """The envelope with the priority of what is inside."""
+    entry = message_type(message)
+    if entry.priority is Priority.CONTROL:
         return UrgentFromNode(session_id=session_id, message=message)
-    if entry.lane is Lane.BULK and entry.when_full is WhenFull.CONFLATE:
+    if entry.priority is Priority.BULK and entry.when_full is WhenFull.CONFLATE:
         return BulkFromNode(session_id=session_id, message=message)
     return FromNode(session_id=session_id, message=message)

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import attrs
 
+from protocol.message import Message, Priority, message
 from protocol.node_messages import DomainObserved, StopReason
-from protocol.words import Lane, Tagged, word
 
 
-@word("host.returned", lane=Lane.CONTROL)
+@message("host.returned", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class HostReturned(Tagged):
+class HostReturned(Message):
     """The host reports again: send your current step once more. For a VM, `domain` is what runs (None: nothing)."""
 
     host_id: str
     domain: DomainObserved | None = None
 
 
-@word("host.lost", lane=Lane.CONTROL)
+@message("host.lost", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class HostLost(Tagged):
+class HostLost(Message):
     """The host has been silent for too long: what happens there is not known."""
 
     host_id: str
 
 
-@word("host.domain", lane=Lane.CONTROL)
+@message("host.domain", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class DomainSeen(Tagged):
+class DomainSeen(Message):
     """A change of the VM's domain on this host; when it is gone, `stopped` says why. `rebooted` as in DomainChanged."""
 
     host_id: str
@@ -37,9 +37,9 @@ class DomainSeen(Tagged):
     rebooted: bool = False
 
 
-@word("host.gone", lane=Lane.CONTROL)
+@message("host.gone", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class HostConfirmedDown(Tagged):
+class HostConfirmedDown(Message):
     """Proven: nothing runs on the host any more (an operator confirmed its reboot)."""
 
     host_id: str

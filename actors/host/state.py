@@ -5,14 +5,14 @@ from __future__ import annotations
 import attrs
 
 from protocol.events.operation import Operation
+from protocol.message import Message, message
 from protocol.model.host import Host
 from protocol.node_messages import HostFacts
-from protocol.words import Tagged, word
 
 
-@word("state.host")
+@message("state.host")
 @attrs.frozen(kw_only=True)
-class HostState(Tagged):
+class HostState(Message):
     host: Host
     status: str
     operation: Operation | None = None

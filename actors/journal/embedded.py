@@ -31,8 +31,8 @@ from actors.journal.embedded_files import (
 )
 from actors.journal.embedded_place import (
     Account,
+    DatabasePlace,
     EmbeddedPostgresError,
-    Place,
     default_elsewhere,
     find_binaries,
     find_place,
@@ -69,7 +69,7 @@ class EmbeddedPostgres:
         self._elsewhere = elsewhere or default_elsewhere()
         self._child: trio.Process | None = None
         self._pid: int | None = None
-        self._place: Place | None = None
+        self._place: DatabasePlace | None = None
 
     @property
     def postgres_pid(self) -> int | None:
@@ -77,7 +77,7 @@ class EmbeddedPostgres:
         return self._pid
 
     @property
-    def place(self) -> Place:
+    def place(self) -> DatabasePlace:
         """Where data, socket and log are. Known once started."""
         assert self._place is not None, "not started"
         return self._place
@@ -140,7 +140,7 @@ class EmbeddedPostgres:
         await process.clear_backends(self._clock, place.data, backends_patience_seconds)
         await trio.to_thread.run_sync(forget_place, self._state_dir, place)
 
-    def _prepare(self) -> tuple[Account, Place, Path]:
+    def _prepare(self) -> tuple[Account, DatabasePlace, Path]:
         account = server_account()
         place = find_place(self._state_dir, account, self._elsewhere, self._ids.uuid()[:8])
         if place.base.parent != self._state_dir.resolve():
@@ -148,7 +148,7 @@ class EmbeddedPostgres:
         return account, place, find_binaries(account, self._elsewhere, place.data)
 
     @asynccontextmanager
-    async def _start_lock(self, place: Place) -> AsyncIterator[None]:
+    async def _start_lock(self, place: DatabasePlace) -> AsyncIterator[None]:
         """One start at a time on a place, between processes."""
         with open_lock(place.lock) as file:
             with self._clock.move_on_after(2 * start_timeout_seconds) as scope:
@@ -158,7 +158,7 @@ class EmbeddedPostgres:
                 raise EmbeddedPostgresError(f"another process holds {place.lock}")
             yield
 
-    async def _make_data(self, account: Account, place: Place, binaries: Path) -> None:
+    async def _make_data(self, account: Account, place: DatabasePlace, binaries: Path) -> None:
         """A new cluster, made beside and moved into place, so that a half-made one is never found."""
         if place.data.exists():
             return
@@ -171,7 +171,7 @@ class EmbeddedPostgres:
         await self._run(account, place, [str(binaries / "postgres"), "--single", "-D", str(new), "template1"], create)
         new.rename(place.data)
 
-    async def _run(self, account: Account, place: Place, command: list[str], stdin: bytes = b"") -> None:
+    async def _run(self, account: Account, place: DatabasePlace, command: list[str], stdin: bytes = b"") -> None:
         done = await trio.run_process(
             command,
             stdin=stdin,
@@ -184,7 +184,7 @@ class EmbeddedPostgres:
             text = done.stdout.decode(errors="replace").strip()
             raise EmbeddedPostgresError(f"{Path(command[0]).name} failed: {text[-1000:]}")
 
-    async def _launch(self, account: Account, place: Place, binaries: Path) -> int:
+    async def _launch(self, account: Account, place: DatabasePlace, binaries: Path) -> int:
         await process.clear_backends(self._clock, place.data, backends_patience_seconds)
         await self._collect()
         await self._make_data(account, place, binaries)
@@ -206,7 +206,7 @@ class EmbeddedPostgres:
             raise EmbeddedPostgresError(f"PostgreSQL ended while starting: {tail(place.log)}")
         return child.pid
 
-    async def _becomes_ready(self, place: Place, pid: int) -> bool:
+    async def _becomes_ready(self, place: DatabasePlace, pid: int) -> bool:
         """True when the postmaster takes connections, False when it ends instead."""
         with self._clock.move_on_after(start_timeout_seconds):
             async with trio.open_nursery() as nursery:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
 
-from actors.journal.embedded_place import Account, Place
+from actors.journal.embedded_place import Account, DatabasePlace
 
 log_bytes_max: Final = 10 * 1024 * 1024
 
@@ -35,7 +35,7 @@ _settings: Final = {
 }
 
 
-def server_settings(place: Place) -> dict[str, str]:
+def server_settings(place: DatabasePlace) -> dict[str, str]:
     """Every setting that the server is started with."""
     return _settings | {
         "shared_buffers": f"{_shared_buffers_mebibytes()}MB",
@@ -45,7 +45,7 @@ def server_settings(place: Place) -> dict[str, str]:
     }
 
 
-def subprocess_options(account: Account, place: Place) -> dict[str, Any]:
+def subprocess_options(account: Account, place: DatabasePlace) -> dict[str, Any]:
     """Of every process that runs for the server: its account, its directory, nothing of our environment."""
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
     return {"cwd": str(place.base), "env": environment, "umask": 0o077, **account.switch}
@@ -57,7 +57,7 @@ def _shared_buffers_mebibytes() -> int:
     return max(64, min(1024, memory // 32 // 2**20))
 
 
-def write_access(place: Place, account: Account) -> None:
+def write_access(place: DatabasePlace, account: Account) -> None:
     """Who may come in: by the socket, as the user that he is, and no other way. Written anew before each start."""
     users = sorted({account.name, "root"} if os.geteuid() == 0 else {account.name})
     for path, text in (
@@ -69,7 +69,7 @@ def write_access(place: Place, account: Account) -> None:
         path.chmod(0o640)
 
 
-def open_log(place: Place) -> IO[bytes]:
+def open_log(place: DatabasePlace) -> IO[bytes]:
     """The log, opened for appending; a large one is set aside first."""
     if place.log.exists() and place.log.stat().st_size > log_bytes_max:
         place.log.replace(place.log.with_suffix(".log.1"))

@@ -48,7 +48,7 @@ class Account:
 
 
 @attrs.frozen
-class Place:
+class DatabasePlace:
     """Where one server keeps what.
 
     `base` is the engine's and its server may only pass through: root writes there, and must not be led astray by links
@@ -109,7 +109,7 @@ def default_elsewhere() -> Path:
     return Path("/var/lib/corral") if os.geteuid() == 0 else Path.home() / ".local/state/corral"
 
 
-def find_place(state_dir: Path, account: Account, elsewhere: Path, new_name: str) -> Place:
+def find_place(state_dir: Path, account: Account, elsewhere: Path, new_name: str) -> DatabasePlace:
     """The place of this state directory's server; `state_dir/postgres` when its account can get there.
 
     Else a directory of its own in `elsewhere`, which a file in the state directory remembers: a state directory that
@@ -133,17 +133,17 @@ def find_place(state_dir: Path, account: Account, elsewhere: Path, new_name: str
         raise EmbeddedPostgresError(f"{base} belongs to another user; run as the one who made it")
     os.chown(base, -1, account.gid)
     base.chmod(0o710 if account.switch else 0o700)
-    return Place(base)
+    return DatabasePlace(base)
 
 
-def find_present_place(state_dir: Path) -> Place | None:
+def find_present_place(state_dir: Path) -> DatabasePlace | None:
     """The place that this state directory's server has already, if any."""
     note, inside = state_dir / location_file, state_dir / "postgres"
     base = Path(note.read_text(encoding="utf-8").strip()) if note.exists() else inside.resolve()
-    return Place(base) if base.exists() else None
+    return DatabasePlace(base) if base.exists() else None
 
 
-def forget_place(state_dir: Path, place: Place) -> None:
+def forget_place(state_dir: Path, place: DatabasePlace) -> None:
     """Deletes everything of a server that has ended."""
     shutil.rmtree(place.base)
     (state_dir / location_file).unlink(missing_ok=True)

@@ -55,7 +55,7 @@ class FeedEvents:
     cursor: str
 
 
-class Feed:
+class JournalFeed:
     """The durable rows as they come, with a bounded tail of recent ones in memory."""
 
     def __init__(self, journal: Journal, *, tail_rows_max: int = feed_tail_rows_max) -> None:
@@ -73,9 +73,9 @@ class Feed:
         self._news.set()
         self._news = trio.Event()
 
-    def subscribe(self, after: str | None = None) -> Subscription:
+    def subscribe(self, after: str | None = None) -> JournalSubscription:
         """A subscription that continues behind `after`, or starts with a reset."""
-        return Subscription(self, after)
+        return JournalSubscription(self, after)
 
     @property
     def news(self) -> trio.Event:
@@ -108,10 +108,10 @@ class Feed:
         return rows
 
 
-class Subscription:
+class JournalSubscription:
     """One subscriber's position. Not to be shared between tasks."""
 
-    def __init__(self, feed: Feed, after: str | None) -> None:
+    def __init__(self, feed: JournalFeed, after: str | None) -> None:
         self._feed = feed
         self._position = Cursor.parse(after) if after is not None else None
         self._lost = "no cursor was given" if after is None else "the cursor is not one of ours"

@@ -17,11 +17,11 @@ from actors.journal.port import (
     Epoch,
     Head,
     JournalRow,
+    JournalSnapshot,
     JournalUnavailable,
     OutcomeUnknown,
     Pruned,
     Sample,
-    Snapshot,
     Transaction,
 )
 
@@ -35,7 +35,7 @@ class AppendFault(enum.Enum):
     """What goes wrong with one append."""
 
     UNAVAILABLE = "unavailable"  # the database is away before anything was written
-    UNKNOWN_LANDED = "unknown, landed"  # the connection is lost after the commit
+    UNKNOWN_COMMITTED = "unknown, committed"  # the connection is lost after the commit
     UNKNOWN_LOST = "unknown, lost"  # the connection is lost just before it
 
 
@@ -102,7 +102,7 @@ class MemoryJournal:
             raise OutcomeUnknown("the simulated connection was lost before the commit")
         results = self.store.tables.append(epoch, transactions, group, self._now())
         await self._return()
-        if fault is AppendFault.UNKNOWN_LANDED or self.cut:
+        if fault is AppendFault.UNKNOWN_COMMITTED or self.cut:
             raise OutcomeUnknown("the simulated connection was lost after the commit")
         return results
 
@@ -119,9 +119,9 @@ class MemoryJournal:
         for start in range(0, len(rows), load_chunk_rows):
             yield rows[start : start + load_chunk_rows]
 
-    async def snapshot(self, kinds: Sequence[str] | None = None) -> Snapshot:
+    async def snapshot(self, kinds: Sequence[str] | None = None) -> JournalSnapshot:
         await self._reach()
-        return Snapshot(self.store.tables.head(), tuple(self._entities(kinds)))
+        return JournalSnapshot(self.store.tables.head(), tuple(self._entities(kinds)))
 
     def _entities(self, kinds: Sequence[str] | None) -> list[EntityRow]:
         rows = self.store.tables.entities.values()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from actors.journal.landed import rows_of
+from actors.journal.commit_results import rows_of
 from actors.journal.port import (
     Appended,
     AppendResult,

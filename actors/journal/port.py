@@ -28,7 +28,7 @@ class JournalUnavailable(JournalError):
 
 
 class OutcomeUnknown(JournalError):
-    """The connection was lost while committing; `Journal.resolve` finds out whether the group landed."""
+    """The connection was lost while committing; `Journal.resolve` finds out whether the group committed."""
 
 
 class JournalTooNew(JournalError):
@@ -79,7 +79,7 @@ class EntityWrite:
 
 @attrs.frozen
 class JournalEntry:
-    """One event to append: its word's tag and bytes, and the public document as it stands after it."""
+    """One event to append: its message's tag and bytes, and the public document as it stands after it."""
 
     kind: str
     id: str
@@ -184,7 +184,7 @@ class Head:
 
 
 @attrs.frozen
-class Snapshot:
+class JournalSnapshot:
     """Every entity as it stood when `head` was the head."""
 
     head: Head
@@ -241,12 +241,12 @@ class Journal(Protocol):
     async def resolve(
         self, epoch: int, transactions: Sequence[Transaction], *, group: int
     ) -> list[AppendResult] | None:
-        """What became of the last group of an epoch: its results, or None when it never landed and never will."""
+        """What became of the last group of an epoch: its results, or None when it never committed and never will."""
 
     def load(self, kind: str | None = None) -> AsyncIterator[Sequence[EntityRow]]:
         """Entities (of a kind) by kind and id, in chunks, each consistent; for all at one moment: `snapshot`."""
 
-    async def snapshot(self, kinds: Sequence[str] | None = None) -> Snapshot:
+    async def snapshot(self, kinds: Sequence[str] | None = None) -> JournalSnapshot:
         """Entities and head at one moment."""
 
     async def read(self, after: int, limit: int) -> list[JournalRow]:

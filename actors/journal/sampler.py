@@ -18,7 +18,7 @@ from actors.entity.rows import Rows
 from actors.journal.port import Journal, JournalError, Sample
 from actors.kernel.ports import Clock
 from protocol.engine_messages import HostSamples
-from protocol.words import Tagged
+from protocol.message import Message
 
 log = logging.getLogger("corral.samples")
 
@@ -67,7 +67,7 @@ class Sampler:
         self._newest: dict[str, HostSamples] = {}  # no more than hosts are linked
         self._dropped_rounds = 0
 
-    def sampled(self, message: Tagged) -> None:
+    def sampled(self, message: Message) -> None:
         """One store in a dictionary: thousands of hosts say something each second."""
         if isinstance(message, HostSamples):
             self._newest[message.host_id] = message

@@ -6,12 +6,13 @@ from actors.kernel.envelope import Answer, Envelope
 from actors.kernel.failures import ActorCrashed, ActorGone, AskTimeout, MailboxFull
 from actors.kernel.mailbox import Carrier, Mailbox, codec_carrier, identity_carrier
 from actors.kernel.ports import Clock, Ids, Ports, Random
-from actors.kernel.ref import Ref
+from actors.kernel.ref import ActorRef
 
 __all__ = [
     "Actor",
     "ActorCrashed",
     "ActorGone",
+    "ActorRef",
     "Answer",
     "AskTimeout",
     "Carrier",
@@ -24,7 +25,6 @@ __all__ = [
     "MailboxFull",
     "Ports",
     "Random",
-    "Ref",
     "codec_carrier",
     "identity_carrier",
 ]

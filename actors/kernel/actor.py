@@ -1,6 +1,6 @@
 """What an actor is: the base class that rooms extend and the context that an incarnation gets.
 
-It must not decide when an actor starts or restarts: `actors.kernel.life` runs it, the supervisors decide.
+It must not decide when an actor starts or restarts: `actors.kernel.incarnation` runs it, the supervisors decide.
 """
 
 from __future__ import annotations
@@ -13,36 +13,36 @@ import structlog
 from actors.kernel.directory import Directory
 from actors.kernel.envelope import NOBODY_ASKED, REPLIED, Envelope
 from actors.kernel.ports import Ports
-from actors.kernel.ref import Ref
-from protocol.words import Tagged
+from actors.kernel.ref import ActorRef
+from protocol.message import Message
 
 if TYPE_CHECKING:
-    from actors.kernel.life import Life
+    from actors.kernel.incarnation import Incarnation
 
 
 class Context:
     """What one incarnation of an actor has: who it is, its ports, its log, and how to answer."""
 
-    __slots__ = ("_life", "directory", "ports")
+    __slots__ = ("_incarnation", "directory", "ports")
 
-    def __init__(self, life: Life, ports: Ports, directory: Directory) -> None:
-        self._life = life
+    def __init__(self, incarnation: Incarnation, ports: Ports, directory: Directory) -> None:
+        self._incarnation = incarnation
         self.ports = ports
         self.directory = directory
 
     @property
-    def ref(self) -> Ref:
+    def ref(self) -> ActorRef:
         """The actor's own ref, for `reply_to` and for messages to itself."""
-        return self._life.ref
+        return self._incarnation.ref
 
     @property
     def address(self) -> str:
-        return self._life.ref.address
+        return self._incarnation.ref.address
 
     @property
     def incarnation(self) -> int:
         """1 for the first start, and one more after each restart."""
-        return self._life.incarnation
+        return self._incarnation.number
 
     @property
     def log(self) -> structlog.typing.FilteringBoundLogger:
@@ -52,7 +52,7 @@ class Context:
         )
         return bound
 
-    def reply(self, envelope: Envelope, message: Tagged) -> None:
+    def reply(self, envelope: Envelope, message: Message) -> None:
         """Answers once, now or later; without effect when nobody asked or the asker has left.
 
         Raises `AssertionError` at a second reply: that is a bug.
@@ -61,15 +61,15 @@ class Context:
         if standing == NOBODY_ASKED:
             return
         assert standing != REPLIED, f"{self.address} replied twice to {type(envelope.message).__name__}"
-        envelope.settle(message if envelope.reply_to is not None else self._life.mailbox.carry(message))
+        envelope.settle(message if envelope.reply_to is not None else self._incarnation.mailbox.carry(message))
 
     def spawn(self, run: Callable[..., Awaitable[Any]], *args: Any) -> None:
         """Runs `run(*args)` beside the actor until it returns or this incarnation ends. Its crash is the actor's."""
-        self._life.spawn(run, args)
+        self._incarnation.spawn(run, args)
 
     def stop_self(self) -> None:
         """Ends this incarnation normally after the message in hand."""
-        self._life.finish()
+        self._incarnation.finish()
 
 
 class Actor:

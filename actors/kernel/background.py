@@ -1,6 +1,6 @@
 """The tasks that one incarnation has spawned: most have none, so nothing is made before the first.
 
-It must not decide what a crash means: the life that owns them does.
+It must not decide what a crash means: the incarnation that owns them does.
 """
 
 from __future__ import annotations

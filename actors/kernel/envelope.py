@@ -11,10 +11,10 @@ import attrs
 import trio
 
 from protocol.errors import CorralError
-from protocol.words import Lane, Tagged, word
+from protocol.message import Message, Priority, message
 
 if TYPE_CHECKING:
-    from actors.kernel.ref import Ref
+    from actors.kernel.ref import ActorRef
 
 # Where the answer to an envelope stands. Plain integers: this is read several times for every message.
 NOBODY_ASKED: Final = 0
@@ -24,33 +24,41 @@ FAILED: Final = 3
 REPLIED: Final = 4
 
 
-@word("kernel.answer")
+@message("kernel.answer")
 @attrs.frozen(kw_only=True)
-class Answer(Tagged):
-    """The answer to a `tell(..., reply_to=me, token=token)`. Arrives in the lane in which the question travelled.
+class Answer(Message):
+    """The answer to a `tell(..., reply_to=me, token=token)`. Arrives with the priority of the question.
 
     `body` is the reply, or a `Refusal` when the other actor crashed or has gone. An answer to a question of an earlier
     incarnation may arrive: a token that is not known is to be ignored.
     """
 
     token: str
-    body: Tagged
+    body: Message
 
 
 class Envelope:
     """One message and who waits for its answer: a task (ask), an actor (reply_to) or nobody."""
 
     __slots__ = (
-        "_outcome", "_owed", "_task", "correlation_id", "is_handed_over", "lane", "message", "reply_to", "standing",
+        "_outcome",
+        "_owed",
+        "_task",
+        "correlation_id",
+        "is_handed_over",
+        "message",
+        "priority",
+        "reply_to",
+        "standing",
         "token",
     )  # fmt: skip
 
     def __init__(
         self,
-        message: Tagged,
+        message: Message,
         correlation_id: str = "",
         standing: int = NOBODY_ASKED,
-        reply_to: Ref | None = None,
+        reply_to: ActorRef | None = None,
         token: str = "",
     ) -> None:
         self.message = message
@@ -58,10 +66,10 @@ class Envelope:
         self.standing = standing
         self.reply_to = reply_to
         self.token = token
-        self.lane = Lane.DATA
+        self.priority = Priority.DATA
         self.is_handed_over = False
         self._task: trio.lowlevel.Task | None = None
-        self._outcome: Tagged | CorralError | None = None
+        self._outcome: Message | CorralError | None = None
         self._owed: dict[Envelope, None] | None = None
 
     @property
@@ -69,7 +77,7 @@ class Envelope:
         """Whether somebody still waits for an answer."""
         return self.standing == WAITING
 
-    def settle(self, outcome: Tagged | CorralError) -> None:
+    def settle(self, outcome: Message | CorralError) -> None:
         """Hands the answer, or why there is none, to whoever waits. Without effect when nobody does."""
         if self.standing != WAITING:
             return
@@ -77,7 +85,7 @@ class Envelope:
         self._strike_out()
         if self.reply_to is not None:
             body = outcome.refusal if isinstance(outcome, CorralError) else outcome
-            self.reply_to.owe(Answer(token=self.token, body=body), self.lane, self.correlation_id)
+            self.reply_to.owe(Answer(token=self.token, body=body), self.priority, self.correlation_id)
             return
         self._outcome = outcome
         task = self._task
@@ -86,7 +94,7 @@ class Envelope:
             trio.lowlevel.reschedule(task)
 
     def hand_over(self) -> None:
-        """Its answer no longer hangs on the life of the actor that took it: somebody else will see to it."""
+        """Its answer no longer hangs on the incarnation of the actor that took it: somebody else will see to it."""
         self.is_handed_over = True
         self._strike_out()
 
@@ -100,7 +108,7 @@ class Envelope:
             self._owed.pop(self, None)
             self._owed = None
 
-    async def answer(self) -> Tagged:
+    async def answer(self) -> Message:
         """Waits for the answer: the asker's side, called once. The deadline is the caller's."""
         if self.standing == WAITING:
             self._task = trio.lowlevel.current_task()

@@ -17,7 +17,7 @@ from protocol.errors import Internal, Unavailable
 
 
 class MailboxFull(Unavailable):
-    """The lane of the message has no room left."""
+    """The queue for the message's priority has no room left."""
 
     def __init__(self, address: str) -> None:
         super().__init__(

@@ -1,6 +1,6 @@
-"""Carries words between two daemons as frames: the transport's port, the queue of what waits to be sent, one session.
+"""Carries messages between two daemons as frames: the transport's port, the queue of what is to be sent, one session.
 
-It must not know sockets, TLS or what a word means: transports are handed in, words go to a callback.
+It must not know sockets, TLS or what a message means: transports are handed in, messages go to a callback.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import trio
 from actors.kernel.ports import Clock
 from protocol import limits
 from protocol.codec import CodecError, UnknownTag, decode, encode
-from protocol.words import Lane, Tagged, WhenFull, word_of
+from protocol.message import Message, Priority, WhenFull, message_type
 
 queue_bytes_max: Final = 4 * limits.frame_bytes_max
-"""How many bytes may wait for a slow peer, all lanes together."""
+"""How many bytes may wait for a slow peer, all priorities together."""
 
 log = logging.getLogger("corral.link")
 
@@ -41,11 +41,11 @@ class FrameTransport(Protocol):
 
 
 class FrameQueue:
-    """What waits to be sent over one link, by lane. Control words that find no room end the link; others are dropped
-    or conflated, because the peer asks for everything again after a reconnect and bulk has a successor anyway."""
+    """What waits to be sent over one link, by priority. Control messages that find no room end the link; others are
+    dropped or conflated, because the peer asks for everything again after a reconnect and bulk has a successor anyway."""
 
     def __init__(self, frames_max: int = limits.link_queue_frames_max, bytes_max: int = queue_bytes_max) -> None:
-        self._lanes: tuple[OrderedDict[object, bytes], ...] = tuple(OrderedDict() for _ in Lane)
+        self._queues: tuple[OrderedDict[object, bytes], ...] = tuple(OrderedDict() for _ in Priority)
         self._frames_max = frames_max
         self._bytes_max = bytes_max
         self._bytes = 0
@@ -54,27 +54,27 @@ class FrameQueue:
         self.ended: str = ""
         self.dropped = 0
 
-    def put(self, message: Tagged) -> bool:
-        """Queues a word; False when it was dropped or the link is over. Raises `KeyError` for an unregistered class."""
+    def put(self, message: Message) -> bool:
+        """Queues a message; False when it was dropped or the link is over. `KeyError` for an unregistered class."""
         if self.ended:
             return False
-        entry, frame = word_of(message), encode(message)
-        lane = self._lanes[entry.lane]
+        entry, frame = message_type(message), encode(message)
+        queue = self._queues[entry.priority]
         self._counter += 1
         key: object = self._counter
         if entry.when_full is WhenFull.CONFLATE:
             key = (entry.tag, getattr(message, "conflation_key", ""))
-            self._bytes -= len(lane.pop(key, b""))
+            self._bytes -= len(queue.pop(key, b""))
         if len(frame) > limits.frame_bytes_max:
             log.error("a %s of %d bytes is too large for a frame", entry.tag, len(frame))
             self.dropped += 1
             return False
-        if len(lane) >= self._frames_max or self._bytes + len(frame) > self._bytes_max:
+        if len(queue) >= self._frames_max or self._bytes + len(frame) > self._bytes_max:
             self.dropped += 1
-            if entry.lane is Lane.CONTROL:
-                self.end("the peer reads too slowly: the queue of control words is full")
+            if entry.priority is Priority.CONTROL:
+                self.end("the peer reads too slowly: the queue of control messages is full")
             return False
-        lane[key] = frame
+        queue[key] = frame
         self._bytes += len(frame)
         self._lot.unpark()
         return True
@@ -86,11 +86,11 @@ class FrameQueue:
             self._lot.unpark_all()
 
     async def get(self) -> bytes:
-        """The next frame, lower lanes first. The wait is owned by the session's writer and ends with the link."""
+        """The next frame, the most urgent first. The wait is owned by the session's writer and ends with the link."""
         while not self.ended:
-            for lane in self._lanes:
-                if lane:
-                    _, frame = lane.popitem(last=False)
+            for queue in self._queues:
+                if queue:
+                    _, frame = queue.popitem(last=False)
                     self._bytes -= len(frame)
                     return frame
             await self._lot.park()
@@ -98,20 +98,24 @@ class FrameQueue:
 
 
 @attrs.frozen(kw_only=True)
-class SessionTerms:
+class SessionSettings:
     """How one session proves to its peer that it lives, and how long it believes a silent peer. Times in seconds."""
 
-    heartbeat: Callable[[], Tagged]
+    heartbeat: Callable[[], Message]
     heartbeat_period_seconds: float = limits.heartbeat_period_seconds
     silent_after_seconds: float = limits.host_silent_after_seconds
     frame_bytes_max: int = limits.frame_bytes_max
-    unknown: Callable[[bytes], None] = lambda frame: None  # a frame whose words this version does not know
+    unknown: Callable[[bytes], None] = lambda frame: None  # a frame whose messages this version does not know
 
 
 async def run_session(
-    transport: FrameTransport, queue: FrameQueue, heard: Callable[[Tagged], None], terms: SessionTerms, clock: Clock
+    transport: FrameTransport,
+    queue: FrameQueue,
+    heard: Callable[[Message], None],
+    settings: SessionSettings,
+    clock: Clock,
 ) -> str:
-    """Reads, writes and beats until the link ends; returns why. `heard` gets each word and may raise `LinkEnded`.
+    """Reads, writes and beats until the link ends; returns why. `heard` gets each message and may raise `LinkEnded`.
 
     The reader never waits for anything but the transport, so that a heartbeat is never stuck behind work."""
     reasons: list[str] = []
@@ -123,10 +127,10 @@ async def run_session(
             frame = await transport.receive()
             last_heard = clock.monotonic()
             try:
-                message = decode(frame, bytes_max=terms.frame_bytes_max)
+                message = decode(frame, bytes_max=settings.frame_bytes_max)
             except UnknownTag as error:
                 log.warning("skipped a frame of a newer peer: %s", error)
-                terms.unknown(frame)
+                settings.unknown(frame)
                 continue
             except CodecError as error:
                 raise LinkEnded(f"broken frame: {error}") from error
@@ -135,24 +139,24 @@ async def run_session(
     async def write() -> None:
         while True:
             frame = await queue.get()
-            with clock.move_on_after(terms.silent_after_seconds) as scope:
+            with clock.move_on_after(settings.silent_after_seconds) as scope:
                 await transport.send(frame)
             if scope.cancelled_caught:
-                raise LinkEnded(f"the peer took no frame for {terms.silent_after_seconds:g} seconds")
+                raise LinkEnded(f"the peer took no frame for {settings.silent_after_seconds:g} seconds")
 
     async def beat() -> None:
         while True:
-            queue.put(terms.heartbeat())
+            queue.put(settings.heartbeat())
             now = clock.monotonic()
-            due = now + terms.heartbeat_period_seconds
+            due = now + settings.heartbeat_period_seconds
             # A little early, so that those of many links leave in one turn: to wake for each of them alone costs an
             # engine twice as much.
-            await clock.sleep(due - due % (terms.heartbeat_period_seconds / 20) - now)
+            await clock.sleep(due - due % (settings.heartbeat_period_seconds / 20) - now)
 
     async def watch() -> None:
-        while (quiet := clock.monotonic() - last_heard) < terms.silent_after_seconds:
-            await clock.sleep(max(terms.silent_after_seconds - quiet, 0.05))
-        raise LinkEnded(f"nothing heard for {terms.silent_after_seconds:g} seconds")
+        while (quiet := clock.monotonic() - last_heard) < settings.silent_after_seconds:
+            await clock.sleep(max(settings.silent_after_seconds - quiet, 0.05))
+        raise LinkEnded(f"nothing heard for {settings.silent_after_seconds:g} seconds")
 
     async with trio.open_nursery() as nursery:
 

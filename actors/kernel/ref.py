@@ -10,12 +10,12 @@ import trio
 from actors.kernel.envelope import NOBODY_ASKED, WAITING, Answer, Envelope
 from actors.kernel.failures import ActorCrashed, ActorGone, AskTimeout, MailboxFull
 from actors.kernel.mailbox import Mailbox
-from protocol.words import Lane, Tagged
+from protocol.message import Message, Priority
 
-__all__ = ["ActorCrashed", "ActorGone", "AskTimeout", "MailboxFull", "Ref"]
+__all__ = ["ActorCrashed", "ActorGone", "ActorRef", "AskTimeout", "MailboxFull"]
 
 
-class Ref:
+class ActorRef:
     """Address of an actor. Usable from every task of the process, never from a thread."""
 
     __slots__ = ("_mailbox",)
@@ -35,7 +35,9 @@ class Ref:
     def __repr__(self) -> str:
         return f"<Ref {self.address}>"
 
-    def tell(self, message: Tagged, *, correlation_id: str = "", reply_to: Ref | None = None, token: str = "") -> None:
+    def tell(
+        self, message: Message, *, correlation_id: str = "", reply_to: ActorRef | None = None, token: str = ""
+    ) -> None:
         """Queues a message. With `reply_to`, the answer arrives there as `Answer(token=token)`.
 
         Raises `MailboxFull` or `ActorGone`; with `reply_to`, `ActorGone` arrives as an answer instead.
@@ -49,11 +51,11 @@ class Ref:
         except ActorGone as gone:
             envelope.settle(gone)
 
-    async def tell_waiting(self, message: Tagged, *, correlation_id: str = "") -> None:
-        """Like `tell`; a message whose word says *wait* waits for room. The deadline is the caller's."""
+    async def tell_waiting(self, message: Message, *, correlation_id: str = "") -> None:
+        """Like `tell`; a message whose type says *wait* waits for room. The deadline is the caller's."""
         await self._mailbox.put_waiting(Envelope(message, correlation_id, NOBODY_ASKED))
 
-    async def ask(self, message: Tagged, *, timeout_seconds: float, correlation_id: str = "") -> Tagged:
+    async def ask(self, message: Message, *, timeout_seconds: float, correlation_id: str = "") -> Message:
         """Tells and waits for the answer. Not for handlers: an actor uses `tell(..., reply_to=...)`.
 
         Raises `AskTimeout`, `ActorGone`, `ActorCrashed`, `MailboxFull`. A refusal is an answer like any other.
@@ -68,6 +70,6 @@ class Ref:
             return await envelope.answer()
         raise AskTimeout(self.address, timeout_seconds)
 
-    def owe(self, answer: Answer, lane: Lane, correlation_id: str) -> None:
+    def owe(self, answer: Answer, priority: Priority, correlation_id: str) -> None:
         """Delivers an answer; it is let in even when the mailbox is full."""
-        self._mailbox.owe(Envelope(answer, correlation_id), lane)
+        self._mailbox.owe(Envelope(answer, correlation_id), priority)

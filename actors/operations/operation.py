@@ -6,7 +6,7 @@ import datetime
 
 import attrs
 
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from protocol.events.operation import Operation, OperationStep, Outcome
 from protocol.model.activity import Job, Step
 from protocol.model.types import Ref, ref
@@ -34,15 +34,17 @@ def begin(
     )
 
 
-def begin_for(asked: Commanded, kind: str, description: str, at: datetime.datetime, host_id: str = "") -> Operation:
+def begin_for(
+    request: CommandRequest, kind: str, description: str, at: datetime.datetime, host_id: str = ""
+) -> Operation:
     """The operation that a command becomes: it bears the command's id, and so does its job."""
     return begin(
-        id=asked.command_id,
+        id=request.command_id,
         kind=kind,
         description=description,
         at=at,
-        correlation_id=asked.correlation_id,
-        user_id=asked.principal.user_id,
+        correlation_id=request.correlation_id,
+        user_id=request.principal.user_id,
         host_id=host_id,
     )
 

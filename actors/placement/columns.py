@@ -70,14 +70,14 @@ class HostColumns:
 
         As soon as the VM's own row says where it runs, the row counts and the hold does not.
         """
-        self.let_go(self._holder.get(vm_id, ""))
+        self.release(self._holder.get(vm_id, ""))
         if vm_id not in self._running:
             load = Load(row, memory_bytes + qemu_overhead_bytes, vcpus)
             self._held[operation_id] = (vm_id, load)
             self._holder[vm_id] = operation_id
             self._add(load, 1)
 
-    def let_go(self, operation_id: str) -> None:
+    def release(self, operation_id: str) -> None:
         """Gives back what `hold` took; without effect when nothing is held."""
         vm_id, load = self._held.pop(operation_id, ("", None))
         if load is not None:
@@ -108,7 +108,7 @@ class HostColumns:
             self._add(old, -1)
         host_id = vm.host.id if vm is not None and vm.host is not None else None
         if host_id and vm.status not in _without_qemu:
-            self.let_go(self._holder.get(id, ""))
+            self.release(self._holder.get(id, ""))
             load = Load(
                 self._make_row(host_id),
                 (vm.memory or 0) + qemu_overhead_bytes,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import attrs
 
-from protocol.words import Tagged, word
+from protocol.message import Message, message
 
 
-@word("placement.place")
+@message("placement.place")
 @attrs.frozen(kw_only=True)
-class Place(Tagged):
+class Place(Message):
     """Choose a host for one start and hold its capacity. Answer: `Placed`, or a refusal with a reason for every host.
 
     `required_host_ids`: only these can reach the VM's disks (None: any).
@@ -36,16 +36,16 @@ class HostScore:
     total: float = 0.0
 
 
-@word("placement.placed")
+@message("placement.placed")
 @attrs.frozen(kw_only=True)
-class Placed(Tagged):
+class Placed(Message):
     host_id: str
     explanation: tuple[HostScore, ...] = ()
 
 
-@word("placement.release")
+@message("placement.release")
 @attrs.frozen(kw_only=True)
-class ReleasePlacement(Tagged):
+class ReleasePlacement(Message):
     """The operation is over: its VM's own row holds the capacity now, or nothing does."""
 
     operation_id: str

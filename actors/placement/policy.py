@@ -18,7 +18,7 @@ from actors.placement.messages import HostScore, Place
 from actors.placement.weights import even_cpu, even_memory, even_vm_count
 
 
-class Filter(Protocol):
+class HostFilter(Protocol):
     """What a module of `filters` is."""
 
     @property
@@ -41,11 +41,11 @@ class Policy:
     """Filters run in order, each on what the ones before left; a weight with factor 0 is not asked."""
 
     name: str
-    filters: tuple[Filter, ...]
+    filters: tuple[HostFilter, ...]
     weights: tuple[tuple[Weight, float], ...]
 
 
-all_filters: Final[tuple[Filter, ...]] = (up, cluster, pin, storage_access, cpu, memory)
+all_filters: Final[tuple[HostFilter, ...]] = (up, cluster, pin, storage_access, cpu, memory)
 
 evenly_distributed: Final = Policy(
     "evenly_distributed", all_filters, ((even_cpu, 1.0), (even_memory, 1.0), (even_vm_count, 0.1))

@@ -18,8 +18,8 @@ from actors.placement.columns import HostColumns
 from actors.placement.messages import Place, Placed, ReleasePlacement
 from actors.placement.policy import Choice, Policy, choose, evenly_distributed
 from protocol.errors import NoHostFits, Refusal
+from protocol.message import Message
 from protocol.node_messages import Done
-from protocol.words import Tagged
 
 hold_seconds: Final = 120.0
 """A hold that nobody releases ends then: its operation lives in a VM's state and would have asked again."""
@@ -29,7 +29,7 @@ explained_hosts_max: Final = 20
 
 
 @attrs.frozen
-class Hold:
+class PlacementHold:
     """Capacity of one host held for one operation."""
 
     vm_id: str
@@ -38,26 +38,26 @@ class Hold:
 
 
 @attrs.define
-class Ledger:
+class PlacementHolds:
     """What outlives an incarnation of the scheduler: the columns and who holds what."""
 
     hosts: HostColumns = attrs.field(factory=HostColumns)
-    holds: dict[str, Hold] = attrs.field(factory=dict)  # by operation
+    by_operation: dict[str, PlacementHold] = attrs.field(factory=dict)
 
 
 def scheduler(services: Services, policy: Policy = evenly_distributed) -> Callable[[Context], Actor]:
-    """The factory of `scheduler/main`. Its ledger observes the rows from now on, whatever happens to the actor."""
-    ledger = Ledger()
-    services.rows.observe(ledger.hosts.observe)
-    return lambda context: SchedulerActor(context, ledger, policy)
+    """The factory of `scheduler/main`. They observe the rows from now on, whatever happens to the actor."""
+    holds = PlacementHolds()
+    services.rows.observe(holds.hosts.observe)
+    return lambda context: SchedulerActor(context, holds, policy)
 
 
 class SchedulerActor(Actor):
     """Answers `Place` with `Placed` or a refusal that names every host, and `ReleasePlacement` with `Done`."""
 
-    def __init__(self, context: Context, ledger: Ledger, policy: Policy) -> None:
+    def __init__(self, context: Context, holds: PlacementHolds, policy: Policy) -> None:
         super().__init__(context)
-        self._ledger = ledger
+        self._holds = holds
         self._policy = policy
 
     async def receive(self, envelope: Envelope) -> None:
@@ -70,9 +70,9 @@ class SchedulerActor(Actor):
             case other:
                 raise NotImplementedError(f"{self.context.address} got {type(other).__name__}")
 
-    def _place(self, request: Place) -> Tagged:
+    def _place(self, request: Place) -> Message:
         self._expire()
-        hosts, holds = self._ledger.hosts, self._ledger.holds
+        hosts, holds = self._holds.hosts, self._holds.by_operation
         held = holds.get(request.operation_id)
         if held is not None:
             row = hosts.row_of(held.host_id)
@@ -84,18 +84,20 @@ class SchedulerActor(Actor):
             return refusal_of(request, choice)
         host_id = hosts.ids[choice.row]
         hosts.hold(request.operation_id, request.vm_id, choice.row, request.memory_bytes, request.vcpus)
-        holds[request.operation_id] = Hold(request.vm_id, host_id, self.context.ports.clock.monotonic() + hold_seconds)
+        holds[request.operation_id] = PlacementHold(
+            request.vm_id, host_id, self.context.ports.clock.monotonic() + hold_seconds
+        )
         return Placed(host_id=host_id, explanation=choice.explanation(explained_hosts_max))
 
     def _release(self, operation_id: str) -> None:
-        self._ledger.holds.pop(operation_id, None)
-        self._ledger.hosts.let_go(operation_id)
+        self._holds.by_operation.pop(operation_id, None)
+        self._holds.hosts.release(operation_id)
 
     def _expire(self) -> None:
         now = self.context.ports.clock.monotonic()
         # Holds are in the order of their ends, because all last equally long.
-        while self._ledger.holds:
-            operation_id, hold = next(iter(self._ledger.holds.items()))
+        while self._holds.by_operation:
+            operation_id, hold = next(iter(self._holds.by_operation.items()))
             if hold.until > now:
                 return
             self.context.log.warning("a placement was never released", operation=operation_id, vm=hold.vm_id)

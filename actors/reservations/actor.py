@@ -17,14 +17,14 @@ from actors.kernel.envelope import Envelope
 from actors.reservations.mac_pool import MacIndex, MacRange, normalized
 from actors.reservations.messages import NameClaim, ReleaseReservation, Reserve, Reserved
 from protocol.errors import BadInput, Conflict, CorralError, NameTaken
+from protocol.message import Message
 from protocol.node_messages import Done
-from protocol.words import Tagged
 
 hold_seconds: Final = 120.0
 
 
 @attrs.frozen
-class Hold:
+class ReservationHold:
     """What one holder holds."""
 
     names: tuple[NameClaim, ...]
@@ -33,23 +33,23 @@ class Hold:
 
 
 @attrs.define
-class Ledger:
+class ReservationHolds:
     """What outlives an incarnation: holds by holder in the order of their ends, and who holds what."""
 
     rows: Rows
     macs: MacIndex
-    holds: dict[str, Hold] = attrs.field(factory=dict)
+    by_holder: dict[str, ReservationHold] = attrs.field(factory=dict)
     held_names: dict[NameClaim, str] = attrs.field(factory=dict)
     held_macs: dict[str, str] = attrs.field(factory=dict)
 
-    def hold(self, holder: str, hold: Hold) -> None:
-        self.holds[holder] = hold
+    def hold(self, holder: str, hold: ReservationHold) -> None:
+        self.by_holder[holder] = hold
         self.held_names.update((claim, holder) for claim in hold.names)
         self.held_macs.update((address, holder) for address in hold.macs)
 
-    def release(self, holder: str) -> Hold | None:
+    def release(self, holder: str) -> ReservationHold | None:
         """Without effect when nothing is held."""
-        hold = self.holds.pop(holder, None)
+        hold = self.by_holder.pop(holder, None)
         if hold is not None:
             for claim in hold.names:
                 self.held_names.pop(claim, None)
@@ -59,29 +59,29 @@ class Ledger:
 
 
 def reservations(services: Services, mac_range: MacRange | None = None) -> Callable[[Context], Actor]:
-    """The factory of `reservations/main`. Its ledger observes the rows from now on, whatever happens to the actor."""
-    ledger = Ledger(services.rows, MacIndex(mac_range or MacRange()))
-    services.rows.observe(ledger.macs.observe)
-    return lambda context: ReservationsActor(context, ledger)
+    """The factory of `reservations/main`. They observe the rows from now on, whatever happens to the actor."""
+    holds = ReservationHolds(services.rows, MacIndex(mac_range or MacRange()))
+    services.rows.observe(holds.macs.observe)
+    return lambda context: ReservationsActor(context, holds)
 
 
 class ReservationsActor(Actor):
     """Answers `Reserve` with `Reserved` or a refusal, `ReleaseReservation` with `Done`."""
 
-    def __init__(self, context: Context, ledger: Ledger) -> None:
+    def __init__(self, context: Context, holds: ReservationHolds) -> None:
         super().__init__(context)
-        self._ledger = ledger
+        self._holds = holds
 
     async def receive(self, envelope: Envelope) -> None:
         match envelope.message:
             case Reserve() as request:
                 try:
-                    reply: Tagged = self._reserve(request)
+                    reply: Message = self._reserve(request)
                 except CorralError as error:
                     reply = error.refusal
                 self.context.reply(envelope, reply)
             case ReleaseReservation(holder=holder):
-                self._ledger.release(holder)
+                self._holds.release(holder)
                 self.context.reply(envelope, Done())
             case other:
                 raise NotImplementedError(f"{self.context.address} got {type(other).__name__}")
@@ -95,16 +95,16 @@ class ReservationsActor(Actor):
         wanted = [normalized(address) if address else "" for address in request.macs]
         for address in wanted:
             self._check_mac(address, wanted, request)
-        before = self._ledger.release(request.holder)
+        before = self._holds.release(request.holder)
         macs = self._fill(wanted, before.macs if before else ())
-        self._ledger.hold(request.holder, Hold(request.names, macs, now + hold_seconds))
+        self._holds.hold(request.holder, ReservationHold(request.names, macs, now + hold_seconds))
         return Reserved(macs=macs)
 
     def _check_name(self, claim: NameClaim, request: Reserve) -> None:
-        held_by = self._ledger.held_names.get(claim)
+        held_by = self._holds.held_names.get(claim)
         taken = held_by is not None and held_by != request.holder
-        for document in self._ledger.rows.named(claim.kind, claim.name):
-            row = self._ledger.rows.row(claim.kind, document.id)
+        for document in self._holds.rows.named(claim.kind, claim.name):
+            row = self._holds.rows.row(claim.kind, document.id)
             taken = taken or (row is not None and row.id != request.owner_id and (row.parent or "") == claim.parent)
         if taken:
             raise NameTaken(
@@ -117,8 +117,8 @@ class ReservationsActor(Actor):
     def _check_mac(self, address: str, wanted: list[str], request: Reserve) -> None:
         if not address:
             return
-        owner = self._ledger.macs.other_owner(address, request.owner_id)
-        held_by = self._ledger.held_macs.get(address)
+        owner = self._holds.macs.other_owner(address, request.owner_id)
+        held_by = self._holds.held_macs.get(address)
         if owner is not None or (held_by is not None and held_by != request.holder):
             of = f" by the VM {self._name_of(owner)}" if owner else ""
             raise Conflict(
@@ -136,21 +136,21 @@ class ReservationsActor(Actor):
             )
 
     def _name_of(self, vm_id: str) -> str:
-        vm = self._ledger.rows.document("vm", vm_id)
+        vm = self._holds.rows.document("vm", vm_id)
         return repr(vm.name) if vm is not None else vm_id
 
     def _fill(self, wanted: list[str], before: tuple[str, ...]) -> tuple[str, ...]:
         """The addresses wanted, and for each "" the one held before in its place, or a free one."""
         macs = list(wanted)
-        held = {*self._ledger.held_macs, *wanted}
+        held = {*self._holds.held_macs, *wanted}
         for place, address in enumerate(wanted):
             if address:
                 continue
             old = before[place] if place < len(before) else ""
-            found = old if old and old not in held else self._ledger.macs.take_free(held)
+            found = old if old and old not in held else self._holds.macs.take_free(held)
             if found is None:
                 raise Conflict(
-                    f"The MAC pool {self._ledger.macs.range.first} - {self._ledger.macs.range.last} is used up.",
+                    f"The MAC pool {self._holds.macs.range.first} - {self._holds.macs.range.last} is used up.",
                     remedy="Remove NICs that are not needed, or configure a larger range.",
                     field="mac",
                 )
@@ -159,9 +159,9 @@ class ReservationsActor(Actor):
         return tuple(macs)
 
     def _expire(self, now: float) -> None:
-        while self._ledger.holds:
-            holder, hold = next(iter(self._ledger.holds.items()))
+        while self._holds.by_holder:
+            holder, hold = next(iter(self._holds.by_holder.items()))
             if hold.until > now:
                 return
             self.context.log.warning("a reservation was never released", holder=holder)
-            self._ledger.release(holder)
+            self._holds.release(holder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from protocol.words import Tagged, word
+from protocol.message import Message, message
 
 
 @attrs.frozen(kw_only=True)
@@ -14,9 +14,9 @@ class NameClaim:
     parent: str = ""
 
 
-@word("reservations.reserve")
+@message("reservations.reserve")
 @attrs.frozen(kw_only=True)
-class Reserve(Tagged):
+class Reserve(Message):
     """Hold names and MAC addresses for one operation until it is durable. Answer: `Reserved` or a refusal.
 
     Each of `macs` is an address wanted, or "" for one from the pool. `owner_id` may keep what it has already.
@@ -28,15 +28,15 @@ class Reserve(Tagged):
     macs: tuple[str, ...] = ()
 
 
-@word("reservations.reserved")
+@message("reservations.reserved")
 @attrs.frozen(kw_only=True)
-class Reserved(Tagged):
+class Reserved(Message):
     macs: tuple[str, ...] = ()
 
 
-@word("reservations.release")
+@message("reservations.release")
 @attrs.frozen(kw_only=True)
-class ReleaseReservation(Tagged):
+class ReleaseReservation(Message):
     """What was held is durable by now, or given up."""
 
     holder: str

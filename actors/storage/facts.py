@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from actors.entity.decision import Decision
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
 from protocol.commands.base import Add
 from protocol.engine_messages import Accepted
@@ -21,29 +21,29 @@ from protocol.model.types import Document
 
 
 @attrs.frozen(kw_only=True)
-class Facts:
+class StorageDecisionFacts:
     now: datetime.datetime
     rows: Rows
     fresh_id: str = ""  # an id that nobody used yet
 
 
-def accepted(kind: str, asked: Commanded, document: Any, *, job_id: str = "") -> Accepted:
+def accepted(kind: str, request: CommandRequest, document: Any, *, job_id: str = "") -> Accepted:
     """The reply to a command on `document`."""
-    return Accepted(kind=kind, id=document.id, job_id=job_id, command_id=asked.command_id, document=document)
+    return Accepted(kind=kind, id=document.id, job_id=job_id, command_id=request.command_id, document=document)
 
 
-def new_id(asked: Commanded) -> str:
+def new_id(request: CommandRequest) -> str:
     """The id of what an *add* adds: the command's own, unless it names one."""
-    assert isinstance(asked.command, Add)
-    return asked.command.id or asked.command_id
+    assert isinstance(request.command, Add)
+    return request.command.id or request.command_id
 
 
-def again_or_taken(kind: str, asked: Commanded, document: Document, operation: Operation | None) -> Decision:
+def again_or_taken(kind: str, request: CommandRequest, document: Document, operation: Operation | None) -> Decision:
     """An *add* for an id that exists: the same command gets the same answer, any other is refused."""
     id: str = getattr(document, "id", "")
-    if asked.command_id not in (id, operation.id if operation else id):
+    if request.command_id not in (id, operation.id if operation else id):
         return Decision(reply=refusal("conflict", f"The {kind.replace('_', ' ')} {id} exists already.", entity=id))
-    return Decision(reply=accepted(kind, asked, document, job_id=operation.id if operation else ""))
+    return Decision(reply=accepted(kind, request, document, job_id=operation.id if operation else ""))
 
 
 def refusal(

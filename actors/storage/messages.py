@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import attrs
 
+from protocol.message import Message, message
 from protocol.model.storage import Disk
 from protocol.node_messages import VolumeRef
-from protocol.words import Tagged, word
 
 
-@word("disk.provide")
+@message("disk.provide")
 @attrs.frozen(kw_only=True)
-class ProvideDisk(Tagged):
+class ProvideDisk(Message):
     """Make this disk (its id is chosen already) for a VM or template. Idempotent by disk id. Answer: `DiskProvided`.
 
     With `backing_disk_id` it starts as that disk's content: thin on top of it, or a full copy with `clone`. With
@@ -30,43 +30,43 @@ class ProvideDisk(Tagged):
     import_format: str = ""
 
 
-@word("disk.provided")
+@message("disk.provided")
 @attrs.frozen(kw_only=True)
-class DiskProvided(Tagged):
+class DiskProvided(Message):
     """The disk is there and attached to who asked."""
 
     disk: Disk
     volume: VolumeRef
 
 
-@word("disk.recorded")
+@message("disk.recorded")
 @attrs.frozen(kw_only=True)
-class DiskRecorded(Tagged):
+class DiskRecorded(Message):
     """To the VM for which a disk is being made: it can be read by now, locked until `DiskProvided`."""
 
     disk_id: str
 
 
-@word("disk.attach")
+@message("disk.attach")
 @attrs.frozen(kw_only=True)
-class AttachDisk(Tagged):
+class AttachDisk(Message):
     """Record that a VM has this disk; refused when another one has it and it is not shareable. Answer: `DiskProvided`."""
 
     vm_id: str
     operation_id: str
 
 
-@word("disk.detach")
+@message("disk.detach")
 @attrs.frozen(kw_only=True)
-class DetachDisk(Tagged):
+class DetachDisk(Message):
     """The VM no longer has it; fine when it never had. Answer: `protocol.node_messages.Done`."""
 
     vm_id: str
 
 
-@word("disk.discard")
+@message("disk.discard")
 @attrs.frozen(kw_only=True)
-class DiscardDisk(Tagged):
+class DiscardDisk(Message):
     """Delete the disk with its volumes for its owner's sake; fine when it is gone. Answer: `Done`."""
 
     operation_id: str
@@ -75,17 +75,17 @@ class DiscardDisk(Tagged):
     correlation_id: str = ""
 
 
-@word("disk.back")
+@message("disk.back")
 @attrs.frozen(kw_only=True)
-class BackDisk(Tagged):
+class BackDisk(Message):
     """Let a child be thin on top of this disk from now on: it can no longer be removed. Answer: `DiskProvided`."""
 
     child_id: str
 
 
-@word("disk.unback")
+@message("disk.unback")
 @attrs.frozen(kw_only=True)
-class UnbackDisk(Tagged):
+class UnbackDisk(Message):
     """The child is gone. Answer: `Done`."""
 
     child_id: str

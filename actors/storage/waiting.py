@@ -13,7 +13,7 @@ from actors.entity.durable import DurableActor
 from actors.entity.services import Services
 from actors.kernel.actor import Context
 from actors.kernel.envelope import Envelope
-from protocol.words import Tagged
+from protocol.message import Message
 
 
 @attrs.frozen(kw_only=True)
@@ -21,7 +21,7 @@ class StorageDecision(Decision):
     """`hold` keeps who asked under that key; `answers` are for everybody kept under their keys, when durable."""
 
     hold: str = ""
-    answers: tuple[tuple[str, Tagged], ...] = ()
+    answers: tuple[tuple[str, Message], ...] = ()
 
 
 class WaitingActor(DurableActor):
@@ -31,18 +31,18 @@ class WaitingActor(DurableActor):
         super().__init__(context, services, id)
         self._kept: dict[str, list[Envelope]] = {}
 
-    def carry_out(self, decision: Decision, asked: Envelope | None) -> None:
-        if isinstance(decision, StorageDecision) and decision.hold and asked is not None and asked.is_awaited:
-            self._kept.setdefault(decision.hold, []).append(asked)
-        super().carry_out(decision, asked)
+    def carry_out(self, decision: Decision, envelope: Envelope | None) -> None:
+        if isinstance(decision, StorageDecision) and decision.hold and envelope is not None and envelope.is_awaited:
+            self._kept.setdefault(decision.hold, []).append(envelope)
+        super().carry_out(decision, envelope)
 
-    def _act(self, decision: Decision, asked: Envelope | None, sequence: int) -> None:
+    def _act(self, decision: Decision, envelope: Envelope | None, sequence: int) -> None:
         if isinstance(decision, StorageDecision):
             for key, answer in decision.answers:
                 self._answer(self._kept.pop(key, []), answer)
-        super()._act(decision, asked, sequence)
+        super()._act(decision, envelope, sequence)
 
-    def _answer(self, envelopes: list[Envelope], answer: Tagged) -> None:
+    def _answer(self, envelopes: list[Envelope], answer: Message) -> None:
         for envelope in envelopes:
             if envelope.is_awaited:
                 self.context.reply(envelope, answer)

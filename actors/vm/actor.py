@@ -9,18 +9,18 @@ from typing import Any
 
 from actors.entity.decision import Decision, SetTimer
 from actors.entity.durable import DurableActor
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.kernel.envelope import Answer, Envelope
 from actors.vm import decide as decisions
 from actors.vm import power, power_done
 from actors.vm.evolve import evolve
-from actors.vm.facts import Facts
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.project import project
 from actors.vm.resend import resend
 from actors.vm.state import VmState
 from protocol.commands.vm import SetVmTicket
 from protocol.events.vm import VmEvent
-from protocol.words import Tagged
+from protocol.message import Message
 
 
 class VmActor(DurableActor):
@@ -30,12 +30,12 @@ class VmActor(DurableActor):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._pending: Commanded | None = None
+        self._pending: CommandRequest | None = None
         self._fresh_secret = ""
 
     @property
-    def facts(self) -> Facts:
-        return Facts(
+    def facts(self) -> VmDecisionFacts:
+        return VmDecisionFacts(
             now=self.now,
             rows=self.services.rows,
             pending=self._pending,
@@ -44,13 +44,13 @@ class VmActor(DurableActor):
             shutdown_timeout_seconds=self.services.shutdown_timeout_seconds,
         )
 
-    def decide(self, message: Tagged, envelope: Envelope) -> Decision:
+    def decide(self, message: Message, envelope: Envelope) -> Decision:
         state: VmState | None = self.state
-        if isinstance(message, Commanded) and isinstance(message.command, SetVmTicket):
+        if isinstance(message, CommandRequest) and isinstance(message.command, SetVmTicket):
             self._fresh_secret = self.context.ports.ids.token()
         decision = decisions.decide(self.id, state, message, self.facts)
         self._fresh_secret = ""
-        if isinstance(message, Commanded) and decision.reply is None and not decision.events and decision.effects:
+        if isinstance(message, CommandRequest) and decision.reply is None and not decision.events and decision.effects:
             self._pending = message
         elif (
             isinstance(message, Answer)
@@ -60,11 +60,11 @@ class VmActor(DurableActor):
             self._pending = None
         return decision
 
-    def evolve(self, state: Any, event: Tagged) -> VmState | None:
+    def evolve(self, state: Any, event: Message) -> VmState | None:
         assert isinstance(event, VmEvent)
         return evolve(state, event)
 
-    def project(self, state: Any) -> Tagged:
+    def project(self, state: Any) -> Message:
         return project(state)
 
     def name_of(self, state: Any) -> str | None:
@@ -79,6 +79,6 @@ class VmActor(DurableActor):
             timers = (power_done.guest_up_timer(self.facts),)
         elif power.works_elsewhere(state):
             timers = (power.resend_timer(),)
-        elif power_done.asked(state):
+        elif power_done.is_waiting_for_guest(state):
             timers = (power_done.waiting_timer(state, self.facts),)
         return Decision(effects=(*again.effects, *timers))

@@ -8,13 +8,13 @@ from __future__ import annotations
 import attrs
 
 from actors.entity.decision import Decision, refuse
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.operations.operation import begin_for, with_step
 from actors.reservations.messages import Reserved
 from actors.storage.messages import ProvideDisk
 from actors.vm.claims import claim, released
 from actors.vm.disk_step import VmAddData
-from actors.vm.facts import Facts
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.new_vm import complete, template_of
 from actors.vm.template_disks import disks_of, provide
 from protocol.audit import line
@@ -26,25 +26,25 @@ from protocol.model.network import Mac
 from protocol.model.vm import Template, Vm
 
 
-def add(vm_id: str, asked: Commanded, facts: Facts) -> Decision:
+def add(vm_id: str, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """Checks the document and asks for its name and MAC addresses; the answer decides."""
-    made = complete(vm_id, asked, facts)
+    made = complete(vm_id, request, facts)
     if isinstance(made, Refusal):
         return refuse(made)
     macs = tuple((nic.mac.address if nic.mac else "") or "" for nic in made.nics or ())
-    return claim(asked, vm_id, name=made.name or "", macs=macs)
+    return claim(request, vm_id, name=made.name or "", macs=macs)
 
 
-def reserved(vm_id: str, asked: Commanded, answer: Reserved | Refusal, facts: Facts) -> Decision:
+def reserved(vm_id: str, request: CommandRequest, answer: Reserved | Refusal, facts: VmDecisionFacts) -> Decision:
     """Name and MACs are held: the VM becomes durable, and its template's disks are made."""
     if isinstance(answer, Refusal):
         return refuse(answer)
-    vm = complete(vm_id, asked, facts)
+    vm = complete(vm_id, request, facts)
     if isinstance(vm, Refusal):
-        return released(refuse(vm), asked)
+        return released(refuse(vm), request)
     template = template_of(vm, facts)
     assert isinstance(template, Template)
-    attachments, provided = disks_of(vm, asked, template, facts)
+    attachments, provided = disks_of(vm, request, template, facts)
     vm = attrs.evolve(
         vm,
         nics=tuple(
@@ -52,20 +52,22 @@ def reserved(vm_id: str, asked: Commanded, answer: Reserved | Refusal, facts: Fa
         ),
         disk_attachments=attachments,
     )
-    audit = line("vm_added", f"VM {vm.name} was created by {asked.principal.name}.", vm=vm_id,
-                 user=asked.principal.user_id, cluster=vm.cluster.id if vm.cluster else None)  # fmt: skip
-    operation = _begin(vm, asked, template, provided, facts) if provided else None
+    audit = line("vm_added", f"VM {vm.name} was created by {request.principal.name}.", vm=vm_id,
+                 user=request.principal.user_id, cluster=vm.cluster.id if vm.cluster else None)  # fmt: skip
+    operation = _begin(vm, request, template, provided, facts) if provided else None
     decision = Decision(
         events=(VmAdded(at=facts.now, vm=vm, operation=operation),),
         audit=(audit,),
-        reply=Accepted(kind="vm", id=vm_id, command_id=asked.command_id, job_id=operation.id if operation else ""),
+        reply=Accepted(kind="vm", id=vm_id, command_id=request.command_id, job_id=operation.id if operation else ""),
         store_outcome=True,
         effects=(provide(provided[0]),) if provided else (),
     )
-    return released(decision, asked)
+    return released(decision, request)
 
 
-def _begin(vm: Vm, asked: Commanded, template: Template, provided: tuple[ProvideDisk, ...], facts: Facts) -> Operation:
-    operation = begin_for(asked, "add", f"Creating VM {vm.name} from template {template.name}", facts.now)
+def _begin(
+    vm: Vm, request: CommandRequest, template: Template, provided: tuple[ProvideDisk, ...], facts: VmDecisionFacts
+) -> Operation:
+    operation = begin_for(request, "add", f"Creating VM {vm.name} from template {template.name}", facts.now)
     operation = attrs.evolve(operation, data=VmAddData(disks=provided))
     return with_step(operation, f"vm/{vm.id}", f"Create disk {provided[0].disk.name}", facts.now)

@@ -6,11 +6,11 @@ import attrs
 
 from actors.entity.checks import invalid, not_found, values
 from actors.entity.decision import Decision, refuse
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.storage.messages import AttachDisk, DetachDisk, DiscardDisk, ProvideDisk
 from actors.vm.disk_step import VmDiskData, ask, begin_on_disks, failed
-from actors.vm.facts import Facts, busy, not_legal
-from actors.vm.parts import child_id, free_slot
+from actors.vm.facts import VmDecisionFacts, busy, not_legal
+from actors.vm.ids_and_slots import child_id, free_slot
 from actors.vm.state import VmState
 from protocol import limits
 from protocol.audit import line
@@ -19,18 +19,18 @@ from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.events import vm as events
 from protocol.events.operation import Operation, Outcome
+from protocol.message import Message
 from protocol.model.activity import Event
 from protocol.model.storage import Disk, DiskAttachment
 from protocol.model.types import Ref
-from protocol.words import Tagged
 
 COLD = "Shut it down first; hot plug is not part of this release."
 
 
-def attach(state: VmState, asked: Commanded, facts: Facts) -> Decision:
+def attach(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """Attaches a disk that exists, or makes one; the attachment shows at once, its disk locked until it is there."""
-    assert isinstance(asked.command, commands.AddDiskAttachment)
-    document = asked.command.document
+    assert isinstance(request.command, commands.AddDiskAttachment)
+    document = request.command.document
     assert isinstance(document, DiskAttachment)
     refusal = busy(state, facts, "add a disk to")
     if refusal is None and state.status != "down":
@@ -38,25 +38,25 @@ def attach(state: VmState, asked: Commanded, facts: Facts) -> Decision:
     if refusal := refusal or values(document):
         return refuse(refusal)
     disk = document.disk or Disk()
-    disk_id = disk.id or asked.command_id
-    message = _message(state, asked, disk, disk_id, facts)
+    disk_id = disk.id or request.command_id
+    message = _message(state, request, disk, disk_id, facts)
     if isinstance(message, Refusal):
         return refuse(message)
     attachment = _attachment(state, document, disk_id)
     if isinstance(attachment, Refusal):
         return refuse(attachment)
     kind, text = "attach_disk" if disk.id else "add_disk", f"Adding disk {disk.name or disk_id} to VM {state.name}"
-    operation = begin_on_disks(state, asked, kind, text, facts)
+    operation = begin_on_disks(state, request, kind, text, facts)
     operation = attrs.evolve(operation, data=VmDiskData(disk_id=disk_id, message=message))
     event = events.VmDisksChanged(
         at=facts.now, operation=operation, disk_attachments=(*(state.vm.disk_attachments or ()), attachment)
     )
-    accepted = Accepted(kind="disk_attachment", id=disk_id, job_id=operation.id, command_id=asked.command_id)
+    accepted = Accepted(kind="disk_attachment", id=disk_id, job_id=operation.id, command_id=request.command_id)
     # Answered when the disk agrees, or is recorded at least; asked again meanwhile, it is accepted with its job.
     return Decision(events=(event,), effects=(ask(disk_id, message),), outcome=accepted)
 
 
-def _message(state: VmState, asked: Commanded, disk: Disk, disk_id: str, facts: Facts) -> Tagged:
+def _message(state: VmState, request: CommandRequest, disk: Disk, disk_id: str, facts: VmDecisionFacts) -> Message:
     """What the disk is asked: to be attached, or to be made first. Else a refusal."""
     if any(attachment.id == disk_id for attachment in state.vm.disk_attachments or ()):
         reason = f"Disk {disk_id} is attached to VM {state.name} already."
@@ -64,13 +64,13 @@ def _message(state: VmState, asked: Commanded, disk: Disk, disk_id: str, facts: 
     if disk.id:
         if facts.rows.document("disk", disk_id) is None:
             return not_found("disk", disk_id, "disk.id")
-        return AttachDisk(vm_id=state.id, operation_id=asked.command_id)
+        return AttachDisk(vm_id=state.id, operation_id=request.command_id)
     made = _new_disk(state, disk, disk_id, facts)
     if isinstance(made, Refusal):
         return made
     return ProvideDisk(
-        disk=made, operation_id=child_id(asked.command_id, "disk"), correlation_id=asked.correlation_id,
-        user_id=asked.principal.user_id, vm_id=state.id,
+        disk=made, operation_id=child_id(request.command_id, "disk"), correlation_id=request.correlation_id,
+        user_id=request.principal.user_id, vm_id=state.id,
     )  # fmt: skip
 
 
@@ -100,9 +100,9 @@ def _boots_already(state: VmState) -> Refusal:
                    code="conflict")  # fmt: skip
 
 
-def _new_disk(state: VmState, disk: Disk, disk_id: str, facts: Facts) -> Disk | Refusal:
+def _new_disk(state: VmState, disk: Disk, disk_id: str, facts: VmDecisionFacts) -> Disk | Refusal:
     """The document of a disk to be made, its storage domain looked up."""
-    domain_id = _domain_of(disk, facts)
+    domain_id = _storage_domain_of(disk, facts)
     if domain_id is None:
         reason = "A new disk needs a storage domain."
         return invalid("disk.storage_domains", reason, "Name one.", code="missing_attribute")
@@ -125,18 +125,22 @@ def _new_disk(state: VmState, disk: Disk, disk_id: str, facts: Facts) -> Disk | 
     )
 
 
-def _domain_of(disk: Disk, facts: Facts) -> str | None:
+def _storage_domain_of(disk: Disk, facts: VmDecisionFacts) -> str | None:
     """The storage domain that was named, or the only active one."""
     wanted = disk.storage_domains[0] if disk.storage_domains else disk.storage_domain
     if wanted is not None and wanted.id:
         return wanted.id
-    active = [domain.id for domain in facts.rows.documents("storage_domain") if domain.status == "active"]
+    active = [
+        storage_domain.id
+        for storage_domain in facts.rows.documents("storage_domain")
+        if storage_domain.status == "active"
+    ]
     return active[0] if len(active) == 1 else None
 
 
-def update(state: VmState, asked: Commanded, facts: Facts) -> Decision:
+def update(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """Interface, bootable, active, read-only: of a VM that is down."""
-    command = asked.command
+    command = request.command
     assert isinstance(command, commands.UpdateDiskAttachment)
     assert isinstance(command.document, DiskAttachment)
     refusal = busy(state, facts, "change a disk of") or values(command.document)
@@ -155,32 +159,32 @@ def update(state: VmState, asked: Commanded, facts: Facts) -> Decision:
     changed = tuple(attrs.evolve(a, **wanted) if a.id == command.id else a for a in attachments)
     return Decision(
         events=(events.VmDisksChanged(at=facts.now, disk_attachments=changed),),
-        reply=Accepted(kind="disk_attachment", id=command.id, command_id=asked.command_id),
+        reply=Accepted(kind="disk_attachment", id=command.id, command_id=request.command_id),
         store_outcome=True,
     )
 
 
-def detach(state: VmState, asked: Commanded, facts: Facts) -> Decision:
+def detach(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """Detaches a disk, or deletes it with `detach_only` false."""
-    command = asked.command
+    command = request.command
     assert isinstance(command, commands.RemoveDiskAttachment)
     refusal = busy(state, facts, "remove a disk from")
     if refusal is None and state.status != "down":
         refusal = not_legal(state, "remove a disk from", "down", COLD)
     if refusal := refusal or _unknown(state, command.id):
         return refuse(refusal)
-    message: Tagged = DetachDisk(vm_id=state.id)
+    message: Message = DetachDisk(vm_id=state.id)
     if not command.detach_only:
-        part = child_id(asked.command_id, "disk")
-        message = DiscardDisk(operation_id=part, vm_id=state.id, correlation_id=asked.correlation_id)
+        part = child_id(request.command_id, "disk")
+        message = DiscardDisk(operation_id=part, vm_id=state.id, correlation_id=request.correlation_id)
     verb = "Detaching" if command.detach_only else "Removing"
     text = f"{verb} disk {command.id} from VM {state.name}"
-    operation = begin_on_disks(state, asked, "detach_disk", text, facts)
+    operation = begin_on_disks(state, request, "detach_disk", text, facts)
     operation = attrs.evolve(operation, data=VmDiskData(disk_id=command.id, message=message))
     return Decision(
         events=(events.VmOperationProgressed(at=facts.now, operation=operation),),
         effects=(ask(command.id, message),),
-        reply=Accepted(kind="disk_attachment", id=command.id, job_id=operation.id, command_id=asked.command_id),
+        reply=Accepted(kind="disk_attachment", id=command.id, job_id=operation.id, command_id=request.command_id),
         store_outcome=True,
     )
 
@@ -191,30 +195,34 @@ def _unknown(state: VmState, disk_id: str) -> Refusal | None:
     return invalid("id", f"VM {state.name} has no disk with id {disk_id!r}.", status=404, code="not_found")
 
 
-def attached(state: VmState, operation: Operation, disk_id: str, refusal: Refusal | None, facts: Facts) -> Decision:
+def attached(
+    state: VmState, operation: Operation, disk_id: str, refusal: Refusal | None, facts: VmDecisionFacts
+) -> Decision:
     """The disk agreed, or did not: then the attachment is taken back."""
     if refusal is None:
         event: events.VmEvent = events.VmOperationEnded(at=facts.now, ended=Outcome(outcome="done"))
         accepted = Accepted(kind="disk_attachment", id=disk_id, job_id=operation.id, command_id=operation.id)
-        return Decision(events=(event,), audit=(_said(state, operation, "added to"),), reply=accepted)
+        return Decision(events=(event,), audit=(_audit_line(state, operation, "added to"),), reply=accepted)
     ended = Outcome(outcome="rolled_back", reason=str(refusal))
     event = events.VmDisksChanged(at=facts.now, disk_attachments=_without(state, disk_id), ended=ended)
     audit = line("disk_failed", f"{operation.description} failed: {refusal}", severity="error", vm=state.id)
     return Decision(events=(event,), audit=(audit,), reply=refusal)
 
 
-def detached(state: VmState, operation: Operation, disk_id: str, refusal: Refusal | None, facts: Facts) -> Decision:
+def detached(
+    state: VmState, operation: Operation, disk_id: str, refusal: Refusal | None, facts: VmDecisionFacts
+) -> Decision:
     """The disk let go; one that is not there any more is as good."""
     if refusal is not None and refusal.code != "not_found":
         return failed(state, operation, refusal, facts)
     ended = Outcome(outcome="done")
     event = events.VmDisksChanged(at=facts.now, disk_attachments=_without(state, disk_id), ended=ended)
-    return Decision(events=(event,), audit=(_said(state, operation, "removed from"),))
+    return Decision(events=(event,), audit=(_audit_line(state, operation, "removed from"),))
 
 
 def _without(state: VmState, disk_id: str) -> tuple[DiskAttachment, ...]:
     return tuple(attachment for attachment in state.vm.disk_attachments or () if attachment.id != disk_id)
 
 
-def _said(state: VmState, operation: Operation, verb: str) -> Event:
+def _audit_line(state: VmState, operation: Operation, verb: str) -> Event:
     return line("vm_disk_changed", f"A disk was {verb} VM {state.name}.", vm=state.id, user=operation.user_id)

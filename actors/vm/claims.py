@@ -10,20 +10,20 @@ from typing import Final
 import attrs
 
 from actors.entity.decision import Decision, Tell
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.reservations.messages import NameClaim, ReleaseReservation, Reserve
 
 RESERVATIONS: Final = "reservations/main"
 
 
-def claim(asked: Commanded, owner_id: str, *, name: str = "", macs: tuple[str, ...] = ()) -> Decision:
+def claim(request: CommandRequest, owner_id: str, *, name: str = "", macs: tuple[str, ...] = ()) -> Decision:
     """Asks for a name and MAC addresses; "" stands for a free address."""
     names = (NameClaim(kind="vm", name=name),) if name else ()
-    reserve = Reserve(holder=asked.command_id, owner_id=owner_id, names=names, macs=macs)
-    return Decision(effects=(Tell(address=RESERVATIONS, message=reserve, token=f"reserve:{asked.command_id}"),))
+    reserve = Reserve(holder=request.command_id, owner_id=owner_id, names=names, macs=macs)
+    return Decision(effects=(Tell(address=RESERVATIONS, message=reserve, token=f"reserve:{request.command_id}"),))
 
 
-def released(decision: Decision, asked: Commanded) -> Decision:
+def released(decision: Decision, request: CommandRequest) -> Decision:
     """The same decision, and the claim is let go: what it held is in the rows by then, or is not wanted."""
-    release = Tell(address=RESERVATIONS, message=ReleaseReservation(holder=asked.command_id))
+    release = Tell(address=RESERVATIONS, message=ReleaseReservation(holder=request.command_id))
     return attrs.evolve(decision, effects=(release, *decision.effects))

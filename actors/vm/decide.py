@@ -6,7 +6,7 @@ import attrs
 
 from actors.entity.checks import invalid, not_found
 from actors.entity.decision import Decision, ToNode, refuse
-from actors.entity.messages import Commanded, TimerFired, Wake
+from actors.entity.messages import CommandRequest, TimerFired, Wake
 from actors.host import signals
 from actors.kernel.envelope import Answer
 from actors.operations.operation import current_step
@@ -15,7 +15,7 @@ from actors.reservations.messages import Reserved
 from actors.storage.messages import DiskRecorded
 from actors.vm import add, attach, disk_answers, nics, observe, power, power_done, start, update
 from actors.vm.claims import released
-from actors.vm.facts import Facts, not_legal
+from actors.vm.facts import VmDecisionFacts, not_legal
 from actors.vm.remove import remove
 from actors.vm.resend import resend
 from actors.vm.state import VmState
@@ -23,8 +23,8 @@ from actors.vm.ticket import ticket, ticket_done
 from protocol.commands import vm as commands
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
+from protocol.message import Message
 from protocol.node_messages import ForgetSteps, GuestReport, GuestSilent, StepDone
-from protocol.words import Tagged
 
 COMMANDS = {
     commands.UpdateVm: update.update,
@@ -46,10 +46,10 @@ COMMANDS = {
 }
 
 
-def decide(vm_id: str, state: VmState | None, message: Tagged, facts: Facts) -> Decision:
+def decide(vm_id: str, state: VmState | None, message: Message, facts: VmDecisionFacts) -> Decision:
     """What follows from `message` in `state`."""
     match message:
-        case Commanded():
+        case CommandRequest():
             return dry(command(vm_id, state, message, facts), message)
         case Answer(token=token, body=body):
             return answer(vm_id, state, token, body, facts)
@@ -83,60 +83,61 @@ def decide(vm_id: str, state: VmState | None, message: Tagged, facts: Facts) -> 
     return Decision()
 
 
-def command(vm_id: str, state: VmState | None, asked: Commanded, facts: Facts) -> Decision:
+def command(vm_id: str, state: VmState | None, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """A user's command."""
-    wanted = asked.command
+    wanted = request.command
     if isinstance(wanted, commands.AddVm):
         if state is not None:
-            return Decision(reply=Accepted(kind="vm", id=vm_id, command_id=asked.command_id))
-        return add.add(vm_id, asked, facts)
+            return Decision(reply=Accepted(kind="vm", id=vm_id, command_id=request.command_id))
+        return add.add(vm_id, request, facts)
     if state is None:
         return refuse(not_found("vm", vm_id))
     if isinstance(wanted, commands.StartVm):
         if state.status == "paused":
-            return power.resume(state, asked, facts)
-        return start.command(state, asked, facts)
+            return power.resume(state, request, facts)
+        return start.command(state, request, facts)
     decider = COMMANDS.get(type(wanted))
     if decider is None:
         return refuse(invalid("command", f"A VM does not understand {type(wanted).__name__}."))
-    return decider(state, asked, facts)
+    return decider(state, request, facts)
 
 
-def dry(decision: Decision, asked: Commanded) -> Decision:
+def dry(decision: Decision, request: CommandRequest) -> Decision:
     """With `dry_run` nothing happens; the refusal, or that it would be accepted, is the answer."""
-    if not asked.dry_run or isinstance(decision.reply, Refusal):
+    if not request.dry_run or isinstance(decision.reply, Refusal):
         return decision
-    would = decision.reply if isinstance(decision.reply, Accepted) else Accepted(kind="vm", id=asked.command.id)  # type: ignore[attr-defined]
-    return Decision(reply=attrs.evolve(would, job_id=""))
+    if isinstance(decision.reply, Accepted):
+        return Decision(reply=attrs.evolve(decision.reply, job_id=""))
+    return Decision(reply=Accepted(kind="vm", id=request.command.id))  # type: ignore[attr-defined]
 
 
-def answer(vm_id: str, state: VmState | None, token: str, body: Tagged, facts: Facts) -> Decision:
+def answer(vm_id: str, state: VmState | None, token: str, body: Message, facts: VmDecisionFacts) -> Decision:
     """Another actor answered what this one asked."""
     what, _, about = token.partition(":")
     if what == "disk" and state is not None:
         return disk_answers.answered(state, about, body, facts)
-    asked = facts.pending
-    if asked is None or asked.command_id != about:
+    request = facts.pending
+    if request is None or request.command_id != about:
         return Decision()
     if not isinstance(body, Placed | Reserved | Refusal):
         return Decision()
-    if isinstance(asked.command, commands.AddVm):
+    if isinstance(request.command, commands.AddVm):
         assert isinstance(body, Reserved | Refusal)
-        return add.reserved(vm_id, asked, body, facts)
+        return add.reserved(vm_id, request, body, facts)
     if state is None:
         return refuse(not_found("vm", vm_id))
     if what == "place":
         assert isinstance(body, Placed | Refusal)
-        return start.placed(state, asked, body, facts)
+        return start.placed(state, request, body, facts)
     if state.operation is not None:
         late = refuse(not_legal(state, "change", "without a running operation"))
-        return released(late, asked) if isinstance(body, Reserved) else late
-    if isinstance(asked.command, commands.UpdateVm):
-        return update.reserved(state, asked, body, facts)
-    return nics.reserved(state, asked, body, facts)
+        return released(late, request) if isinstance(body, Reserved) else late
+    if isinstance(request.command, commands.UpdateVm):
+        return update.reserved(state, request, body, facts)
+    return nics.reserved(state, request, body, facts)
 
 
-def step_done(state: VmState, outcome: StepDone, facts: Facts) -> Decision:
+def step_done(state: VmState, outcome: StepDone, facts: VmDecisionFacts) -> Decision:
     """A node's outcome; one that nobody waits for any more is only acknowledged."""
     if ":ticket:" in outcome.step_id:
         return ticket_done(state, outcome)
@@ -151,7 +152,7 @@ def step_done(state: VmState, outcome: StepDone, facts: Facts) -> Decision:
     return power_done.done(state, outcome, facts)
 
 
-def _host_of(step_id: str, facts: Facts) -> str:
+def _host_of(step_id: str, facts: VmDecisionFacts) -> str:
     """Where a step ran whose operation is over, by its job; steps without an operation bear it in their name."""
     _, operation, *rest = step_id.split(":")
     if operation in ("stray", "saved"):

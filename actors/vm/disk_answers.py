@@ -9,12 +9,12 @@ from actors.entity.decision import Decision, Tell
 from actors.storage.messages import DiskRecorded
 from actors.vm import attach, template_disks
 from actors.vm.disk_step import VmAddData, VmDiskData, VmRemoveData, ask, token
-from actors.vm.facts import Facts
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.remove import next_removal, removed_one
 from actors.vm.state import VmState
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
-from protocol.words import Tagged
+from protocol.message import Message
 
 
 def current_message(state: VmState) -> Tell | None:
@@ -43,7 +43,7 @@ def recorded(state: VmState, message: DiskRecorded) -> Decision:
     return Decision(reply=accepted, reply_token=token(message.disk_id))
 
 
-def answered(state: VmState, disk_id: str, answer: Tagged, facts: Facts) -> Decision:
+def answered(state: VmState, disk_id: str, answer: Message, facts: VmDecisionFacts) -> Decision:
     """A disk's actor has done, or refused, what the running operation asked."""
     operation = state.operation
     expected = current_message(state)

@@ -9,19 +9,19 @@ import datetime
 
 import attrs
 
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
 from actors.vm.state import VmState
 from protocol.errors import Refusal
 
 
 @attrs.frozen(kw_only=True)
-class Facts:
+class VmDecisionFacts:
     """`pending` is a command that waits for another actor's answer (placement, reservation) before it is decided."""
 
     now: datetime.datetime
     rows: Rows
-    pending: Commanded | None = None
+    pending: CommandRequest | None = None
     fresh_secret: str = attrs.field(default="", repr=False)  # for the one command that needs one
     guest_up_timeout_seconds: float = 60.0
     shutdown_timeout_seconds: float = 300.0
@@ -31,13 +31,13 @@ def what(state: VmState) -> str:
     return f"VM {state.name}"
 
 
-def busy(state: VmState, facts: Facts, asked: str, *, over: str = "") -> Refusal | None:
+def busy(state: VmState, facts: VmDecisionFacts, verb: str, *, over: str = "") -> Refusal | None:
     """Refused while an operation runs: the lock is that operation, and it is named. One of the kind `over` is no
     lock: what is asked takes its place."""
     if state.operation is not None and state.operation.kind != over:
         return Refusal(
             code="busy",
-            reason=f"Cannot {asked} {what(state)}: operation '{state.operation.description}' runs on it.",
+            reason=f"Cannot {verb} {what(state)}: operation '{state.operation.description}' runs on it.",
             remedy=f"Wait for job {state.operation.id} to end.",
             retryable=True,
             entity=state.address,
@@ -45,7 +45,7 @@ def busy(state: VmState, facts: Facts, asked: str, *, over: str = "") -> Refusal
     if facts.pending is not None:
         return Refusal(
             code="busy",
-            reason=f"Cannot {asked} {what(state)}: another command on it is being decided.",
+            reason=f"Cannot {verb} {what(state)}: another command on it is being decided.",
             remedy="Try again in a moment.",
             retryable=True,
             entity=state.address,
@@ -53,11 +53,11 @@ def busy(state: VmState, facts: Facts, asked: str, *, over: str = "") -> Refusal
     return None
 
 
-def not_legal(state: VmState, asked: str, legal: str, remedy: str = "") -> Refusal:
+def not_legal(state: VmState, verb: str, legal: str, remedy: str = "") -> Refusal:
     """Refused for the VM's status."""
     return Refusal(
         code="not_legal",
-        reason=f"Cannot {asked} {what(state)}: it is {state.status}; it must be {legal}.",
+        reason=f"Cannot {verb} {what(state)}: it is {state.status}; it must be {legal}.",
         remedy=remedy,
         entity=state.address,
         field="status",

@@ -10,9 +10,9 @@ from typing import Final
 import attrs
 
 from actors.entity.checks import invalid, not_found
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.vm import checks, nics
-from actors.vm.facts import Facts
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.spec import DEFAULT_MEMORY_BYTES, topology_of
 from protocol.commands.vm import AddVm
 from protocol.errors import Refusal
@@ -31,10 +31,10 @@ FROM_TEMPLATE: Final = (
 """What a VM takes over from its template when it says nothing of it."""
 
 
-def complete(vm_id: str, asked: Commanded, facts: Facts) -> Vm | Refusal:
+def complete(vm_id: str, request: CommandRequest, facts: VmDecisionFacts) -> Vm | Refusal:
     """The whole configuration of a new VM: what was asked over what the template has over the defaults."""
-    assert isinstance(asked.command, AddVm)
-    document = asked.command.document
+    assert isinstance(request.command, AddVm)
+    document = request.command.document
     assert isinstance(document, Vm)
     if refusal := checks.vm(document, adding=True):
         return refusal
@@ -44,7 +44,7 @@ def complete(vm_id: str, asked: Commanded, facts: Facts) -> Vm | Refusal:
     template = template_of(document, facts)
     if isinstance(template, Refusal):
         return template
-    made_nics = _nics_of(vm_id, asked, document, template, facts)
+    made_nics = _nics_of(vm_id, request, document, template, facts)
     if isinstance(made_nics, Refusal):
         return made_nics
     base = Vm(**{name: getattr(template, name) for name in FROM_TEMPLATE})
@@ -62,7 +62,7 @@ def complete(vm_id: str, asked: Commanded, facts: Facts) -> Vm | Refusal:
     )
 
 
-def template_of(document: Vm, facts: Facts) -> Template | Refusal:
+def template_of(document: Vm, facts: VmDecisionFacts) -> Template | Refusal:
     """The template that was named, or Blank; it must be there and finished."""
     template_id = (document.template.id if document.template else None) or BLANK
     template = facts.rows.document("template", template_id)
@@ -75,14 +75,16 @@ def template_of(document: Vm, facts: Facts) -> Template | Refusal:
     return template
 
 
-def _nics_of(vm_id: str, asked: Commanded, document: Vm, template: Template, facts: Facts) -> tuple[Nic, ...] | Refusal:
+def _nics_of(
+    vm_id: str, request: CommandRequest, document: Vm, template: Template, facts: VmDecisionFacts
+) -> tuple[Nic, ...] | Refusal:
     """The NICs that were asked for, or those of the template with MAC addresses of their own."""
     wanted = document.nics
     if wanted is None:
         wanted = tuple(attrs.evolve(nic, mac=None) for nic in template.nics or ())
     made: tuple[Nic, ...] = ()
     for index, nic in enumerate(wanted):
-        resolved = nics.resolved(vm_id, asked.command_id, nic, made, facts, index)
+        resolved = nics.resolved(vm_id, request.command_id, nic, made, facts, index)
         if isinstance(resolved, Refusal):
             return resolved
         made = (*made, resolved)

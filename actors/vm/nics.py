@@ -8,12 +8,12 @@ import attrs
 
 from actors.entity.checks import invalid, not_found
 from actors.entity.decision import Decision, refuse
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.reservations.messages import Reserved
 from actors.vm import checks
 from actors.vm.claims import claim, released
-from actors.vm.facts import Facts, busy, not_legal
-from actors.vm.parts import child_id, free_slot
+from actors.vm.facts import VmDecisionFacts, busy, not_legal
+from actors.vm.ids_and_slots import child_id, free_slot
 from actors.vm.state import VmState
 from protocol import limits
 from protocol.audit import line
@@ -21,13 +21,13 @@ from protocol.commands import vm as commands
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.events import vm as events
+from protocol.message import Message
 from protocol.model.merge import merge, writable
 from protocol.model.network import Mac, Nic
 from protocol.model.types import Ref
-from protocol.words import Tagged
 
 
-def change(state: VmState, asked: Commanded, facts: Facts) -> Decision:
+def change(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """Add, update or remove a NIC of a VM that is down. A new MAC address is reserved first."""
     refusal = busy(state, facts, "change the NICs of")
     if refusal:
@@ -35,40 +35,40 @@ def change(state: VmState, asked: Commanded, facts: Facts) -> Decision:
     if state.status != "down":
         remedy = "Shut it down first; hot plug is not part of this release."
         return refuse(not_legal(state, "change the NICs of", "down", remedy))
-    wanted = _wanted(state, asked, facts)
+    wanted = _wanted(state, request, facts)
     if isinstance(wanted, Refusal):
         return refuse(wanted)
     if wanted is None:
-        gone: str = asked.command.id  # type: ignore[attr-defined]
-        return _changed(state, asked, tuple(nic for nic in state.vm.nics or () if nic.id != gone), gone, facts)
-    return claim(asked, state.id, macs=((wanted.mac.address if wanted.mac else "") or "",))
+        gone: str = request.command.id  # type: ignore[attr-defined]
+        return _changed(state, request, tuple(nic for nic in state.vm.nics or () if nic.id != gone), gone, facts)
+    return claim(request, state.id, macs=((wanted.mac.address if wanted.mac else "") or "",))
 
 
-def reserved(state: VmState, asked: Commanded, answer: Tagged, facts: Facts) -> Decision:
+def reserved(state: VmState, request: CommandRequest, answer: Message, facts: VmDecisionFacts) -> Decision:
     """The MAC address is held."""
     if isinstance(answer, Refusal):
         return refuse(answer)
     assert isinstance(answer, Reserved)
-    wanted = _wanted(state, asked, facts)
+    wanted = _wanted(state, request, facts)
     if isinstance(wanted, Refusal) or wanted is None:
-        return released(refuse(wanted or not_legal(state, "change the NICs of", "down")), asked)
+        return released(refuse(wanted or not_legal(state, "change the NICs of", "down")), request)
     made = attrs.evolve(wanted, mac=Mac(address=answer.macs[0]))
     known = [nic.id for nic in state.vm.nics or ()]
     if made.id in known:
         nics = tuple(made if nic.id == made.id else nic for nic in state.vm.nics or ())
     else:
         nics = (*(state.vm.nics or ()), made)
-    return released(_changed(state, asked, nics, made.id or "", facts), asked)
+    return released(_changed(state, request, nics, made.id or "", facts), request)
 
 
-def _wanted(state: VmState, asked: Commanded, facts: Facts) -> Nic | Refusal | None:
+def _wanted(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Nic | Refusal | None:
     """The NIC as asked for; None when it is to be removed."""
-    command: Any = asked.command
+    command: Any = request.command
     others = tuple(nic for nic in state.vm.nics or () if nic.id != command.id)
     if isinstance(command, commands.AddNic):
         assert isinstance(command.document, Nic)
-        fresh = attrs.evolve(writable(command.document), id=asked.command_id)
-        return resolved(state.id, asked.command_id, fresh, others, facts)
+        fresh = attrs.evolve(writable(command.document), id=request.command_id)
+        return resolved(state.id, request.command_id, fresh, others, facts)
     known = next((nic for nic in state.vm.nics or () if nic.id == command.id), None)
     if known is None:
         return invalid("id", f"VM {state.name} has no NIC with id {command.id!r}.", status=404, code="not_found")
@@ -76,22 +76,24 @@ def _wanted(state: VmState, asked: Commanded, facts: Facts) -> Nic | Refusal | N
         return None
     assert isinstance(command.document, Nic)
     merged = merge(known, attrs.evolve(command.document, id=None))
-    made = resolved(state.id, asked.command_id, merged, others, facts)
+    made = resolved(state.id, request.command_id, merged, others, facts)
     return made if isinstance(made, Refusal) else attrs.evolve(made, id=known.id, slot=known.slot)
 
 
-def _changed(state: VmState, asked: Commanded, nics: tuple[Nic, ...], nic_id: str, facts: Facts) -> Decision:
-    text = f"The network interfaces of VM {state.name} were changed by {asked.principal.name}."
+def _changed(
+    state: VmState, request: CommandRequest, nics: tuple[Nic, ...], nic_id: str, facts: VmDecisionFacts
+) -> Decision:
+    text = f"The network interfaces of VM {state.name} were changed by {request.principal.name}."
     return Decision(
         events=(events.VmNicsChanged(at=facts.now, nics=nics),),
-        audit=(line("vm_nic_changed", text, vm=state.id, user=asked.principal.user_id),),
-        reply=Accepted(kind="nic", id=nic_id, command_id=asked.command_id),
+        audit=(line("vm_nic_changed", text, vm=state.id, user=request.principal.user_id),),
+        reply=Accepted(kind="nic", id=nic_id, command_id=request.command_id),
         store_outcome=True,
     )
 
 
 def resolved(
-    vm_id: str, command_id: str, nic: Nic, others: tuple[Nic, ...], facts: Facts, index: int = 0
+    vm_id: str, command_id: str, nic: Nic, others: tuple[Nic, ...], facts: VmDecisionFacts, index: int = 0
 ) -> Nic | Refusal:
     """A NIC beside `others` with everything filled in but its MAC address."""
     refusal = checks.nic(nic) or _clash(nic, others)
@@ -131,7 +133,7 @@ def _clash(nic: Nic, others: tuple[Nic, ...]) -> Refusal | None:
     return None
 
 
-def _profile_of(nic: Nic, facts: Facts) -> str | None:
+def _profile_of(nic: Nic, facts: VmDecisionFacts) -> str | None:
     """The profile that was named, or the first one of the network that was."""
     if nic.vnic_profile is not None and nic.vnic_profile.id is not None:
         return nic.vnic_profile.id

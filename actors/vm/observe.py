@@ -11,12 +11,13 @@ from actors.entity.decision import CancelTimer, Decision, Effect, ToNode
 from actors.host.signals import DomainSeen, HostConfirmedDown, HostLost, HostReturned
 from actors.operations.operation import current_step
 from actors.vm import power_done, start
-from actors.vm.facts import Facts
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.resend import resend
 from actors.vm.state import RUNNING_STATUSES, VmState
 from protocol.audit import line
 from protocol.events import vm as events
 from protocol.events.operation import Outcome
+from protocol.message import Message
 from protocol.node_messages import (
     DestroyDomain,
     DomainChanged,
@@ -29,14 +30,13 @@ from protocol.node_messages import (
     StopReason,
 )
 from protocol.receipts import stopped_receipt
-from protocol.words import Tagged
 
 STARTING = ("start", "restore")
 PASSING = frozenset({"migration", "save", "starting_up", "snapshot", "from_snapshot", "dump", "shutting_down"})
 """Pauses that libvirt makes by itself and ends by itself."""
 
 
-def domain_seen(state: VmState, seen: DomainSeen, facts: Facts) -> Decision:
+def domain_seen(state: VmState, seen: DomainSeen, facts: VmDecisionFacts) -> Decision:
     """A change of the domain on a host; the end of a run is acknowledged, or its node would say it for ever."""
     decision = _seen(state, seen, facts)
     if seen.stopped is None:
@@ -46,7 +46,7 @@ def domain_seen(state: VmState, seen: DomainSeen, facts: Facts) -> Decision:
     return attrs.evolve(decision, effects=(*decision.effects, forget))
 
 
-def _seen(state: VmState, seen: DomainSeen, facts: Facts) -> Decision:
+def _seen(state: VmState, seen: DomainSeen, facts: VmDecisionFacts) -> Decision:
     """One of an earlier host or run is late news: the next report has the truth."""
     if seen.host_id != state.host_id or state.status not in RUNNING_STATUSES:
         return Decision()
@@ -74,7 +74,7 @@ def _stray(state: VmState, host_id: str, domain: DomainObserved) -> Decision:
     )
 
 
-def _gone(state: VmState, why: StopReason, detail: str, facts: Facts) -> Decision:
+def _gone(state: VmState, why: StopReason, detail: str, facts: VmDecisionFacts) -> Decision:
     operation = state.operation
     if operation is not None and operation.kind in STARTING and current_step(operation) is not None:
         return start.died_while_starting(state, detail or f"({why.value})", facts)
@@ -111,8 +111,8 @@ def _reason(why: StopReason, detail: str) -> str:
     return " ".join(part for part in (texts.get(why, why.value), detail) if part)
 
 
-def _still_there(state: VmState, domain: DomainObserved, facts: Facts) -> Decision:
-    if state.operation is not None and state.operation.kind != "stop" and not power_done.asked(state):
+def _still_there(state: VmState, domain: DomainObserved, facts: VmDecisionFacts) -> Decision:
+    if state.operation is not None and state.operation.kind != "stop" and not power_done.is_waiting_for_guest(state):
         return Decision()  # its outcome says what the VM is
     if state.status == "unknown":
         return _found(state, domain, facts)
@@ -129,10 +129,10 @@ def _still_there(state: VmState, domain: DomainObserved, facts: Facts) -> Decisi
     return Decision()
 
 
-def _found(state: VmState, domain: DomainObserved, facts: Facts) -> Decision:
+def _found(state: VmState, domain: DomainObserved, facts: VmDecisionFacts) -> Decision:
     status = "paused" if domain.status is DomainStatus.PAUSED else "up"
     effects: tuple[Effect, ...] = ()
-    if power_done.asked(state):
+    if power_done.is_waiting_for_guest(state):
         status, effects = power_done.waiting_status(state), (power_done.waiting_timer(state, facts),)
     elif state.operation is not None and state.operation.kind == "stop":
         status = "powering_down"
@@ -144,7 +144,7 @@ def _found(state: VmState, domain: DomainObserved, facts: Facts) -> Decision:
     )
 
 
-def host_returned(state: VmState, signal: HostReturned, facts: Facts) -> Decision:
+def host_returned(state: VmState, signal: HostReturned, facts: VmDecisionFacts) -> Decision:
     """The host reports all it has: go on where we were."""
     if signal.host_id != state.host_id or state.status not in RUNNING_STATUSES:
         if signal.domain is not None:
@@ -159,7 +159,7 @@ def host_returned(state: VmState, signal: HostReturned, facts: Facts) -> Decisio
     return _still_there(state, signal.domain, facts)
 
 
-def host_lost(state: VmState, signal: HostLost, facts: Facts) -> Decision:
+def host_lost(state: VmState, signal: HostLost, facts: VmDecisionFacts) -> Decision:
     """Silence proves nothing: the VM is unknown, never down."""
     if signal.host_id != state.host_id or state.status not in RUNNING_STATUSES or state.status == "unknown":
         return Decision()
@@ -170,7 +170,7 @@ def host_lost(state: VmState, signal: HostLost, facts: Facts) -> Decision:
     )  # fmt: skip
 
 
-def host_confirmed_down(state: VmState, signal: HostConfirmedDown, facts: Facts) -> Decision:
+def host_confirmed_down(state: VmState, signal: HostConfirmedDown, facts: VmDecisionFacts) -> Decision:
     """Somebody proved that nothing runs there any more."""
     if signal.host_id != state.host_id or state.status not in RUNNING_STATUSES:
         return Decision()
@@ -185,7 +185,7 @@ def host_confirmed_down(state: VmState, signal: HostConfirmedDown, facts: Facts)
     )  # fmt: skip
 
 
-def guest_report(state: VmState, report: GuestReport, facts: Facts) -> Decision:
+def guest_report(state: VmState, report: GuestReport, facts: VmDecisionFacts) -> Decision:
     """What the agent says; only what changed is journaled, figures that move all the time are samples."""
     if state.status not in RUNNING_STATUSES or _is_of_before(state, report):
         return Decision()
@@ -193,7 +193,7 @@ def guest_report(state: VmState, report: GuestReport, facts: Facts) -> Decision:
     # The event of the guest's start over may be lost with a link; that another boot speaks proves it as well.
     another_boot = state.boot_id and report.boot_id and report.boot_id != state.boot_id
     over = power_done.started_over(state, facts) if another_boot and state.operation is not None else Decision()
-    happened: list[Tagged] = list(over.events)
+    happened: list[Message] = list(over.events)
     audit = list(over.audit)
     effects: list[Effect] = list(over.effects)
     if kept != state.guest or over.events:
@@ -211,7 +211,7 @@ def _is_of_before(state: VmState, report: GuestReport) -> bool:
     return is_booting and report.boot_id != "" and report.boot_id == state.boot_id
 
 
-def guest_silent(state: VmState, silent: GuestSilent, facts: Facts) -> Decision:
+def guest_silent(state: VmState, silent: GuestSilent, facts: VmDecisionFacts) -> Decision:
     """The agent is gone: what it said is no longer shown."""
     if state.guest is None or state.status not in RUNNING_STATUSES:
         return Decision()

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from actors.entity.decision import CancelTimer, Decision, Effect, SetTimer, ToNode, refuse
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.operations.operation import begin_for, with_step
-from actors.vm.facts import Facts, busy, not_legal, what
+from actors.vm.facts import VmDecisionFacts, busy, not_legal, what
 from actors.vm.state import RUNNING_STATUSES, VmState
 from protocol.audit import line
 from protocol.commands import vm as commands
@@ -58,72 +58,89 @@ def body_of(state: VmState) -> Body | None:
 
 
 def _begin(
-    state: VmState, asked: Commanded, kind: str, description: str, step: str, facts: Facts, host: str = ""
+    state: VmState,
+    request: CommandRequest,
+    kind: str,
+    description: str,
+    step: str,
+    facts: VmDecisionFacts,
+    host: str = "",
 ) -> Operation:
-    operation = begin_for(asked, kind, description, facts.now, host or state.host_id)
+    operation = begin_for(request, kind, description, facts.now, host or state.host_id)
     return with_step(operation, state.address, step, facts.now, host or state.host_id)
 
 
 def _accept(
-    state: VmState, asked: Commanded, event: events.VmEvent, body: Body, audit: tuple[Event, ...] = (), *effects: Effect
+    state: VmState,
+    request: CommandRequest,
+    event: events.VmEvent,
+    body: Body,
+    audit: tuple[Event, ...] = (),
+    *effects: Effect,
 ) -> Decision:
     assert event.operation is not None
     step = event.operation.steps[-1]
-    send = NodeCommand(epoch=0, step_id=step.id, body=body, correlation_id=asked.correlation_id)
+    send = NodeCommand(epoch=0, step_id=step.id, body=body, correlation_id=request.correlation_id)
     return Decision(
         events=(event,),
         audit=audit,
         effects=(ToNode(host_id=step.host_id, message=send), *effects),
-        reply=Accepted(kind="vm", id=state.id, job_id=event.operation.id, command_id=asked.command_id),
+        reply=Accepted(kind="vm", id=state.id, job_id=event.operation.id, command_id=request.command_id),
         store_outcome=True,
     )
 
 
-def shutdown(state: VmState, asked: Commanded, facts: Facts) -> Decision:
-    command = asked.command
+def shutdown(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
+    command = request.command
     assert isinstance(command, commands.ShutdownVm)
     if state.operation is not None and state.operation.kind == "shutdown":
-        return Decision(reply=Accepted(kind="vm", id=state.id, job_id=state.operation.id, command_id=asked.command_id))
+        return Decision(
+            reply=Accepted(kind="vm", id=state.id, job_id=state.operation.id, command_id=request.command_id)
+        )
     if not command.force and (refusal := busy(state, facts, "shut down", over="reboot")):
         return refuse(refusal)
     if state.status not in ("up", "powering_up", "paused", "reboot_in_progress"):
         return refuse(not_legal(state, "shut down", "up", "A VM that does not answer can be stopped."))
-    operation = _begin(state, asked, "shutdown", f"Shutting down VM {state.name}", "Ask the guest to power off", facts)
+    operation = _begin(
+        state, request, "shutdown", f"Shutting down VM {state.name}", "Ask the guest to power off", facts
+    )
     event = events.VmShutdownRequested(at=facts.now, operation=operation, reason=command.reason)
-    said = f" Reason: {command.reason}." if command.reason else ""
-    audit = line("vm_shutdown", f"VM {state.name} was asked to shut down.{said}", vm=state.id,
-                 host=state.host_id, user=asked.principal.user_id)  # fmt: skip
+    given_reason = f" Reason: {command.reason}." if command.reason else ""
+    audit = line("vm_shutdown", f"VM {state.name} was asked to shut down.{given_reason}", vm=state.id,
+                 host=state.host_id, user=request.principal.user_id)  # fmt: skip
     timers = (CancelTimer(name="reboot"), SetTimer(name="shutdown", seconds=facts.shutdown_timeout_seconds))
-    return _accept(state, asked, event, ShutdownDomain(vm_id=state.id, reason=command.reason), (audit,), *timers)
+    return _accept(state, request, event, ShutdownDomain(vm_id=state.id, reason=command.reason), (audit,), *timers)
 
 
-def stop(state: VmState, asked: Commanded, facts: Facts) -> Decision:
+def stop(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """Legal also while another operation runs: that one ends as failed, superseded."""
-    command = asked.command
+    command = request.command
     assert isinstance(command, commands.StopVm)
     if state.operation is not None and state.operation.kind == "stop":
-        return Decision(reply=Accepted(kind="vm", id=state.id, job_id=state.operation.id, command_id=asked.command_id))
+        return Decision(
+            reply=Accepted(kind="vm", id=state.id, job_id=state.operation.id, command_id=request.command_id)
+        )
     if facts.pending is not None or (state.operation is not None and state.status not in RUNNING_STATUSES):
         refusal = busy(state, facts, "stop")
         assert refusal is not None
         return refuse(refusal)
     description = f"Stopping VM {state.name}"
     if state.status == "suspended":
-        domain = facts.rows.document("storage_domain", state.saved_on)
-        host = domain.host.id if domain is not None and domain.host is not None else ""
-        operation = _begin(state, asked, "stop", description, "Discard the saved memory", facts, host)
+        storage_domain = facts.rows.document("storage_domain", state.saved_on)
+        host = storage_domain.host.id if storage_domain is not None and storage_domain.host is not None else ""
+        operation = _begin(state, request, "stop", description, "Discard the saved memory", facts, host)
         event = events.VmStopRequested(at=facts.now, operation=operation, reason=command.reason)
         body = RemoveSavedState(vm_id=state.id, storage_domain_id=state.saved_on)
-        return _accept(state, asked, event, body, (), resend_timer())
+        return _accept(state, request, event, body, (), resend_timer())
     if state.status not in RUNNING_STATUSES:
         return refuse(not_legal(state, "stop", "running or suspended"))
-    operation = _begin(state, asked, "stop", description, "End QEMU", facts)
+    operation = _begin(state, request, "stop", description, "End QEMU", facts)
     event = events.VmStopRequested(at=facts.now, operation=operation, reason=command.reason)
-    said = f" Reason: {command.reason}." if command.reason else ""
-    audit = line("vm_stopped", f"VM {state.name} is powered off by {asked.principal.name}.{said}", vm=state.id,
-                 host=state.host_id, user=asked.principal.user_id)  # fmt: skip
+    given_reason = f" Reason: {command.reason}." if command.reason else ""
+    text = f"VM {state.name} is powered off by {request.principal.name}.{given_reason}"
+    audit = line("vm_stopped", text, vm=state.id, host=state.host_id, user=request.principal.user_id)
     over = (CancelTimer(name="shutdown"), CancelTimer(name="reboot"))
-    return _accept(state, asked, event, DestroyDomain(vm_id=state.id), (audit,), *over)
+    return _accept(state, request, event, DestroyDomain(vm_id=state.id), (audit,), *over)
 
 
 RESEND_SECONDS = 10.0
@@ -144,8 +161,8 @@ Maker = Callable[..., events.VmEvent]
 
 def _simple(
     state: VmState,
-    asked: Commanded,
-    facts: Facts,
+    request: CommandRequest,
+    facts: VmDecisionFacts,
     kind: str,
     legal: tuple[str, ...],
     made: Maker,
@@ -158,39 +175,39 @@ def _simple(
         return refuse(refusal)
     if state.status not in legal:
         return refuse(not_legal(state, kind, " or ".join(legal)))
-    operation = _begin(state, asked, kind, text, text, facts)
+    operation = _begin(state, request, kind, text, text, facts)
     # The time that a reboot had, whose place this takes, would end the next one.
     timers = (CancelTimer(name=over),) if over else ()
-    return _accept(state, asked, made(at=facts.now, operation=operation), body, (), *timers)
+    return _accept(state, request, made(at=facts.now, operation=operation), body, (), *timers)
 
 
-def reboot(state: VmState, asked: Commanded, facts: Facts) -> Decision:
+def reboot(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     legal = ("up", "powering_up", "reboot_in_progress")
     body = RebootDomain(vm_id=state.id)
-    return _simple(state, asked, facts, "reboot", legal, events.VmRebootRequested, body, f"Rebooting VM {state.name}")
+    return _simple(state, request, facts, "reboot", legal, events.VmRebootRequested, body, f"Rebooting VM {state.name}")
 
 
-def reset(state: VmState, asked: Commanded, facts: Facts) -> Decision:
+def reset(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     legal = ("up", "powering_up", "paused", "reboot_in_progress")
     body = ResetDomain(vm_id=state.id)
     text = f"Resetting VM {state.name}"
-    return _simple(state, asked, facts, "reset", legal, events.VmResetRequested, body, text, over="reboot")
+    return _simple(state, request, facts, "reset", legal, events.VmResetRequested, body, text, over="reboot")
 
 
-def pause(state: VmState, asked: Commanded, facts: Facts) -> Decision:
+def pause(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     body = PauseDomain(vm_id=state.id)
     legal = ("up", "powering_up")
-    return _simple(state, asked, facts, "pause", legal, events.VmPauseRequested, body, f"Pausing VM {state.name}")
+    return _simple(state, request, facts, "pause", legal, events.VmPauseRequested, body, f"Pausing VM {state.name}")
 
 
-def resume(state: VmState, asked: Commanded, facts: Facts) -> Decision:
+def resume(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     body = ResumeDomain(vm_id=state.id)
     return _simple(
-        state, asked, facts, "resume", ("paused",), events.VmResumeRequested, body, f"Resuming VM {state.name}"
+        state, request, facts, "resume", ("paused",), events.VmResumeRequested, body, f"Resuming VM {state.name}"
     )
 
 
-def suspend(state: VmState, asked: Commanded, facts: Facts) -> Decision:
+def suspend(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     refusal = busy(state, facts, "suspend")
     if refusal:
         return refuse(refusal)
@@ -206,14 +223,14 @@ def suspend(state: VmState, asked: Commanded, facts: Facts) -> Decision:
                 entity=state.address,
             )
         )
-    operation = _begin(state, asked, "suspend", f"Suspending VM {state.name}", "Save memory to the storage", facts)
+    operation = _begin(state, request, "suspend", f"Suspending VM {state.name}", "Save memory to the storage", facts)
     event = events.VmSuspendRequested(at=facts.now, operation=operation, storage_domain_id=target)
-    return _accept(state, asked, event, SaveDomain(vm_id=state.id, storage_domain_id=target))
+    return _accept(state, request, event, SaveDomain(vm_id=state.id, storage_domain_id=target))
 
 
-def _where_to_save(state: VmState, facts: Facts) -> str:
+def _where_to_save(state: VmState, facts: VmDecisionFacts) -> str:
     for id in facts.rows.referring("storage_domain", "host", state.host_id):
-        domain = facts.rows.document("storage_domain", id)
-        if domain is not None and domain.status == "active":
+        storage_domain = facts.rows.document("storage_domain", id)
+        if storage_domain is not None and storage_domain.status == "active":
             return id
     return ""

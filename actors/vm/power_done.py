@@ -12,7 +12,7 @@ import attrs
 
 from actors.entity.decision import CancelTimer, Decision, Effect, SetTimer, ToNode
 from actors.operations.operation import with_step
-from actors.vm.facts import Facts
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.power import works_elsewhere
 from actors.vm.state import VmState
 from protocol.audit import line
@@ -46,7 +46,7 @@ WAITS: Final = {
 """Operations that the guest itself ends."""
 
 
-def asked(state: VmState) -> bool:
+def is_waiting_for_guest(state: VmState) -> bool:
     """Whether the guest is asked for something that it has not done yet."""
     return state.operation is not None and state.operation.kind in WAITS
 
@@ -57,18 +57,18 @@ def waiting_status(state: VmState) -> str:
     return WAITS[state.operation.kind].status
 
 
-def waiting_timer(state: VmState, facts: Facts) -> SetTimer:
+def waiting_timer(state: VmState, facts: VmDecisionFacts) -> SetTimer:
     """How long the guest has."""
     assert state.operation is not None
     return SetTimer(name=state.operation.kind, seconds=facts.shutdown_timeout_seconds)
 
 
-def guest_up_timer(facts: Facts) -> SetTimer:
+def guest_up_timer(facts: VmDecisionFacts) -> SetTimer:
     """How long a guest that boots may take to answer before it counts as up."""
     return SetTimer(name="guest_up", seconds=facts.guest_up_timeout_seconds)
 
 
-def done(state: VmState, outcome: StepDone, facts: Facts) -> Decision:
+def done(state: VmState, outcome: StepDone, facts: VmDecisionFacts) -> Decision:
     """The node's outcome of a power operation's step."""
     operation = state.operation
     assert operation is not None
@@ -121,7 +121,7 @@ def look_again(state: VmState) -> ToNode:
     return ToNode(host_id=state.host_id, message=ReportNow(epoch=0))
 
 
-def _failed(state: VmState, operation: Operation, refusal: Refusal, forget: Effect, facts: Facts) -> Decision:
+def _failed(state: VmState, operation: Operation, refusal: Refusal, forget: Effect, facts: VmDecisionFacts) -> Decision:
     reason = str(refusal)
     ended = Outcome(outcome="failed", reason=reason)
     event: events.VmEvent
@@ -144,13 +144,13 @@ def _failed(state: VmState, operation: Operation, refusal: Refusal, forget: Effe
     return Decision(events=(event,), audit=(audit,), effects=effects)
 
 
-def started_over(state: VmState, facts: Facts) -> Decision:
+def started_over(state: VmState, facts: VmDecisionFacts) -> Decision:
     """The guest runs its firmware anew: asked by an operation, or by somebody inside."""
     operation = state.operation
     if operation is None and state.status == "up":
         over = events.VmRebooted(at=facts.now)
-        said = line("vm_rebooted", f"VM {state.name} was rebooted from inside.", vm=state.id, host=state.host_id)
-        return Decision(events=(over,), audit=(said,), effects=(guest_up_timer(facts),))
+        audit = line("vm_rebooted", f"VM {state.name} was rebooted from inside.", vm=state.id, host=state.host_id)
+        return Decision(events=(over,), audit=(audit,), effects=(guest_up_timer(facts),))
     if operation is None or operation.kind != "reboot" or state.status not in ("reboot_in_progress", "unknown"):
         return Decision()
     return Decision(
@@ -161,7 +161,7 @@ def started_over(state: VmState, facts: Facts) -> Decision:
     )  # fmt: skip
 
 
-def timed_out(state: VmState, kind: str, facts: Facts) -> Decision:
+def timed_out(state: VmState, kind: str, facts: VmDecisionFacts) -> Decision:
     """The guest did not do in time what it was asked: the VM is up again as far as we are concerned."""
     wait = WAITS[kind]
     if state.operation is None or state.operation.kind != kind or state.status != wait.status:

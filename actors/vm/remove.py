@@ -6,12 +6,12 @@ import attrs
 
 from actors.entity.checks import invalid
 from actors.entity.decision import Decision, Tell, refuse
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.operations.operation import with_step
 from actors.storage.messages import DetachDisk, DiscardDisk
 from actors.vm.disk_step import VmRemoveData, ask, begin_on_disks, failed
-from actors.vm.facts import Facts, busy, not_legal
-from actors.vm.parts import child_id
+from actors.vm.facts import VmDecisionFacts, busy, not_legal
+from actors.vm.ids_and_slots import child_id
 from actors.vm.state import VmState
 from protocol.audit import line
 from protocol.commands.vm import RemoveVm
@@ -22,14 +22,14 @@ from protocol.events.operation import Operation, Outcome
 from protocol.model.activity import Event
 
 
-def remove(state: VmState, asked: Commanded, facts: Facts) -> Decision:
+def remove(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """Legal while the VM is down and not delete protected."""
-    assert isinstance(asked.command, RemoveVm)
+    assert isinstance(request.command, RemoveVm)
     if refusal := _refusal(state, facts):
         return refuse(refusal)
-    data = _what_goes(state, asked.command, facts)
-    operation = attrs.evolve(begin_on_disks(state, asked, "remove", f"Removing VM {state.name}", facts), data=data)
-    accepted = Accepted(kind="vm", id=state.id, job_id=operation.id, command_id=asked.command_id)
+    data = _what_goes(state, request.command, facts)
+    operation = attrs.evolve(begin_on_disks(state, request, "remove", f"Removing VM {state.name}", facts), data=data)
+    accepted = Accepted(kind="vm", id=state.id, job_id=operation.id, command_id=request.command_id)
     requested = events.VmRemoveRequested(at=facts.now, operation=operation)
     tell = next_removal(state, operation, data, 0)
     if tell is not None:
@@ -38,7 +38,7 @@ def remove(state: VmState, asked: Commanded, facts: Facts) -> Decision:
     return Decision(events=(requested, gone), audit=(_removed(state, operation),), reply=accepted, store_outcome=True)
 
 
-def _refusal(state: VmState, facts: Facts) -> Refusal | None:
+def _refusal(state: VmState, facts: VmDecisionFacts) -> Refusal | None:
     if refusal := busy(state, facts, "remove"):
         return refusal
     if state.status != "down":
@@ -49,7 +49,7 @@ def _refusal(state: VmState, facts: Facts) -> Refusal | None:
     return None
 
 
-def _what_goes(state: VmState, command: RemoveVm, facts: Facts) -> VmRemoveData:
+def _what_goes(state: VmState, command: RemoveVm, facts: VmDecisionFacts) -> VmRemoveData:
     discard: list[str] = []
     detach: list[str] = []
     for attachment in state.vm.disk_attachments or ():
@@ -73,7 +73,7 @@ def next_removal(state: VmState, operation: Operation, data: VmRemoveData, numbe
 
 
 def removed_one(
-    state: VmState, operation: Operation, data: VmRemoveData, refusal: Refusal | None, facts: Facts
+    state: VmState, operation: Operation, data: VmRemoveData, refusal: Refusal | None, facts: VmDecisionFacts
 ) -> Decision:
     """A disk is gone or detached: the next one, or the VM is gone."""
     if refusal is not None and refusal.code != "not_found":

@@ -125,8 +125,10 @@ def storage_hosts(vm: Vm, rows: Rows) -> tuple[str, ...] | None:
     needed: set[str] | None = None
     for attachment in vm.disk_attachments or ():
         disk = rows.document("disk", attachment.id or "")
-        domain = rows.document("storage_domain", disk.storage_domain.id) if disk and disk.storage_domain else None
-        if domain is not None and domain.host is not None:
-            hosts = {domain.host.id}
+        storage_domain = (
+            rows.document("storage_domain", disk.storage_domain.id) if disk and disk.storage_domain else None
+        )
+        if storage_domain is not None and storage_domain.host is not None:
+            hosts = {storage_domain.host.id}
             needed = hosts if needed is None else needed & hosts
     return None if needed is None else tuple(sorted(needed))

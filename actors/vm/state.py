@@ -10,14 +10,14 @@ import datetime
 import attrs
 
 from protocol.events.operation import Operation
+from protocol.message import Message, message
 from protocol.model.vm import Vm
 from protocol.node_messages import DomainSpec, GuestReport
-from protocol.words import Tagged, word
 
 
-@word("state.vm")
+@message("state.vm")
 @attrs.frozen(kw_only=True)
-class VmState(Tagged):
+class VmState(Message):
     """`vm` holds the configuration alone; the public document is projected from the whole state."""
 
     vm: Vm

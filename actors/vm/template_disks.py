@@ -10,12 +10,12 @@ from typing import Final
 import attrs
 
 from actors.entity.decision import Decision, Tell
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.operations.operation import with_step
 from actors.storage.messages import ProvideDisk
 from actors.vm.disk_step import VmAddData, VmRemoveData, ask
-from actors.vm.facts import Facts
-from actors.vm.parts import child_id
+from actors.vm.facts import VmDecisionFacts
+from actors.vm.ids_and_slots import child_id
 from actors.vm.remove import next_removal
 from actors.vm.state import VmState
 from protocol.audit import line
@@ -31,17 +31,17 @@ ROLLBACK: Final = "Remove what was made"
 
 
 def disks_of(
-    vm: Vm, asked: Commanded, template: Template, facts: Facts
+    vm: Vm, request: CommandRequest, template: Template, facts: VmDecisionFacts
 ) -> tuple[tuple[DiskAttachment, ...], tuple[ProvideDisk, ...]]:
     """The attachments of a VM made from a template, and what makes their disks."""
-    assert isinstance(asked.command, AddVm)
+    assert isinstance(request.command, AddVm)
     attachments: list[DiskAttachment] = []
     provided: list[ProvideDisk] = []
     for index, source in enumerate(template.disk_attachments or ()):
         origin = facts.rows.document("disk", source.id or "")
         if origin is None:
             continue
-        disk = _disk_from(origin, child_id(asked.command_id, f"disk{index}"), f"{vm.name}_Disk{index + 1}")
+        disk = _disk_from(origin, child_id(request.command_id, f"disk{index}"), f"{vm.name}_Disk{index + 1}")
         attachments.append(
             DiskAttachment(
                 id=disk.id,
@@ -56,8 +56,9 @@ def disks_of(
         )
         provided.append(
             ProvideDisk(
-                disk=disk, operation_id=asked.command_id, correlation_id=asked.correlation_id,
-                user_id=asked.principal.user_id, vm_id=vm.id or "", backing_disk_id=origin.id, clone=asked.command.clone,
+                disk=disk, operation_id=request.command_id, correlation_id=request.correlation_id,
+                user_id=request.principal.user_id, vm_id=vm.id or "", backing_disk_id=origin.id,
+                clone=request.command.clone,
             )
         )  # fmt: skip
     return tuple(attachments), tuple(provided)
@@ -87,7 +88,7 @@ def current(operation: Operation, data: VmAddData) -> Tell:
 
 
 def provided_one(
-    state: VmState, operation: Operation, data: VmAddData, refusal: Refusal | None, facts: Facts
+    state: VmState, operation: Operation, data: VmAddData, refusal: Refusal | None, facts: VmDecisionFacts
 ) -> Decision:
     """A disk is there: the next one, or the VM is created. A disk that failed takes all of it back."""
     if refusal is not None:
@@ -101,7 +102,9 @@ def provided_one(
     return Decision(events=(event,), effects=(provide(after),))
 
 
-def _roll_back(state: VmState, operation: Operation, data: VmAddData, refusal: Refusal, facts: Facts) -> Decision:
+def _roll_back(
+    state: VmState, operation: Operation, data: VmAddData, refusal: Refusal, facts: VmDecisionFacts
+) -> Decision:
     back = with_step(attrs.evolve(operation, rolling_back=str(refusal)), state.address, ROLLBACK, facts.now)
     back = attrs.evolve(back, data=VmRemoveData(discard=tuple(d.disk.id or "" for d in data.disks), detach=()))
     tell = next_rollback(state, back)
@@ -116,7 +119,7 @@ def next_rollback(state: VmState, operation: Operation) -> Tell | None:
     return next_removal(state, operation, operation.data, len(operation.steps) - 1 - begun)
 
 
-def rolled_back_one(state: VmState, operation: Operation, refusal: Refusal | None, facts: Facts) -> Decision:
+def rolled_back_one(state: VmState, operation: Operation, refusal: Refusal | None, facts: VmDecisionFacts) -> Decision:
     """One disk of a failed *add* is gone: the next one, or the VM is."""
     further = with_step(operation, state.address, "Remove the next disk", facts.now)
     tell = next_rollback(state, further)

@@ -8,19 +8,19 @@ import attrs
 
 from actors.entity.checks import not_found
 from actors.entity.decision import Decision, refuse
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.vm import checks
 from actors.vm.claims import claim, released
-from actors.vm.facts import Facts, busy, not_legal
+from actors.vm.facts import VmDecisionFacts, busy, not_legal
 from actors.vm.state import RUNNING_STATUSES, VmState
 from protocol.audit import line
 from protocol.commands.vm import UpdateVm
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.events.vm import VmUpdated
+from protocol.message import Message
 from protocol.model.merge import merge
 from protocol.model.vm import Vm
-from protocol.words import Tagged
 
 DEFERRED: Final = (
     "memory", "memory_policy", "cpu", "os", "bios", "display", "console", "time_zone", "stateless", "type"
@@ -28,38 +28,38 @@ DEFERRED: Final = (
 """What a running VM takes on at its next start."""
 
 
-def update(state: VmState, asked: Commanded, facts: Facts) -> Decision:
+def update(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """Legal while no operation runs. A new name is reserved first."""
-    document, changes = _document(asked), _changes(asked)
+    document, changes = _document(request), _changes(request)
     refusal = busy(state, facts, "update") or checks.vm(document, adding=False) or _move_refusal(state, changes, facts)
     if refusal:
         return refuse(refusal)
     if changes.name is not None and changes.name != state.vm.name:
-        return claim(asked, state.id, name=changes.name)
-    return _apply(state, asked, changes, facts)
+        return claim(request, state.id, name=changes.name)
+    return _apply(state, request, changes, facts)
 
 
-def reserved(state: VmState, asked: Commanded, answer: Tagged, facts: Facts) -> Decision:
+def reserved(state: VmState, request: CommandRequest, answer: Message, facts: VmDecisionFacts) -> Decision:
     """A new name is held, or is not to be had."""
     if isinstance(answer, Refusal):
         return refuse(answer)
-    changes = _changes(asked)
+    changes = _changes(request)
     late = _move_refusal(state, changes, facts)
-    return released(refuse(late) if late else _apply(state, asked, changes, facts), asked)
+    return released(refuse(late) if late else _apply(state, request, changes, facts), request)
 
 
-def _document(asked: Commanded) -> Vm:
-    assert isinstance(asked.command, UpdateVm)
-    assert isinstance(asked.command.document, Vm)
-    return asked.command.document
+def _document(request: CommandRequest) -> Vm:
+    assert isinstance(request.command, UpdateVm)
+    assert isinstance(request.command.document, Vm)
+    return request.command.document
 
 
-def _changes(asked: Commanded) -> Vm:
+def _changes(request: CommandRequest) -> Vm:
     """What of the document an update reads: NICs, disks and template have commands of their own."""
-    return attrs.evolve(_document(asked), id=None, nics=None, disk_attachments=None, template=None)
+    return attrs.evolve(_document(request), id=None, nics=None, disk_attachments=None, template=None)
 
 
-def _move_refusal(state: VmState, changes: Vm, facts: Facts) -> Refusal | None:
+def _move_refusal(state: VmState, changes: Vm, facts: VmDecisionFacts) -> Refusal | None:
     """Another cluster must exist, and the VM must be down to go there."""
     if changes.cluster is None or (state.vm.cluster is not None and changes.cluster.id == state.vm.cluster.id):
         return None
@@ -70,8 +70,8 @@ def _move_refusal(state: VmState, changes: Vm, facts: Facts) -> Refusal | None:
     return None
 
 
-def _apply(state: VmState, asked: Commanded, changes: Vm, facts: Facts) -> Decision:
-    accepted = Accepted(kind="vm", id=state.id, command_id=asked.command_id)
+def _apply(state: VmState, request: CommandRequest, changes: Vm, facts: VmDecisionFacts) -> Decision:
+    accepted = Accepted(kind="vm", id=state.id, command_id=request.command_id)
     running = state.status in RUNNING_STATUSES
     now_changes = attrs.evolve(changes, **dict.fromkeys(DEFERRED)) if running else changes
     vm = merge(state.vm, now_changes)
@@ -79,12 +79,12 @@ def _apply(state: VmState, asked: Commanded, changes: Vm, facts: Facts) -> Decis
     next_run = later if later is not None and later != vm else None
     if vm == state.vm and next_run == state.next_run:
         return Decision(reply=accepted)
-    text = f"VM {vm.name} configuration was updated by {asked.principal.name}."
+    text = f"VM {vm.name} configuration was updated by {request.principal.name}."
     if next_run:
         text += " Part of it waits for the next start."
     return Decision(
         events=(VmUpdated(at=facts.now, vm=vm, next_run=next_run),),
-        audit=(line("vm_updated", text, vm=state.id, user=asked.principal.user_id),),
+        audit=(line("vm_updated", text, vm=state.id, user=request.principal.user_id),),
         reply=accepted,
         store_outcome=True,
     )

@@ -13,7 +13,7 @@ import attrs
 
 from gateway.auth.failures import Failures
 from gateway.auth.passwords import ADMINISTRATOR, Passwords
-from gateway.auth.tokens import Session, Tokens
+from gateway.auth.tokens import AuthSession, SessionTokens
 from gateway.read_model import ReadModel
 from protocol.engine_messages import Principal
 from protocol.errors import Forbidden, Unauthenticated
@@ -37,7 +37,7 @@ class Gate:
     def __init__(
         self,
         passwords: Passwords,
-        tokens: Tokens,
+        tokens: SessionTokens,
         failures: Failures,
         model: ReadModel,
         allowed_origins: tuple[str, ...] = (),
@@ -48,7 +48,7 @@ class Gate:
         self._model = model
         self._allowed_origins = allowed_origins
 
-    async def login(self, user: str, password: str, address: str) -> tuple[str, Session]:
+    async def login(self, user: str, password: str, address: str) -> tuple[str, AuthSession]:
         """A new token. Raises `Unauthenticated` or `TooManyFailures`."""
         await self._check_password(user, password, address)
         return await self._tokens.issue(user)

@@ -25,7 +25,7 @@ _look_again_seconds: Final = 1.0
 
 
 @attrs.frozen
-class Session:
+class AuthSession:
     user: str
     expires: float  # seconds since 1970
 
@@ -34,7 +34,7 @@ def _hash(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
-class Tokens:
+class SessionTokens:
     """Sessions by token hash."""
 
     def __init__(self, path: Path, now: Callable[[], float], new_token: Callable[[], str], lifetime: float) -> None:
@@ -42,15 +42,15 @@ class Tokens:
         self._now = now
         self._new_token = new_token
         self._lifetime = lifetime
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, AuthSession] = {}
         self._stamp: tuple[int, int] = (0, 0)
         self._looked = -1e9
         self._writing = trio.Lock()
         self._read()
 
-    async def issue(self, user: str) -> tuple[str, Session]:
+    async def issue(self, user: str) -> tuple[str, AuthSession]:
         token = self._new_token()
-        session = Session(user, self._now() + self._lifetime)
+        session = AuthSession(user, self._now() + self._lifetime)
         async with self._writing:
             await trio.to_thread.run_sync(self._change, _hash(token), session)
         return token, session
@@ -68,11 +68,11 @@ class Tokens:
         key = _hash(token)
         return lambda: self._session(key) is not None
 
-    def check(self, token: str) -> Session | None:
+    def check(self, token: str) -> AuthSession | None:
         """The session of a token that is neither expired nor revoked."""
         return self._session(_hash(token))
 
-    def _session(self, key: str) -> Session | None:
+    def _session(self, key: str) -> AuthSession | None:
         # Other gateways write the file too: one look a second keeps this off the path of every request.
         if (moment := trio.current_time()) - self._looked > _look_again_seconds:
             self._looked = moment
@@ -92,14 +92,14 @@ class Tokens:
             self._stamp = stamp
             self._sessions = self._load()
 
-    def _load(self) -> dict[str, Session]:
+    def _load(self) -> dict[str, AuthSession]:
         try:
             plain = json.loads(self._path.read_bytes())
         except FileNotFoundError:
             return {}
-        return {key: Session(user, float(expires)) for key, (user, expires) in plain.items()}
+        return {key: AuthSession(user, float(expires)) for key, (user, expires) in plain.items()}
 
-    def _change(self, key: str, session: Session | None) -> None:
+    def _change(self, key: str, session: AuthSession | None) -> None:
         with self._locked():
             now = self._now()
             sessions = {k: s for k, s in self._load().items() if s.expires > now}

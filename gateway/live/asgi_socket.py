@@ -29,8 +29,8 @@ def websocket_routes(gate: Gate, hub: Hub, engine: EnginePort, log: Callable[[st
     async def live(websocket: WebSocket) -> None:
         await websocket.accept()
         try:
-            caller, asked = await _begin(gate, websocket)
-            subscriber = hub.subscriber(asked, "json", gate.watch(caller))
+            caller, subscribe = await _begin(gate, websocket)
+            subscriber = hub.subscriber(subscribe, "json", gate.watch(caller))
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_drain, websocket, nursery.cancel_scope)
                 await subscriber.run(lambda data: websocket.send({"type": "websocket.send", "text": data.decode()}))
@@ -40,7 +40,7 @@ def websocket_routes(gate: Gate, hub: Hub, engine: EnginePort, log: Callable[[st
             pass
         except* CorralError as group:
             refusal = first_refusal(group)
-            await _refuse(websocket, hub.encoder.word(LiveError(refusal=refusal), "json"), refusal)
+            await _refuse(websocket, hub.encoder.message(LiveError(refusal=refusal), "json"), refusal)
 
     async def console(websocket: WebSocket) -> None:
         await websocket.accept()

@@ -1,4 +1,4 @@
-"""Encodes live frames, each once for all who get it: JSON text for browsers, msgpack words for daemons.
+"""Encodes live frames, each once for all who get it: JSON text for browsers, msgpack messages for daemons.
 
 It must not know subscribers.
 """
@@ -20,7 +20,7 @@ from protocol import codec
 from protocol.engine_messages import Change, Entity, HostSamples
 from protocol.errors import BadInput
 from protocol.live_messages import Alive, LiveChange, LiveError, LiveSamples, Resync, SnapshotPart, Subscribed
-from protocol.words import Tagged, word_of_class
+from protocol.message import Message, message_type_of
 
 Format = Literal["json", "msgpack"]
 Plainly = Callable[[Record], dict[str, Any]]
@@ -54,7 +54,7 @@ class Encoder:
         self._plainly = plainly
         self._packer = msgpack.Packer(use_bin_type=True)
 
-    def word(self, frame: Tagged, form: Format) -> bytes:
+    def message(self, frame: Message, form: Format) -> bytes:
         """A frame without documents."""
         if form == "msgpack":
             return codec.encode(frame)
@@ -103,7 +103,7 @@ class Encoder:
             head = json_bytes({"op": "snapshot", **fields})
             entities = b",".join([self._entity_json(record) for record in records])
             return head[:-1] + b',"entities":[' + entities + b"]}"
-        entry = word_of_class(SnapshotPart)
+        entry = message_type_of(SnapshotPart)
         pack = self._packer
         return b"".join(
             (

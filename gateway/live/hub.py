@@ -28,7 +28,7 @@ _look_seconds: Final = 1.0
 
 
 @attrs.frozen
-class Filter:
+class ChangeFilter:
     """Which changes a subscriber wants; empty means all."""
 
     kinds: frozenset[str] = frozenset()
@@ -80,7 +80,7 @@ class SampleFrame:
 class Group:
     """All subscribers with the same filter: they share frames and the chain of `previous`."""
 
-    def __init__(self, wanted: Filter, sequence: int) -> None:
+    def __init__(self, wanted: ChangeFilter, sequence: int) -> None:
         self.filter = wanted
         self.previous = sequence
         self.subscribers: dict[Subscriber, None] = {}
@@ -95,7 +95,7 @@ class Hub:
         self.engine = engine
         self.model = model
         self.encoder = Encoder(plainly)
-        self._groups: dict[Filter, Group] = {}
+        self._groups: dict[ChangeFilter, Group] = {}
         self._recent: deque[Change] = deque(maxlen=changes_kept_max)
         self._recent_after = 0  # `_recent` holds every change after this sequence
         self.closed = False
@@ -181,9 +181,9 @@ class Hub:
 
     # What subscribers ask
 
-    def subscriber(self, asked: Subscribe, form: Format, still_allowed: Callable[[], bool]) -> Subscriber:
+    def subscriber(self, subscribe: Subscribe, form: Format, still_allowed: Callable[[], bool]) -> Subscriber:
         """A subscriber that is not joined yet. Raises `BadInput` or `Unavailable`."""
-        unknown = set(asked.kinds) - set(BY_KIND)
+        unknown = set(subscribe.kinds) - set(BY_KIND)
         if unknown:
             raise BadInput(
                 f"There is no kind {sorted(unknown)[0]!r:.80}.", remedy="Known are: " + ", ".join(sorted(BY_KIND)) + ".",
@@ -193,10 +193,10 @@ class Hub:
             raise Unavailable("The gateway has not read the inventory yet.", remedy="Try again in a second.")
         if self.closed or self.subscribers >= _subscribers_max:
             raise Unavailable("The gateway takes no more subscriptions.", remedy="Use another gateway.")
-        wanted = Filter(frozenset(asked.kinds), frozenset(asked.ids))
-        return Subscriber(self, wanted, form, asked.cursor, asked.samples, still_allowed)
+        wanted = ChangeFilter(frozenset(subscribe.kinds), frozenset(subscribe.ids))
+        return Subscriber(self, wanted, form, subscribe.cursor, subscribe.samples, still_allowed)
 
-    def join(self, subscriber: Subscriber, wanted: Filter) -> int:
+    def join(self, subscriber: Subscriber, wanted: ChangeFilter) -> int:
         """From here on the subscriber gets every change; returns the sequence after which."""
         group = self._groups.get(wanted)
         if group is None:
@@ -204,14 +204,14 @@ class Hub:
         group.subscribers[subscriber] = None
         return self.model.sequence
 
-    def leave(self, subscriber: Subscriber, wanted: Filter) -> None:
+    def leave(self, subscriber: Subscriber, wanted: ChangeFilter) -> None:
         group = self._groups.get(wanted)
         if group is not None:
             group.subscribers.pop(subscriber, None)
             if not group.subscribers:
                 del self._groups[wanted]
 
-    def records(self, wanted: Filter) -> list[Record]:
+    def records(self, wanted: ChangeFilter) -> list[Record]:
         """The state of now. Events are history, not state: they come as changes only."""
         kinds = [kind for kind in self.model.kinds() if kind != "event" and (not wanted.kinds or kind in wanted.kinds)]
         if wanted.ids:
@@ -226,7 +226,7 @@ class Hub:
             return found[:_history_page_changes_max]
         return await self.engine.changes_after(after, _history_page_changes_max)
 
-    def _trim(self, samples: HostSamples, wanted: Filter) -> HostSamples | None:
+    def _trim(self, samples: HostSamples, wanted: ChangeFilter) -> HostSamples | None:
         if not wanted.ids or samples.host_id in wanted.ids:
             return samples
         vms = tuple(vm for vm in samples.vms if vm.vm_id in wanted.ids)

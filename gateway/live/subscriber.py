@@ -18,7 +18,7 @@ from protocol.errors import Unauthenticated
 from protocol.live_messages import Alive, Resync, Subscribed
 
 if TYPE_CHECKING:
-    from gateway.live.hub import Filter, Hub, SampleFrame, SharedFrame
+    from gateway.live.hub import ChangeFilter, Hub, SampleFrame, SharedFrame
 
 Send = Callable[[bytes], Awaitable[None]]
 _conflated_max: Final = 50_000
@@ -31,7 +31,13 @@ class Subscriber:
     """`run` sends until the client leaves, its token ends or the hub closes."""
 
     def __init__(
-        self, hub: Hub, wanted: Filter, form: Format, cursor: str, samples: bool, still_allowed: Callable[[], bool]
+        self,
+        hub: Hub,
+        wanted: ChangeFilter,
+        form: Format,
+        cursor: str,
+        samples: bool,
+        still_allowed: Callable[[], bool],
     ) -> None:
         self._hub = hub
         self._filter = wanted
@@ -140,7 +146,7 @@ class Subscriber:
     async def _alive(self, send: Send) -> None:
         model = self._hub.model
         frame = Alive(sequence=model.sequence, cursor=make_cursor(model.stream_id, model.sequence))
-        await send(self._hub.encoder.word(frame, self._form))
+        await send(self._hub.encoder.message(frame, self._form))
 
     async def _begin(self, send: Send) -> None:
         if not self._cursor:
@@ -157,7 +163,7 @@ class Subscriber:
         frame = Subscribed(
             stream_id=stream_id, sequence=sequence, cursor=make_cursor(stream_id, sequence), resumed=resumed
         )
-        await send(self._hub.encoder.word(frame, self._form))
+        await send(self._hub.encoder.message(frame, self._form))
 
     async def _resume(self, send: Send) -> bool:
         """Sends what came after the cursor; False when that cannot be known."""
@@ -196,13 +202,13 @@ class Subscriber:
         sequence = self._hub.model.sequence
         if reason or conflated is None:
             self._queue.clear()
-            await send(self._hub.encoder.word(Resync(reason=reason, keep=False), self._form))
+            await send(self._hub.encoder.message(Resync(reason=reason, keep=False), self._form))
             await self._snapshot(send, sequence)
             return
         records = [record for record in conflated.values() if record is not None]
         removed = [key for key, record in conflated.items() if record is None]
         frame = Resync(reason="frames were read too slowly: only the latest state follows", keep=True)
-        await send(self._hub.encoder.word(frame, self._form))
+        await send(self._hub.encoder.message(frame, self._form))
         await self._parts(send, sequence, records, removed)
 
     async def _snapshot(self, send: Send, sequence: int) -> None:

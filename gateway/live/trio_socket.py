@@ -102,16 +102,16 @@ class LivePort:
             try:
                 message = codec.decode(data if isinstance(data, bytes) else data.encode())
             except codec.CodecError as error:
-                raise BadInput("The first frame is no word.", remedy="Send live.subscribe.") from error
+                raise BadInput("The first frame is no message.", remedy="Send live.subscribe.") from error
             if isinstance(message, Subscribe):
                 return message
             raise BadInput("The first frame is no subscription.", remedy="Send live.subscribe.")
         raise Unauthenticated("No first frame came in time.", remedy="Send live.subscribe at once.")
 
     async def _live(self, connection: WebSocketConnection, caller: Caller | None) -> None:
-        asked = await self._subscribe(connection)
-        known = caller or self._gate.by_token(asked.token)
-        subscriber = self._hub.subscriber(asked, "msgpack", self._gate.watch(known))
+        subscribe = await self._subscribe(connection)
+        known = caller or self._gate.by_token(subscribe.token)
+        subscriber = self._hub.subscriber(subscribe, "msgpack", self._gate.watch(known))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_drain, connection, nursery.cancel_scope)
             await subscriber.run(connection.send_message)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from gateway.auth.gate import COOKIE, Gate
 from gateway.metrics import Metrics
 from gateway.read_model import ReadModel
-from gateway.rest.exchange import Exchange, Reply, parse_query, split_path, wants_json
+from gateway.rest.exchange import Exchange, HttpReply, parse_query, split_path, wants_json
 from gateway.rest.faults import fault_body
 from gateway.rest.resources import Resources
 from protocol import limits
@@ -66,14 +66,14 @@ class RestApp:
             outcome.status = reply.status
         await _send(reply, extra, method == "HEAD", send)
 
-    def _fault(self, refusal: Refusal, as_json: bool, base: str) -> Reply:
+    def _fault(self, refusal: Refusal, as_json: bool, base: str) -> HttpReply:
         body, content_type = fault_body(refusal, as_json=as_json)
         headers: tuple[tuple[str, str], ...] = ()
         if refusal.status == 401:
             headers = (("WWW-Authenticate", 'Basic realm="RESTAPI"'), ("WWW-Authenticate", "Bearer"))
         elif refusal.status in (429, 503):
             headers = (("Retry-After", "5"),)
-        return Reply(refusal.status, body, content_type, headers)
+        return HttpReply(refusal.status, body, content_type, headers)
 
 
 async def _read_body(receive: Receive) -> bytes:
@@ -92,7 +92,7 @@ async def _read_body(receive: Receive) -> bytes:
             return b"".join(chunks)
 
 
-async def _send(reply: Reply, extra: tuple[tuple[str, str], ...], head: bool, send: Send) -> None:
+async def _send(reply: HttpReply, extra: tuple[tuple[str, str], ...], head: bool, send: Send) -> None:
     headers = [
         (b"content-type", reply.content_type.encode()),
         (b"content-length", str(len(reply.body)).encode()),

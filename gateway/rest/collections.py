@@ -11,7 +11,7 @@ import trio
 
 from gateway.read_model import ReadModel, Record
 from gateway.rest.addresses import rebase
-from gateway.rest.exchange import Exchange, Reply
+from gateway.rest.exchange import Exchange, HttpReply
 from gateway.rest.follow import Follow
 from gateway.rest.render import JSON_TYPE, XML_TYPE, json_bytes, json_list, xml_bytes, xml_list
 from gateway.rest.write import Writer
@@ -30,7 +30,7 @@ class Collections:
         self._writer = writer
         self._search = search
 
-    async def listing(self, exchange: Exchange, resource: Resource) -> Reply:
+    async def listing(self, exchange: Exchange, resource: Resource) -> HttpReply:
         text = exchange.text("search")
         records = self._model.all(resource.kind)
         if text:
@@ -41,11 +41,11 @@ class Collections:
             records = records[:most]
         return await self.many(exchange, resource.plural_tag, resource.tag, records)
 
-    async def get(self, exchange: Exchange, resource: Resource, id: str) -> Reply:
+    async def get(self, exchange: Exchange, resource: Resource, id: str) -> HttpReply:
         record = self.find(resource, id)
         tag = f'W/"{record.version}-{record.sequence}"'
         if exchange.headers.get("if-none-match") == tag:
-            return Reply(304, b"", headers=(("ETag", tag),))
+            return HttpReply(304, b"", headers=(("ETag", tag),))
         return exchange.fragment(200, self.encoded(record, exchange.wants_json, exchange.follow()), ("ETag", tag))
 
     def known(self, resource: Resource, id: str) -> Record | None:
@@ -59,7 +59,7 @@ class Collections:
             )
         return record
 
-    async def many(self, exchange: Exchange, plural: str, tag: str, records: list[Record]) -> Reply:
+    async def many(self, exchange: Exchange, plural: str, tag: str, records: list[Record]) -> HttpReply:
         """A list as a join of fragments. Pauses while it encodes new ones, so that others are served meanwhile."""
         follow = exchange.follow()
         as_json = exchange.wants_json
@@ -74,7 +74,7 @@ class Collections:
                     await trio.lowlevel.checkpoint()
             fragments.append(known)
         body = json_list(tag, fragments) if as_json else xml_list(plural, fragments)
-        return Reply(200, rebase(body, exchange.base), JSON_TYPE if as_json else XML_TYPE)
+        return HttpReply(200, rebase(body, exchange.base), JSON_TYPE if as_json else XML_TYPE)
 
     def encoded(self, record: Record, as_json: bool, follow: Follow) -> bytes:
         """One entity without declaration; kept with the record unless links are followed."""

@@ -31,7 +31,7 @@ _action_ignored: Final = frozenset({"async", "href", "id", "link", "status", "ac
 _read_own_write_seconds: Final = 5.0
 
 
-class Commands:
+class CommandSender:
     """The way from a request to the engine."""
 
     def __init__(self, engine: EnginePort, model: ReadModel, outside: Outside, wait_seconds_max: float) -> None:

@@ -8,9 +8,9 @@ from typing import Final
 
 from gateway.read_model import ReadModel
 from gateway.rest.addresses import BASE
-from gateway.rest.exchange import Exchange, Reply
+from gateway.rest.exchange import Exchange, HttpReply
 from gateway.rest.host_summary import ACTIVE_VM_STATUSES
-from gateway.rest.write import Place, Writer
+from gateway.rest.write import DocumentPlace, Writer
 from protocol.model.document import Api, ApiSummary, ApiSummaryItem, ProductInfo, SpecialObjects, Version
 from protocol.model.types import Ref
 from protocol.registry import RESOURCES
@@ -27,7 +27,7 @@ class EntryPoint:
         self._version = version
         self._wall = wall
 
-    async def get(self, exchange: Exchange) -> Reply:
+    async def get(self, exchange: Exchange) -> HttpReply:
         user = Ref(id=exchange.caller.principal.user_id)
         document = Api(
             product_info=ProductInfo(
@@ -44,7 +44,7 @@ class EntryPoint:
             authenticated_user=user,
             effective_user=user,
         )
-        plain = self._writer.document(document, Place())
+        plain = self._writer.document(document, DocumentPlace())
         links = []
         for resource in RESOURCES:
             links.append({"href": f"{BASE}/{resource.rel}", "rel": resource.rel})

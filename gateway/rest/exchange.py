@@ -20,7 +20,7 @@ _max_max: Final = 1_000_000
 
 
 @attrs.frozen
-class Reply:
+class HttpReply:
     status: int
     body: bytes
     content_type: str = XML_TYPE
@@ -75,16 +75,16 @@ class Exchange:
     async def body(self) -> Node | None:
         return parse(await self.read_body(), self.headers.get("content-type", ""))
 
-    def reply(self, status: int, tag: str, plain: Plain, *headers: tuple[str, str]) -> Reply:
+    def reply(self, status: int, tag: str, plain: Plain, *headers: tuple[str, str]) -> HttpReply:
         """One document."""
         return self.fragment(status, json_bytes(plain) if self.wants_json else xml_bytes(tag, plain), *headers)
 
-    def fragment(self, status: int, fragment: bytes, *headers: tuple[str, str]) -> Reply:
+    def fragment(self, status: int, fragment: bytes, *headers: tuple[str, str]) -> HttpReply:
         """One document that is encoded already."""
         body = rebase(fragment, self.base)
         if self.wants_json:
-            return Reply(status, body, JSON_TYPE, headers)
-        return Reply(status, XML_DECLARATION + body, XML_TYPE, headers)
+            return HttpReply(status, body, JSON_TYPE, headers)
+        return HttpReply(status, XML_DECLARATION + body, XML_TYPE, headers)
 
 
 def split_base(path: str) -> tuple[str, str] | None:
@@ -137,4 +137,4 @@ def _quality(text: str) -> float:
         return 0.0
 
 
-Handler = Callable[[Exchange], Awaitable[Reply]]
+Handler = Callable[[Exchange], Awaitable[HttpReply]]

@@ -9,12 +9,12 @@ import attrs
 from gateway.read_model import ReadModel
 from gateway.rest.addresses import plural_of, tag_of
 from gateway.rest.collections import Collections
-from gateway.rest.commands import Commands
-from gateway.rest.exchange import Exchange, Reply
+from gateway.rest.commands import CommandSender
+from gateway.rest.exchange import Exchange, HttpReply
 from gateway.rest.mutations import done, not_served
 from gateway.rest.render import Plain
 from gateway.rest.statistics import statistics_of
-from gateway.rest.write import Place, Writer, nested_items
+from gateway.rest.write import DocumentPlace, Writer, nested_items
 from protocol.errors import NotFound
 from protocol.registry import BY_KIND, SubCollection
 
@@ -24,7 +24,7 @@ class At:
     """Where a walk down the path has come: a document, its place, and the root object's kind and id."""
 
     document: Any
-    place: Place
+    place: DocumentPlace
     root_kind: str
     root_id: str
 
@@ -32,13 +32,13 @@ class At:
 class Members:
     """What lies below one object."""
 
-    def __init__(self, model: ReadModel, writer: Writer, collections: Collections, commands: Commands) -> None:
+    def __init__(self, model: ReadModel, writer: Writer, collections: Collections, commands: CommandSender) -> None:
         self._model = model
         self._writer = writer
         self._collections = collections
         self._commands = commands
 
-    async def answer(self, exchange: Exchange, at: At, rest: tuple[str, ...]) -> Reply:
+    async def answer(self, exchange: Exchange, at: At, rest: tuple[str, ...]) -> HttpReply:
         """`rest` is the path below the object: ("nics",), ("nics", "{id}"), ("nics", "{id}", "statistics")."""
         sub = next((sub for sub in at.place.sub if sub.rel == rest[0]), None)
         if sub is None:
@@ -59,7 +59,7 @@ class Members:
             return await self.answer(exchange, At(document, place, at.root_kind, at.root_id), rest[2:])
         return await self._one(exchange, at, sub, item)
 
-    async def _list(self, exchange: Exchange, at: At, sub: SubCollection) -> Reply:
+    async def _list(self, exchange: Exchange, at: At, sub: SubCollection) -> HttpReply:
         tag, most = tag_of(sub.item), exchange.number("max")
         if sub.source == "filter":
             records = self._writer.filtered(sub, at.root_kind, at.root_id)[:most]
@@ -67,7 +67,7 @@ class Members:
         follow = exchange.follow()
         if sub.source == "statistics":
             items = [
-                self._writer.document(item, Place(f"{at.place.href}/statistics/{item.id}"), follow)
+                self._writer.document(item, DocumentPlace(f"{at.place.href}/statistics/{item.id}"), follow)
                 for item in self._statistics(at)[:most]
             ]
         else:
@@ -75,7 +75,7 @@ class Members:
             items = [self._writer.document(*self._writer.member(sub, item, at.place), follow) for item in members]
         return exchange.reply(200, sub.tag, {tag: items})
 
-    async def _one(self, exchange: Exchange, at: At, sub: SubCollection, item: Any) -> Reply:
+    async def _one(self, exchange: Exchange, at: At, sub: SubCollection, item: Any) -> HttpReply:
         tag = tag_of(sub.item)
         if exchange.method == "GET":
             plain = self._writer.document(*self._writer.member(sub, item, at.place), exchange.follow())
@@ -88,7 +88,7 @@ class Members:
             return exchange.reply(200, "action", done(accepted))
         raise not_served(exchange)
 
-    async def _add(self, exchange: Exchange, at: At, sub: SubCollection, command: Any) -> Reply:
+    async def _add(self, exchange: Exchange, at: At, sub: SubCollection, command: Any) -> HttpReply:
         accepted = await self._commands.add(exchange, command, sub.item, parent_id=at.root_id)
         # The reply names the member, or the VM it went into; then it is the youngest.
         id = accepted.id
@@ -108,7 +108,7 @@ class Members:
         item = next((item for item in members if item.id == id), fallback)
         return self._writer.document(*self._writer.member(sub, item, at.place))
 
-    async def _filtered_one(self, exchange: Exchange, at: At, sub: SubCollection, rest: tuple[str, ...]) -> Reply:
+    async def _filtered_one(self, exchange: Exchange, at: At, sub: SubCollection, rest: tuple[str, ...]) -> HttpReply:
         resource = BY_KIND[sub.kind]
         records = self._writer.filtered(sub, at.root_kind, at.root_id)
         record = next((record for record in records if record.id == rest[1]), None)
@@ -118,11 +118,11 @@ class Members:
             raise not_served(exchange)
         return await self._collections.get(exchange, resource, record.id)
 
-    def _statistic(self, exchange: Exchange, at: At, sub: SubCollection, rest: tuple[str, ...]) -> Reply:
+    def _statistic(self, exchange: Exchange, at: At, sub: SubCollection, rest: tuple[str, ...]) -> HttpReply:
         found = next((item for item in self._statistics(at) if item.id == rest[1]), None)
         if found is None or len(rest) > 2:
             raise _missing(sub, rest[1])
-        plain = self._writer.document(found, Place(f"{at.place.href}/statistics/{found.id}"))
+        plain = self._writer.document(found, DocumentPlace(f"{at.place.href}/statistics/{found.id}"))
         return exchange.reply(200, tag_of(sub.item), plain)
 
     def _statistics(self, at: At) -> list[Any]:

@@ -6,10 +6,10 @@ import attrs
 
 from gateway.rest.addresses import href_of
 from gateway.rest.collections import Collections
-from gateway.rest.commands import Commands
-from gateway.rest.exchange import Exchange, Reply
+from gateway.rest.commands import CommandSender
+from gateway.rest.exchange import Exchange, HttpReply
 from gateway.rest.render import Plain
-from gateway.rest.write import Place, Writer, place_of
+from gateway.rest.write import DocumentPlace, Writer, place_of
 from protocol.engine_messages import Accepted
 from protocol.errors import NotFound
 from protocol.registry import BY_KIND, Action, Resource
@@ -25,12 +25,12 @@ def not_served(exchange: Exchange) -> NotFound:
 class Mutations:
     """Writes of root collections."""
 
-    def __init__(self, commands: Commands, collections: Collections, writer: Writer) -> None:
+    def __init__(self, commands: CommandSender, collections: Collections, writer: Writer) -> None:
         self._commands = commands
         self._collections = collections
         self._writer = writer
 
-    async def add(self, exchange: Exchange, resource: Resource) -> Reply:
+    async def add(self, exchange: Exchange, resource: Resource) -> HttpReply:
         if resource.add is None:
             raise not_served(exchange)
         accepted = await self._commands.add(exchange, resource.add, resource.cls, kind=resource.kind)
@@ -41,27 +41,27 @@ class Mutations:
         location = ("Location", href_of(resource.rel, id))
         return exchange.reply(status, resource.tag, self._after(resource, id, accepted), location)
 
-    async def update(self, exchange: Exchange, resource: Resource, id: str) -> Reply:
+    async def update(self, exchange: Exchange, resource: Resource, id: str) -> HttpReply:
         if resource.update is None:
             raise not_served(exchange)
         self._collections.find(resource, id)
         accepted = await self._commands.update(exchange, resource.update, resource.cls, id, kind=resource.kind)
         return exchange.reply(200, resource.tag, self._after(resource, id, accepted))
 
-    async def remove(self, exchange: Exchange, resource: Resource, id: str) -> Reply:
+    async def remove(self, exchange: Exchange, resource: Resource, id: str) -> HttpReply:
         if resource.remove is None:
             raise not_served(exchange)
         self._collections.find(resource, id)
         accepted = await self._commands.remove(exchange, resource.remove, id, kind=resource.kind)
         return exchange.reply(200, "action", done(accepted))
 
-    async def act(self, exchange: Exchange, resource: Resource, id: str, action: Action) -> Reply:
+    async def act(self, exchange: Exchange, resource: Resource, id: str, action: Action) -> HttpReply:
         self._collections.find(resource, id)
         accepted = await self._commands.act(exchange, action, id)
         plain = done(accepted)
         if action.result and accepted.result is not None:
             result = getattr(accepted.result, action.result, accepted.result)
-            plain[action.result] = self._writer.document(result, Place())
+            plain[action.result] = self._writer.document(result, DocumentPlace())
         return exchange.reply(200, "action", plain)
 
     def _after(self, resource: Resource, id: str, accepted: Accepted) -> Plain:
@@ -71,7 +71,7 @@ class Mutations:
             return self._writer.record(record)
         if accepted.document is not None and isinstance(accepted.document, resource.cls):
             return self._writer.document(accepted.document, place_of(resource, id))
-        return self._writer.document(attrs.evolve(resource.cls(), id=id), Place(href_of(resource.rel, id)))
+        return self._writer.document(attrs.evolve(resource.cls(), id=id), DocumentPlace(href_of(resource.rel, id)))
 
 
 def done(accepted: Accepted) -> Plain:

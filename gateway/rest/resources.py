@@ -7,14 +7,14 @@ from typing import Final
 
 from gateway.rest.collections import Collections
 from gateway.rest.entry import EntryPoint
-from gateway.rest.exchange import Exchange, Reply
+from gateway.rest.exchange import Exchange, HttpReply
 from gateway.rest.members import At, Members
 from gateway.rest.mutations import Mutations, not_served
 from gateway.rest.write import place_of
 from protocol.errors import CorralError
 from protocol.registry import BY_REL, Resource
 
-Describe = Callable[[Exchange], Awaitable[Reply]]
+Describe = Callable[[Exchange], Awaitable[HttpReply]]
 _methods: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
 
 
@@ -42,7 +42,7 @@ class Resources:
         self._members = members
         self._describe = describe
 
-    async def answer(self, exchange: Exchange) -> Reply:
+    async def answer(self, exchange: Exchange) -> HttpReply:
         if exchange.method not in _methods:
             raise MethodNotAllowed(f"{exchange.method} is not served.", remedy="Use GET, POST, PUT or DELETE.")
         segments = exchange.segments
@@ -63,13 +63,13 @@ class Resources:
             return await self._object(exchange, resource, segments[1])
         return await self._below(exchange, resource, segments[1], segments[2:])
 
-    async def _collection(self, exchange: Exchange, resource: Resource) -> Reply:
+    async def _collection(self, exchange: Exchange, resource: Resource) -> HttpReply:
         if exchange.method == "GET":
             return await self._collections.listing(exchange, resource)
         self._only(exchange, "POST")
         return await self._mutations.add(exchange, resource)
 
-    async def _object(self, exchange: Exchange, resource: Resource, id: str) -> Reply:
+    async def _object(self, exchange: Exchange, resource: Resource, id: str) -> HttpReply:
         if exchange.method == "GET":
             return await self._collections.get(exchange, resource, id)
         if exchange.method == "PUT":
@@ -77,7 +77,7 @@ class Resources:
         self._only(exchange, "DELETE")
         return await self._mutations.remove(exchange, resource, id)
 
-    async def _below(self, exchange: Exchange, resource: Resource, id: str, rest: tuple[str, ...]) -> Reply:
+    async def _below(self, exchange: Exchange, resource: Resource, id: str, rest: tuple[str, ...]) -> HttpReply:
         if len(rest) == 1 and exchange.method == "POST":
             action = next((action for action in resource.actions if action.name == rest[0]), None)
             if action is not None:

@@ -6,18 +6,18 @@ import functools
 from typing import Any
 
 from gateway.rest.addresses import BASE
-from gateway.rest.exchange import Exchange, Reply
+from gateway.rest.exchange import Exchange, HttpReply
 from gateway.rest.render import Plain
 from gateway.rest.walk import Link, attribute_paths, nested_classes, type_name, walk_links
 from protocol.registry import attributes
 
 
-async def rsdl(exchange: Exchange) -> Reply:
+async def rsdl(exchange: Exchange) -> HttpReply:
     """Every link with its parameters, required and optional."""
     return exchange.reply(200, "rsdl", rsdl_document())
 
 
-async def schema(exchange: Exchange) -> Reply:
+async def schema(exchange: Exchange) -> HttpReply:
     """Every type with its attributes."""
     return exchange.reply(200, "schema", schema_document())
 

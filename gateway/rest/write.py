@@ -36,7 +36,7 @@ def scalar(value: Any) -> str:
 
 
 @attrs.frozen
-class Place:
+class DocumentPlace:
     """Where a document stands: its address, what may be done there and what lies below."""
 
     href: str = ""
@@ -47,8 +47,8 @@ class Place:
     owner_id: str = ""  # of the object around a nested one: a NIC's VM
 
 
-def place_of(resource: Resource, id: str) -> Place:
-    return Place(
+def place_of(resource: Resource, id: str) -> DocumentPlace:
+    return DocumentPlace(
         href_of(resource.rel, id), tuple(action.name for action in resource.actions), resource.sub, resource.kind, id
     )
 
@@ -65,11 +65,11 @@ class Writer:
         resource = BY_KIND[record.kind]
         place = place_of(resource, record.id)
         if bare:
-            return self.document(record.document, Place(href=place.href, parent_id=record.id), EVERYTHING)
+            return self.document(record.document, DocumentPlace(href=place.href, parent_id=record.id), EVERYTHING)
         document = with_summary(self._model, record.document) if record.kind == "host" else record.document
         return self.document(document, place, follow)
 
-    def document(self, document: Any, place: Place, follow: Follow = NOTHING) -> Plain:
+    def document(self, document: Any, place: DocumentPlace, follow: Follow = NOTHING) -> Plain:
         """Any document of the model. Attributes that are not set are left out."""
         plain: Plain = {}
         if place.href:
@@ -95,7 +95,7 @@ class Writer:
             plain["link"] = links
         return plain
 
-    def _value(self, attribute: Attribute, value: Any, place: Place, follow: Follow | None) -> Any:
+    def _value(self, attribute: Attribute, value: Any, place: DocumentPlace, follow: Follow | None) -> Any:
         if not attribute.many:
             return self._one(attribute, value, place, follow)
         if attribute.type is Ref:
@@ -106,7 +106,7 @@ class Writer:
             return {attribute.about.item or attribute.xml.rstrip("s"): [scalar(item) for item in value]}
         return {item_tag: [self._one(attribute, item, place, follow) for item in value]}
 
-    def _one(self, attribute: Attribute, value: Any, place: Place, follow: Follow | None) -> Any:
+    def _one(self, attribute: Attribute, value: Any, place: DocumentPlace, follow: Follow | None) -> Any:
         refers = attribute.about.refers
         if attribute.type is Ref:
             return self._reference(refers, value, follow)
@@ -116,7 +116,7 @@ class Writer:
             return self._reference(refers, Ref(id=value.id), follow)
         sub = next((sub for sub in place.sub if sub.attribute == attribute.name), None)
         if sub is None:
-            return self.document(value, Place(), follow or NOTHING)
+            return self.document(value, DocumentPlace(), follow or NOTHING)
         return self.document(*self.member(sub, value, place), follow or NOTHING)
 
     def _reference(self, type_name: str, reference: Ref, follow: Follow | None) -> Plain:
@@ -134,7 +134,7 @@ class Writer:
             plain["name"] = reference.name
         return plain
 
-    def _follow_subs(self, plain: Plain, place: Place, follow: Follow) -> None:
+    def _follow_subs(self, plain: Plain, place: DocumentPlace, follow: Follow) -> None:
         """Sub-collections that are no attribute of the document: statistics, and members found by their reference."""
         for sub in place.sub:
             deeper = follow.into(sub.tag)
@@ -142,7 +142,7 @@ class Writer:
                 continue
             if sub.source == "statistics":
                 items = [
-                    self.document(item, Place(f"{place.href}/statistics/{item.id}"), deeper)
+                    self.document(item, DocumentPlace(f"{place.href}/statistics/{item.id}"), deeper)
                     for item in statistics_of(self._model, place.parent_kind, place.parent_id, place.owner_id)
                 ]
             else:
@@ -164,14 +164,16 @@ class Writer:
             target = reference.id
         return self._model.referring(sub.kind, attribute, target)
 
-    def member(self, sub: SubCollection, item: Any, parent: Place) -> tuple[Any, Place]:
+    def member(self, sub: SubCollection, item: Any, parent: DocumentPlace) -> tuple[Any, DocumentPlace]:
         """A nested object with the reference to its parent filled in, and its place."""
         names = {attribute.name for attribute in attributes(type(item))}
         if parent.parent_kind in names and getattr(item, parent.parent_kind) is None and parent.parent_id:
             item = attrs.evolve(item, **{parent.parent_kind: Ref(id=parent.parent_id)})
         href = f"{parent.href}/{sub.rel}/{item.id}" if parent.href and getattr(item, "id", None) else ""
         id = getattr(item, "id", None) or ""
-        return item, Place(href, (), sub.sub, parent_kind=tag_of(sub.item), parent_id=id, owner_id=parent.parent_id)
+        return item, DocumentPlace(
+            href, (), sub.sub, parent_kind=tag_of(sub.item), parent_id=id, owner_id=parent.parent_id
+        )
 
 
 def nested_items(document: Any, sub: SubCollection) -> tuple[Any, ...]:

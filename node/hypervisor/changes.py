@@ -1,4 +1,4 @@
-"""The bounded channel between a hypervisor and its one reader: what does not fit becomes one `Resync`.
+"""The bounded channel between a hypervisor and its one reader: what does not fit becomes one `EventsMissing`.
 
 It must not wait: its feeder may be a callback.
 """
@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import trio
 
-from node.hypervisor.port import HypervisorEvent, Resync, events_max
+from node.hypervisor.port import EventsMissing, HypervisorEvent, events_max
 
 
 class Changes:
-    """`put` never blocks and never fails; after an overflow the reader finds the oldest events, then a `Resync`."""
+    """`put` never blocks and never fails; after an overflow the reader finds the oldest events, then `EventsMissing`."""
 
     def __init__(self, size: int = events_max) -> None:
         self._size = size
@@ -27,5 +27,5 @@ class Changes:
             return
         if used >= self._size:
             self._overflown = True
-            event = Resync(f"More than {self._size} changes of domains were unread.")
+            event = EventsMissing(f"More than {self._size} changes of domains were unread.")
         self._send.send_nowait(event)

@@ -25,7 +25,7 @@ _close_timeout_seconds = 5
 _remedy = "Start libvirtd on this host."
 
 
-class Lane(enum.Enum):
+class CallPool(enum.Enum):
     """Which calls share threads; a long job never holds up a control call, and nothing holds up the watch."""
 
     CONTROL = 8
@@ -42,7 +42,7 @@ class LibvirtCalls:
         self.incarnation = 0
         self.pipe = EventPipe()
         self._held: HeldConnection | None = None
-        self._limiters: dict[Lane, trio.CapacityLimiter] = {}
+        self._limiters: dict[CallPool, trio.CapacityLimiter] = {}
         self._waiting: set[trio.CancelScope] = set()
 
     @property
@@ -59,8 +59,8 @@ class LibvirtCalls:
             with trio.fail_after(_open_timeout_seconds):
                 held = await trio.to_thread.run_sync(opening.open, abandon_on_cancel=True)
         except libvirt.libvirtError as error:
-            told = mapped(error, doing=f"connect to {self.uri}").refusal
-            raise Unavailable(told.reason, remedy=_remedy) from None
+            refusal = mapped(error, doing=f"connect to {self.uri}").refusal
+            raise Unavailable(refusal.reason, remedy=_remedy) from None
         except trio.TooSlowError:
             raise Unavailable(f"libvirt does not answer within {_open_timeout_seconds} s.", remedy=_remedy) from None
         finally:
@@ -70,7 +70,7 @@ class LibvirtCalls:
                 await trio.to_thread.run_sync(held.retire, abandon_on_cancel=True)
             raise Unavailable("Another connection to libvirt was made in the meantime.")
         # Limiters of their own: threads that still hang on an old connection do not count.
-        self._limiters = {lane: trio.CapacityLimiter(lane.value) for lane in Lane}
+        self._limiters = {pool: trio.CapacityLimiter(pool.value) for pool in CallPool}
         self._held = held
 
     async def close(self) -> None:
@@ -90,7 +90,7 @@ class LibvirtCalls:
                 scope.cancel()
             self.pipe.put(RawEvent(kind="lost", incarnation=incarnation))
 
-    async def call(self, lane: Lane, call: Callable[[libvirt.virConnect], T], *, doing: str, entity: str = "") -> T:
+    async def call(self, pool: CallPool, call: Callable[[libvirt.virConnect], T], *, doing: str, entity: str = "") -> T:
         """Runs `call` with the connection in a thread. Raises our errors, never libvirt's."""
         held, incarnation = self._held, self.incarnation
         if held is None:
@@ -100,7 +100,7 @@ class LibvirtCalls:
         try:
             with scope:
                 result = await trio.to_thread.run_sync(
-                    held.use, call, abandon_on_cancel=True, limiter=self._limiters[lane]
+                    held.use, call, abandon_on_cancel=True, limiter=self._limiters[pool]
                 )
         except libvirt.libvirtError as error:
             if is_lost(error):

@@ -64,7 +64,7 @@ def mapped(error: libvirt.libvirtError, *, doing: str, entity: str = "") -> Corr
     text = (error.get_error_message() or str(error)).strip()
     reason = f"libvirt could not {doing}: {text}" + ("" if text.endswith(".") else ".")
     lower = text.lower()
-    remedy = next((remedy for words, remedy in _remedies if words in lower), "")
+    remedy = next((remedy for fragment, remedy in _remedies if fragment in lower), "")
     if is_lost(error):
         return Unavailable(reason, remedy=remedy or "Start libvirtd on this host.", entity=entity)
     if is_absent(error):

@@ -17,11 +17,11 @@ from actors.kernel.ports import Clock
 from node.hypervisor import libvirt_actions as actions
 from node.hypervisor import place
 from node.hypervisor.changes import Changes
-from node.hypervisor.libvirt_calls import Lane, LibvirtCalls
+from node.hypervisor.libvirt_calls import CallPool, LibvirtCalls
 from node.hypervisor.libvirt_domains import Seen, seen_all, seen_one
 from node.hypervisor.libvirt_events import DomainMemory
 from node.hypervisor.libvirt_loop import RawEvent
-from node.hypervisor.port import Resync
+from node.hypervisor.port import EventsMissing
 from protocol.errors import CorralError, Unavailable
 from protocol.node_messages import DomainChanged
 
@@ -67,7 +67,7 @@ class LibvirtHost:
             await self._clock.sleep(_watch_interval_seconds)
             incarnation = self.calls.incarnation
             with self._clock.move_on_after(_watch_timeout_seconds) as limit, contextlib.suppress(CorralError):
-                await self.calls.call(Lane.WATCH, lambda connection: connection.getLibVersion(), doing="answer")
+                await self.calls.call(CallPool.WATCH, lambda connection: connection.getLibVersion(), doing="answer")
             if limit.cancelled_caught:
                 self.calls.lost(incarnation)
 
@@ -94,14 +94,14 @@ class LibvirtHost:
             except CorralError:
                 await self._clock.sleep(_backoff_seconds[min(attempt, len(_backoff_seconds) - 1)])
                 attempt += 1
-        self.changes.put(Resync("The connection to libvirt was made anew."))
+        self.changes.put(EventsMissing("The connection to libvirt was made anew."))
 
     async def _look_again(self, reason: str) -> None:
         try:
             self.memory.learn_all(await self.see_all())
         except CorralError:
             return  # the loss of the connection is told by itself, and mending it looks again
-        self.changes.put(Resync(reason))
+        self.changes.put(EventsMissing(reason))
 
     async def _tell(self, event: RawEvent) -> None:
         detail = ""
@@ -143,10 +143,10 @@ class LibvirtHost:
         return found
 
     async def act(self, call: Callable[[libvirt.virConnect], T], doing: str, vm_id: str) -> T:
-        return await self.calls.call(Lane.CONTROL, call, doing=doing, entity=vm_id)
+        return await self.calls.call(CallPool.CONTROL, call, doing=doing, entity=vm_id)
 
     async def query(self, call: Callable[[libvirt.virConnect], T], doing: str, vm_id: str = "") -> T:
-        return await self.calls.call(Lane.QUERY, call, doing=doing, entity=vm_id)
+        return await self.calls.call(CallPool.QUERY, call, doing=doing, entity=vm_id)
 
     async def see(self, vm_id: str) -> Seen | None:
         pid = self.pid

@@ -20,13 +20,13 @@ from node.domain_xml.domain import domain_name
 from node.domain_xml.live import restored_xml
 from node.hypervisor import libvirt_actions as actions
 from node.hypervisor import place
-from node.hypervisor.libvirt_calls import Lane
+from node.hypervisor.libvirt_calls import CallPool
 from node.hypervisor.libvirt_domains import Seen
 from node.hypervisor.libvirt_facts import host_facts
 from node.hypervisor.libvirt_host import LibvirtHost, in_thread
 from node.hypervisor.libvirt_start import StartLocks, started_once
 from node.hypervisor.libvirt_statistics import statistics
-from node.hypervisor.port import ByteStream, Capabilities, Counters, HypervisorEvent, Operation, Resolve
+from node.hypervisor.port import ByteStream, Capabilities, Capability, Counters, HypervisorEvent, Resolve
 from node.hypervisor.probe import Virtualization
 from node.hypervisor.streams import open_socket, open_terminal
 from protocol.errors import BadInput, Busy, Conflict, HostFailed, NotFound, NotLegal
@@ -40,8 +40,8 @@ from protocol.node_messages import (
 
 T = TypeVar("T")
 
-_test_driver = frozenset({Operation.LIFECYCLE, Operation.PAUSE, Operation.SHUTDOWN})
-_qemu_driver = frozenset(Operation)
+_test_driver = frozenset({Capability.LIFECYCLE, Capability.PAUSE, Capability.SHUTDOWN})
+_qemu_driver = frozenset(Capability)
 
 
 class LibvirtHypervisor:
@@ -99,7 +99,7 @@ class LibvirtHypervisor:
         return found.observed
 
     async def statistics(self) -> Counters:
-        await self._needs(Operation.STATISTICS)
+        await self._needs(Capability.STATISTICS)
         ours = self._host.memory.devices()
         return await self._host.query(lambda connection: statistics(connection, ours), "read statistics")
 
@@ -107,7 +107,7 @@ class LibvirtHypervisor:
 
     async def start(self, spec: DomainSpec, step_id: str, resolve: Resolve) -> DomainObserved:
         if spec.paused:
-            await self._needs(Operation.START_PAUSED)
+            await self._needs(Capability.START_PAUSED)
         sources = await self._sources(spec, resolve)
         try:
             document = domain_xml(spec, step_id, sources, self._platform)
@@ -115,11 +115,11 @@ class LibvirtHypervisor:
             raise BadInput(f"VM {spec.vm_id} cannot be written as XML: {error}.", entity=spec.vm_id) from None
         flags = libvirt.VIR_DOMAIN_START_PAUSED if spec.paused else 0
         return await self._start(
-            spec, step_id, lambda connection: connection.createXML(document, flags), Lane.CONTROL, "start the VM"
+            spec, step_id, lambda connection: connection.createXML(document, flags), CallPool.CONTROL, "start the VM"
         )
 
     async def restore(self, path: str, spec: DomainSpec, step_id: str, resolve: Resolve) -> DomainObserved:
-        await self._needs(Operation.SAVE)
+        await self._needs(Capability.SAVE)
         sources = await self._sources(spec, resolve)
         flags = libvirt.VIR_DOMAIN_SAVE_PAUSED if spec.paused else libvirt.VIR_DOMAIN_SAVE_RUNNING
 
@@ -127,10 +127,10 @@ class LibvirtHypervisor:
             saved = actions.saved_document(connection, spec.vm_id, path)
             connection.restoreFlags(path, restored_xml(saved, spec, step_id, sources), flags)
 
-        return await self._start(spec, step_id, create, Lane.LONG, "restore the VM")
+        return await self._start(spec, step_id, create, CallPool.LONG, "restore the VM")
 
     async def _start(
-        self, spec: DomainSpec, step_id: str, create: Callable[[libvirt.virConnect], object], lane: Lane, doing: str
+        self, spec: DomainSpec, step_id: str, create: Callable[[libvirt.virConnect], object], pool: CallPool, doing: str
     ) -> DomainObserved:
         vm_id = spec.vm_id
 
@@ -140,7 +140,7 @@ class LibvirtHypervisor:
 
         self._host.memory.expect(vm_id, step_id, domain_name(spec))
         try:
-            found = await self._host.calls.call(lane, once, doing=doing, entity=vm_id)
+            found = await self._host.calls.call(pool, once, doing=doing, entity=vm_id)
         except (BadInput, HostFailed, Conflict, NotFound):
             self._host.memory.expect_no_more(vm_id, step_id)
             raise
@@ -155,11 +155,11 @@ class LibvirtHypervisor:
         await self._host.act(partial(actions.destroy, vm_id=vm_id), "end the VM", vm_id)
 
     async def reboot(self, vm_id: str) -> None:
-        await self._needs(Operation.REBOOT)
+        await self._needs(Capability.REBOOT)
         await self._host.act(partial(actions.reboot, vm_id=vm_id, by_acpi=True), "reboot the VM", vm_id)
 
     async def reset(self, vm_id: str) -> None:
-        await self._needs(Operation.RESET)
+        await self._needs(Capability.RESET)
         await self._host.act(partial(actions.reset, vm_id=vm_id), "reset the VM", vm_id)
 
     async def pause(self, vm_id: str) -> None:
@@ -169,16 +169,16 @@ class LibvirtHypervisor:
         await self._host.act(partial(actions.resume, vm_id=vm_id), "resume the VM", vm_id)
 
     async def save(self, vm_id: str, path: str) -> None:
-        await self._needs(Operation.SAVE)
+        await self._needs(Capability.SAVE)
         await self._host.calls.call(
-            Lane.LONG,
+            CallPool.LONG,
             lambda connection: actions.save(connection, vm_id, path),
             doing="save the VM's memory",
             entity=vm_id,
         )
 
     async def set_ticket(self, vm_id: str, value: str, expiry_seconds: int) -> None:
-        await self._needs(Operation.TICKET)
+        await self._needs(Capability.TICKET)
         valid_to = self._clock.wall() + datetime.timedelta(seconds=expiry_seconds)
         await self._host.act(
             partial(actions.set_ticket, vm_id=vm_id, value=value, valid_to=valid_to), "set the display's ticket", vm_id
@@ -187,7 +187,7 @@ class LibvirtHypervisor:
     # --- streams --------------------------------------------------------------------------------------------------
 
     async def open_console(self, vm_id: str) -> ByteStream:
-        await self._needs(Operation.CONSOLE)
+        await self._needs(Capability.CONSOLE)
         found = await self._host.see_running(vm_id)
         path = place.seen_by(found.observed.qemu_pid, found.live.console_terminal)
         opened = f"{vm_id} {found.observed.started_step_id}"  # the next QEMU's console is another one
@@ -201,7 +201,7 @@ class LibvirtHypervisor:
             raise HostFailed(f"The console of VM {vm_id} cannot be opened: {error}.", entity=vm_id) from None
 
     async def guest_channel(self, vm_id: str) -> ByteStream:
-        await self._needs(Operation.GUEST_CHANNEL)
+        await self._needs(Capability.GUEST_CHANNEL)
         found = await self._host.see_running(vm_id)
         return await self._open(vm_id, found, found.live.guest_channel, "guest channel")
 
@@ -210,7 +210,7 @@ class LibvirtHypervisor:
         return place.seen_by(found.observed.qemu_pid, found.live.guest_agent)
 
     async def open_display(self, vm_id: str) -> ByteStream:
-        await self._needs(Operation.DISPLAY)
+        await self._needs(Capability.DISPLAY)
         found = await self._host.see_running(vm_id)
         if not found.live.vnc_socket:
             raise NotLegal(f"VM {vm_id} has no display.", entity=vm_id)
@@ -226,7 +226,7 @@ class LibvirtHypervisor:
 
     # --- inside ---------------------------------------------------------------------------------------------------
 
-    async def _needs(self, operation: Operation) -> None:
+    async def _needs(self, operation: Capability) -> None:
         if not (await self.capabilities()).supports(operation):
             raise NotLegal(f"This hypervisor has no {operation.value}.")
 

@@ -19,9 +19,9 @@ def socket_of(uri: str) -> str:
     parts = urllib.parse.urlsplit(uri)
     if parts.scheme not in ("qemu", "qemu+unix"):
         return ""
-    asked = urllib.parse.parse_qs(parts.query).get("socket")
-    if asked:
-        return asked[0]
+    given = urllib.parse.parse_qs(parts.query).get("socket")
+    if given:
+        return given[0]
     return _default_socket if parts.path == "/system" and not parts.netloc else ""
 
 
@@ -60,8 +60,8 @@ def qemu_pid(libvirtd_pid: int, domain_name: str) -> int:
 
 
 _log_tail_bytes = 16 * 1024
-_words_lines_max = 6
-_words_characters_max = 1_000
+_output_lines_max = 6
+_output_characters_max = 1_000
 
 
 def last_words(libvirtd_pid: int, domain_name: str) -> str:
@@ -88,4 +88,4 @@ def spoken_words(log: str) -> str:
             continue
         if line.strip() and "char device redirected to" not in line and not line.endswith("\\"):
             spoken.append(line.strip())
-    return "\n".join(spoken[-_words_lines_max:])[-_words_characters_max:]
+    return "\n".join(spoken[-_output_lines_max:])[-_output_characters_max:]

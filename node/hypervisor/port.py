@@ -1,6 +1,6 @@
 """Says what a hypervisor can do for the node daemon; every implementation passes the same contract suite.
 
-It must not name libvirt: errors are those of `protocol.errors`, data are the words of `protocol.node_messages`.
+It must not name libvirt: errors are those of `protocol.errors`, data are those of `protocol.node_messages`.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from protocol.node_messages import (
 )
 
 events_max = 1_000
-"""How many unread events a hypervisor holds; the next one becomes a `Resync`."""
+"""How many unread events a hypervisor holds; the next one becomes a `EventsMissing`."""
 
 Resolve = Callable[[VolumeRef], str]
 """The path of a volume on this host: `Storage.path_of`. Raises `NotFound` for a storage domain not connected."""
 
 
-class Operation(enum.Enum):
+class Capability(enum.Enum):
     """What a hypervisor may be able to do."""
 
     LIFECYCLE = "lifecycle"  # start, destroy, list, observe, events of both
@@ -55,20 +55,20 @@ class Operation(enum.Enum):
 class Capabilities:
     """Which operations work here; the others raise `NotLegal`."""
 
-    operations: frozenset[Operation]
+    operations: frozenset[Capability]
 
-    def supports(self, operation: Operation) -> bool:
+    def supports(self, operation: Capability) -> bool:
         return operation in self.operations
 
 
 @attrs.frozen
-class Resync:
+class EventsMissing:
     """Events may be missing (overflow, lost connection): ask `list` again."""
 
     reason: str
 
 
-HypervisorEvent = DomainChanged | Resync
+HypervisorEvent = DomainChanged | EventsMissing
 
 
 @attrs.frozen(kw_only=True)

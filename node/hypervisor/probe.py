@@ -44,7 +44,7 @@ class Attempt:
 
     works: bool
     hung: bool = False
-    words: str = ""  # QEMU's last line, or what it did not do
+    output: str = ""  # QEMU's last line, or what it did not do
 
 
 async def find_virtualization(
@@ -82,14 +82,14 @@ async def boot(qemu: str, accelerator: str, cpu: str, *, timeout_seconds: float 
                 deliver_cancel=_kill,
             )
     if limit.cancelled_caught:
-        return Attempt(False, hung=True, words=f"the guest came nowhere within {timeout_seconds:.0f} s")
-    if ended.returncode == probe_firmware.exit_code and ended.stdout == probe_firmware.words:
+        return Attempt(False, hung=True, output=f"the guest came nowhere within {timeout_seconds:.0f} s")
+    if ended.returncode == probe_firmware.exit_code and ended.stdout == probe_firmware.output:
         return Attempt(True)
     lines = [line for line in ended.stderr.decode(errors="replace").splitlines() if line.strip()]
-    said = (
+    output = (
         lines[-1].strip().removeprefix(f"{Path(qemu).name}: ") if lines else f"QEMU ended with code {ended.returncode}"
     )
-    return Attempt(False, words=said[:_output_characters_max])
+    return Attempt(False, output=output[:_output_characters_max])
 
 
 async def _kill(process: trio.Process) -> None:
@@ -107,13 +107,13 @@ async def _find(qemu: str, kvm_device: str) -> Virtualization:
         attempt = await boot(qemu, "kvm", argument)
         if attempt.works:
             return Virtualization(kind="kvm", cpu_model=model)
-        reasons.append(f"{argument}: {attempt.words}")
+        reasons.append(f"{argument}: {attempt.output}")
         hangs += attempt.hung
         if hangs >= _hangs_max:
             break
     plain = await boot(qemu, "tcg", "max", timeout_seconds=5 * _boot_timeout_seconds)
     if not plain.works:
-        reasons.append(f"even without KVM, no guest runs: {plain.words}")
+        reasons.append(f"even without KVM, no guest runs: {plain.output}")
     head = "KVM does not run guests on this host" if not refused else "There is no KVM on this host"
     return Virtualization(kind="tcg", reason=f"{head} ({'; '.join(reasons)}).", cpu_model=largest_cpu)
 

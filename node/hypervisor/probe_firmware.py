@@ -10,7 +10,7 @@ debug_port = 0xE9
 exit_port = 0xF4
 exit_code = (0x10 << 1) | 1
 """QEMU's own exit code when the firmware reaches its end (isa-debug-exit doubles the value and adds one)."""
-words = b"OK"
+output = b"OK"
 memory_mebibytes = 64
 
 _bytes = 0x10000

@@ -11,7 +11,7 @@ from typing import TypeVar
 import trio
 
 from node.hypervisor.changes import Changes
-from node.hypervisor.port import ByteStream, Capabilities, Counters, HypervisorEvent, Operation, Resolve, Resync
+from node.hypervisor.port import ByteStream, Capabilities, Capability, Counters, EventsMissing, HypervisorEvent, Resolve
 from node.hypervisor.simulated_counters import counters
 from node.world.faults import WorldPort
 from node.world.guest import ConsoleLine, GuestLine
@@ -23,11 +23,11 @@ from protocol.node_messages import DomainChanged, DomainObserved, DomainSpec, Do
 
 T = TypeVar("T")
 
-_operations = frozenset(Operation) - {Operation.DISPLAY}
+_operations = frozenset(Capability) - {Capability.DISPLAY}
 
 
 class SimulatedHypervisor(WorldPort):
-    """One per life of a node daemon: after `WorldHost.kill_node` it is inert and the next life makes its own."""
+    """One per incarnation of a node daemon: after `WorldHost.kill_node` it is inert and the next one makes its own."""
 
     def __init__(self, world: World, host: WorldHost) -> None:
         super().__init__(world, host)
@@ -137,7 +137,7 @@ class SimulatedHypervisor(WorldPort):
 
     def libvirt_changed(self, is_up: bool) -> None:
         if is_up and self._connected:
-            self._changes.put(Resync("libvirt answers again."))
+            self._changes.put(EventsMissing("libvirt answers again."))
 
     # --- inside ---------------------------------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ class DirectoryStorage:
 
     # --- storage domains ------------------------------------------------------------------------------------------
 
-    async def connect_domain(self, storage_domain_id: str, path: str, *, create: bool = False) -> StorageFacts:
+    async def connect_storage_domain(self, storage_domain_id: str, path: str, *, create: bool = False) -> StorageFacts:
         checked_id(storage_domain_id, "storage_domain_id")
         if not path.startswith("/"):
             raise BadInput(f"The path {path!r:.200} is not absolute.", field="path")

@@ -23,7 +23,7 @@ from protocol.errors import BadInput, Busy, HostFailed
 _address_space_bytes = 4 * 1024**3
 _info_cpu_seconds = 30
 _info_timeout_seconds = 60
-_words_characters_max = 400
+_output_characters_max = 400
 _percent = re.compile(rb"\(\s*([0-9.]+)/100%\)")
 _open_file_lock_query = 36  # F_OFD_GETLK
 _remedies = (
@@ -39,7 +39,9 @@ _remedies = (
 def remedy_for(text: str) -> str:
     """What may help, from words of qemu-img's or of the system."""
     lower = text.lower()
-    return next((remedy for words, remedy in _remedies if words in lower), "Check the storage domain on this host.")
+    return next(
+        (remedy for complaint, remedy in _remedies if complaint in lower), "Check the storage domain on this host."
+    )
 
 
 async def create(
@@ -62,10 +64,10 @@ async def convert(
 ) -> None:
     """Copies an image with its chain collapsed; tells whole percents."""
     command = ["convert", "-p", "-f", source_format, "-O", target_format, "-W", str(source), str(target)]
-    words = bytearray()
+    complaint = bytearray()
     async with trio.open_nursery() as nursery:
         process: trio.Process = await nursery.start(_process, command)
-        nursery.start_soon(_listen, process.stderr, words)
+        nursery.start_soon(_listen, process.stderr, complaint)
         last = -1
         async for chunk in _chunks(process.stdout):
             for found in _percent.findall(chunk):
@@ -74,7 +76,7 @@ async def convert(
                     progress(percent)
                 last = max(last, percent)
     if process.returncode != 0:
-        raise _failure("copy the volume", bytes(words))
+        raise _failure("copy the volume", bytes(complaint))
 
 
 async def resize(path: Path, volume_format: str, size_bytes: int) -> None:
@@ -142,10 +144,10 @@ async def _chunks(stream: trio.abc.ReceiveStream | None) -> AsyncIterator[bytes]
         yield bytes(chunk)
 
 
-async def _listen(stream: trio.abc.ReceiveStream | None, words: bytearray) -> None:
+async def _listen(stream: trio.abc.ReceiveStream | None, complaint: bytearray) -> None:
     async for chunk in _chunks(stream):
-        words += chunk
-        del words[: -_words_characters_max * 4]
+        complaint += chunk
+        del complaint[: -_output_characters_max * 4]
 
 
 async def _process(command: Sequence[str], task_status: trio.TaskStatus[trio.Process]) -> None:
@@ -158,8 +160,8 @@ async def _process(command: Sequence[str], task_status: trio.TaskStatus[trio.Pro
     )
 
 
-def _failure(doing: str, words: bytes) -> Busy | HostFailed:
-    text = words.decode(errors="replace").strip().replace("qemu-img: ", "")[:_words_characters_max]
+def _failure(doing: str, complaint: bytes) -> Busy | HostFailed:
+    text = complaint.decode(errors="replace").strip().replace("qemu-img: ", "")[:_output_characters_max]
     if "lock" in text and "another process" in text:
         return Busy("The volume is in use by a running VM.", remedy="Stop the VM first.")
     return HostFailed(f"qemu-img could not {doing}: {text}", remedy=remedy_for(text))

@@ -172,7 +172,7 @@ def remove_image(layout: Layout, image_id: str) -> None:
 
 
 def clean_up(layout: Layout, in_work: Collection[Path]) -> None:
-    """Removes what an earlier life of this host left unfinished; other hosts' work and our own running one stay."""
+    """Removes what an earlier incarnation of this daemon left unfinished; other hosts' and our own running work stays."""
     for path in _entries(layout.root):
         if path.name.startswith(f".removing.{layout.host}.") and path not in in_work:
             shutil.rmtree(path, ignore_errors=True)

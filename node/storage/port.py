@@ -44,7 +44,7 @@ class Storage(Protocol):
 
     Each call may be repeated after a crash and gives the same answer: a volume is there whole or not at all."""
 
-    async def connect_domain(self, storage_domain_id: str, path: str, *, create: bool = False) -> StorageFacts:
+    async def connect_storage_domain(self, storage_domain_id: str, path: str, *, create: bool = False) -> StorageFacts:
         """Makes a directory usable and removes what a crash of this host left there. With `create` an empty directory
         becomes a storage domain. `Conflict` when it belongs to another storage domain."""
         ...

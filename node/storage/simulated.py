@@ -15,7 +15,7 @@ _copy_steps = 4
 
 
 class SimulatedStorage(WorldPort):
-    """One per life of a node daemon. `copy_bytes_per_second` is how fast volumes are copied."""
+    """One per incarnation of a node daemon. `copy_bytes_per_second` is how fast volumes are copied."""
 
     def __init__(self, world: World, host: WorldHost, *, copy_bytes_per_second: float = 10e9) -> None:
         super().__init__(world, host)
@@ -23,7 +23,7 @@ class SimulatedStorage(WorldPort):
         self._speed = copy_bytes_per_second
         self._making: set[str] = set()
 
-    async def connect_domain(self, storage_domain_id: str, path: str, *, create: bool = False) -> StorageFacts:
+    async def connect_storage_domain(self, storage_domain_id: str, path: str, *, create: bool = False) -> StorageFacts:
         checked_id(storage_domain_id, "storage_domain_id")
 
         def effect() -> StorageFacts:
@@ -43,7 +43,7 @@ class SimulatedStorage(WorldPort):
             self._paths[storage_domain_id] = path
             return self._facts_of(storage)
 
-        return await self.call("connect_domain", storage_domain_id, effect)
+        return await self.call("connect_storage_domain", storage_domain_id, effect)
 
     async def facts(self, storage_domain_id: str) -> StorageFacts:
         return await self.call("facts", storage_domain_id, lambda: self._facts_of(self._storage(storage_domain_id)))

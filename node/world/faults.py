@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 @attrs.frozen(kw_only=True)
-class Fault:
+class CallFault:
     """How one call goes wrong; the defaults are a call that goes well."""
 
     delay_seconds: float = 0.0
@@ -32,10 +32,10 @@ class Fault:
     die_after: bool = False  # killed after the effect, before the reply
 
 
-FaultHook = Callable[[str, str, str], Fault | None]
+FaultHook = Callable[[str, str, str], CallFault | None]
 """(host name, call, id of the VM or volume) -> what goes wrong, or None."""
 
-well = Fault()
+well = CallFault()
 
 
 class WorldPort:
@@ -56,7 +56,7 @@ class WorldPort:
     def libvirt_changed(self, is_up: bool) -> None:
         """libvirt on the host went away or came back."""
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """The process gave the port back in peace."""
         if self in self.host.ports:
             self.host.ports.remove(self)
@@ -66,7 +66,7 @@ class WorldPort:
         if self.inert:
             await trio.sleep_forever()
 
-    def fault(self, call: str, subject: str) -> Fault:
+    def fault(self, call: str, subject: str) -> CallFault:
         """What the hook of the world has in store for this call."""
         return (self.world.fault_hook and self.world.fault_hook(self.host.name, call, subject)) or well
 

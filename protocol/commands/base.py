@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import attrs
 
+from protocol.message import Message
 from protocol.model.types import Document
-from protocol.words import Tagged
 
 
 @attrs.frozen(kw_only=True)
-class Command(Tagged):
+class Command(Message):
     """`id` is the object acted upon ("" when one is added), `parent_id` the one it lives in (a NIC's VM)."""
 
     id: str = ""
@@ -24,7 +24,7 @@ class Command(Tagged):
 class Add(Command):
     """Adds the object that `document` describes."""
 
-    document: Tagged
+    document: Message
 
     def describes(self) -> Document:
         assert isinstance(self.document, Document)
@@ -35,7 +35,7 @@ class Add(Command):
 class Update(Command):
     """Sets the attributes that are set in `document`; the others stay."""
 
-    document: Tagged
+    document: Message
 
 
 @attrs.frozen(kw_only=True)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import attrs
 
 from protocol.commands.base import Add, Remove, Update
-from protocol.words import word
+from protocol.message import message
 
 
-@word("command.catalogue.add")
+@message("command.catalogue.add")
 @attrs.frozen(kw_only=True)
 class AddEntity(Add):
     """Legal when the parent exists and the name is free."""
@@ -19,7 +19,7 @@ class AddEntity(Add):
     kind: str
 
 
-@word("command.catalogue.update")
+@message("command.catalogue.update")
 @attrs.frozen(kw_only=True)
 class UpdateEntity(Update):
     """Legal when the object exists and the new name is free."""
@@ -27,7 +27,7 @@ class UpdateEntity(Update):
     kind: str
 
 
-@word("command.catalogue.remove")
+@message("command.catalogue.remove")
 @attrs.frozen(kw_only=True)
 class RemoveEntity(Remove):
     """Legal when nothing refers to the object."""
@@ -35,7 +35,7 @@ class RemoveEntity(Remove):
     kind: str
 
 
-@word("command.event.add")
+@message("command.event.add")
 @attrs.frozen(kw_only=True)
 class AddEvent(Add):
     """Legal always: an event of an external system."""

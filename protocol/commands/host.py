@@ -1,38 +1,38 @@
-"""What may be asked about a host. It must not say how a host does it: those words are the node's."""
+"""What may be asked about a host. It must not say how a host does it: those messages are the node's."""
 
 from __future__ import annotations
 
 import attrs
 
 from protocol.commands.base import Add, Command, Remove, Update
-from protocol.words import word
+from protocol.message import message
 
 
-@word("command.host.add")
+@message("command.host.add")
 @attrs.frozen(kw_only=True)
 class AddHost(Add):
     """Always legal: announces a host. Its reply names a one-time token with which its node daemon enrols."""
 
 
-@word("command.host.update")
+@message("command.host.update")
 @attrs.frozen(kw_only=True)
 class UpdateHost(Update):
     """Always legal; the cluster only while the host is in maintenance."""
 
 
-@word("command.host.remove")
+@message("command.host.remove")
 @attrs.frozen(kw_only=True)
 class RemoveHost(Remove):
     """Legal while the host is in maintenance (or never came up) and no VM is on it."""
 
 
-@word("command.host.activate")
+@message("command.host.activate")
 @attrs.frozen(kw_only=True)
 class ActivateHost(Command):
     """Legal while the host is in maintenance, non operational or in error."""
 
 
-@word("command.host.deactivate")
+@message("command.host.deactivate")
 @attrs.frozen(kw_only=True)
 class DeactivateHost(Command):
     """Legal while the host is not in maintenance: it takes no new VM; VMs on it must be shut down (migration comes later)."""
@@ -41,13 +41,13 @@ class DeactivateHost(Command):
     force: bool = False
 
 
-@word("command.host.approve")
+@message("command.host.approve")
 @attrs.frozen(kw_only=True)
 class ApproveHost(Command):
     """Legal while the host is pending approval."""
 
 
-@word("command.host.fence")
+@message("command.host.fence")
 @attrs.frozen(kw_only=True)
 class FenceHost(Command):
     """Legal with `fence_type` *manual* while the host is non responsive: the operator confirms that it was rebooted."""
@@ -55,7 +55,7 @@ class FenceHost(Command):
     fence_type: str = "manual"
 
 
-@word("command.host.enrol_token")
+@message("command.host.enrol_token")
 @attrs.frozen(kw_only=True)
 class IssueEnrolmentToken(Command):
     """Legal always: a new one-time token for this host (extension)."""

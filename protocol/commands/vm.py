@@ -5,12 +5,12 @@ from __future__ import annotations
 import attrs
 
 from protocol.commands.base import Add, Command, Remove, Update
+from protocol.message import message
 from protocol.model.document import Ticket
 from protocol.model.vm import Vm
-from protocol.words import word
 
 
-@word("command.vm.add")
+@message("command.vm.add")
 @attrs.frozen(kw_only=True)
 class AddVm(Add):
     """Always legal. Disks of the template are made thin, or full copies with `clone`."""
@@ -18,7 +18,7 @@ class AddVm(Add):
     clone: bool = False
 
 
-@word("command.vm.update")
+@message("command.vm.update")
 @attrs.frozen(kw_only=True)
 class UpdateVm(Update):
     """Legal unless an operation runs. What cannot change while the VM runs is applied at its next start."""
@@ -26,7 +26,7 @@ class UpdateVm(Update):
     next_run: bool = False
 
 
-@word("command.vm.remove")
+@message("command.vm.remove")
 @attrs.frozen(kw_only=True)
 class RemoveVm(Remove):
     """Legal while the VM is down and not delete protected. Its disks go with it unless `detach_only`."""
@@ -34,7 +34,7 @@ class RemoveVm(Remove):
     detach_only: bool = False
 
 
-@word("command.vm.start")
+@message("command.vm.start")
 @attrs.frozen(kw_only=True)
 class StartVm(Command):
     """Legal while the VM is down or suspended; while it is paused it resumes. `vm` overrides for this run only."""
@@ -44,7 +44,7 @@ class StartVm(Command):
     volatile: bool = False
 
 
-@word("command.vm.shutdown")
+@message("command.vm.shutdown")
 @attrs.frozen(kw_only=True)
 class ShutdownVm(Command):
     """Legal while the VM runs: asks the guest to power off. `force` acts also while an operation runs."""
@@ -53,7 +53,7 @@ class ShutdownVm(Command):
     force: bool = False
 
 
-@word("command.vm.stop")
+@message("command.vm.stop")
 @attrs.frozen(kw_only=True)
 class StopVm(Command):
     """Legal while the VM is not down: ends QEMU, whatever the guest does."""
@@ -62,7 +62,7 @@ class StopVm(Command):
     force: bool = False
 
 
-@word("command.vm.reboot")
+@message("command.vm.reboot")
 @attrs.frozen(kw_only=True)
 class RebootVm(Command):
     """Legal while the VM is up."""
@@ -70,31 +70,31 @@ class RebootVm(Command):
     force: bool = False
 
 
-@word("command.vm.reset")
+@message("command.vm.reset")
 @attrs.frozen(kw_only=True)
 class ResetVm(Command):
     """Legal while the VM is up, paused or not responding: the reset button."""
 
 
-@word("command.vm.suspend")
+@message("command.vm.suspend")
 @attrs.frozen(kw_only=True)
 class SuspendVm(Command):
     """Legal while the VM is up: memory goes to a file on the storage and QEMU ends."""
 
 
-@word("command.vm.pause")
+@message("command.vm.pause")
 @attrs.frozen(kw_only=True)
 class PauseVm(Command):
     """Legal while the VM is up: its CPUs stop (extension)."""
 
 
-@word("command.vm.resume")
+@message("command.vm.resume")
 @attrs.frozen(kw_only=True)
 class ResumeVm(Command):
     """Legal while the VM is paused (extension; oVirt resumes by `start`)."""
 
 
-@word("command.vm.ticket")
+@message("command.vm.ticket")
 @attrs.frozen(kw_only=True)
 class SetVmTicket(Command):
     """Legal while the VM runs: a one-time console password, made when none is given."""
@@ -102,37 +102,37 @@ class SetVmTicket(Command):
     ticket: Ticket | None = None
 
 
-@word("command.nic.add")
+@message("command.nic.add")
 @attrs.frozen(kw_only=True)
 class AddNic(Add):
     """Legal while no operation runs on the VM (`parent_id`) and it is down."""
 
 
-@word("command.nic.update")
+@message("command.nic.update")
 @attrs.frozen(kw_only=True)
 class UpdateNic(Update):
     """Legal while no operation runs on the VM and it is down."""
 
 
-@word("command.nic.remove")
+@message("command.nic.remove")
 @attrs.frozen(kw_only=True)
 class RemoveNic(Remove):
     """Legal while no operation runs on the VM and it is down."""
 
 
-@word("command.disk_attachment.add")
+@message("command.disk_attachment.add")
 @attrs.frozen(kw_only=True)
 class AddDiskAttachment(Add):
     """Legal while the VM is down and no operation runs: attaches a disk by id, or makes it first."""
 
 
-@word("command.disk_attachment.update")
+@message("command.disk_attachment.update")
 @attrs.frozen(kw_only=True)
 class UpdateDiskAttachment(Update):
     """Legal while the VM is down and no operation runs."""
 
 
-@word("command.disk_attachment.remove")
+@message("command.disk_attachment.remove")
 @attrs.frozen(kw_only=True)
 class RemoveDiskAttachment(Remove):
     """Legal while the VM is down and no operation runs. The disk stays when `detach_only`."""

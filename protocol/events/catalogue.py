@@ -9,29 +9,29 @@ import datetime
 
 import attrs
 
-from protocol.words import Tagged, word
+from protocol.message import Message, message
 
 
 @attrs.frozen(kw_only=True)
-class CatalogueEvent(Tagged):
+class CatalogueEvent(Message):
     at: datetime.datetime
 
 
-@word("catalogue.added")
+@message("catalogue.added")
 @attrs.frozen(kw_only=True)
 class EntityAdded(CatalogueEvent):
-    document: Tagged
+    document: Message
 
 
-@word("catalogue.updated")
+@message("catalogue.updated")
 @attrs.frozen(kw_only=True)
 class EntityUpdated(CatalogueEvent):
     """Someone changed it, or its status follows from something else that changed."""
 
-    document: Tagged
+    document: Message
 
 
-@word("catalogue.removed")
+@message("catalogue.removed")
 @attrs.frozen(kw_only=True)
 class EntityRemoved(CatalogueEvent):
     pass

@@ -10,17 +10,17 @@ import datetime
 import attrs
 
 from protocol.events.operation import Operation, Outcome
+from protocol.message import Message, message
 from protocol.model.storage import Disk
 from protocol.node_messages import VolumeRef
-from protocol.words import Tagged, word
 
 
-@word("disk.work")
+@message("disk.work")
 @attrs.frozen(kw_only=True)
-class DiskWork(Tagged):
+class DiskWork(Message):
     """What an operation on a disk needs to go on after a crash. `phase` is the step that runs now:
 
-    `hold_backing`, `make`, `grow` on the way forward; `remove`; `let_go_backing` at the end of either way.
+    `hold_backing`, `make`, `grow` on the way forward; `remove`; `release_backing` at the end of either way.
     """
 
     phase: str
@@ -36,7 +36,7 @@ class DiskWork(Tagged):
 
 
 @attrs.frozen(kw_only=True)
-class DiskEvent(Tagged):
+class DiskEvent(Message):
     """Base. `operation` is the operation after this event (None: unchanged); with `ended` it is over."""
 
     at: datetime.datetime
@@ -44,7 +44,7 @@ class DiskEvent(Tagged):
     ended: Outcome | None = None
 
 
-@word("disk.added")
+@message("disk.added")
 @attrs.frozen(kw_only=True)
 class DiskAdded(DiskEvent):
     """The disk is recorded and locked; its volume is about to be made."""
@@ -52,13 +52,13 @@ class DiskAdded(DiskEvent):
     disk: Disk
 
 
-@word("disk.operation_progressed")
+@message("disk.operation_progressed")
 @attrs.frozen(kw_only=True)
 class DiskOperationProgressed(DiskEvent):
     """A step ended and another began, or the operation turned round."""
 
 
-@word("disk.ready")
+@message("disk.ready")
 @attrs.frozen(kw_only=True)
 class DiskReady(DiskEvent):
     """Its volume is there, whole."""
@@ -67,26 +67,26 @@ class DiskReady(DiskEvent):
     actual_bytes: int
 
 
-@word("disk.updated")
+@message("disk.updated")
 @attrs.frozen(kw_only=True)
 class DiskUpdated(DiskEvent):
     disk: Disk
 
 
-@word("disk.resize_requested")
+@message("disk.resize_requested")
 @attrs.frozen(kw_only=True)
 class DiskResizeRequested(DiskEvent):
     size_bytes: int
 
 
-@word("disk.resized")
+@message("disk.resized")
 @attrs.frozen(kw_only=True)
 class DiskResized(DiskEvent):
     size_bytes: int
     actual_bytes: int
 
 
-@word("disk.resize_failed")
+@message("disk.resize_failed")
 @attrs.frozen(kw_only=True)
 class DiskResizeFailed(DiskEvent):
     """It has the size that it had."""
@@ -94,19 +94,19 @@ class DiskResizeFailed(DiskEvent):
     reason: str
 
 
-@word("disk.attached")
+@message("disk.attached")
 @attrs.frozen(kw_only=True)
 class DiskAttached(DiskEvent):
     vm_id: str
 
 
-@word("disk.detached")
+@message("disk.detached")
 @attrs.frozen(kw_only=True)
 class DiskDetached(DiskEvent):
     vm_id: str
 
 
-@word("disk.backed")
+@message("disk.backed")
 @attrs.frozen(kw_only=True)
 class DiskBacked(DiskEvent):
     """A child rests on it: it must not change or go."""
@@ -114,19 +114,19 @@ class DiskBacked(DiskEvent):
     child_id: str
 
 
-@word("disk.unbacked")
+@message("disk.unbacked")
 @attrs.frozen(kw_only=True)
 class DiskUnbacked(DiskEvent):
     child_id: str
 
 
-@word("disk.remove_requested")
+@message("disk.remove_requested")
 @attrs.frozen(kw_only=True)
 class DiskRemoveRequested(DiskEvent):
     """It is locked and nobody's; its volumes are about to be deleted."""
 
 
-@word("disk.remove_failed")
+@message("disk.remove_failed")
 @attrs.frozen(kw_only=True)
 class DiskRemoveFailed(DiskEvent):
     """What is left of it is not known: it is illegal and can only be removed again."""
@@ -134,7 +134,7 @@ class DiskRemoveFailed(DiskEvent):
     reason: str
 
 
-@word("disk.removed")
+@message("disk.removed")
 @attrs.frozen(kw_only=True)
 class DiskRemoved(DiskEvent):
     """The last event of a disk's life; with the outcome *rolled_back* it never came to be."""

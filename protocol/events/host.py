@@ -10,13 +10,13 @@ import datetime
 import attrs
 
 from protocol.events.operation import Operation, Outcome
+from protocol.message import Message, message
 from protocol.model.host import Host
 from protocol.node_messages import HostFacts
-from protocol.words import Tagged, word
 
 
 @attrs.frozen(kw_only=True)
-class HostEvent(Tagged):
+class HostEvent(Message):
     """Base. `operation` and `ended` as in `VmEvent`."""
 
     at: datetime.datetime
@@ -24,7 +24,7 @@ class HostEvent(Tagged):
     ended: Outcome | None = None
 
 
-@word("host.added")
+@message("host.added")
 @attrs.frozen(kw_only=True)
 class HostAdded(HostEvent):
     """Announced; its node has not enrolled yet."""
@@ -32,31 +32,31 @@ class HostAdded(HostEvent):
     host: Host
 
 
-@word("host.updated")
+@message("host.updated")
 @attrs.frozen(kw_only=True)
 class HostUpdated(HostEvent):
     host: Host
 
 
-@word("host.linked")
+@message("host.linked")
 @attrs.frozen(kw_only=True)
 class HostLinked(HostEvent):
     """Its node is connected and reports what it has."""
 
 
-@word("host.facts_changed")
+@message("host.facts_changed")
 @attrs.frozen(kw_only=True)
 class HostFactsChanged(HostEvent):
     facts: HostFacts
 
 
-@word("host.came_up")
+@message("host.came_up")
 @attrs.frozen(kw_only=True)
 class HostCameUp(HostEvent):
     """Facts and domains are known: it takes VMs."""
 
 
-@word("host.link_lost")
+@message("host.link_lost")
 @attrs.frozen(kw_only=True)
 class HostLinkLost(HostEvent):
     """The link ended; it may come back within the silent period."""
@@ -64,13 +64,13 @@ class HostLinkLost(HostEvent):
     reason: str
 
 
-@word("host.fell_silent")
+@message("host.fell_silent")
 @attrs.frozen(kw_only=True)
 class HostFellSilent(HostEvent):
     """No link for the silent period."""
 
 
-@word("host.maintenance_requested")
+@message("host.maintenance_requested")
 @attrs.frozen(kw_only=True)
 class HostMaintenanceRequested(HostEvent):
     """It takes no new VM; it is in maintenance once it has none."""
@@ -78,25 +78,25 @@ class HostMaintenanceRequested(HostEvent):
     reason: str = ""
 
 
-@word("host.entered_maintenance")
+@message("host.entered_maintenance")
 @attrs.frozen(kw_only=True)
 class HostEnteredMaintenance(HostEvent):
     pass
 
 
-@word("host.activated")
+@message("host.activated")
 @attrs.frozen(kw_only=True)
 class HostActivated(HostEvent):
     """It may take VMs again once it is linked and reports."""
 
 
-@word("host.confirmed_rebooted")
+@message("host.confirmed_rebooted")
 @attrs.frozen(kw_only=True)
 class HostConfirmedRebooted(HostEvent):
     """An operator vouches that nothing runs on it."""
 
 
-@word("host.removed")
+@message("host.removed")
 @attrs.frozen(kw_only=True)
 class HostRemoved(HostEvent):
     pass

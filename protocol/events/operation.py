@@ -9,7 +9,7 @@ import datetime
 
 import attrs
 
-from protocol.words import Tagged
+from protocol.message import Message
 
 
 @attrs.frozen(kw_only=True)
@@ -37,7 +37,7 @@ class Operation:
     user_id: str = ""
     host_id: str = ""
     steps: tuple[OperationStep, ...] = ()
-    data: Tagged | None = None  # what the kind needs to go on after a crash
+    data: Message | None = None  # what the kind needs to go on after a crash
     rolling_back: str = ""  # why; "" while it goes forward
     revision: int = 1
 

@@ -1,4 +1,4 @@
-"""What happened to a storage domain: each event bears what `actors/storage/domain/evolve.py` needs.
+"""What happened to a storage domain: each event bears what `actors/storage/storage_domain/evolve.py` needs.
 
 It must not hold what happened to the disks on it.
 """
@@ -10,12 +10,12 @@ import datetime
 import attrs
 
 from protocol.events.operation import Operation, Outcome
+from protocol.message import Message, message
 from protocol.model.storage import StorageDomain
-from protocol.words import Tagged, word
 
 
 @attrs.frozen(kw_only=True)
-class StorageDomainEvent(Tagged):
+class StorageDomainEvent(Message):
     """Base. `operation` is the operation after this event (None: unchanged); with `ended` it is over."""
 
     at: datetime.datetime
@@ -23,15 +23,15 @@ class StorageDomainEvent(Tagged):
     ended: Outcome | None = None
 
 
-@word("storage_domain.added")
+@message("storage_domain.added")
 @attrs.frozen(kw_only=True)
 class StorageDomainAdded(StorageDomainEvent):
     """It is recorded and locked; its host is about to be asked for its directory."""
 
-    domain: StorageDomain
+    storage_domain: StorageDomain
 
 
-@word("storage_domain.activated")
+@message("storage_domain.activated")
 @attrs.frozen(kw_only=True)
 class StorageDomainActivated(StorageDomainEvent):
     """Its host reaches it and can write."""
@@ -41,7 +41,7 @@ class StorageDomainActivated(StorageDomainEvent):
     committed_bytes: int = 0
 
 
-@word("storage_domain.space_changed")
+@message("storage_domain.space_changed")
 @attrs.frozen(kw_only=True)
 class StorageDomainSpaceChanged(StorageDomainEvent):
     """By more than is worth keeping quiet about."""
@@ -51,7 +51,7 @@ class StorageDomainSpaceChanged(StorageDomainEvent):
     committed_bytes: int = 0
 
 
-@word("storage_domain.deactivated")
+@message("storage_domain.deactivated")
 @attrs.frozen(kw_only=True)
 class StorageDomainDeactivated(StorageDomainEvent):
     """It cannot be reached or written now."""
@@ -59,25 +59,25 @@ class StorageDomainDeactivated(StorageDomainEvent):
     reason: str
 
 
-@word("storage_domain.updated")
+@message("storage_domain.updated")
 @attrs.frozen(kw_only=True)
 class StorageDomainUpdated(StorageDomainEvent):
-    domain: StorageDomain
+    storage_domain: StorageDomain
 
 
-@word("storage_domain.remove_requested")
+@message("storage_domain.remove_requested")
 @attrs.frozen(kw_only=True)
 class StorageDomainRemoveRequested(StorageDomainEvent):
     """It takes no new disk; what was on its way to it becomes durable before it is looked at again."""
 
 
-@word("storage_domain.operation_progressed")
+@message("storage_domain.operation_progressed")
 @attrs.frozen(kw_only=True)
 class StorageDomainOperationProgressed(StorageDomainEvent):
     """A step ended and another began."""
 
 
-@word("storage_domain.remove_abandoned")
+@message("storage_domain.remove_abandoned")
 @attrs.frozen(kw_only=True)
 class StorageDomainRemoveAbandoned(StorageDomainEvent):
     """A disk came to it after all."""
@@ -85,7 +85,7 @@ class StorageDomainRemoveAbandoned(StorageDomainEvent):
     reason: str
 
 
-@word("storage_domain.removed")
+@message("storage_domain.removed")
 @attrs.frozen(kw_only=True)
 class StorageDomainRemoved(StorageDomainEvent):
     """The last event of its life; with the outcome *rolled_back* it never came to be."""

@@ -10,13 +10,13 @@ import datetime
 import attrs
 
 from protocol.events.operation import Operation, Outcome
+from protocol.message import Message, message
 from protocol.model.storage import DiskAttachment
 from protocol.model.vm import Template
-from protocol.words import Tagged, word
 
 
 @attrs.frozen(kw_only=True)
-class TemplateEvent(Tagged):
+class TemplateEvent(Message):
     """Base. `operation` is the operation after this event (None: unchanged); with `ended` it is over."""
 
     at: datetime.datetime
@@ -24,7 +24,7 @@ class TemplateEvent(Tagged):
     ended: Outcome | None = None
 
 
-@word("template.added")
+@message("template.added")
 @attrs.frozen(kw_only=True)
 class TemplateAdded(TemplateEvent):
     """The template is recorded; locked while an operation makes `disk_ids`, else it is ready."""
@@ -33,7 +33,7 @@ class TemplateAdded(TemplateEvent):
     disk_ids: tuple[str, ...] = ()
 
 
-@word("template.ready")
+@message("template.ready")
 @attrs.frozen(kw_only=True)
 class TemplateReady(TemplateEvent):
     """Its disks are there."""
@@ -41,25 +41,25 @@ class TemplateReady(TemplateEvent):
     disk_attachments: tuple[DiskAttachment, ...] = ()
 
 
-@word("template.updated")
+@message("template.updated")
 @attrs.frozen(kw_only=True)
 class TemplateUpdated(TemplateEvent):
     template: Template
 
 
-@word("template.remove_requested")
+@message("template.remove_requested")
 @attrs.frozen(kw_only=True)
 class TemplateRemoveRequested(TemplateEvent):
     """It is locked; its disks are about to be deleted."""
 
 
-@word("template.operation_progressed")
+@message("template.operation_progressed")
 @attrs.frozen(kw_only=True)
 class TemplateOperationProgressed(TemplateEvent):
     """A step ended and another began."""
 
 
-@word("template.remove_failed")
+@message("template.remove_failed")
 @attrs.frozen(kw_only=True)
 class TemplateRemoveFailed(TemplateEvent):
     """Some of its disks could not be deleted. `usable`: none was, so it is as before; otherwise it is illegal."""
@@ -68,7 +68,7 @@ class TemplateRemoveFailed(TemplateEvent):
     usable: bool
 
 
-@word("template.removed")
+@message("template.removed")
 @attrs.frozen(kw_only=True)
 class TemplateRemoved(TemplateEvent):
     """The last event of a template's life, or of one whose import was rolled back."""

@@ -10,15 +10,15 @@ import datetime
 import attrs
 
 from protocol.events.operation import Operation, Outcome
+from protocol.message import Message, message
 from protocol.model.network import Nic
 from protocol.model.storage import DiskAttachment
 from protocol.model.vm import Vm
 from protocol.node_messages import DomainSpec, GuestReport
-from protocol.words import Tagged, word
 
 
 @attrs.frozen(kw_only=True)
-class VmEvent(Tagged):
+class VmEvent(Message):
     """Base. `operation`: the operation as it is after this event (None: unchanged); `ended`: it ends with this event."""
 
     at: datetime.datetime
@@ -26,7 +26,7 @@ class VmEvent(Tagged):
     ended: Outcome | None = None
 
 
-@word("vm.added")
+@message("vm.added")
 @attrs.frozen(kw_only=True)
 class VmAdded(VmEvent):
     """The VM is recorded; its disks are being made when an operation goes on, else it is ready."""
@@ -34,13 +34,13 @@ class VmAdded(VmEvent):
     vm: Vm
 
 
-@word("vm.created")
+@message("vm.created")
 @attrs.frozen(kw_only=True)
 class VmCreated(VmEvent):
     """All disks of a new VM are there."""
 
 
-@word("vm.updated")
+@message("vm.updated")
 @attrs.frozen(kw_only=True)
 class VmUpdated(VmEvent):
     """The configuration as it is now, and what waits for the next start."""
@@ -49,43 +49,43 @@ class VmUpdated(VmEvent):
     next_run: Vm | None = None
 
 
-@word("vm.nics_changed")
+@message("vm.nics_changed")
 @attrs.frozen(kw_only=True)
 class VmNicsChanged(VmEvent):
     nics: tuple[Nic, ...]
 
 
-@word("vm.disks_changed")
+@message("vm.disks_changed")
 @attrs.frozen(kw_only=True)
 class VmDisksChanged(VmEvent):
     disk_attachments: tuple[DiskAttachment, ...]
 
 
-@word("vm.remove_requested")
+@message("vm.remove_requested")
 @attrs.frozen(kw_only=True)
 class VmRemoveRequested(VmEvent):
     pass
 
 
-@word("vm.removed")
+@message("vm.removed")
 @attrs.frozen(kw_only=True)
 class VmRemoved(VmEvent):
     """The last event of a VM's life."""
 
 
-@word("vm.operation_progressed")
+@message("vm.operation_progressed")
 @attrs.frozen(kw_only=True)
 class VmOperationProgressed(VmEvent):
     """A step ended and another began; the VM's status stays."""
 
 
-@word("vm.operation_ended")
+@message("vm.operation_ended")
 @attrs.frozen(kw_only=True)
 class VmOperationEnded(VmEvent):
     """An operation ended without a change of the status (attach a disk, a failed reboot)."""
 
 
-@word("vm.start_requested")
+@message("vm.start_requested")
 @attrs.frozen(kw_only=True)
 class VmStartRequested(VmEvent):
     """A host is chosen and the start is on its way. `spec` is what will run, overrides included."""
@@ -95,7 +95,7 @@ class VmStartRequested(VmEvent):
     run_once: bool = False
 
 
-@word("vm.restore_requested")
+@message("vm.restore_requested")
 @attrs.frozen(kw_only=True)
 class VmRestoreRequested(VmEvent):
     """A suspended VM is on its way back."""
@@ -104,7 +104,7 @@ class VmRestoreRequested(VmEvent):
     spec: DomainSpec
 
 
-@word("vm.started")
+@message("vm.started")
 @attrs.frozen(kw_only=True)
 class VmStarted(VmEvent):
     """QEMU runs; the guest boots."""
@@ -112,13 +112,13 @@ class VmStarted(VmEvent):
     paused: bool = False
 
 
-@word("vm.restored")
+@message("vm.restored")
 @attrs.frozen(kw_only=True)
 class VmRestored(VmEvent):
     """QEMU runs where the guest left off."""
 
 
-@word("vm.start_failed")
+@message("vm.start_failed")
 @attrs.frozen(kw_only=True)
 class VmStartFailed(VmEvent):
     """No QEMU runs. A VM that could not be restored stays suspended."""
@@ -126,31 +126,31 @@ class VmStartFailed(VmEvent):
     reason: str
 
 
-@word("vm.guest_up")
+@message("vm.guest_up")
 @attrs.frozen(kw_only=True)
 class VmGuestUp(VmEvent):
     """The guest answered, or had the time to."""
 
 
-@word("vm.shutdown_requested")
+@message("vm.shutdown_requested")
 @attrs.frozen(kw_only=True)
 class VmShutdownRequested(VmEvent):
     reason: str = ""
 
 
-@word("vm.shutdown_ignored")
+@message("vm.shutdown_ignored")
 @attrs.frozen(kw_only=True)
 class VmShutdownIgnored(VmEvent):
     """The guest did not power off in time."""
 
 
-@word("vm.stop_requested")
+@message("vm.stop_requested")
 @attrs.frozen(kw_only=True)
 class VmStopRequested(VmEvent):
     reason: str = ""
 
 
-@word("vm.went_down")
+@message("vm.went_down")
 @attrs.frozen(kw_only=True)
 class VmWentDown(VmEvent):
     """QEMU is gone. `cause`: shutdown, destroyed, crashed, failed, unknown."""
@@ -159,37 +159,37 @@ class VmWentDown(VmEvent):
     reason: str = ""
 
 
-@word("vm.reboot_requested")
+@message("vm.reboot_requested")
 @attrs.frozen(kw_only=True)
 class VmRebootRequested(VmEvent):
     pass
 
 
-@word("vm.reset_requested")
+@message("vm.reset_requested")
 @attrs.frozen(kw_only=True)
 class VmResetRequested(VmEvent):
     pass
 
 
-@word("vm.rebooted")
+@message("vm.rebooted")
 @attrs.frozen(kw_only=True)
 class VmRebooted(VmEvent):
     """The guest starts over."""
 
 
-@word("vm.reboot_ignored")
+@message("vm.reboot_ignored")
 @attrs.frozen(kw_only=True)
 class VmRebootIgnored(VmEvent):
     """The guest did not start over in time, or could not be asked to."""
 
 
-@word("vm.pause_requested")
+@message("vm.pause_requested")
 @attrs.frozen(kw_only=True)
 class VmPauseRequested(VmEvent):
     pass
 
 
-@word("vm.paused")
+@message("vm.paused")
 @attrs.frozen(kw_only=True)
 class VmPaused(VmEvent):
     """The CPUs stand still. `reason`: user, io_error, ..."""
@@ -197,43 +197,43 @@ class VmPaused(VmEvent):
     reason: str = "user"
 
 
-@word("vm.resume_requested")
+@message("vm.resume_requested")
 @attrs.frozen(kw_only=True)
 class VmResumeRequested(VmEvent):
     pass
 
 
-@word("vm.resumed")
+@message("vm.resumed")
 @attrs.frozen(kw_only=True)
 class VmResumed(VmEvent):
     pass
 
 
-@word("vm.suspend_requested")
+@message("vm.suspend_requested")
 @attrs.frozen(kw_only=True)
 class VmSuspendRequested(VmEvent):
     storage_domain_id: str
 
 
-@word("vm.suspended")
+@message("vm.suspended")
 @attrs.frozen(kw_only=True)
 class VmSuspended(VmEvent):
     pass
 
 
-@word("vm.suspend_failed")
+@message("vm.suspend_failed")
 @attrs.frozen(kw_only=True)
 class VmSuspendFailed(VmEvent):
     reason: str
 
 
-@word("vm.lost")
+@message("vm.lost")
 @attrs.frozen(kw_only=True)
 class VmLost(VmEvent):
     """Its host is silent: what the VM does is not known."""
 
 
-@word("vm.found")
+@message("vm.found")
 @attrs.frozen(kw_only=True)
 class VmFound(VmEvent):
     """Its host is back and reports it. `status`: up | paused."""
@@ -241,13 +241,13 @@ class VmFound(VmEvent):
     status: str
 
 
-@word("vm.guest_reported")
+@message("vm.guest_reported")
 @attrs.frozen(kw_only=True)
 class VmGuestReported(VmEvent):
     report: GuestReport
 
 
-@word("vm.guest_silent")
+@message("vm.guest_silent")
 @attrs.frozen(kw_only=True)
 class VmGuestSilent(VmEvent):
     since: datetime.datetime

@@ -6,13 +6,13 @@ import datetime
 
 import attrs
 
+from protocol.message import message
 from protocol.model.types import Document, Ref, attribute
-from protocol.words import word
 
 job_statuses = ("aborted", "failed", "finished", "started", "unknown")
 
 
-@word("model.event")
+@message("model.event")
 @attrs.frozen(kw_only=True)
 class Event(Document):
     """One line of the audit trail. `id` and `index` are the journal's sequence number."""
@@ -37,7 +37,7 @@ class Event(Document):
     storage_domain: Ref | None = attribute(refers="StorageDomain", search="storage")
 
 
-@word("model.step")
+@message("model.step")
 @attrs.frozen(kw_only=True)
 class Step(Document):
     id: str | None = attribute(as_xml_attribute=True)
@@ -54,7 +54,7 @@ class Step(Document):
     execution_host: Ref | None = attribute(refers="Host")
 
 
-@word("model.job")
+@message("model.job")
 @attrs.frozen(kw_only=True)
 class Job(Document):
     """A durable operation, with its steps."""

@@ -6,8 +6,8 @@ import datetime
 
 import attrs
 
+from protocol.message import Message, message
 from protocol.model.types import Ref, attribute
-from protocol.words import Tagged, word
 
 
 @attrs.frozen(kw_only=True)
@@ -19,16 +19,16 @@ class Version:
     full_version: str | None = attribute()
 
 
-@word("model.fault")
+@message("model.fault")
 @attrs.frozen(kw_only=True)
-class Fault(Tagged):
+class Fault(Message):
     reason: str | None = attribute()
     detail: str | None = attribute()
 
 
-@word("model.ticket")
+@message("model.ticket")
 @attrs.frozen(kw_only=True)
-class Ticket(Tagged):
+class Ticket(Message):
     """A one-time password, for a console or for a host's enrolment."""
 
     value: str | None = attribute(secret=True)
@@ -67,9 +67,9 @@ class SpecialObjects:
     blank_template: Ref | None = attribute(refers="Template")
 
 
-@word("model.api")
+@message("model.api")
 @attrs.frozen(kw_only=True)
-class Api(Tagged):
+class Api(Message):
     """The entry point."""
 
     product_info: ProductInfo | None = attribute()

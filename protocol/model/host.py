@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import attrs
 
+from protocol.message import message
 from protocol.model.document import Version
 from protocol.model.inventory import Cpu
 from protocol.model.types import Document, Ref, attribute
 from protocol.model.vm import OperatingSystem
-from protocol.words import word
 
 host_statuses = (
     "connecting", "down", "error", "initializing", "install_failed", "installing", "installing_os", "kdumping",
@@ -44,7 +44,7 @@ class Certificate:
     subject: str | None = attribute()
 
 
-@word("model.host")
+@message("model.host")
 @attrs.frozen(kw_only=True)
 class Host(Document):
     id: str | None = attribute(as_xml_attribute=True)

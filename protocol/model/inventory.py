@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import attrs
 
+from protocol.message import message
 from protocol.model.document import Version
 from protocol.model.types import Document, Ref, attribute
-from protocol.words import word
 
 
 @attrs.frozen(kw_only=True)
@@ -26,7 +26,7 @@ class Cpu:
     mode: str | None = attribute(choices=("custom", "host_model", "host_passthrough"))
 
 
-@word("model.data_center")
+@message("model.data_center")
 @attrs.frozen(kw_only=True)
 class DataCenter(Document):
     id: str | None = attribute(as_xml_attribute=True)
@@ -46,7 +46,7 @@ class DataCenter(Document):
     storage_format: str | None = attribute(choices=("v1", "v2", "v3", "v4", "v5"))
 
 
-@word("model.cluster")
+@message("model.cluster")
 @attrs.frozen(kw_only=True)
 class Cluster(Document):
     id: str | None = attribute(as_xml_attribute=True)
@@ -65,7 +65,7 @@ class Cluster(Document):
     )
 
 
-@word("model.user")
+@message("model.user")
 @attrs.frozen(kw_only=True)
 class User(Document):
     id: str | None = attribute(as_xml_attribute=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import attrs
 
 from protocol import limits
+from protocol.message import message
 from protocol.model.types import Document, Ref, attribute
-from protocol.words import word
 
 
 @attrs.frozen(kw_only=True)
@@ -35,7 +35,7 @@ class ReportedDevice:
     vm: Ref | None = attribute(refers="Vm")
 
 
-@word("model.network")
+@message("model.network")
 @attrs.frozen(kw_only=True)
 class Network(Document):
     id: str | None = attribute(as_xml_attribute=True)
@@ -56,7 +56,7 @@ class Network(Document):
     vdsm_name: str | None = attribute(read_only=True, doc="The bridge's name on the hosts.")
 
 
-@word("model.vnic_profile")
+@message("model.vnic_profile")
 @attrs.frozen(kw_only=True)
 class VnicProfile(Document):
     id: str | None = attribute(as_xml_attribute=True)
@@ -68,7 +68,7 @@ class VnicProfile(Document):
     migratable: bool | None = attribute()
 
 
-@word("model.nic")
+@message("model.nic")
 @attrs.frozen(kw_only=True)
 class Nic(Document):
     id: str | None = attribute(as_xml_attribute=True)

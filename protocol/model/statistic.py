@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import attrs
 
+from protocol.message import message
 from protocol.model.types import Document, Ref, attribute
-from protocol.words import word
 
 
 @attrs.frozen(kw_only=True)
@@ -17,7 +17,7 @@ class Value:
     detail: str | None = attribute()
 
 
-@word("model.statistic")
+@message("model.statistic")
 @attrs.frozen(kw_only=True)
 class Statistic(Document):
     id: str | None = attribute(as_xml_attribute=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import attrs
 
 from protocol import limits
+from protocol.message import message
 from protocol.model.types import Document, Ref, attribute
-from protocol.words import word
 
 disk_interfaces = ("ide", "sata", "virtio", "virtio_scsi")
 
@@ -23,7 +23,7 @@ class HostStorage:
     address: str | None = attribute()
 
 
-@word("model.storage_domain")
+@message("model.storage_domain")
 @attrs.frozen(kw_only=True)
 class StorageDomain(Document):
     id: str | None = attribute(as_xml_attribute=True)
@@ -57,7 +57,7 @@ class StorageDomain(Document):
     wipe_after_delete: bool | None = attribute()
 
 
-@word("model.disk")
+@message("model.disk")
 @attrs.frozen(kw_only=True)
 class Disk(Document):
     id: str | None = attribute(as_xml_attribute=True)
@@ -93,7 +93,7 @@ class Disk(Document):
     backing_disk: Ref | None = attribute(refers="Disk", read_only=True, extension=True)
 
 
-@word("model.disk_attachment")
+@message("model.disk_attachment")
 @attrs.frozen(kw_only=True)
 class DiskAttachment(Document):
     """A disk as one VM has it. Its id is the disk's id."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import attrs
 
-from protocol.words import Tagged
+from protocol.message import Message
 
 KEY: Final = "corral"
 
@@ -59,7 +59,7 @@ class Ref:
     name: str | None = attribute()
 
 
-class Document(Tagged):
+class Document(Message):
     """Base of every type that has an address of its own."""
 
     __slots__ = ()

@@ -7,12 +7,12 @@ import datetime
 import attrs
 
 from protocol import limits
+from protocol.message import message
 from protocol.model.document import Version
 from protocol.model.inventory import Cpu
 from protocol.model.network import Nic, ReportedDevice
 from protocol.model.storage import DiskAttachment
 from protocol.model.types import Document, Ref, attribute
-from protocol.words import word
 
 vm_statuses = (
     "down", "image_locked", "migrating", "not_responding", "paused", "powering_down", "powering_up",
@@ -128,7 +128,7 @@ class GraphicsConsole:
     vm: Ref | None = attribute(refers="Vm")
 
 
-@word("model.vm")
+@message("model.vm")
 @attrs.frozen(kw_only=True)
 class Vm(Document):
     id: str | None = attribute(as_xml_attribute=True)
@@ -180,7 +180,7 @@ class Vm(Document):
     job: Ref | None = attribute(refers="Job", read_only=True, extension=True)
 
 
-@word("model.template")
+@message("model.template")
 @attrs.frozen(kw_only=True)
 class Template(Document):
     id: str | None = attribute(as_xml_attribute=True)

@@ -11,8 +11,8 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors import engine_port
+from actors.command_router import CommandRouter
 from actors.engine_port import EnginePortInProcess, change_of
-from actors.front_door import FrontDoor
 from actors.host.consoles import ConsoleBroker
 from actors.journal.memory import MemoryJournal, MemoryStore
 from actors.journal.port import EntityRow, EntityWrite, JournalEntry, JournalRow, Transaction
@@ -20,14 +20,14 @@ from actors.kernel import Ports
 from protocol.codec import encode
 from protocol.engine_messages import Change, HostSamples, Principal
 from protocol.errors import Refusal, Unavailable
+from protocol.message import Message
 from protocol.model.activity import Event
 from protocol.model.vm import Vm
-from protocol.words import Tagged
 
 AT = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
 
 
-def row(sequence: int, document: Tagged | None, **more: Any) -> JournalRow:
+def row(sequence: int, document: Message | None, **more: Any) -> JournalRow:
     values: dict[str, Any] = {
         "stream_id": "s", "sequence": sequence, "epoch": 1, "kind": "vm", "id": "1", "version": 1, "tag": "vm.added",
         "event": b"", "document": encode(document) if document else None, "correlation_id": "", "at": AT,
@@ -67,7 +67,7 @@ async def opened() -> Engine:
     journal = MemoryStore(Ports.seeded(1).clock).connect()
     epoch = await journal.acquire_lease("engine", 1e6)
     assert epoch is not None
-    port = EnginePortInProcess(journal, cast(FrontDoor, None), cast(ConsoleBroker, None), lambda: True)
+    port = EnginePortInProcess(journal, cast(CommandRouter, None), cast(ConsoleBroker, None), lambda: True)
     return Engine(journal, epoch, port)
 
 

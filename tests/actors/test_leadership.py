@@ -18,13 +18,13 @@ class Candidate:
 
     def __init__(self, store: MemoryStore, holder: str) -> None:
         self.journal: MemoryJournal = store.connect()
-        self.told: list[str] = []
+        self.history: list[str] = []
         self.leadership = Leadership(
-            self.journal, TrioClock(), holder, on_lost=lambda: self.told.append("lost"), lease_seconds=9
+            self.journal, TrioClock(), holder, on_lost=lambda: self.history.append("lost"), lease_seconds=9
         )
 
     async def run(self) -> None:
-        self.told.append(f"leads {await self.leadership.acquire()}")
+        self.history.append(f"leads {await self.leadership.acquire()}")
         await self.leadership.keep()
 
 
@@ -43,7 +43,7 @@ async def test_one_leads_and_the_other_waits(autojump_clock: MockClock) -> None:
     one, two = Candidate(store, "a"), Candidate(store, "b")
     async with running(one, two):
         await trio.sleep(1000)
-        assert (one.told, two.told) == (["leads 1"], [])
+        assert (one.history, two.history) == (["leads 1"], [])
         assert one.leadership.sure
         assert not two.leadership.sure
 
@@ -55,21 +55,21 @@ async def test_the_successor_leads_within_the_lease_and_five_seconds(autojump_cl
         await trio.sleep(30)
         one.journal.cut = True
         await trio.sleep(9 + 5)
-        assert two.told == ["leads 2"]
+        assert two.history == ["leads 2"]
         assert not one.leadership.sure
-        assert one.told == ["leads 1"]
+        assert one.history == ["leads 1"]
         one.journal.cut = False
         await trio.sleep(9)
-        assert one.told == ["leads 1", "lost"]
+        assert one.history == ["leads 1", "lost"]
 
 
 async def test_who_restarts_under_the_same_name_need_not_wait(autojump_clock: MockClock) -> None:
     store = MemoryStore(TrioClock())
     before, after = Candidate(store, "a"), Candidate(store, "a")
     async with running(before, after):
-        assert after.told == ["leads 2"]
+        assert after.history == ["leads 2"]
         await trio.sleep(9)
-        assert before.told == ["leads 1", "lost"]
+        assert before.history == ["leads 1", "lost"]
 
 
 async def test_a_database_that_is_away_is_no_loss(autojump_clock: MockClock) -> None:
@@ -79,7 +79,7 @@ async def test_a_database_that_is_away_is_no_loss(autojump_clock: MockClock) -> 
         await trio.sleep(10)
         store.away = True
         await trio.sleep(1000)
-        assert one.told == ["leads 1"]
+        assert one.history == ["leads 1"]
         assert one.leadership.epoch == 1
         assert not one.leadership.sure
         store.away = False
@@ -94,10 +94,10 @@ async def test_who_releases_lets_the_next_one_in(autojump_clock: MockClock) -> N
     async with running(two):
         await one.leadership.release()
         await trio.sleep(1.1)
-        assert two.told == ["leads 2"]
+        assert two.history == ["leads 2"]
         await one.leadership.release()
         await trio.sleep(20)
-        assert two.told == ["leads 2"]
+        assert two.history == ["leads 2"]
 
 
 async def test_it_waits_for_the_database_to_come(autojump_clock: MockClock) -> None:
@@ -107,4 +107,4 @@ async def test_it_waits_for_the_database_to_come(autojump_clock: MockClock) -> N
         await trio.sleep(100)
         store.away = False
         await trio.sleep(1.1)
-        assert one.told == ["leads 1"]
+        assert one.history == ["leads 1"]

@@ -21,8 +21,8 @@ def check_link(host: str, engine_epoch: int, stored_epoch: int) -> Iterator[str]
         yield f"{host} had stored epoch {stored_epoch} and talks to an engine of epoch {engine_epoch}"
 
 
-def check_step(host: str, step_id: str, told_epochs: Iterable[int], stored_epoch: int) -> Iterator[str]:
+def check_step(host: str, step_id: str, reported_epochs: Iterable[int], stored_epoch: int) -> Iterator[str]:
     """A node begins a step: it must have been told to under an epoch not lower than the one on its disk."""
-    told = max(told_epochs, default=0)
-    if told < stored_epoch:
-        yield f"{host} began step {step_id}, told under epoch {told}, after it had stored epoch {stored_epoch}"
+    highest_told = max(reported_epochs, default=0)
+    if highest_told < stored_epoch:
+        yield f"{host} began step {step_id}, told under epoch {highest_told}, after it had stored epoch {stored_epoch}"

@@ -24,9 +24,9 @@ def check_entity(kind: str, id: str, document: bytes) -> Iterator[str]:
             return
 
 
-def check_word(tag: str, vm_id: str, word: bytes) -> Iterator[str]:
-    """A word that a node sends: marks only in the reports of the VM that it names."""
-    for found in _mark.findall(word):
+def check_message(tag: str, vm_id: str, message: bytes) -> Iterator[str]:
+    """A message that a node sends: marks only in the reports of the VM that it names."""
+    for found in _mark.findall(message):
         if tag not in ("node.guest_report", "node.guest_silent") or found.decode() != vm_id[:8]:
             yield f"a {tag} of VM {vm_id or '-'} bears what the guest of VM {found.decode()}... said"
             return

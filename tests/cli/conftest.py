@@ -45,7 +45,7 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def fake() -> Iterator[FakeGateway]:
     with serving(FakeGateway()) as made:
-        contexts.remember(contexts.Context(name="test", url=made.url, token="token-1", user="admin@internal"))
+        contexts.remember(contexts.GatewayContext(name="test", url=made.url, token="token-1", user="admin@internal"))
         yield made
 
 
@@ -54,7 +54,7 @@ def corral(capsys: pytest.CaptureFixture[str]) -> Corral:
     def run(*words: str) -> Ran:
         capsys.readouterr()
         code = main(words)
-        said = capsys.readouterr()
-        return Ran(code, said.out, said.err)
+        output = capsys.readouterr()
+        return Ran(code, output.out, output.err)
 
     return run

@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 import trio
 
-from cli.contexts import Context
+from cli.contexts import GatewayContext
 from tests.gateway.fake_engine import FakeEngine, small_engine
 from tests.gateway.running import PASSWORD, running
 
@@ -32,8 +32,10 @@ class RealGateway:
         """Calls something of the engine in the gateway's thread."""
         return trio.from_thread.run_sync(lambda: call(*arguments, **named), trio_token=self.token)
 
-    def context(self, name: str = "real") -> Context:
-        return Context(name=name, url=self.url, live_url=self.live_url, ca_file=self.ca_file, user="admin@internal")
+    def context(self, name: str = "real") -> GatewayContext:
+        return GatewayContext(
+            name=name, url=self.url, live_url=self.live_url, ca_file=self.ca_file, user="admin@internal"
+        )
 
 
 @contextmanager

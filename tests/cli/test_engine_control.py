@@ -10,7 +10,7 @@ import attrs
 import pytest
 import trio
 
-from cli.daemons.engine.control import Control
+from cli.daemons.engine.control import EngineControl
 from cli.daemons.lab.contract import ask_control, enrolment_token, host_is_up
 from cli.daemons.lab.errors import LabError
 from tests.actors.storage.room import Room, host_id, opened
@@ -20,7 +20,7 @@ from tests.actors.storage.room import Room, host_id, opened
 async def controlled(folder: Path) -> AsyncIterator[Room]:
     async with opened() as room, trio.open_nursery() as nursery:
         room.engine.services.nodes = room.engine.hub  # no node is linked
-        nursery.start_soon(Control(room.engine, folder).run)
+        nursery.start_soon(EngineControl(room.engine, folder).run)
         with trio.fail_after(10):
             while not (folder / "control.sock").exists():  # noqa: ASYNC110 - it says nothing when it serves
                 await trio.sleep(0.01)

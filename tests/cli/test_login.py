@@ -62,7 +62,7 @@ def test_a_folder_without_a_lab(corral: Corral, tmp_path: Path) -> None:
 
 def test_contexts_are_listed_used_and_removed(corral: Corral) -> None:
     for name in ("one", "two"):
-        contexts.remember(contexts.Context(name=name, url=f"https://{name}:1", token="t", user="u"))
+        contexts.remember(contexts.GatewayContext(name=name, url=f"https://{name}:1", token="t", user="u"))
     assert corral("context", "list").out == "  one  https://one:1  u\n* two  https://two:1  u\n"
     assert corral("context", "use", "one").code == 0
     assert contexts.active().name == "one"
@@ -72,16 +72,16 @@ def test_contexts_are_listed_used_and_removed(corral: Corral) -> None:
 
 
 def test_the_environment_goes_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    contexts.remember(contexts.Context(name="one", url="https://one:1", token="t"))
+    contexts.remember(contexts.GatewayContext(name="one", url="https://one:1", token="t"))
     monkeypatch.setenv("CORRAL_TOKEN", "other")
-    assert contexts.active() == contexts.Context(name="one", url="https://one:1", token="other")
+    assert contexts.active() == contexts.GatewayContext(name="one", url="https://one:1", token="other")
     monkeypatch.setenv("CORRAL_URL", "https://env:2/ovirt-engine/api")
-    assert contexts.active() == contexts.Context(url="https://env:2", token="other")
+    assert contexts.active() == contexts.GatewayContext(url="https://env:2", token="other")
 
 
 @pytest.mark.parametrize("text", ['quote " and \\ back', "line\nbreak", "émigré", "\x7f\x01"])
 def test_any_text_survives_the_file(text: str) -> None:
-    made = contexts.Context(name=text, url="https://a", user=text)
+    made = contexts.GatewayContext(name=text, url="https://a", user=text)
     contexts.remember(made)
     assert contexts.load().by_name[text] == made
 

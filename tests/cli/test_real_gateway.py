@@ -95,7 +95,7 @@ def test_the_stream_is_verified_while_things_change(
 
 
 def test_the_live_port_is_read_by_a_process_of_its_own(logged_in: RealGateway) -> None:
-    """Only a fresh process shows which words of the protocol the client itself imports."""
+    """Only a fresh process shows which parts of the protocol the client itself imports."""
     program = "import sys; from cli.main import main; sys.exit(main())"
     words = ["events", "--verify", "--live", "--for", "0.3"]
     done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=False)

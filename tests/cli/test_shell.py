@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli import contexts, tree
-from cli.session import Session
+from cli.session import CliSession
 from cli.shell import Shell
 from tests.cli.conftest import Corral
 from tests.cli.fake_gateway import FakeGateway
@@ -37,7 +37,7 @@ def test_a_line_that_fails(
 
 
 def test_what_it_has_of_its_own(fake: FakeGateway, capfd: pytest.CaptureFixture[str]) -> None:
-    shell = Shell(tree.root(), Session())
+    shell = Shell(tree.root(), CliSession())
     assert shell.line("connect") == 0
     assert shell.session.connected
     assert shell.line("disconnect") == 0
@@ -50,16 +50,16 @@ def test_what_it_has_of_its_own(fake: FakeGateway, capfd: pytest.CaptureFixture[
     assert shell.line("list vms 'unclosed") == 1
     assert shell.line("engine --config x") == 1
     assert shell.prompt() == "[test] corral> "
-    said = capfd.readouterr().out
-    assert "from the system" in said
-    assert "corral vm start NAME" in said
-    assert "   3  !echo from the system" in said
+    output = capfd.readouterr().out
+    assert "from the system" in output
+    assert "corral vm start NAME" in output
+    assert "   3  !echo from the system" in output
     shell.line("EOF")
     assert shell.left
 
 
 def test_connect_logs_in(fake: FakeGateway, capsys: pytest.CaptureFixture[str]) -> None:
-    shell = Shell(tree.root(), Session())
+    shell = Shell(tree.root(), CliSession())
     assert shell.line(f"connect {fake.url} admin@internal secret --filter") == 0
     assert shell.session.filtered
     assert contexts.active().token == "token-1"
@@ -77,7 +77,7 @@ def test_a_person_types(fake: FakeGateway, capsys: pytest.CaptureFixture[str]) -
     fake.put("vms", name="web1")
     with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
         keys.send_text("list vms -o name\n\x03show vm no\x15list vms -o name\n\x04")
-        session = Session()
+        session = CliSession()
         assert Shell(tree.root(), session).run_interactive() == 0
         session.close()
     assert capsys.readouterr().out.count("web1\n") == 2

@@ -79,14 +79,14 @@ class Socket:
             await self.frame()
 
 
-def _plain(word: Any) -> dict[str, Any]:
+def _plain(message: Any) -> dict[str, Any]:
     ops = {Alive: "alive", Subscribed: "subscribed", SnapshotPart: "snapshot", LiveChange: "change", Resync: "resync"}
-    plain = {field.name: getattr(word, field.name) for field in attrs.fields(type(word))}
-    if isinstance(word, SnapshotPart):
+    plain = {field.name: getattr(message, field.name) for field in attrs.fields(type(message))}
+    if isinstance(message, SnapshotPart):
         plain["entities"] = [
-            {name: getattr(e, name) for name in ("kind", "id", "version", "document")} for e in word.entities
+            {name: getattr(e, name) for name in ("kind", "id", "version", "document")} for e in message.entities
         ]
-    return {"op": ops.get(type(word), type(word).__name__), **plain}
+    return {"op": ops.get(type(message), type(message).__name__), **plain}
 
 
 @asynccontextmanager

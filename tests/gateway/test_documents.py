@@ -16,7 +16,7 @@ from gateway.rest.follow import EVERYTHING, parse_follow
 from gateway.rest.parse import parse
 from gateway.rest.read import read_document
 from gateway.rest.render import escape, json_bytes, xml_bytes
-from gateway.rest.write import Place, Writer
+from gateway.rest.write import DocumentPlace, Writer
 from protocol.errors import BadInput
 from protocol.model.network import Mac, Nic
 from protocol.model.storage import Disk, DiskAttachment
@@ -40,7 +40,7 @@ VMS = st.builds(
 
 @hypothesis.given(VMS)
 def test_there_and_back(vm: Vm) -> None:
-    plain = Writer(ReadModel()).document(vm, Place(), EVERYTHING)
+    plain = Writer(ReadModel()).document(vm, DocumentPlace(), EVERYTHING)
     for body, kind in ((xml_bytes("vm", plain), "application/xml"), (json_bytes(plain), "application/json")):
         node = parse(body, kind)
         assert node is not None
@@ -82,7 +82,7 @@ def test_broken_json_is_refused(body: str) -> None:
 
 def test_times_have_milliseconds_and_a_zone() -> None:
     vm = Vm(id="1", creation_time=datetime.datetime(2030, 1, 2, 3, 4, 5, 678_901, datetime.UTC))
-    assert Writer(ReadModel()).document(vm, Place())["creation_time"] == "2030-01-02T03:04:05.678+00:00"
+    assert Writer(ReadModel()).document(vm, DocumentPlace())["creation_time"] == "2030-01-02T03:04:05.678+00:00"
 
 
 def test_paths() -> None:

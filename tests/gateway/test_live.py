@@ -196,10 +196,10 @@ async def test_samples_beside_the_changes(world: World) -> None:
 async def test_samples_of_a_whole_host_in_words(world: World) -> None:
     async with msgpack_socket(world.gateway, world.token, kinds=["host"], samples=True) as socket:
         await socket.until(world.engine.sequence)
-        said = samples_of(world.engine, 0, (0, 2))
-        world.engine.sample(said)
+        sampled = samples_of(world.engine, 0, (0, 2))
+        world.engine.sample(sampled)
         frame = await socket.frame()
-        assert (frame["op"], frame["samples"]) == ("LiveSamples", said)
+        assert (frame["op"], frame["samples"]) == ("LiveSamples", sampled)
 
 
 @pytest.mark.parametrize(

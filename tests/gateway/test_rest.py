@@ -92,7 +92,7 @@ async def test_expect_created_and_correlation_id_reach_the_engine(world: World) 
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "said"),
+    ("body", "status", "reason"),
     [
         ({"cluster": {"name": "Default"}}, 400, "'name'"),
         ({"name": "x", "cluster": {"name": "Nowhere"}}, 404, "no cluster named 'Nowhere'"),
@@ -110,12 +110,12 @@ async def test_expect_created_and_correlation_id_reach_the_engine(world: World) 
         ({"name": "x", "cluster": {"name": "Default"}, "cpu": {"topology": {"cores": 0}}}, 400, "cpu.topology.cores"),
     ],
 )
-async def test_refused_input_says_why_and_what_to_do(world: World, body: Any, status: int, said: str) -> None:
+async def test_refused_input_says_why_and_what_to_do(world: World, body: Any, status: int, reason: str) -> None:
     before = len(world.engine.submitted)
     answer = await world.client.api("POST", "/vms", body)
     assert answer.status == status, answer.text
     fault = answer.json()
-    assert said in fault["reason"] + " " + fault.get("detail", ""), fault
+    assert reason in fault["reason"] + " " + fault.get("detail", ""), fault
     assert len(world.engine.submitted) == before
 
 

@@ -90,7 +90,7 @@ def test_case_counts_unless_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "reason"),
     [
         ("bogus=1", "Known are: apps,"), ("tag.name=x", "no key 'tag.name'"), ("name=", "cannot be read"),
         ("(name=a", "cannot be read"), ("Hosts: name=a", "for 'hosts'"), ("memory=lots", "no integer"),
@@ -98,10 +98,10 @@ def test_case_counts_unless_told() -> None:
         ("(" * 60 + "a" + ")" * 60, "parentheses"), ("name=a sortby bogus", "no key 'bogus'"),
     ],
 )  # fmt: skip
-def test_refuses(search: Search, text: str, said: str) -> None:
+def test_refuses(search: Search, text: str, reason: str) -> None:
     with pytest.raises(BadInput) as refused:
         search.find(BY_KIND["vm"], text)
-    assert said in str(refused.value.refusal)
+    assert reason in str(refused.value.refusal)
 
 
 @hypothesis.given(st.text(max_size=80))

@@ -21,7 +21,7 @@ from guest.facts import Machine
 from guest.tree import guest_tree
 from protocol import limits
 from protocol.node_messages import GuestReport
-from supervisors.supervisor import running
+from supervisors.tree import running
 
 
 @attrs.define
@@ -41,10 +41,10 @@ class Host:
                 while b"\n" not in self.rest:
                     self.rest += await self.line.receive_some(4096)
                 line, self.rest = self.rest.split(b"\n", 1)
-                word: dict[str, Any] = json.loads(line)
-                self.heard.append(word)
-                if word["type"] == kind:
-                    return word
+                message: dict[str, Any] = json.loads(line)
+                self.heard.append(message)
+                if message["type"] == kind:
+                    return message
 
 
 class FakeMachine(Machine):

@@ -9,36 +9,36 @@ import attrs
 import trio
 
 from actors.host.link_hub import LinkHub
-from actors.host.link_session import LinkTerms, serve_link
+from actors.host.link_session import LinkSettings, serve_link
 from actors.host.messages import FromNode, NodeLinked, NodeUnlinked
 from actors.kernel.frames import FrameTransport
 from actors.kernel.ports import Ports
 from protocol.errors import Refusal
+from protocol.message import Message
 from protocol.node_messages import CertificateIssued, NodeCommand, StepDone
-from protocol.words import Tagged
 
 
 @attrs.define
 class Ear:
     """A ref that keeps what it is told."""
 
-    heard: list[Tagged] = attrs.field(factory=list)
+    heard: list[Message] = attrs.field(factory=list)
 
-    def tell(self, message: Tagged, **_: Any) -> None:
+    def tell(self, message: Message, **_: Any) -> None:
         self.heard.append(message)
 
     @property
-    def words(self) -> list[Tagged]:
+    def messages(self) -> list[Message]:
         return [message.message for message in self.heard if isinstance(message, FromNode)]
 
     def of(self, cls: type[Any]) -> list[Any]:
-        return [word for word in self.words if isinstance(word, cls)]
+        return [message for message in self.messages if isinstance(message, cls)]
 
     @property
     def links(self) -> list[NodeLinked | NodeUnlinked]:
         return [message for message in self.heard if isinstance(message, NodeLinked | NodeUnlinked)]
 
-    def outcomes(self, step_id: str) -> list[Tagged]:
+    def outcomes(self, step_id: str) -> list[Message]:
         return [done.result for done in self.of(StepDone) if done.step_id == step_id]
 
 
@@ -60,10 +60,10 @@ class EngineSide:
         self.hub = LinkHub(lambda address: self.ear)  # type: ignore[arg-type, return-value]
 
     def accept(self, transport: FrameTransport) -> None:
-        terms = LinkTerms(hub=self.hub, ports=self.ports, epoch=lambda: self.epoch, renew=no_renewal)
-        self.nursery.start_soon(lambda: serve_link(transport, terms, host_id=None))
+        settings = LinkSettings(hub=self.hub, ports=self.ports, epoch=lambda: self.epoch, renew=no_renewal)
+        self.nursery.start_soon(lambda: serve_link(transport, settings, host_id=None))
 
-    def command(self, host_id: str, step_id: str, body: Tagged, *, epoch: int | None = None) -> bool:
+    def command(self, host_id: str, step_id: str, body: Message, *, epoch: int | None = None) -> bool:
         return self.hub.send(host_id, NodeCommand(epoch=epoch or self.epoch, step_id=step_id, body=body))
 
     async def until(self, condition: Callable[[], object], *, seconds: float = 120.0) -> None:

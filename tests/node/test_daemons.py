@@ -19,7 +19,7 @@ from cli.daemons.node.config import NodeConfig
 from cli.daemons.node.running import run as run_node
 from cli.daemons.simulated_nodes.config import SimulatedNodesConfig
 from cli.daemons.simulated_nodes.running import run as run_simulated
-from cli.daemons.simulated_nodes.tokens import Tokens
+from cli.daemons.simulated_nodes.tokens import EnrolmentTokens
 from node.identity import Identity
 from protocol.errors import Conflict, CorralError, HostFailed
 from protocol.node_messages import DomainsSnapshot, HostFacts
@@ -165,8 +165,8 @@ async def test_a_host_that_was_renamed_to_the_name_of_a_new_one_is_not_doubled(t
     async with alive(serve, tmp_path / "control.sock", engine):
         await until((tmp_path / "control.sock").exists)
         with pytest.raises(Conflict, match="renamed to sim-0002"):
-            await Tokens(config, {renamed}.__contains__).of("sim-0002")
-        assert await Tokens(config, {"another"}.__contains__).of("sim-0002") == "once"
+            await EnrolmentTokens(config, {renamed}.__contains__).of("sim-0002")
+        assert await EnrolmentTokens(config, {"another"}.__contains__).of("sim-0002") == "once"
 
 
 async def test_many_simulated_hosts_and_a_power_cut(tmp_path: pathlib.Path) -> None:

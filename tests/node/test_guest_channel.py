@@ -14,15 +14,15 @@ from actors.kernel.directory import Directory
 from actors.kernel.frames import FrameQueue
 from actors.kernel.ports import Ports
 from node.guest_book import GuestBook
-from node.guest_channel import GuestChannel, GuestParts
+from node.guest_channel import GuestChannel, GuestDependencies
+from node.local_messages import ListenToGuest
 from node.uplink import Uplink
-from node.words import ListenToGuest
 from protocol.codec import decode
 from protocol.errors import NotFound
 from protocol.node_messages import GuestReport, GuestSilent
-from supervisors.handle import CrowdHandle
-from supervisors.spec import CrowdSpec, SupervisorSpec
-from supervisors.supervisor import running
+from supervisors.handle import DynamicSupervisorHandle
+from supervisors.spec import DynamicSupervisorSpec, SupervisorSpec
+from supervisors.tree import running
 
 
 @attrs.define
@@ -73,7 +73,7 @@ class Bench:
     hypervisor: Hypervisor
     book: GuestBook
     queue: FrameQueue
-    said: list[GuestReport | GuestSilent] = attrs.field(factory=list)
+    reported: list[GuestReport | GuestSilent] = attrs.field(factory=list)
 
     @property
     def line(self) -> Line:
@@ -81,7 +81,7 @@ class Bench:
 
     async def collect(self) -> None:
         while True:
-            self.said.append(decode(await self.queue.get()))
+            self.reported.append(decode(await self.queue.get()))
 
 
 @pytest.fixture
@@ -90,10 +90,15 @@ async def bench(nursery: trio.Nursery) -> Any:
     uplink, queue = Uplink(), FrameQueue()
     uplink.open(queue, renewal_only=False)
     bench = Bench(Hypervisor(), GuestBook(ports.clock), queue)
-    parts = GuestParts(hypervisor=bench.hypervisor, guests=bench.book, uplink=uplink)  # type: ignore[arg-type]
-    handle = CrowdHandle()
+    dependencies = GuestDependencies(hypervisor=bench.hypervisor, guests=bench.book, uplink=uplink)  # type: ignore[arg-type]
+    handle = DynamicSupervisorHandle()
     tree = SupervisorSpec(
-        "test", children=(CrowdSpec("guests", lambda context, key: GuestChannel(context, key, parts), handle=handle),)
+        "test",
+        children=(
+            DynamicSupervisorSpec(
+                "guests", lambda context, key: GuestChannel(context, key, dependencies), handle=handle
+            ),
+        ),
     )
     async with running(tree, ports, Directory()):
         nursery.start_soon(bench.collect)
@@ -107,7 +112,7 @@ async def test_it_welcomes_and_reports(bench: Bench, autojump_clock: object) -> 
     assert bench.line.orders[0]["type"] == "welcome"
     await bench.line.say("facts", fqdn="one")
     await trio.sleep(2)
-    assert bench.said == [GuestReport(vm_id="vm", fqdn="one")]
+    assert bench.reported == [GuestReport(vm_id="vm", fqdn="one")]
     assert bench.book.is_alive("vm")
 
 
@@ -116,44 +121,44 @@ async def test_changes_are_reported_at_most_once_a_second(bench: Bench, autojump
         await bench.line.say("facts", fqdn=f"name-{number}")
         await trio.sleep(0.1)
     await trio.sleep(3)
-    assert len(bench.said) <= 6
-    assert bench.said[-1] == GuestReport(vm_id="vm", fqdn="name-29")
+    assert len(bench.reported) <= 6
+    assert bench.reported[-1] == GuestReport(vm_id="vm", fqdn="name-29")
 
 
 async def test_silence_is_said_once_and_speech_again(bench: Bench, autojump_clock: object) -> None:
     await bench.line.say("facts", fqdn="one")
     await trio.sleep(60)
-    assert [type(word) for word in bench.said] == [GuestReport, GuestSilent]
+    assert [type(message) for message in bench.reported] == [GuestReport, GuestSilent]
     assert not bench.book.is_alive("vm")
     await bench.line.say("heartbeat", memory_total_bytes=2, memory_available_bytes=1)
     await trio.sleep(2)
-    assert isinstance(bench.said[-1], GuestReport)
-    assert bench.said[-1].fqdn == "one"
+    assert isinstance(bench.reported[-1], GuestReport)
+    assert bench.reported[-1].fqdn == "one"
 
 
 async def test_a_flood_shuts_the_guest_out_for_a_minute_with_one_event(bench: Bench, autojump_clock: object) -> None:
     await bench.line.say("facts", fqdn="one")
     await trio.sleep(2)
-    bench.said.clear()
+    bench.reported.clear()
     for _ in range(500):
         await bench.line.say("heartbeat", memory_total_bytes=1)
     await trio.sleep(30)
     assert len(bench.hypervisor.lines) == 1, "it is not listened to"
-    (word,) = bench.said
-    assert isinstance(word, GuestSilent)
-    assert "too much" in word.reason
+    (message,) = bench.reported
+    assert isinstance(message, GuestSilent)
+    assert "too much" in message.reason
     await trio.sleep(40)
     assert len(bench.hypervisor.lines) == 2
     await bench.line.say("facts", fqdn="calm")
     await trio.sleep(2)
-    assert bench.said[-1] == GuestReport(vm_id="vm", fqdn="calm")
+    assert bench.reported[-1] == GuestReport(vm_id="vm", fqdn="calm")
 
 
 async def test_garbage_keeps_no_guest_alive(bench: Bench, autojump_clock: object) -> None:
     for _ in range(40):
         await bench.line.to_host.send(b"\x00garbage\n")
         await trio.sleep(1)
-    assert [type(word) for word in bench.said] == [GuestSilent]
+    assert [type(message) for message in bench.reported] == [GuestSilent]
 
 
 async def test_a_closed_channel_is_opened_again(bench: Bench, autojump_clock: object) -> None:
@@ -161,18 +166,18 @@ async def test_a_closed_channel_is_opened_again(bench: Bench, autojump_clock: ob
     await trio.sleep(1)
     await bench.line.to_host.aclose()
     await trio.sleep(5)
-    assert isinstance(bench.said[-1], GuestSilent)
+    assert isinstance(bench.reported[-1], GuestSilent)
     assert len(bench.hypervisor.lines) == 2
 
 
-async def test_an_order_waits_for_the_agents_word(bench: Bench, autojump_clock: object) -> None:
-    assert not await bench.book.asked("vm", "shutdown", "why"), "nobody has spoken yet"
+async def test_an_order_waits_for_the_agents_answer(bench: Bench, autojump_clock: object) -> None:
+    assert not await bench.book.ask("vm", "shutdown", "why"), "nobody has spoken yet"
     await bench.line.say("hello", version=1)
     await trio.sleep(0.1)
     answers: list[bool] = []
 
     async def ask() -> None:
-        answers.append(await bench.book.asked("vm", "shutdown", "why"))
+        answers.append(await bench.book.ask("vm", "shutdown", "why"))
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(ask)
@@ -181,7 +186,7 @@ async def test_an_order_waits_for_the_agents_word(bench: Bench, autojump_clock: 
         assert (order["type"], order["reason"]) == ("shutdown", "why")
         await bench.line.say("reply", id=order["id"], ok=True)
     assert answers == [True]
-    assert not await bench.book.asked("vm", "shutdown", "no answer comes")
+    assert not await bench.book.ask("vm", "shutdown", "no answer comes")
 
 
 async def test_a_guest_that_does_not_read_holds_nobody_up(bench: Bench, autojump_clock: object) -> None:
@@ -190,7 +195,7 @@ async def test_a_guest_that_does_not_read_holds_nobody_up(bench: Bench, autojump
     await trio.sleep(0.1)
     began = trio.current_time()
     for _ in range(20):
-        assert not await bench.book.asked("vm", "shutdown", "")
+        assert not await bench.book.ask("vm", "shutdown", "")
     assert trio.current_time() - began < 61
     await bench.line.say("heartbeat", memory_total_bytes=1)
     await trio.sleep(1)
@@ -205,7 +210,7 @@ async def test_what_was_read_when_the_guest_started_over_is_not_said(bench: Benc
     bench.book.starts_over("vm")  # in the same moment: the line is read already
     await trio.sleep(5)
     assert bench.line is not before
-    assert bench.said == [GuestReport(vm_id="vm", fqdn="before")]
+    assert bench.reported == [GuestReport(vm_id="vm", fqdn="before")]
     await bench.line.say("facts", fqdn="after")
     await trio.sleep(2)
-    assert bench.said[1:] == [GuestReport(vm_id="vm", fqdn="after")]
+    assert bench.reported[1:] == [GuestReport(vm_id="vm", fqdn="after")]

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node import guest_lines
-from node.guest_lines import Broken, Facts, Heartbeat, Hello, LineReader, Reply, read_line
+from node.guest_lines import Broken, FactsLine, Heartbeat, Hello, LineReader, ReplyLine, read_line
 from protocol import limits
 from protocol.codec import decode, encode
 from protocol.node_messages import GuestReport
@@ -50,26 +50,26 @@ def check_clean(value: Any) -> None:
 
 @given(st.binary(max_size=3000))
 def test_any_bytes_are_survived(data: bytes) -> None:
-    for word in LineReader("vm").feed(data + b"\n"):
-        check_clean(word)
+    for message in LineReader("vm").feed(data + b"\n"):
+        check_clean(message)
 
 
 @settings(max_examples=300)
 @given(facts, st.sampled_from(["hello", "facts", "heartbeat", "reply", "else"]))
 def test_any_facts_come_out_clean_and_encodable(value: dict[str, Any], kind: str) -> None:
     line = json.dumps(value | {"type": kind}).encode()
-    word = read_line("vm", line)
-    check_clean(word)
-    if isinstance(word, Facts):
-        assert word.report.vm_id == "vm", "a guest speaks for itself alone"
-        assert decode(encode(word.report)) == word.report
+    message = read_line("vm", line)
+    check_clean(message)
+    if isinstance(message, FactsLine):
+        assert message.report.vm_id == "vm", "a guest speaks for itself alone"
+        assert decode(encode(message.report)) == message.report
 
 
 @given(st.lists(st.binary(max_size=100), max_size=20))
 def test_pieces_do_not_matter(pieces: list[bytes]) -> None:
     whole = list(LineReader("vm").feed(b"".join(pieces)))
     reader = LineReader("vm")
-    assert [word for piece in pieces for word in reader.feed(piece)] == whole
+    assert [message for piece in pieces for message in reader.feed(piece)] == whole
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_what_is_not_ours_is_broken(line: bytes) -> None:
 
 def test_a_line_without_end_is_dropped_and_the_next_one_read() -> None:
     reader = LineReader("vm")
-    broken = [word for _ in range(100) for word in reader.feed(b"x" * 10_000)]
+    broken = [message for _ in range(100) for message in reader.feed(b"x" * 10_000)]
     assert broken == [Broken("a line too long")]
     assert list(reader.feed(b'tail\n{"type":"hello","version":1}\n')) == [Hello(1)]
     assert len(reader._rest) <= limits.guest_frame_bytes_max
@@ -102,10 +102,10 @@ def test_names_cannot_forge_or_turn_text() -> None:
     line = json.dumps(
         {"type": "facts", "fqdn": "a\u202eb\nc\x1b[31m\ud800d", "sessions": [{"user": "r\x00oot"}]}
     ).encode()
-    word = read_line("vm", line)
-    assert isinstance(word, Facts)
-    assert word.report.fqdn == "abc[31md"
-    assert word.report.sessions[0].user == "root"
+    message = read_line("vm", line)
+    assert isinstance(message, FactsLine)
+    assert message.report.fqdn == "abc[31md"
+    assert message.report.sessions[0].user == "root"
 
 
 def test_addresses_are_addresses() -> None:
@@ -117,16 +117,16 @@ def test_addresses_are_addresses() -> None:
             "x",
         ],
     }
-    word = read_line("vm", json.dumps(value).encode())
-    assert isinstance(word, Facts)
-    first, second = word.report.addresses
+    message = read_line("vm", json.dumps(value).encode())
+    assert isinstance(message, FactsLine)
+    first, second = message.report.addresses
     assert (first.mac, first.addresses) == ("52:54:00:aa:bb:cc", ("10.0.0.1", "fe80::1"))
     assert second.mac == ""
 
 
-def test_the_words() -> None:
-    assert read_line("vm", b'{"type":"reply","id":"4","ok":true}') == Reply("4", True, "")
-    assert read_line("vm", b'{"type":"reply","id":"4","ok":"yes"}') == Reply("4", False, "")
+def test_the_messages() -> None:
+    assert read_line("vm", b'{"type":"reply","id":"4","ok":true}') == ReplyLine("4", True, "")
+    assert read_line("vm", b'{"type":"reply","id":"4","ok":"yes"}') == ReplyLine("4", False, "")
     assert read_line("vm", b'{"type":"heartbeat","memory_total_bytes":2,"memory_available_bytes":-1}') == Heartbeat(
         2, 0
     )

@@ -9,7 +9,7 @@ import trio
 from actors.kernel.ports import SeededRandom, TrioClock
 from node.host_meter import CpuTimes, MachineMeter, WorldMeter
 from node.world import World
-from tests.node.words import domain_spec
+from tests.node.one_vm import domain_spec
 
 
 @pytest.mark.parametrize(

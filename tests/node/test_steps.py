@@ -7,14 +7,14 @@ import pytest
 import trio
 
 from actors.kernel.frames import FrameQueue
-from node.ledger import Ledger, Standing
-from node.notebook import MemoryNotebook
+from node.step_log import MemoryStepLog
+from node.step_store import StepStatus, StepStore
 from node.steps import Steps
 from node.uplink import Uplink
 from protocol.codec import decode
 from protocol.errors import Conflict, Refusal
+from protocol.message import Message
 from protocol.node_messages import DestroyDomain, Done, NodeCommand, ResetDomain, StepDone
-from protocol.words import Tagged
 
 destroy = NodeCommand(epoch=1, step_id="s", body=DestroyDomain(vm_id="v"))
 reset = NodeCommand(epoch=1, step_id="s", body=ResetDomain(vm_id="v"))
@@ -22,18 +22,18 @@ reset = NodeCommand(epoch=1, step_id="s", body=ResetDomain(vm_id="v"))
 
 @attrs.define
 class Bench:
-    """Steps over a ledger, and everything that they sent."""
+    """Steps over a step store, and everything that they sent."""
 
-    ledger: Ledger = attrs.field(factory=Ledger)
+    store: StepStore = attrs.field(factory=StepStore)
     queue: FrameQueue = attrs.field(factory=FrameQueue)
     effects: list[bool] = attrs.field(factory=list)
 
     def steps(self) -> Steps:
         uplink = Uplink()
         uplink.open(self.queue, renewal_only=False)
-        return Steps(MemoryNotebook(self.ledger), uplink)
+        return Steps(MemoryStepLog(self.store), uplink)
 
-    async def act(self, repeated: bool) -> Tagged:
+    async def act(self, repeated: bool) -> Message:
         self.effects.append(repeated)
         await trio.lowlevel.checkpoint()
         return Done()
@@ -53,7 +53,7 @@ async def test_the_outcome_is_stored_before_it_is_sent_and_told_again() -> None:
     await steps.run(destroy, bench.act)
     assert bench.effects == [False]
     assert await bench.sent() == [StepDone(step_id="s", result=Done())] * 2
-    assert bench.ledger.standing("s") is Standing.DONE
+    assert bench.store.step_status("s") is StepStatus.DONE
 
 
 async def test_a_step_in_progress_is_not_started_twice() -> None:
@@ -68,13 +68,13 @@ async def test_a_step_in_progress_is_not_started_twice() -> None:
 async def crash_in_the_middle(bench: Bench, command: NodeCommand) -> None:
     """The daemon dies while the step is being carried out."""
 
-    async def never(repeated: bool) -> Tagged:
+    async def never(repeated: bool) -> Message:
         await trio.sleep_forever()
         return Done()
 
     with trio.move_on_after(0.01):
         await bench.steps().run(command, never)
-    assert bench.ledger.standing("s") is Standing.BEGUN
+    assert bench.store.step_status("s") is StepStatus.BEGUN
 
 
 async def test_after_a_crash_an_idempotent_step_is_carried_to_its_end() -> None:
@@ -97,7 +97,7 @@ async def test_after_a_crash_what_would_harm_twice_is_left_and_said() -> None:
 async def test_a_refusal_is_an_outcome() -> None:
     bench = Bench()
 
-    async def refuse(repeated: bool) -> Tagged:
+    async def refuse(repeated: bool) -> Message:
         raise Conflict("no")
 
     await bench.steps().run(destroy, refuse)
@@ -109,7 +109,7 @@ async def test_a_refusal_is_an_outcome() -> None:
 async def test_a_bug_crashes_the_actor_but_the_engine_gets_an_outcome() -> None:
     bench = Bench()
 
-    async def bug(repeated: bool) -> Tagged:
+    async def bug(repeated: bool) -> Message:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -128,4 +128,4 @@ async def test_a_command_that_queued_while_a_higher_epoch_came_is_refused() -> N
     (done,) = await bench.sent()
     assert done.failed is not None
     assert done.failed.code == "stale_epoch"
-    assert bench.ledger.standing("s") is Standing.NEW
+    assert bench.store.step_status("s") is StepStatus.NEW

@@ -15,10 +15,10 @@ from actors.kernel.directory import Directory
 from actors.kernel.mailbox import codec_carrier
 from actors.kernel.ports import Ports, SeededRandom
 from node.hypervisor.simulated import SimulatedHypervisor
-from node.ledger import Ledger
 from node.memory_link import MemoryDial
-from node.notebook import MemoryNotebook
 from node.reporter import HostFigures
+from node.step_log import MemoryStepLog
+from node.step_store import StepStore
 from node.storage.simulated import SimulatedStorage
 from node.tree import NodePorts, NodeSettings, node_tree
 from node.world import World, WorldHost
@@ -48,9 +48,9 @@ from protocol.node_messages import (
     StorageFacts,
     VolumeFacts,
 )
-from supervisors.supervisor import running
+from supervisors.tree import running
 from tests.node.engine_side import EngineSide
-from tests.node.words import disk_id, domain_spec, storage_domain_id, vm_id, volume
+from tests.node.one_vm import disk_id, domain_spec, storage_domain_id, vm_id, volume
 
 host_id = "00000000-0000-4000-8000-0000000000aa"
 
@@ -72,7 +72,7 @@ class Lab:
     host: WorldHost
     engine: EngineSide
     dial: MemoryDial
-    ledger: Ledger = attrs.field(factory=Ledger)
+    store: StepStore = attrs.field(factory=StepStore)
 
     @contextlib.asynccontextmanager
     async def node(self, **settings: Any) -> AsyncIterator[Any]:
@@ -84,7 +84,7 @@ class Lab:
                 clock=self.ports.clock,
                 hypervisor=hypervisor,
                 storage=storage,
-                notebook=MemoryNotebook(self.ledger),
+                step_log=MemoryStepLog(self.store),
                 meter=FlatMeter(),
                 dial=self.dial,
             ),
@@ -176,7 +176,7 @@ async def test_a_lower_epoch_is_refused_and_a_higher_one_stored(lab: Lab, autoju
     async with lab.node():
         lab.engine.epoch = 7
         await lab.step("pause", DestroyDomain(vm_id=vm_id))
-        assert lab.ledger.highest_epoch == 7
+        assert lab.store.highest_epoch == 7
         lab.engine.command(host_id, "late", DestroyDomain(vm_id=vm_id), epoch=6)
         await lab.engine.until(lambda: lab.engine.ear.outcomes("late"))
         refusal = lab.engine.ear.outcomes("late")[0]
@@ -187,7 +187,7 @@ async def test_a_lower_epoch_is_refused_and_a_higher_one_stored(lab: Lab, autoju
 
 
 async def test_an_engine_that_no_longer_leads_gets_no_link(lab: Lab, autojump_clock: object) -> None:
-    lab.ledger.highest_epoch = 9
+    lab.store.highest_epoch = 9
     lab.engine.epoch = 8
     hypervisor = SimulatedHypervisor(lab.world, lab.host)
     tree = node_tree(
@@ -196,7 +196,7 @@ async def test_an_engine_that_no_longer_leads_gets_no_link(lab: Lab, autojump_cl
             clock=lab.ports.clock,
             hypervisor=hypervisor,
             storage=SimulatedStorage(lab.world, lab.host),
-            notebook=MemoryNotebook(lab.ledger),
+            step_log=MemoryStepLog(lab.store),
             meter=FlatMeter(),
             dial=lab.dial,
         ),

@@ -1,4 +1,4 @@
-"""Makes an example of any word from the types of its fields: one fixed example, and Hypothesis' endless ones.
+"""Makes an example of any message from the types of its fields: one fixed example, and Hypothesis' endless ones.
 
 The fixed example sets every field to what differs from its default, so that its bytes show a changed field. It must
 not depend on chance, time or the order in which modules are imported.
@@ -19,32 +19,38 @@ from typing import Any, Final
 import attrs
 from hypothesis import strategies as st
 
+from protocol.message import Message, MessageType, all_message_types
 from protocol.node_messages import Done
-from protocol.words import Tagged, Word, all_words
 
 rooms: Final = ("protocol", "actors", "node", "guest", "gateway", "supervisors")
 _epoch: Final = datetime.datetime(2031, 2, 3, 4, 5, 6, 789_012, tzinfo=datetime.UTC)
 
 
 def import_rooms() -> None:
-    """Imports every module of the rooms, so that their words are registered."""
+    """Imports every module of the rooms, so that their messages are registered."""
     for room in rooms:
         package = importlib.import_module(room)
         for module in pkgutil.walk_packages(package.__path__, f"{room}."):
-            if not module.name.startswith("node.hypervisor.libvirt_"):  # libvirt is an extra, and no word is made there
+            if not module.name.startswith(
+                "node.hypervisor.libvirt_"
+            ):  # libvirt is an extra, and no message is made there
                 importlib.import_module(module.name)
 
 
 @functools.cache
-def words() -> dict[str, Word]:
-    """Every word of the rooms by tag; words that other tests and benchmarks made for themselves are left out."""
+def messages() -> dict[str, MessageType]:
+    """Every message of the rooms by tag; messages that other tests and benchmarks made for themselves are left out."""
     import_rooms()
-    return {tag: entry for tag, entry in sorted(all_words().items()) if entry.cls.__module__.partition(".")[0] in rooms}
+    return {
+        tag: entry
+        for tag, entry in sorted(all_message_types().items())
+        if entry.cls.__module__.partition(".")[0] in rooms
+    }
 
 
 def tags() -> list[str]:
-    """The tags of `words()`, for `parametrize`."""
-    return list(words())
+    """The tags of `messages()`, for `parametrize`."""
+    return list(messages())
 
 
 # --- the shape of a class -----------------------------------------------------------------------------------------
@@ -131,8 +137,8 @@ def _otherwise(value: Any) -> Any:
 
 
 def _of(hint: Any, name: str) -> Any:
-    if hint is Tagged:
-        return Done()  # it has no fields: a change of another word must not show here
+    if hint is Message:
+        return Done()  # it has no fields: a change of another message must not show here
     plain = _plain.get(hint)
     if plain is not None:
         return plain(name)
@@ -145,7 +151,7 @@ def _of(hint: Any, name: str) -> Any:
         return list(hint)[-1]
     if isinstance(hint, type) and attrs.has(hint):
         return example(hint)
-    raise TypeError(f"{name}: {hint} is no type that a word may have: the codec would not check it")
+    raise TypeError(f"{name}: {hint} is no type that a message may have: the codec would not check it")
 
 
 _plain: Final[dict[Any, Callable[[str], Any]]] = {
@@ -170,7 +176,7 @@ _strategies: Final[dict[Any, st.SearchStrategy[Any]]] = {
     int: st.integers(-(2**63), 2**63 - 1),
     float: st.floats(allow_nan=False, allow_infinity=False),
     datetime.datetime: _times,
-    Tagged: st.just(Done()),
+    Message: st.just(Done()),
 }
 
 
@@ -204,6 +210,6 @@ def _required(cls: type[Any]) -> list[str]:
     return [field.alias for field in attrs.fields(cls) if field.default is attrs.NOTHING]
 
 
-def any_word() -> st.SearchStrategy[Any]:
-    """Any object of any word."""
-    return st.sampled_from(sorted(words())).flatmap(lambda tag: any_of(words()[tag].cls))
+def any_message() -> st.SearchStrategy[Any]:
+    """Any object of any message."""
+    return st.sampled_from(sorted(messages())).flatmap(lambda tag: any_of(messages()[tag].cls))

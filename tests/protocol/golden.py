@@ -1,9 +1,9 @@
-"""Golden bytes: what every word looks like on the wire and in the journal, kept as files beside the tests.
+"""Golden bytes: what every message looks like on the wire and in the journal, kept as files beside the tests.
 
 `python -m tests.protocol.golden --write-missing` writes the files that are missing. It must not overwrite one: bytes
-that were sent or stored stay readable, so a word that changes gets a new version and a new file beside the old one.
+that were sent or stored stay readable, so a message that changes gets a new version and a new file beside the old one.
 
-One file for a word and its version, `tests/data/golden/v<version>/<tag>.txt`:
+One file for a message and its version, `tests/data/golden/v<version>/<tag>.txt`:
 
     full      the bytes of the example in which every field is set, in hexadecimal
     minimal   the bytes of an object with required fields alone
@@ -21,7 +21,7 @@ from typing import Any, Final
 import attrs
 
 from protocol.codec import CodecError, decode, encode, unpack, unstructure
-from protocol.words import Word
+from protocol.message import MessageType
 from tests.protocol import examples
 
 folder: Final = pathlib.Path(__file__).parent.parent / "data" / "golden"
@@ -40,24 +40,24 @@ class Golden:
         return "\n".join([*lines, *(f"fact {fact}" for fact in sorted(self.facts))]) + "\n"
 
 
-def path_of(entry: Word) -> pathlib.Path:
-    """Where the golden file of a word's present version is."""
+def path_of(entry: MessageType) -> pathlib.Path:
+    """Where the golden file of a message's present version is."""
     return folder / f"v{entry.version}" / f"{entry.tag}.txt"
 
 
 def read(path: pathlib.Path) -> Golden:
     """A golden file. Raises `ValueError` when it is none."""
     parts = [line.partition(" ")[::2] for line in path.read_text(encoding="utf-8").splitlines()]
-    told = dict(parts)
+    fields = dict(parts)
     return Golden(
-        full=bytes.fromhex(told["full"]),
-        minimal=bytes.fromhex(told["minimal"]),
+        full=bytes.fromhex(fields["full"]),
+        minimal=bytes.fromhex(fields["minimal"]),
         facts=frozenset(rest for kind, rest in parts if kind == "fact"),
     )
 
 
-def present(entry: Word) -> Golden:
-    """What the file of a word would say now."""
+def present(entry: MessageType) -> Golden:
+    """What the file of a message would say now."""
     return Golden(
         full=encode(examples.example(entry.cls)),
         minimal=encode(examples.minimal(entry.cls)),
@@ -65,11 +65,11 @@ def present(entry: Word) -> Golden:
     )
 
 
-def changes(entry: Word, kept: Golden) -> list[str]:
-    """What the present version of a word no longer does as its golden file says; empty when it holds.
+def changes(entry: MessageType, kept: Golden) -> list[str]:
+    """What the present version of a message no longer does as its golden file says; empty when it holds.
 
-    The word's own fields must be the same. A class that it holds (a document, say) may have got a field more: old bytes
-    are read as before, and a word of its own tells that it grew.
+    The message's own fields must be the same. A class that it holds (a document, say) may have got a field more: old bytes
+    are read as before, and a message of its own tells that it grew.
     """
     now = present(entry)
     found = list(_differences(unpack(kept.full)[2], unpack(now.full)[2], entry.cls.__name__))
@@ -112,9 +112,9 @@ def _defaults(cls: type[Any]) -> Iterator[str]:
 
 
 def write_missing() -> list[pathlib.Path]:
-    """Writes a file for every word that has none at its present version; returns what was written."""
+    """Writes a file for every message that has none at its present version; returns what was written."""
     written = []
-    for entry in examples.words().values():
+    for entry in examples.messages().values():
         path = path_of(entry)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +131,7 @@ def main(arguments: list[str]) -> int:
     written = write_missing()
     for path in written:
         print(path.relative_to(folder.parent.parent.parent))
-    print(f"{len(written)} written, {len(examples.words()) - len(written)} were there")
+    print(f"{len(written)} written, {len(examples.messages()) - len(written)} were there")
     return 0
 
 

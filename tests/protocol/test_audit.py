@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import collections
 
-from cli.daemons.engine.observer import TOLD
+from cli.daemons.engine.observer import REPORTED
 from protocol.audit import CODES, line
 from protocol.codec import decode, encode
 from protocol.model.activity import Event
@@ -62,7 +62,7 @@ def test_every_line_that_is_written_has_a_code() -> None:
 
 
 def test_what_actors_do_has_codes() -> None:
-    assert {code for code, _, _ in TOLD.values()} <= set(CODES)
+    assert {code for code, _, _ in REPORTED.values()} <= set(CODES)
 
 
 def test_codes_are_unique() -> None:
@@ -70,7 +70,7 @@ def test_codes_are_unique() -> None:
     assert twice == []
 
 
-def test_codes_are_positive_and_names_are_words() -> None:
+def test_codes_are_positive_and_names_are_messages() -> None:
     for name, code in CODES.items():
         assert 0 < code < 10_000, name
         assert name.replace("_", "").isalpha(), name

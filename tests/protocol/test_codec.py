@@ -1,6 +1,6 @@
-"""Words to bytes and back, and what hostile bytes get: a `CodecError` and nothing else.
+"""Messages to bytes and back, and what hostile bytes get: a `CodecError` and nothing else.
 
-It must not know a particular room: rooms' words come from the registry.
+It must not know a particular room: rooms' messages come from the registry.
 """
 
 from __future__ import annotations
@@ -57,24 +57,24 @@ def fields(tag: str, version: Any = 1, **given: Any) -> bytes:
 
 
 @pytest.mark.parametrize("tag", examples.tags())
-def test_every_word_survives_the_wire(tag: str) -> None:
-    word = examples.example(examples.words()[tag].cls)
-    again = decode(encode(word))
-    assert again == word
-    assert type(again) is type(word)
-    assert from_plain(to_plain(word)) == word
+def test_every_message_survives_the_wire(tag: str) -> None:
+    message = examples.example(examples.messages()[tag].cls)
+    again = decode(encode(message))
+    assert again == message
+    assert type(again) is type(message)
+    assert from_plain(to_plain(message)) == message
 
 
 @quick
-@given(examples.any_word())
-def test_any_object_of_any_word_survives_the_wire(word: Any) -> None:
-    assert decode(encode(word)) == word
+@given(examples.any_message())
+def test_any_object_of_any_message_survives_the_wire(message: Any) -> None:
+    assert decode(encode(message)) == message
 
 
 @quick
-@given(examples.any_word())
-def test_the_same_object_gives_the_same_bytes(word: Any) -> None:
-    assert encode(decode(encode(word))) == encode(word)
+@given(examples.any_message())
+def test_the_same_object_gives_the_same_bytes(message: Any) -> None:
+    assert encode(decode(encode(message))) == encode(message)
 
 
 def test_untagged_objects_go_as_plain_maps() -> None:
@@ -109,7 +109,7 @@ def test_an_unknown_tag_has_an_error_of_its_own() -> None:
         decode(fields("node.of_the_future"))
 
 
-def test_an_unknown_word_inside_a_known_one_is_an_unknown_tag_too() -> None:
+def test_an_unknown_message_inside_a_known_one_is_an_unknown_tag_too() -> None:
     body = ["node.of_the_future", 1, {}]
     with pytest.raises(UnknownTag):
         decode(fields("node.command", epoch=1, step_id="s", body=body))
@@ -132,9 +132,9 @@ def test_random_bytes(data: bytes) -> None:
 
 
 @quick
-@given(examples.any_word(), st.data())
-def test_truncated_words(word: Any, data: st.DataObject) -> None:
-    whole = encode(word)
+@given(examples.any_message(), st.data())
+def test_truncated_messages(message: Any, data: st.DataObject) -> None:
+    whole = encode(message)
     cut = data.draw(st.integers(0, len(whole) - 1))
     with pytest.raises(CodecError):
         decode(whole[:cut])
@@ -143,9 +143,9 @@ def test_truncated_words(word: Any, data: st.DataObject) -> None:
 
 
 @quick
-@given(examples.any_word(), st.data())
-def test_words_with_one_wrong_byte(word: Any, data: st.DataObject) -> None:
-    broken = bytearray(encode(word))
+@given(examples.any_message(), st.data())
+def test_messages_with_one_wrong_byte(message: Any, data: st.DataObject) -> None:
+    broken = bytearray(encode(message))
     broken[data.draw(st.integers(0, len(broken) - 1))] = data.draw(st.integers(0, 255))
     decodes_or_says_so(bytes(broken))
 
@@ -161,14 +161,14 @@ _plain = st.recursive(
 @given(st.data())
 def test_fields_of_any_type_at_all(data: st.DataObject) -> None:
     tag = data.draw(st.sampled_from(examples.tags()))
-    names = [field.name for field in attrs.fields(examples.words()[tag].cls)]
+    names = [field.name for field in attrs.fields(examples.messages()[tag].cls)]
     given_fields = {name: data.draw(_plain) for name in names}
     decodes_or_says_so(pack([tag, data.draw(st.just(1) | st.integers(-3, 3)), given_fields]))
 
 
 @quick
 @given(_plain)
-def test_plain_data_of_any_shape_is_a_word_or_refused(value: Any) -> None:
+def test_plain_data_of_any_shape_is_a_message_or_refused(value: Any) -> None:
     try:
         from_plain(value)
     except CodecError:
@@ -178,7 +178,7 @@ def test_plain_data_of_any_shape_is_a_word_or_refused(value: Any) -> None:
 _status = {"vm_id": "v", "status": "running"}
 HOSTILE: dict[str, bytes] = {
     "nothing": b"",
-    "no word": pack(7),
+    "no message": pack(7),
     "two parts": pack(["node.done", 1]),
     "four parts": pack(["node.done", 1, {}, {}]),
     "tag that is no text": pack([7, 1, {}]),
@@ -213,8 +213,8 @@ HOSTILE: dict[str, bytes] = {
     "no such member": fields("node.domain_changed", domain={**_status, "status": "flying"}),
     "list for a member": fields("node.domain_changed", domain={**_status, "status": []}),
     "bool for a member": fields("node.domain_changed", domain={**_status, "status": True}),
-    "none for a word": fields("node.step_done", step_id="s", result=None),
-    "map for a word": fields("node.step_done", step_id="s", result={}),
+    "none for a message": fields("node.step_done", step_id="s", result=None),
+    "map for a message": fields("node.step_done", step_id="s", result={}),
     "text for a time": fields("node.domain_changed", domain={**_status, "started_at": "now"}),
     "float for a time": fields("node.domain_changed", domain={**_status, "started_at": 1.5}),
     "time out of range": fields("node.domain_changed", domain={**_status, "started_at": 2**62}),
@@ -229,7 +229,7 @@ HOSTILE: dict[str, bytes] = {
     "nested too deep": b"\x91" * 65 + b"\xc0",
     "nested far too deep": b"\x91" * 100_000 + b"\xc0",
     "maps nested too deep": b"\x81\xa1a" * 65 + b"\xc0",
-    "words in words too deep": pack(
+    "messages in words too deep": pack(
         functools.reduce(
             lambda inner, _: ["node.step_done", 1, {"step_id": "s", "result": inner}], range(40), ["node.done", 1, {}]
         )
@@ -257,10 +257,10 @@ def test_an_int_is_a_float_but_a_bool_is_not() -> None:
 
 
 def test_too_many_bytes_are_not_even_looked_at() -> None:
-    word = encode(DestroyDomain(vm_id="v" * 100))
-    assert decode(word, bytes_max=len(word))
-    with pytest.raises(CodecError, match=f"at most {len(word) - 1} are allowed"):
-        decode(word, bytes_max=len(word) - 1)
+    message = encode(DestroyDomain(vm_id="v" * 100))
+    assert decode(message, bytes_max=len(message))
+    with pytest.raises(CodecError, match=f"at most {len(message) - 1} are allowed"):
+        decode(message, bytes_max=len(message) - 1)
 
 
 def test_a_frame_of_empty_lists_does_not_fill_the_memory() -> None:

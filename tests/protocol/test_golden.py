@@ -1,4 +1,4 @@
-"""Every word gives the bytes that it gave before. A file of golden bytes must not be changed: see `golden.py`."""
+"""Every message gives the bytes that it gave before. A file of golden bytes must not be changed: see `golden.py`."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import attrs
 import pytest
 
 from protocol.codec import decode
+from protocol.message import Message, MessageType, message_type_by_tag, upcast_of
 from protocol.node_messages import DomainStatus
-from protocol.words import Tagged, Word, upcast_of, word_by_tag
 from tests.protocol import examples, golden
 from tests.protocol.registering import registered
 
 _old = sorted(golden.folder.glob("v*/*.txt"))
 
 
-def what_to_do(entry: Word) -> str:
+def what_to_do(entry: MessageType) -> str:
     return (
         f"{entry.cls.__name__} ({entry.tag}) is no longer what was stored and sent as version {entry.version}. "
         f"Give it version={entry.version + 1}; when a field was renamed, removed, retyped or got another default, "
@@ -27,8 +27,8 @@ def what_to_do(entry: Word) -> str:
 
 
 @pytest.mark.parametrize("tag", examples.tags())
-def test_a_word_gives_the_bytes_that_it_gave(tag: str) -> None:
-    entry = examples.words()[tag]
+def test_a_message_gives_the_bytes_that_it_gave(tag: str) -> None:
+    entry = examples.messages()[tag]
     path = golden.path_of(entry)
     assert path.exists(), f"{tag} has no golden bytes. Run: python -m tests.protocol.golden --write-missing"
     changes = golden.changes(entry, golden.read(path))
@@ -38,9 +38,9 @@ def test_a_word_gives_the_bytes_that_it_gave(tag: str) -> None:
 @pytest.mark.parametrize("path", _old, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_bytes_of_every_version_are_read(path: object) -> None:
     assert isinstance(path, golden.pathlib.Path)
-    entry = word_by_tag(path.stem)
+    entry = message_type_by_tag(path.stem)
     assert entry is not None, (
-        f"{path.stem} is no word any more, but rows and peers may still hold it: keep its class, or delete {path.name} "
+        f"{path.stem} is no message any more, but rows and peers may still hold it: keep its class, or delete {path.name} "
         "when nothing can"
     )
     version = int(path.parent.name[1:])
@@ -50,14 +50,14 @@ def test_bytes_of_every_version_are_read(path: object) -> None:
 
 
 def test_the_example_sets_every_field() -> None:
-    for entry in examples.words().values():
+    for entry in examples.messages().values():
         example = examples.example(entry.cls)
         for field in attrs.fields(entry.cls):
             assert getattr(example, field.name) != field.default, f"{entry.cls.__name__}.{field.name}"
 
 
 def test_upcasters_lead_to_versions_that_exist() -> None:
-    for tag, entry in examples.words().items():
+    for tag, entry in examples.messages().items():
         assert upcast_of(tag, entry.version) is None, f"the upcaster of {tag} from {entry.version} leads nowhere"
 
 
@@ -66,16 +66,16 @@ def test_the_command_writes_what_is_missing_and_overwrites_nothing(
 ) -> None:
     monkeypatch.setattr(golden, "folder", tmp_path / "tests" / "data" / "golden")
     assert golden.main(["--write-missing"]) == 0
-    kept = golden.path_of(examples.words()["node.done"])
+    kept = golden.path_of(examples.messages()["node.done"])
     kept.write_text("mine")
-    golden.path_of(examples.words()["node.step_done"]).unlink()
+    golden.path_of(examples.messages()["node.step_done"]).unlink()
     assert golden.main(["--write-missing"]) == 0
     assert kept.read_text() == "mine"
     assert "node.step_done.txt" in capsys.readouterr().out.splitlines()[-2]
     assert golden.main([]) == 2
 
 
-# --- the watchman watched: what a change of a word looks like to the test ------------------------------------------
+# --- the watchman watched: what a change of a message looks like to the test ------------------------------------------
 
 
 @attrs.frozen(kw_only=True)
@@ -84,10 +84,10 @@ class Inner:
 
 
 @attrs.frozen(kw_only=True)
-class First(Tagged):
+class First(Message):
     name: str
     count: int = 3
-    lane: DomainStatus = DomainStatus.ABSENT
+    priority: DomainStatus = DomainStatus.ABSENT
     inner: Inner = Inner()
     rows: tuple[tuple[str, int], ...] = ()
 
@@ -98,7 +98,7 @@ def make_like_first(field: str, hint: Any, default: Any = attrs.NOTHING, *, name
     made.pop(field, None)
     if hint is not None:
         made[field] = attrs.field(type=eval(hint) if isinstance(hint, str) else hint, default=default)
-    return attrs.make_class(name, made, bases=(Tagged,), frozen=True, kw_only=True)
+    return attrs.make_class(name, made, bases=(Message,), frozen=True, kw_only=True)
 
 
 def changes_to(cls: type[object]) -> list[str]:
@@ -115,10 +115,10 @@ def test_no_change_is_no_change() -> None:
 
 def test_a_renamed_field_is_seen() -> None:
     @attrs.frozen(kw_only=True)
-    class Renamed(Tagged):
+    class Renamed(Message):
         title: str
         count: int = 3
-        lane: DomainStatus = DomainStatus.ABSENT
+        priority: DomainStatus = DomainStatus.ABSENT
         inner: Inner = Inner()
         rows: tuple[tuple[str, int], ...] = ()
 
@@ -145,11 +145,11 @@ def test_a_wider_row_is_seen() -> None:
     assert changes_to(make_like_first("rows", "tuple[tuple[str, int, int], ...]", ()))
 
 
-def test_a_field_that_was_added_is_seen_in_the_word_itself() -> None:
+def test_a_field_that_was_added_is_seen_in_the_message_itself() -> None:
     assert changes_to(make_like_first("extra", "str", "", name="First")) == ["extra is new"]
 
 
-def test_a_field_that_was_added_to_what_a_word_holds_is_no_change() -> None:
+def test_a_field_that_was_added_to_what_a_message_holds_is_no_change() -> None:
     wider = attrs.make_class("Inner", {"size": attrs.field(type=int, default=0)}, frozen=True, kw_only=True)
     wider = attrs.make_class(
         "Inner", {"more": attrs.field(type=str, default="")}, bases=(wider,), frozen=True, kw_only=True
@@ -158,7 +158,7 @@ def test_a_field_that_was_added_to_what_a_word_holds_is_no_change() -> None:
 
 
 def test_what_to_do_is_said() -> None:
-    said = what_to_do(examples.words()["node.done"])
-    assert "version=2" in said
-    assert '@upcast("node.done", 1)' in said
-    assert "--write-missing" in said
+    advice = what_to_do(examples.messages()["node.done"])
+    assert "version=2" in advice
+    assert '@upcast("node.done", 1)' in advice
+    assert "--write-missing" in advice

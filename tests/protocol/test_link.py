@@ -1,6 +1,6 @@
 """Version 1 of the node link, byte by byte, and peers of other versions.
 
-The frames are written out by hand from the words' description, so that this test and the codec cannot be wrong
+The frames are written out by hand from the messages' description, so that this test and the codec cannot be wrong
 together. It must not open a socket.
 """
 
@@ -21,9 +21,9 @@ from protocol.commands.vm import SetVmTicket
 from protocol.errors import Refusal
 from protocol.link import EngineHello, Enrol, Enrolled, LinkRefused, NodeHello, agree
 from protocol.live_messages import Subscribe
+from protocol.message import Priority, WhenFull, message_type_of
 from protocol.model.document import Ticket
 from protocol.node_messages import Body
-from protocol.words import Lane, WhenFull, word_of_class
 from tests.protocol.registering import registered
 
 volume = {"storage_domain_id": "sd", "image_id": "img", "volume_id": "vol", "format": "qcow2"}
@@ -139,7 +139,7 @@ def test_commands_of_version_1(verb: str) -> None:
 
 def test_every_body_is_shown_here() -> None:
     bodies = [cls for cls in vars(node_messages).values() if isinstance(cls, type) and issubclass(cls, Body)]
-    assert {word_of_class(cls).tag for cls in bodies if cls is not Body} == {f"node.{verb}" for verb in BODIES}
+    assert {message_type_of(cls).tag for cls in bodies if cls is not Body} == {f"node.{verb}" for verb in BODIES}
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_the_hello_in_hexadecimal() -> None:
     assert encode(hello).hex() == (
         "93"  # a list of three
         "b16c696e6b2e656e67696e655f68656c6c6f"  # link.engine_hello
-        "01"  # version 1 of the word
+        "01"  # version 1 of the message
         "83"  # three fields
         "a776657273696f6e01"  # version: 1
         "a565706f636804"  # epoch: 4
@@ -177,7 +177,7 @@ def test_times_are_microseconds_since_1970() -> None:
     assert started == datetime.datetime(2030, 3, 17, 17, 46, 40, 1, tzinfo=datetime.UTC)
 
 
-# --- lanes: what overtakes what -----------------------------------------------------------------------------------
+# --- priorities: what overtakes what -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -191,17 +191,17 @@ def test_times_are_microseconds_since_1970() -> None:
     ],
 )
 def test_control_is_never_behind_bulk(cls: type[Any]) -> None:
-    assert word_of_class(cls).lane is Lane.CONTROL
+    assert message_type_of(cls).priority is Priority.CONTROL
 
 
 def test_samples_are_bulk_and_replace_each_other() -> None:
-    entry = word_of_class(node_messages.StatisticsBatch)
-    assert (entry.lane, entry.when_full) == (Lane.BULK, WhenFull.CONFLATE)
+    entry = message_type_of(node_messages.StatisticsBatch)
+    assert (entry.priority, entry.when_full) == (Priority.BULK, WhenFull.CONFLATE)
 
 
 def test_outcomes_are_never_replaced_by_each_other() -> None:
-    assert word_of_class(node_messages.StepDone).when_full is not WhenFull.CONFLATE
-    assert word_of_class(node_messages.DomainChanged).when_full is not WhenFull.CONFLATE
+    assert message_type_of(node_messages.StepDone).when_full is not WhenFull.CONFLATE
+    assert message_type_of(node_messages.DomainChanged).when_full is not WhenFull.CONFLATE
 
 
 # --- peers of other versions --------------------------------------------------------------------------------------

@@ -12,12 +12,12 @@ from typing import Any
 import attrs
 import pytest
 
-from actors.front_door import ROUTES
+from actors.command_router import ROUTES
 from protocol import registry
 from protocol.commands.base import Add, Command, Remove, Update
+from protocol.message import message_type_of
 from protocol.model.types import Document, Ref, about
 from protocol.registry import BY_CLASS, BY_KIND, BY_REL, PLURALS, RESOURCES, TAGS, Action, Resource, SubCollection
-from protocol.words import word_of_class
 from tests.protocol import examples
 
 SOURCES = {"nested", "filter", "statistics"}
@@ -57,9 +57,9 @@ def commands() -> dict[str, type[Any]]:
 
 
 @pytest.mark.parametrize("where", commands())
-def test_commands_are_words_and_are_routed(where: str) -> None:
+def test_commands_are_messages_and_are_routed(where: str) -> None:
     command = commands()[where]
-    assert word_of_class(command).tag.startswith("command.")
+    assert message_type_of(command).tag.startswith("command.")
     assert issubclass(command, Command)
     assert command in ROUTES
     role = where.rpartition(": ")[2]
@@ -67,8 +67,8 @@ def test_commands_are_words_and_are_routed(where: str) -> None:
     assert base is None or issubclass(command, base)
 
 
-def test_every_command_word_is_routed() -> None:
-    known = {entry.cls for entry in examples.words().values() if entry.tag.startswith("command.")}
+def test_every_command_message_is_routed() -> None:
+    known = {entry.cls for entry in examples.messages().values() if entry.tag.startswith("command.")}
     assert known == set(ROUTES)
     assert all(issubclass(cls, Command) for cls in known)
 
@@ -81,7 +81,7 @@ def test_routes_lead_to_kinds() -> None:
 def test_commands_that_no_address_leads_to() -> None:
     """What only a lab or a daemon may submit."""
     named = set(commands().values())
-    assert {word_of_class(cls).tag for cls in ROUTES if cls not in named} == {"command.template.import"}
+    assert {message_type_of(cls).tag for cls in ROUTES if cls not in named} == {"command.template.import"}
 
 
 @pytest.mark.parametrize("action", actions())
@@ -141,7 +141,7 @@ def test_references_point_to_resources(cls: type[Any]) -> None:
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.rel)
 def test_resources_map_class_tag_and_kind(resource: Resource) -> None:
     assert BY_KIND[resource.kind] is BY_REL[resource.rel] is BY_CLASS[resource.cls] is resource
-    assert word_of_class(resource.cls).tag == f"model.{resource.kind}"
+    assert message_type_of(resource.cls).tag == f"model.{resource.kind}"
     assert resource.tag == resource.kind == TAGS[resource.cls]
     assert resource.plural_tag == PLURALS[resource.cls]
     assert resource.rel == resource.plural_tag.replace("_", "")
@@ -160,8 +160,8 @@ def test_names_are_unique() -> None:
         assert len(below) == len(set(below)), resource.rel
 
 
-def test_every_model_word_bears_the_name_of_its_class() -> None:
-    for tag, entry in examples.words().items():
+def test_every_model_message_bears_the_name_of_its_class() -> None:
+    for tag, entry in examples.messages().items():
         if tag.startswith("model."):
             name = "".join(part.capitalize() for part in tag.removeprefix("model.").split("_"))
             assert entry.cls.__name__ == name, tag
@@ -181,12 +181,12 @@ def test_what_is_searched_or_shown_is_said_once(cls: type[Any]) -> None:
 @pytest.mark.parametrize("cls", TAGS, ids=lambda cls: cls.__name__)
 def test_bounds_and_choices_fit_their_types(cls: type[Any]) -> None:
     for attribute in registry.attributes(cls):
-        said = attribute.about
-        assert not said.choices or attribute.type is str, attribute.name
-        assert (said.minimum is None and said.maximum is None) or attribute.type is int, attribute.name
-        assert said.minimum is None or said.maximum is None or said.minimum <= said.maximum
-        assert not (said.read_only and said.write_only)
-        assert len(set(said.choices)) == len(said.choices), attribute.name
+        limits = attribute.about
+        assert not limits.choices or attribute.type is str, attribute.name
+        assert (limits.minimum is None and limits.maximum is None) or attribute.type is int, attribute.name
+        assert limits.minimum is None or limits.maximum is None or limits.minimum <= limits.maximum
+        assert not (limits.read_only and limits.write_only)
+        assert len(set(limits.choices)) == len(limits.choices), attribute.name
 
 
 def test_walking_gives_every_path_once() -> None:

@@ -1,4 +1,4 @@
-"""A word of version 1 is read by code that has version 2 or 3, and one of version 2 by code that has version 1."""
+"""A message of version 1 is read by code that has version 2 or 3, and one of version 2 by code that has version 1."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from typing import Any
 import attrs
 import pytest
 
-from protocol import words
+from protocol import message as messages
 from protocol.codec import CodecError, UnknownTag, decode, encode, pack
-from protocol.words import Tagged
+from protocol.message import Message
 from tests.protocol.registering import registered
 
 TAG = "test.machine"
 
 
 @attrs.frozen(kw_only=True)
-class MachineV1(Tagged):
+class MachineV1(Message):
     title: str
     memory_mib: int
 
 
 @attrs.frozen(kw_only=True)
-class MachineV2(Tagged):
+class MachineV2(Message):
     name: str
     memory_bytes: int
 
 
 @attrs.frozen(kw_only=True)
-class MachineV3(Tagged):
+class MachineV3(Message):
     name: str
     memory_bytes: int
     comment: str = ""
@@ -44,7 +44,7 @@ def old_bytes() -> bytes:
         return encode(MachineV1(title="m", memory_mib=3))
 
 
-def test_an_old_word_is_brought_up() -> None:
+def test_an_old_message_is_brought_up() -> None:
     stored = old_bytes()
     with registered(TAG, MachineV2, version=2, upcasts={1: renamed}):
         assert decode(stored) == MachineV2(name="m", memory_bytes=3 * 1024 * 1024)
@@ -57,7 +57,7 @@ def test_a_step_without_upcaster_only_added_fields() -> None:
         assert decode(pack([TAG, 2, {"name": "m", "memory_bytes": 1}])) == MachineV3(name="m", memory_bytes=1)
 
 
-def test_a_present_word_is_not_brought_up_again() -> None:
+def test_a_present_message_is_not_brought_up_again() -> None:
     with registered(TAG, MachineV2, version=2, upcasts={1: renamed}):
         assert decode(encode(MachineV2(name="m", memory_bytes=5))) == MachineV2(name="m", memory_bytes=5)
 
@@ -72,7 +72,7 @@ def test_upcasters_do_not_change_what_they_got() -> None:
         assert decode(stored) == decode(stored)
 
 
-def test_words_inside_words_are_brought_up_too() -> None:
+def test_messages_inside_messages_are_brought_up_too() -> None:
     with registered(TAG, MachineV2, version=2, upcasts={1: renamed}):
         inner = [TAG, 1, {"title": "m", "memory_mib": 1}]
         assert decode(pack(["node.step_done", 1, {"step_id": "s", "result": inner}])).result.name == "m"
@@ -94,7 +94,7 @@ def test_an_upcaster_that_fails_on_hostile_fields_is_a_codec_error() -> None:
 
 def test_a_tag_is_taken_once() -> None:
     with registered(TAG, MachineV1), pytest.raises(ValueError, match="taken by MachineV1, wanted by MachineV2"):
-        words.word(TAG)(MachineV2)
+        messages.message(TAG)(MachineV2)
     with pytest.raises(UnknownTag):
         decode(old_bytes())
 
@@ -102,13 +102,13 @@ def test_a_tag_is_taken_once() -> None:
 def test_a_step_is_taken_once_and_starts_at_version_1() -> None:
     with registered(TAG, MachineV2, version=2, upcasts={1: renamed}):
         with pytest.raises(ValueError, match="taken"):
-            words.upcast(TAG, 1)(renamed)
+            messages.upcast(TAG, 1)(renamed)
         with pytest.raises(ValueError, match="version 0"):
-            words.upcast(TAG, 0)(renamed)
+            messages.upcast(TAG, 0)(renamed)
     with pytest.raises(ValueError, match="version 0"):
-        words.word(TAG, version=0)(MachineV1)
+        messages.message(TAG, version=0)(MachineV1)
 
 
-def test_a_class_is_one_word() -> None:
+def test_a_class_is_one_message() -> None:
     with registered(TAG, MachineV1), pytest.raises(ValueError, match=r"test\.machine already"):
-        words.word("test.other")(MachineV1)
+        messages.message("test.other")(MachineV1)

@@ -33,9 +33,9 @@ class RealHarness:
         self.virtualization = virtualization
         self.saved_path = str(folder / "saved")
         self.folder = folder
-        self.hypervisor: Hypervisor = self.next_life()
+        self.hypervisor: Hypervisor = self.next_incarnation()
 
-    def next_life(self) -> Hypervisor:
+    def next_incarnation(self) -> Hypervisor:
         return LibvirtHypervisor(self.host.uri, self.virtualization.platform(), self.virtualization)
 
     def spec(self, number: int = 1, *, paused: bool = False) -> DomainSpec:
@@ -92,11 +92,11 @@ class RealHarness:
         try:
             with trio.fail_after(20):
                 await channel.send_all(b"knock\n")
-                said = b""
-                while not said.endswith(b"\n"):
-                    said += await channel.receive_some()
-                assert said == b"heard knock\n"
-                return said
+                output = b""
+                while not output.endswith(b"\n"):
+                    output += await channel.receive_some()
+                assert output == b"heard knock\n"
+                return output
         finally:
             await channel.aclose()
 

@@ -12,7 +12,7 @@ import pytest
 import trio
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 
-from node.hypervisor.port import Hypervisor, Resync, opened
+from node.hypervisor.port import EventsMissing, Hypervisor, opened
 from node.hypervisor.probe import find_virtualization
 from node.storage.directory import DirectoryStorage
 from protocol.errors import BadInput, Busy, Conflict, CorralError, HostFailed, Unavailable
@@ -44,7 +44,7 @@ def disk(number: int, *, interface: str = "virtio", slot: int = 0, volume_format
 
 async def storage_in(folder: Path) -> DirectoryStorage:
     made = DirectoryStorage(HOST)
-    await made.connect_domain(DOMAIN, str(folder), create=True)
+    await made.connect_storage_domain(DOMAIN, str(folder), create=True)
     return made
 
 
@@ -231,7 +231,7 @@ async def test_a_save_that_fails_leaves_the_domain_running(harness: RealHarness,
 
 
 async def test_two_daemons_never_start_two_qemus(harness: RealHarness) -> None:
-    """Two lives of a daemon at once: the old one's thread may still be starting when the new one is asked."""
+    """Two incarnations of a daemon at once: the old one's thread may still be starting when the new one is asked."""
     spec = harness.spec(paused=True)
     outcomes: list[DomainObserved | CorralError] = []
 
@@ -241,7 +241,7 @@ async def test_two_daemons_never_start_two_qemus(harness: RealHarness) -> None:
         except CorralError as error:
             outcomes.append(error)
 
-    async with opened(harness.hypervisor) as first, opened(harness.next_life()) as second:
+    async with opened(harness.hypervisor) as first, opened(harness.next_incarnation()) as second:
         for round_number in range(3):
             outcomes.clear()
             async with trio.open_nursery() as nursery:
@@ -285,7 +285,7 @@ async def test_a_libvirtd_killed_in_the_middle_of_a_start(harness: RealHarness) 
             await harness.start_libvirt()
             with trio.fail_after(30):
                 async for event in hypervisor.events:
-                    if isinstance(event, Resync):
+                    if isinstance(event, EventsMissing):
                         break
             again = await hypervisor.start(spec, step_id, harness.resolve)
             assert again.started_step_id == step_id
@@ -310,7 +310,7 @@ async def test_a_libvirtd_that_hangs_is_given_up_and_found_again(harness: RealHa
             os.kill(harness.host.libvirtd_pid, signal.SIGCONT)
         with trio.fail_after(60):
             async for event in hypervisor.events:
-                if isinstance(event, Resync):
+                if isinstance(event, EventsMissing):
                     break
         (seen,) = await hypervisor.list()
         assert seen.qemu_pid == started.qemu_pid

@@ -12,7 +12,7 @@ Every mailbox message passes the codec. No thread, no file, no socket.
     scenario.py      one seed: furnish, a phase with faults, calm until all is at rest, verdict
     rates.py         how bad this seed's world is          faults.py     what goes wrong, by those rates
     cluster.py       puts all together                     workload.py   what people ask
-    engine.py node.py process.py   daemons with lives: killed (ports go inert first), paused, started again
+    engine.py node.py process.py   daemons with incarnations: killed (ports go inert first), paused, started again
     gateway.py       clients that retry, readers that fold  guests.py    agents, some of them hostile
     truth.py database.py observer.py rest.py               what really happened, handed to `tests.checkers`
     mutants.py broken.py   breaks of production code       regressions.py   seeds that once found a bug

@@ -72,8 +72,8 @@ def no_answer_is_a_failure(_: Any) -> Any:
 
 def blind_to_epochs(_: Any) -> Any:
     async def obey(self: Any, epoch: int) -> bool:
-        if epoch > self.notebook.ledger.highest_epoch:
-            await self.notebook.write(["epoch", epoch])
+        if epoch > self.step_log.store.highest_epoch:
+            await self.step_log.write(["epoch", epoch])
         return True
 
     return obey
@@ -101,7 +101,7 @@ def reply_before_durable(original: Any) -> Any:
     return carry_out
 
 
-def unknown_means_landed(_: Any) -> Any:
+def unknown_means_committed(_: Any) -> Any:
     async def settle(self: JournalWriter) -> None:
         group, self._in_flight = self._in_flight, []
         for pending in group:
@@ -116,7 +116,7 @@ def unknown_means_landed(_: Any) -> Any:
 
 def outcome_only_sent(_: Any) -> Any:
     async def finish(self: steps.Steps, step_id: str, result: Any) -> None:
-        self.notebook.ledger._begun.pop(step_id, None)
+        self.step_log.store._begun.pop(step_id, None)
         self.uplink.send(StepDone(step_id=step_id, result=result))
 
     return finish
@@ -298,8 +298,8 @@ BREAKS: tuple[dict[str, Any], ...] = (
      "patches": ((JournalWriter, "_depose", stale_epoch_is_success),)},
     {"name": "S5: an actor replies before it is durable", "found_by": ("S5",),
      "patches": ((durable.DurableActor, "carry_out", reply_before_durable),)},
-    {"name": "S5: an unknown outcome counts as landed", "found_by": ("S5", "S12"), "rates": DATABASE,
-     "patches": ((JournalWriter, "_settle", unknown_means_landed),)},
+    {"name": "S5: an unknown outcome counts as committed", "found_by": ("S5", "S12"), "rates": DATABASE,
+     "patches": ((JournalWriter, "_settle", unknown_means_committed),)},
     {"name": "S6: a step begun before a crash is done again", "found_by": ("S6",), "rates": DYING,
      "patches": ((steps, "never_twice", lambda _: ()),)},
     {"name": "S6: the node sends an outcome and does not note it", "found_by": ("S6",), "rates": UNREST,
@@ -323,7 +323,7 @@ BREAKS: tuple[dict[str, Any], ...] = (
     {"name": "S16: a timer leaves tasks behind", "found_by": ("S16",),
      "patches": ((durable.DurableActor, "_set_timer", one_task_more),)},
     {"name": "S16: a report leaves tasks behind", "found_by": ("S16",),
-     "patches": ((node_commands.Commands, "_report", leaves_a_reader),)},
+     "patches": ((node_commands.Dispatcher, "_report", leaves_a_reader),)},
     {"name": "S17: guest facts go to the VM they name", "found_by": ("S17",), "rates": GUESTS,
      "patches": ((guest_lines, "_report", by_the_name_in_it),)},
     {"name": "S17: the audit trail quotes the guest", "found_by": ("S17",),

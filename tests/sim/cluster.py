@@ -106,7 +106,7 @@ class Cluster:
         """Starts the daemon again whenever it has ended and the machine has power."""
         while True:
             if node.host.powered:
-                self.nursery.start_soon(node.live, name=f"{node.host.name}/{node.life + 1}")
+                self.nursery.start_soon(node.live, name=f"{node.host.name}/{node.incarnation + 1}")
                 await trio.lowlevel.checkpoint()
                 while node.process is None or not node.process.alive:
                     await trio.lowlevel.checkpoint()
@@ -135,12 +135,12 @@ class Cluster:
             self.start_node(node)
         for node in self.nodes:
             await self._until(lambda node=node: self._is(node.host_id, "host", "up"))  # type: ignore[misc]
-            domain = StorageDomain(
+            storage_domain = StorageDomain(
                 name=f"data-{node.host.name}", type="data", host=Ref(id=node.host_id),
                 storage=HostStorage(type="localfs", path=f"/{node.host.name}"),
             )  # fmt: skip
             id = self.ids.uuid()
-            await self._accepted(AddStorageDomain(document=domain), id)
+            await self._accepted(AddStorageDomain(document=storage_domain), id)
             await self._until(lambda key=id: self._is(key, "storage_domain", "active"))  # type: ignore[misc]
 
     async def _until(self, condition: Callable[[], bool]) -> None:

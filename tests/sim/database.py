@@ -16,7 +16,7 @@ from actors.host.evolve import evolve as evolve_host
 from actors.journal.memory_store import MemoryTables
 from actors.journal.port import Appended, AppendResult, Epoch, JournalRow, Transaction
 from actors.storage.disk.evolve import evolve as evolve_disk
-from actors.storage.domain.evolve import evolve as evolve_domain
+from actors.storage.domain.evolve import evolve as evolve_storage_domain
 from actors.storage.template.evolve import evolve as evolve_template
 from actors.vm.evolve import evolve as evolve_vm
 from protocol.codec import decode
@@ -30,7 +30,7 @@ EVOLVES: dict[str, Any] = {
     "vm": evolve_vm,
     "host": evolve_host,
     "disk": evolve_disk,
-    "storage_domain": evolve_domain,
+    "storage_domain": evolve_storage_domain,
     "template": evolve_template,
 }
 TRANSITIONS = {
@@ -60,8 +60,8 @@ class WatchedTables(MemoryTables):
 
     def append(self, epoch: int, transactions: Sequence[Transaction], group: int, now: float) -> list[AppendResult]:
         results = MemoryTables.append(self, epoch, transactions, group, now)
-        landed = [result for result in results if isinstance(result, Appended)]
-        if landed:
+        committed = [result for result in results if isinstance(result, Appended)]
+        if committed:
             self.truth.found("S4", s04_epochs.check_writes(self.highest_given, [epoch]))
         for result, transaction in zip(results, transactions, strict=True):
             if isinstance(result, Appended):
@@ -70,7 +70,7 @@ class WatchedTables(MemoryTables):
             else:
                 keys = [f"{write.row.kind}/{write.row.id}" for write in transaction.writes]
                 self.truth.say(f"refused by the database: {result!r:.120} {keys}")
-        rows = [row for result in landed for row in result.rows]
+        rows = [row for result in committed for row in result.rows]
         self.truth.found("S12", self.folder.take(rows, self.entities, self._folded))
         return results
 

@@ -1,4 +1,4 @@
-"""One simulated engine process: its lives as candidate and leader, put together as the daemon does.
+"""One simulated engine process: its incarnations as candidate and leader, put together as the daemon does.
 
 It must not decide when it dies or pauses: `faults` does.
 """
@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import trio
 
-from actors.host.link_session import LinkTerms, serve_link
+from actors.host.link_session import LinkSettings, serve_link
 from actors.journal.memory import MemoryStore
 from actors.journal.port import AppendResult, JournalError, StaleEpoch
 from actors.kernel.actor import Context
@@ -22,7 +22,7 @@ from protocol.errors import Refusal
 from protocol.node_messages import CertificateIssued
 from supervisors.engine_tree import Engine
 from supervisors.spec import AsyncTask, ChildSpec
-from supervisors.supervisor import running
+from supervisors.tree import running
 from tests.sim.observer import observer
 from tests.sim.process import Process, ProcessClock, ProcessJournal, ProcessTransport
 from tests.sim.start import heartbeat_seconds, lease_seconds, restart_seconds, start_of_time, times
@@ -53,13 +53,13 @@ class EngineJournal(ProcessJournal):
 
     async def resolve(self, epoch: int, transactions: Any, *, group: int) -> list[AppendResult] | None:
         results = await ProcessJournal.resolve(self, epoch, transactions, group=group)
-        self.truth.once(f"commit outcome unknown, {'lost' if results is None else 'landed'}")
+        self.truth.once(f"commit outcome unknown, {'lost' if results is None else 'committed'}")
         return results
 
 
 @attrs.define(eq=False)
 class SimEngine:
-    """One machine that may be the engine. Between lives nothing of it is there."""
+    """One machine that may be the engine. Between incarnations nothing of it is there."""
 
     truth: Truth
     store: MemoryStore
@@ -67,7 +67,7 @@ class SimEngine:
     seed: str
     skew_seconds: float = 0.0
     rate: float = 1.0
-    life: int = 0
+    incarnation: int = 0
     process: Process | None = None
     engine: Engine | None = None  # while it leads, or believes so
     journal: EngineJournal | None = None
@@ -96,12 +96,12 @@ class SimEngine:
         assert self.engine is not None
         assert self.process is not None
         engine = self.engine
-        terms = LinkTerms(
+        settings = LinkSettings(
             hub=engine.hub, ports=engine.ports, epoch=lambda: engine.epoch, renew=no_renewal,
             heartbeat_period_seconds=heartbeat_seconds, silent_after_seconds=times.silent_after_seconds,
         )  # fmt: skip
         try:
-            await serve_link(ProcessTransport(self.process, transport), terms, host_id=None)
+            await serve_link(ProcessTransport(self.process, transport), settings, host_id=None)
         finally:
             if transport in self.ends:
                 self.ends.remove(transport)
@@ -131,7 +131,7 @@ class SimEngine:
         """Lives again and again, as a unit manager has it."""
         while True:
             async with trio.open_nursery() as nursery:
-                process = self.process = Process(f"{self.name}/{self.life + 1}")
+                process = self.process = Process(f"{self.name}/{self.incarnation + 1}")
                 ended = trio.Event()
                 nursery.start_soon(self._live, process, ended, name=process.name)
                 while not ended.is_set() and process.alive:
@@ -153,7 +153,7 @@ class SimEngine:
             ended.set()
 
     async def _lead(self, process: Process) -> None:
-        self.life += 1
+        self.incarnation += 1
         clock = ProcessClock(
             process, TrioClock(wall_from(start_of_time), skew_seconds=self.skew_seconds, rate=self.rate)
         )

@@ -14,7 +14,7 @@ import trio
 
 from actors.journal.memory import AppendFault
 from actors.kernel.ports import SeededRandom
-from node.world.faults import Fault
+from node.world.faults import CallFault
 from protocol.commands.host import FenceHost
 from protocol.engine_messages import Accepted
 from protocol.errors import CorralError, HostFailed
@@ -32,20 +32,20 @@ class Faults:
     random: SeededRandom
     stopped: bool = False
 
-    def hook(self, host: str, call: str, subject: str) -> Fault | None:
+    def hook(self, host: str, call: str, subject: str) -> CallFault | None:
         """What a call of a simulated port meets."""
         rates, random = self.cluster.rates, self.random
         if self.stopped:
             return None
         delay = random.random() ** 3 * rates.call_seconds
         if call in ("connect", "list", "facts", "guest_channel", "statistics"):
-            return Fault(delay_seconds=delay)
+            return CallFault(delay_seconds=delay)
         draw = random.random()
         if draw < rates.die_at_call:
-            return Fault(delay_seconds=delay, die_before=random.random() < 0.3, die_after=True)
+            return CallFault(delay_seconds=delay, die_before=random.random() < 0.3, die_after=True)
         if random.random() < rates.call_fails:
-            return Fault(delay_seconds=delay, fail=HostFailed(f"simulated: {call} failed on {host}"))
-        return Fault(delay_seconds=delay, reply_lost=random.random() < rates.reply_lost)
+            return CallFault(delay_seconds=delay, fail=HostFailed(f"simulated: {call} failed on {host}"))
+        return CallFault(delay_seconds=delay, reply_lost=random.random() < rates.reply_lost)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -90,8 +90,8 @@ class Faults:
             if draw < rates.append_away:
                 store.append_faults.append(AppendFault.UNAVAILABLE)
             elif draw < rates.append_away + rates.append_unknown:
-                landed = self.random.random() < 0.5
-                store.append_faults.append(AppendFault.UNKNOWN_LANDED if landed else AppendFault.UNKNOWN_LOST)
+                committed = self.random.random() < 0.5
+                store.append_faults.append(AppendFault.UNKNOWN_COMMITTED if committed else AppendFault.UNKNOWN_LOST)
 
     def stop(self) -> None:
         """The faults stop: wires whole, everybody resumed, storages well, the database there."""

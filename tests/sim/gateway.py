@@ -18,7 +18,7 @@ from gateway.read_model import ReadModel
 from protocol.codec import encode
 from protocol.engine_messages import Accepted, Change, HostSamples, Principal, Snapshot, Submit
 from protocol.errors import CorralError, Refusal, Unavailable
-from protocol.words import Tagged
+from protocol.message import Message
 from tests.checkers.s11_streams import StreamChecker, check_fold
 from tests.sim.database import WatchedTables
 from tests.sim.engine import SimEngine
@@ -170,6 +170,6 @@ class Reader:
         self.truth.found("S11", check_fold(self.name, held, truth))
 
 
-def submit(command_id: str, command: Tagged, *, dry_run: bool = False) -> Submit:
+def submit(command_id: str, command: Message, *, dry_run: bool = False) -> Submit:
     return Submit(command_id=command_id, principal=admin, command=command, correlation_id=f"c-{command_id[:8]}",
                   dry_run=dry_run)  # fmt: skip

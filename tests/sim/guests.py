@@ -1,4 +1,4 @@
-"""What guests say on their channel: the honest agent's words marked with their VM, and from hostile ones garbage.
+"""What guests say on their channel: the honest agent's messages marked with their VM, and from hostile ones garbage.
 
 It must not know what becomes of it.
 """
@@ -50,23 +50,23 @@ class HostileGuest:
         data = await self.inner.receive_some(max_bytes)
         if not data:
             return data
-        said = b"".join(self._marked(line) + b"\n" for line in data.splitlines())
+        sent = b"".join(self._marked(line) + b"\n" for line in data.splitlines())
         if self.random.random() < self.rates.guest_garbage:
-            said += self._garbage()
-        return said
+            sent += self._garbage()
+        return sent
 
     def _marked(self, line: bytes) -> bytes:
-        word: dict[str, Any] = json.loads(line)
-        if word.get("type") == guest_messages.FACTS:
+        message: dict[str, Any] = json.loads(line)
+        if message.get("type") == guest_messages.FACTS:
             mark = mark_of(self.vm_id)
-            word.update(
+            message.update(
                 fqdn=mark,
                 os_distribution=mark,
                 applications=[f"{mark} 1.0"],
                 sessions=[{"user": mark, "console": True}],
-                addresses=[{**one, "interface": f"{mark} {n}"} for n, one in enumerate(word.get("addresses") or ())],
+                addresses=[{**one, "interface": f"{mark} {n}"} for n, one in enumerate(message.get("addresses") or ())],
             )
-        return json.dumps(word).encode()
+        return json.dumps(message).encode()
 
     def _garbage(self) -> bytes:
         mark = mark_of(self.vm_id)
@@ -80,11 +80,21 @@ class HostileGuest:
                 return b'{"type": "heartbeat"}\n' * 120
             case 3:
                 text = mark + self.random.choice(HOSTILE_TEXTS)
-                word: dict[str, Any] = {"type": guest_messages.FACTS, "fqdn": text, "kernel": text, "time_zone": text}
-                return json.dumps(word).encode() + b"\n"
+                message: dict[str, Any] = {
+                    "type": guest_messages.FACTS,
+                    "fqdn": text,
+                    "kernel": text,
+                    "time_zone": text,
+                }
+                return json.dumps(message).encode() + b"\n"
             case 4:
-                word = {"type": guest_messages.FACTS, "fqdn": mark, "memory_total_bytes": -1, "applications": {"a": 1}}
-                return json.dumps(word).encode() + b"\n"
+                message = {
+                    "type": guest_messages.FACTS,
+                    "fqdn": mark,
+                    "memory_total_bytes": -1,
+                    "applications": {"a": 1},
+                }
+                return json.dumps(message).encode() + b"\n"
         return self._in_another_name(mark)
 
     def _in_another_name(self, mark: str) -> bytes:
@@ -94,5 +104,5 @@ class HostileGuest:
         self.truth.once("guest talked in another VM's name")
         other = self.random.choice(others)
         names = {"vm_id": other, "id": other, "vm": {"id": other}}
-        word = {"type": guest_messages.FACTS, "fqdn": mark, "os_distribution": mark, **names}
-        return json.dumps(word).encode() + b"\n"
+        message = {"type": guest_messages.FACTS, "fqdn": mark, "os_distribution": mark, **names}
+        return json.dumps(message).encode() + b"\n"

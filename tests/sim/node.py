@@ -1,4 +1,4 @@
-"""One simulated host's node daemon: its lives, one after the other, on the same disk and the same QEMUs.
+"""One simulated host's node daemon: its incarnations, one after the other, on the same disk and the same QEMUs.
 
 It must not decide when it dies, pauses or comes back: `faults` does.
 """
@@ -17,18 +17,18 @@ from actors.kernel.mailbox import codec_carrier
 from actors.kernel.ports import Ports, SeededIds, SeededRandom, TrioClock, wall_from
 from node.hypervisor.port import ByteStream
 from node.hypervisor.simulated import SimulatedHypervisor
-from node.ledger import Ledger, Record, Standing
 from node.link import Use
 from node.memory_link import MemoryDial
-from node.notebook import MemoryNotebook
 from node.reporter import HostFigures
+from node.step_log import MemoryStepLog
+from node.step_store import Record, StepStatus, StepStore
 from node.storage.simulated import SimulatedStorage
 from node.tree import NodePorts, NodeSettings, node_tree
 from node.world import World, WorldHost
 from protocol.codec import decode
 from protocol.link import EngineHello, NodeHello
 from protocol.node_messages import NodeCommand
-from supervisors.supervisor import running
+from supervisors.tree import running
 from tests.checkers import s04_epochs
 from tests.sim.guests import HostileGuest
 from tests.sim.observer import observer
@@ -47,7 +47,7 @@ class FlatMeter:
 
 @attrs.define(eq=False)
 class SimNode:
-    """One host. `start` a life when none is; `kill` ends the present one without a word."""
+    """One host. `start` an incarnation when none runs; `kill` ends the present one without a word."""
 
     truth: Truth
     world: World
@@ -59,8 +59,8 @@ class SimNode:
     seed: str
     skew_seconds: float = 0.0
     rate: float = 1.0
-    ledger: Ledger = attrs.field(factory=Ledger)
-    life: int = 0
+    step_store: StepStore = attrs.field(factory=StepStore)
+    incarnation: int = 0
     process: Process | None = None
     tree: Any = None
     hostile: dict[str, HostileGuest] = attrs.field(factory=dict)
@@ -87,10 +87,10 @@ class SimNode:
             self.tree._root.kill()
 
     async def live(self) -> None:
-        """One life, until it is killed. Returns when its last task has ended."""
-        self.life += 1
-        process = self.process = Process(f"{self.host.name}/{self.life}")
-        self.truth.say(f"{self.host.name} daemon starts, life {self.life}")
+        """One incarnation, until it is killed. Returns when its last task has ended."""
+        self.incarnation += 1
+        process = self.process = Process(f"{self.host.name}/{self.incarnation}")
+        self.truth.say(f"{self.host.name} daemon starts, incarnation {self.incarnation}")
         clock = ProcessClock(
             process, TrioClock(wall_from(start_of_time), skew_seconds=self.skew_seconds, rate=self.rate)
         )
@@ -107,7 +107,7 @@ class SimNode:
                 clock=clock,
                 hypervisor=NodeHypervisor(self.world, self.host, self),
                 storage=NodeStorage(self.world, self.host, self),
-                notebook=NodeNotebook(self, process),
+                step_log=NodeStepLog(self, process),
                 meter=FlatMeter(),
                 dial=NodeDial(self, process),
             ),
@@ -154,11 +154,11 @@ class NodeStorage(SimulatedStorage):
         await self._process.gate()
 
 
-class NodeNotebook(MemoryNotebook):
+class NodeStepLog(MemoryStepLog):
     """The machine's disk: it outlives the process, and the process may die just before or after a write."""
 
     def __init__(self, node: SimNode, process: Process) -> None:
-        super().__init__(node.ledger)
+        super().__init__(node.step_store)
         self._node, self._process = node, process
 
     async def write(self, *records: Record) -> None:
@@ -171,7 +171,7 @@ class NodeNotebook(MemoryNotebook):
         await self._process.gate()
         for record in records:
             if record[0] == "begun":
-                node.truth.step_begun(node.host.name, record[1], self.ledger.highest_epoch)
+                node.truth.step_begun(node.host.name, record[1], self.store.highest_epoch)
         await super().write(*records)
         if node.random.random() < node.rates.die_at_note:
             node.kill()
@@ -205,7 +205,7 @@ class NodeTransport(ProcessTransport):
     async def send(self, frame: bytes) -> None:
         await self.process.gate()
         message, host = decode(frame), self._node.host.name
-        self._node.truth.said_by_node(host, message)
+        self._node.truth.reported_by_node(host, message)
         if not isinstance(message, NodeHello):
             self._node.truth.found("S4", s04_epochs.check_link(host, *self._epochs))
         await self.inner.send(frame)
@@ -215,13 +215,13 @@ class NodeTransport(ProcessTransport):
         message = decode(frame)
         self._node.truth.heard_by_node(self._node.host.name, message)
         if isinstance(message, EngineHello):
-            self._epochs = (message.epoch, self._node.ledger.highest_epoch)
+            self._epochs = (message.epoch, self._node.step_store.highest_epoch)
         elif isinstance(message, NodeCommand):
-            standing = self._node.ledger.standing(message.step_id)
-            if standing is Standing.DONE:
-                self._node.truth.once("step repeated and answered from the notebook")
-            elif standing is Standing.BEGUN and self._node.life > 1:
-                self._node.truth.once("step begun by an earlier life of the node and carried on")
+            step_status = self._node.step_store.step_status(message.step_id)
+            if step_status is StepStatus.DONE:
+                self._node.truth.once("step repeated and answered from the step log")
+            elif step_status is StepStatus.BEGUN and self._node.incarnation > 1:
+                self._node.truth.once("step begun by an earlier incarnation of the node and carried on")
         return frame
 
 
@@ -234,6 +234,6 @@ def count_effects(node: SimNode) -> None:
         number = host.qemus[vm_id].boot_number if vm_id in host.qemus else 0
         inner(vm_id, by_guest=by_guest)
         if host.qemu(vm_id).boot_number > number:
-            truth.effect(vm_id, "node.reboot_domain" if by_guest else "node.reset_domain", node.ledger._begun)
+            truth.effect(vm_id, "node.reboot_domain" if by_guest else "node.reset_domain", node.step_store._begun)
 
     host.reboot = reboot  # type: ignore[method-assign]

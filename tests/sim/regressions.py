@@ -8,7 +8,7 @@ REGRESSIONS: dict[int, str] = {
     7: "the gateway's feed ended when the database was away while it caught up",
     8: "an attachment asked again while its disk was made was refused; a stop of a suspended VM was sent once only",
     10: "the outcome of ending a stray QEMU was never acknowledged",
-    11: "a name with a lone surrogate crashed the encoder behind the front door",
+    11: "a name with a lone surrogate crashed the encoder behind the command router",
     21: "a start whose reply was lost counted as failed: the VM ran twice",
     22: "the QEMU of a start whose reply was lost outlived its VM",
     27: "as 21, after the node had been killed",

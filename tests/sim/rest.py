@@ -34,9 +34,9 @@ def actors_of(tree: Any) -> Iterator[DurableActor]:
     if tree is None or tree._root is None:
         return
     for slot in tree._root.slots():
-        life = slot._life
-        if life is not None and life.is_started and isinstance(life.actor, DurableActor):
-            yield life.actor
+        incarnation = slot._current
+        if incarnation is not None and incarnation.is_started and isinstance(incarnation.actor, DurableActor):
+            yield incarnation.actor
 
 
 def unrest(cluster: Cluster) -> list[str]:
@@ -62,7 +62,7 @@ def locks(cluster: Cluster) -> Iterator[str]:
         (node.host.name, step_id)
         for node in cluster.nodes
         # What a crash interrupted and nobody asks for any more (a ticket, a step superseded by a stop) stays begun.
-        for step_id in (*node.ledger._outcomes, *node.ledger._stopped)
+        for step_id in (*node.step_store._outcomes, *node.step_store._stopped)
     ]
     yield from l1_locks.check(operations, jobs, outcomes)
 
@@ -91,8 +91,8 @@ def converged(cluster: Cluster) -> Iterator[str]:
 
 
 def _saved_path(cluster: Cluster, state: Any) -> str:
-    domain = cluster.tables.folder.states.get(("storage_domain", state.saved_on))
-    return f"{domain.domain.storage.path}/saved/{state.id}" if domain is not None else ""
+    storage_domain = cluster.tables.folder.states.get(("storage_domain", state.saved_on))
+    return f"{storage_domain.storage_domain.storage.path}/saved/{state.id}" if storage_domain is not None else ""
 
 
 def _volumes(cluster: Cluster) -> Iterator[str]:
@@ -101,10 +101,10 @@ def _volumes(cluster: Cluster) -> Iterator[str]:
     for (kind, id), state in cluster.tables.folder.states.items():
         if kind != "disk":
             continue
-        domain = cluster.tables.folder.states.get(("storage_domain", state.disk.storage_domain.id))
-        if domain is None:
+        storage_domain = cluster.tables.folder.states.get(("storage_domain", state.disk.storage_domain.id))
+        if storage_domain is None:
             continue
-        path = f"{domain.domain.storage.path}/images/{id}/{state.disk.image_id}"
+        path = f"{storage_domain.storage_domain.storage.path}/images/{id}/{state.disk.image_id}"
         (wanted if state.status == "ok" else doubtful).append(path)
     yield from l2_converged.check_volumes(wanted, cluster.world.volume_paths(), doubtful)
 
@@ -148,12 +148,12 @@ def check_bounds(cluster: Cluster) -> None:
     for engine in cluster.engines:
         if engine.engine is not None:
             for link in engine.engine.hub._links.values():
-                frames = sum(len(lane) for lane in link.queue._lanes)
+                frames = sum(len(queue) for queue in link.queue._queues)
                 lengths.append((f"link queue of {link.host_id}", frames, 3 * limits.link_queue_frames_max))
             lengths.append(("the writer's queue", len(engine.engine.writer._queue), 1_000))
     for node in cluster.nodes:
-        kept = len(node.ledger._outcomes) + len(node.ledger._begun) + len(node.ledger._stopped)
-        lengths.append((f"notebook of {node.host.name}", kept, 300))
+        kept = len(node.step_store._outcomes) + len(node.step_store._begun) + len(node.step_store._stopped)
+        lengths.append((f"step log of {node.host.name}", kept, 300))
     # At most 226 were seen in 40 seeds of six VMs.
     lengths.append(("tasks", trio.lowlevel.current_statistics().tasks_living, 400))
     cluster.truth.found("S16", s16_bounds.check(lengths))

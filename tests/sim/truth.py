@@ -17,8 +17,8 @@ from protocol.codec import encode
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.link import LinkRefused
+from protocol.message import Message, message_type
 from protocol.node_messages import ForgetSteps, NodeCommand, StepDone
-from protocol.words import Tagged, word_of
 from tests.checkers import s04_epochs, s05_acknowledged, s06_effects, s17_guests
 
 SOMETIMES = (
@@ -27,9 +27,9 @@ SOMETIMES = (
     "operation failed",
     "stale command refused by a node",
     "engine of an old epoch turned a node away",
-    "step repeated and answered from the notebook",
-    "step begun by an earlier life of the node and carried on",
-    "commit outcome unknown, landed",
+    "step repeated and answered from the step log",
+    "step begun by an earlier incarnation of the node and carried on",
+    "commit outcome unknown, committed",
     "commit outcome unknown, lost",
     "write of a deposed engine refused",
     "two engines led at the same time",
@@ -72,7 +72,7 @@ class Reply:
     """One reply that left the gateway."""
 
     command_id: str
-    command: Tagged
+    command: Message
     reply: Accepted | Refusal
 
 
@@ -87,7 +87,9 @@ class Truth:
     sometimes: Counter[str] = attrs.field(factory=Counter)
     replies: dict[str, Reply] = attrs.field(factory=dict)
     log: list[str] = attrs.field(factory=list)
-    told: defaultdict[tuple[str, str], set[int]] = attrs.field(factory=lambda: defaultdict(set))  # epochs by host, step
+    epochs_told: defaultdict[tuple[str, str], set[int]] = attrs.field(
+        factory=lambda: defaultdict(set)
+    )  # epochs by host, step
     asked: defaultdict[tuple[str, str], set[str]] = attrs.field(factory=lambda: defaultdict(set))  # steps by VM, tag
     effects: Counter[tuple[str, str]] = attrs.field(factory=Counter)  # by VM, step
     outcomes: dict[tuple[str, str], Any] = attrs.field(factory=dict)  # by host, step
@@ -113,12 +115,12 @@ class Truth:
 
     # --- wires ----------------------------------------------------------------------------------------------------
 
-    def heard_by_node(self, host: str, message: Tagged) -> None:
+    def heard_by_node(self, host: str, message: Message) -> None:
         """A frame that a node's process has read."""
         match message:
             case NodeCommand(epoch=epoch, step_id=step_id, body=body):
-                tag = word_of(body).tag
-                self.told[host, step_id].add(epoch)
+                tag = message_type(body).tag
+                self.epochs_told[host, step_id].add(epoch)
                 self.asked[getattr(body, "vm_id", ""), tag].add(step_id)
                 self.say(f"{host} <- {tag} {step_id} epoch {epoch}")
             case LinkRefused(refusal=refusal) if refusal.code == "stale_epoch":
@@ -126,11 +128,11 @@ class Truth:
             case ForgetSteps(epoch=epoch, step_ids=step_ids):
                 self.say(f"{host} <- forget {' '.join(step_ids)} epoch {epoch}")
 
-    def said_by_node(self, host: str, message: Tagged) -> None:
+    def reported_by_node(self, host: str, message: Message) -> None:
         """A frame that a node's process has written."""
-        tag = word_of(message).tag
+        tag = message_type(message).tag
         vm_id = getattr(message, "vm_id", "") or getattr(getattr(message, "domain", None), "vm_id", "")
-        self.found("S17", s17_guests.check_word(tag, vm_id, encode(message)))
+        self.found("S17", s17_guests.check_message(tag, vm_id, encode(message)))
         if not isinstance(message, StepDone):
             return
         key, result = (host, message.step_id), message.result
@@ -145,7 +147,7 @@ class Truth:
 
     def step_begun(self, host: str, step_id: str, stored_epoch: int) -> None:
         """A node's disk took the note that it begins a step."""
-        self.found("S4", s04_epochs.check_step(host, step_id, self.told[host, step_id], stored_epoch))
+        self.found("S4", s04_epochs.check_step(host, step_id, self.epochs_told[host, step_id], stored_epoch))
 
     def effect(self, vm_id: str, tag: str, begun: Iterable[str]) -> None:
         """Something happened to a QEMU that must happen once for each step. `begun`: by the disk of its host, now."""
@@ -157,7 +159,7 @@ class Truth:
 
     # --- the gateway ----------------------------------------------------------------------------------------------
 
-    def replied(self, command_id: str, command: Tagged, reply: Accepted | Refusal, head: int, jobs: Any) -> None:
+    def replied(self, command_id: str, command: Message, reply: Accepted | Refusal, head: int, jobs: Any) -> None:
         """A reply reached the gateway of a living engine."""
         shown = (
             f"accepted job {reply.job_id or '-'}"

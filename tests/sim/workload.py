@@ -16,12 +16,12 @@ from protocol.commands import host as host_commands
 from protocol.commands import storage as storage_commands
 from protocol.commands import vm as vm_commands
 from protocol.commands.catalogue import AddEntity, RemoveEntity, UpdateEntity
+from protocol.message import Message
 from protocol.model.inventory import Cpu, CpuTopology
 from protocol.model.network import Mac, Network, Nic
 from protocol.model.storage import Disk, DiskAttachment
 from protocol.model.types import Ref
 from protocol.model.vm import Vm
-from protocol.words import Tagged
 
 MiB = 1024**2
 vms_max = 6
@@ -38,13 +38,13 @@ class Workload:
     ids: SeededIds
     names: int = 0
 
-    def next(self) -> Tagged | None:
+    def next(self) -> Message | None:
         draw = self.random.random()
         if draw < 0.07:
             return self._nonsense()
         if self.model.count("vm") < 2 or draw < 0.2:
             return self._add_vm()
-        choices: tuple[tuple[int, Callable[[Vm], Tagged | None]], ...] = (
+        choices: tuple[tuple[int, Callable[[Vm], Message | None]], ...] = (
             (24, lambda vm: vm_commands.StartVm(id=_id(vm), pause=self._chance(0.1))),
             (8, lambda vm: vm_commands.StopVm(id=_id(vm), reason="enough")),
             (8, lambda vm: vm_commands.ShutdownVm(id=_id(vm), force=self._chance(0.2))),
@@ -81,7 +81,7 @@ class Workload:
         self.names += 1
         return f"{kind}-{self.random.randrange(12) if self._chance(0.3) else 100 + self.names}"
 
-    def _add_vm(self) -> Tagged | None:
+    def _add_vm(self) -> Message | None:
         if self.model.count("vm") >= vms_max:
             return None
         clusters = self.model.all("cluster")
@@ -105,7 +105,7 @@ class Workload:
             name=self._name("nic"), interface=self.random.choice(("virtio", "e1000")), mac=mac, vnic_profile=profile
         )
 
-    def _update(self, vm: Vm) -> Tagged:
+    def _update(self, vm: Vm) -> Message:
         document = self.random.choice(
             (
                 Vm(memory=256 * MiB * (1 + self.random.randrange(4))),
@@ -117,7 +117,7 @@ class Workload:
         )
         return vm_commands.UpdateVm(id=_id(vm), document=document)
 
-    def _change_nic(self, vm: Vm) -> Tagged | None:
+    def _change_nic(self, vm: Vm) -> Message | None:
         if not vm.nics:
             return None
         nic_id = self.random.choice(vm.nics).id or ""
@@ -133,20 +133,20 @@ class Workload:
 
     def _new_disk(self) -> Disk:
         size = MiB * (1 + self.random.randrange(64))
-        domain = self._domain()
+        storage_domain = self._domain()
         return Disk(
             provisioned_size=size,
             format=self.random.choice(("cow", "raw")),
-            storage_domains=(domain,) if domain else None,
+            storage_domains=(storage_domain,) if storage_domain else None,
         )
 
-    def _add_disk(self, vm: Vm) -> Tagged:
+    def _add_disk(self, vm: Vm) -> Message:
         disks = [record.id for record in self.model.all("disk")]
         disk = Disk(id=self.random.choice(disks)) if disks and self._chance(0.3) else self._new_disk()
         attachment = DiskAttachment(interface="virtio", bootable=self._chance(0.3), active=True, disk=disk)
         return vm_commands.AddDiskAttachment(parent_id=_id(vm), document=attachment)
 
-    def _change_disk(self, vm: Vm) -> Tagged | None:
+    def _change_disk(self, vm: Vm) -> Message | None:
         if not vm.disk_attachments:
             return None
         disk_id = self.random.choice(vm.disk_attachments).id or ""
@@ -156,7 +156,7 @@ class Workload:
             id=disk_id, parent_id=_id(vm), document=DiskAttachment(active=self._chance(0.7))
         )
 
-    def _floating_disk(self, vm: Vm) -> Tagged:
+    def _floating_disk(self, vm: Vm) -> Message:
         disks = [record.id for record in self.model.all("disk")]
         draw = self.random.random()
         if not disks or draw < 0.4:
@@ -166,13 +166,13 @@ class Workload:
             return storage_commands.UpdateDisk(id=disk_id, document=Disk(provisioned_size=128 * MiB))
         return storage_commands.RemoveDisk(id=disk_id)
 
-    def _host(self, vm: Vm) -> Tagged:
+    def _host(self, vm: Vm) -> Message:
         host_id = self.random.choice(self.model.all("host")).id
         if self._chance(0.6):
             return host_commands.ActivateHost(id=host_id)
         return host_commands.DeactivateHost(id=host_id, reason="work on it")
 
-    def _catalogue(self, vm: Vm) -> Tagged:
+    def _catalogue(self, vm: Vm) -> Message:
         networks = self.model.all("network")
         draw = self.random.random()
         if not networks or draw < 0.5:
@@ -184,7 +184,7 @@ class Workload:
             return UpdateEntity(kind="network", id=network_id, document=Network(description=self._name("text")))
         return RemoveEntity(kind="network", id=network_id)
 
-    def _nonsense(self) -> Tagged:
+    def _nonsense(self) -> Message:
         id = self.random.choice(nonsense_ids)
         name = self.random.choice(nonsense_names)
         made: tuple[Any, ...] = (

@@ -1,1 +1,1 @@
-"""Tests of supervision: strategies, budgets, branches, crowds, trees."""
+"""Tests of supervision: strategies, budgets, supervisors, dynamic supervisors, trees."""

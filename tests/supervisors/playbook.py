@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 import attrs
 import trio.testing
 
-from actors.kernel import Actor, Context, Directory, Ports, Ref, codec_carrier
+from actors.kernel import Actor, ActorRef, Context, Directory, Ports, codec_carrier
 from supervisors.observe import Observed
-from supervisors.spec import Backoff, ChildSpec, CrowdSpec, Restart, Strategy, SupervisorSpec
-from supervisors.supervisor import Tree, running
+from supervisors.spec import Backoff, ChildSpec, DynamicSupervisorSpec, Restart, Strategy, SupervisorSpec
+from supervisors.tree import Tree, running
 from tests.actors.kernel.players import Player
 
 # Without delays a restart happens in the same instant, and a transcript needs no times.
@@ -23,7 +23,7 @@ class Stage:
     """A running tree, what its players wrote down, and what its supervisors told."""
 
     script: list[str]
-    told: list[str]
+    observed: list[str]
     times: list[tuple[float, str]]
     directory: Directory = attrs.Factory(Directory)
     tree: Tree | None = None
@@ -34,14 +34,14 @@ class Stage:
     def child(self, name: str, restart: Restart = Restart.PERMANENT, *, stop_seconds: float = 5.0) -> ChildSpec:
         return ChildSpec(name, self.player(), restart, stop_seconds)
 
-    def ref(self, address: str) -> Ref:
+    def ref(self, address: str) -> ActorRef:
         found = self.directory.find(address)
         assert found is not None, f"nobody at {address}"
         return found
 
     def observe(self, observed: Observed) -> None:
         line = f"{observed.kind.value} {observed.address} {observed.incarnation}"
-        self.told.append(line)
+        self.observed.append(line)
         self.times.append((observed.at, line))
 
     def take(self) -> list[str]:
@@ -49,9 +49,9 @@ class Stage:
         taken, self.script[:] = list(self.script), []
         return taken
 
-    def take_told(self) -> list[str]:
+    def take_observed(self) -> list[str]:
         """What the supervisors told since the last time."""
-        taken, self.told[:] = list(self.told), []
+        taken, self.observed[:] = list(self.observed), []
         return taken
 
 
@@ -70,7 +70,7 @@ async def playing(stage: Stage, spec: SupervisorSpec, *, seed: int = 1) -> Async
 
 def troupe(
     stage: Stage,
-    *children: ChildSpec | SupervisorSpec | CrowdSpec,
+    *children: ChildSpec | SupervisorSpec | DynamicSupervisorSpec,
     strategy: Strategy = Strategy.ONE_FOR_ONE,
     restarts_max: int = 3,
     window_seconds: float = 5.0,

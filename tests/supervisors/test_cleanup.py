@@ -63,9 +63,9 @@ class HangsInTheBackground(Player):
 async def test_a_cleanup_that_raises_is_told_and_the_stop_goes_on(autojump_clock: MockClock) -> None:
     here = stage()
     async with playing(here, troupe(here, a(here, "a"), a(here, "b", RaisesAtTheEnd), a(here, "c"))):
-        here.take_told()
+        here.take_observed()
     assert here.take()[-2:] == ["c: down", "a: down"]
-    assert here.take_told() == [
+    assert here.take_observed() == [
         *("stopped root/c 1", "cleanup_failed root/b 1", "stopped root/b 1", "stopped root/a 1", "stopped root 1"),
     ]
 
@@ -76,7 +76,7 @@ async def test_a_cleanup_that_hangs_is_cut_at_its_deadline(autojump_clock: MockC
         here.take()
     assert here.take() == ["b: hangs", "a: down"]
     assert trio.current_time() == 7
-    assert "cleanup_failed root/b 1" in here.take_told()
+    assert "cleanup_failed root/b 1" in here.take_observed()
 
 
 async def test_a_cleanup_that_hangs_after_a_crash_delays_the_restart_by_its_deadline_only(
@@ -87,7 +87,7 @@ async def test_a_cleanup_that_hangs_after_a_crash_delays_the_restart_by_its_dead
         here.ref("root/b").tell(Crash())
         await here.ref("root/b").ask(Say(), timeout_seconds=60)
         assert trio.current_time() == 7
-        assert here.take_told()[2:] == ["cleanup_failed root/b 1", "crashed root/b 1", "restarted root/b 2"]
+        assert here.take_observed()[2:] == ["cleanup_failed root/b 1", "crashed root/b 1", "restarted root/b 2"]
 
 
 async def test_a_handler_that_overruns_the_stop_deadline_is_killed(autojump_clock: MockClock) -> None:
@@ -96,10 +96,10 @@ async def test_a_handler_that_overruns_the_stop_deadline_is_killed(autojump_cloc
         here.ref("root/b").tell(Work(seconds=1000))
         await settle()
         here.take()
-        here.take_told()
+        here.take_observed()
     assert trio.current_time() == 7
     assert here.take() == ["a: down"]
-    assert here.take_told() == ["killed root/b 1", "stopped root/b 1", "stopped root/a 1", "stopped root 1"]
+    assert here.take_observed() == ["killed root/b 1", "stopped root/b 1", "stopped root/a 1", "stopped root 1"]
 
 
 async def test_a_cleanup_that_raises_while_it_is_cancelled(autojump_clock: MockClock) -> None:
@@ -108,8 +108,8 @@ async def test_a_cleanup_that_raises_while_it_is_cancelled(autojump_clock: MockC
         async with playing(here, troupe(here, a(here, "a"), a(here, "b", player, stop_seconds=7))):
             here.ref("root/b").tell(Say())
             await settle()
-            here.take_told()
-        assert here.take_told() == [
+            here.take_observed()
+        assert here.take_observed() == [
             *("killed root/b 1", "cleanup_failed root/b 1", "stopped root/b 1", "stopped root/a 1", "stopped root 1"),
         ]
 
@@ -119,9 +119,9 @@ async def test_one_that_is_deaf_to_cancel_is_left_behind_and_its_siblings_stop(a
     async with playing(here, troupe(here, a(here, "a"), a(here, "b", DeafToCancel, stop_seconds=7))):
         here.ref("root/b").tell(Say())
         await settle()
-        here.take_told()
-    told = [line for _, line in here.times[-5:]]
-    assert told == ["killed root/b 1", "stuck root/b 1", "stopped root/a 1", "stopped root 1", "stopped root/b 1"]
+        here.take_observed()
+    observed = [line for _, line in here.times[-5:]]
+    assert observed == ["killed root/b 1", "stuck root/b 1", "stopped root/a 1", "stopped root 1", "stopped root/b 1"]
     # The tree itself ends when the last of its tasks has: nothing may run on unseen.
     assert trio.current_time() == 100
 

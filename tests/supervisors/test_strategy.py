@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from protocol.words import Tagged
+from protocol.message import Message
 from supervisors.spec import Backoff, Restart, Strategy
 from tests.actors.kernel.players import Crash, Leave, Say, Work
 from tests.supervisors.playbook import playing, settle, stage, troupe
@@ -45,7 +45,7 @@ b_has_gone = ["b: down"]
     ],
 )
 async def test_when_the_second_of_three_ends(
-    autojump_clock: MockClock, strategy: Strategy, restart: Restart, message: Tagged, then: list[str]
+    autojump_clock: MockClock, strategy: Strategy, restart: Restart, message: Message, then: list[str]
 ) -> None:
     here = stage()
     children = here.child("a"), here.child("b", restart), here.child("c")
@@ -94,7 +94,7 @@ async def test_two_that_crash_at_once_restart_once_under_one_for_all(autojump_cl
         here.ref("root/b").tell(Crash())
         await settle()
         assert here.take()[-3:] == ["a: up 2", "b: up 2", "c: up 2"]
-        assert "escalated root 1" not in here.take_told()
+        assert "escalated root 1" not in here.take_observed()
 
 
 async def test_an_elder_sibling_that_crashes_meanwhile_takes_the_restart_over(autojump_clock: MockClock) -> None:

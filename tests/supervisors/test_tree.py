@@ -12,10 +12,10 @@ import structlog
 import trio
 from trio.testing import MockClock
 
-from actors.kernel import ActorCrashed, ActorGone, Directory, Ports, Ref, codec_carrier
+from actors.kernel import ActorCrashed, ActorGone, ActorRef, Directory, Ports, codec_carrier
 from supervisors.observe import Kind, Observed, log_observed
-from supervisors.spec import Backoff, ChildSpec, CrowdSpec, Strategy, SupervisorSpec
-from supervisors.supervisor import run, running
+from supervisors.spec import Backoff, ChildSpec, DynamicSupervisorSpec, Strategy, SupervisorSpec
+from supervisors.tree import run, running
 from tests.actors.kernel.players import Boom, Crash, Leave, Player, Say, Work
 from tests.supervisors.playbook import Stage, playing, settle, stage, troupe
 
@@ -103,9 +103,9 @@ def test_crashes_are_logged_with_their_traceback() -> None:
 
 
 def a_busy_piece(seed: int) -> list[tuple[float, str]]:
-    """Crashes, backoffs with jitter, a crowd, answers: told with times, as one transcript."""
+    """Crashes, backoffs with jitter, a dynamic supervisor, answers: told with times, as one transcript."""
     here = stage()
-    vms = CrowdSpec("vms", lambda context, key: Player(context, here.script, key), restarts_max=100)
+    vms = DynamicSupervisorSpec("vms", lambda context, key: Player(context, here.script, key), restarts_max=100)
     branch = SupervisorSpec("branch", Strategy.REST_FOR_ONE, tuple(here.child(name) for name in "abcd"), 100)
     spec = SupervisorSpec("root", Strategy.ONE_FOR_ONE, (branch, vms), 100)
     ports = Ports.seeded(seed)
@@ -162,19 +162,21 @@ def test_the_same_seed_plays_the_same_piece_in_any_process() -> None:
 def test_every_question_is_answered_or_its_asker_told_whatever_crashes(seed: int) -> None:
     here = stage()
     quick = Backoff(max_seconds=0.5)  # or a queue full of crashes takes longer than any deadline
-    vms = CrowdSpec("vms", lambda context, key: Player(context, here.script, key), restarts_max=2, window_seconds=1)
+    vms = DynamicSupervisorSpec(
+        "vms", lambda context, key: Player(context, here.script, key), restarts_max=2, window_seconds=1
+    )
     branch = SupervisorSpec("branch", Strategy.ONE_FOR_ALL, tuple(here.child(name) for name in "abc"), 2, 1, quick)
     spec = SupervisorSpec("root", Strategy.REST_FOR_ONE, (here.child("first"), branch, vms), 10_000, 5, quick)
     ports = Ports.seeded(seed)
     outcomes: list[str] = []
 
-    async def ask(ref: Ref) -> None:
+    async def ask(ref: ActorRef) -> None:
         message = ports.random.choice((Crash(), Say(text="hi"), Say(text="hi"), Work(seconds=0.2), Leave()))
         try:
             await ref.ask(message, timeout_seconds=500)
             outcomes.append("answered")
-        except (ActorCrashed, ActorGone) as told:
-            outcomes.append(type(told).__name__)
+        except (ActorCrashed, ActorGone) as observed:
+            outcomes.append(type(observed).__name__)
 
     async def play() -> None:
         async with running(spec, ports, here.directory, carrier=codec_carrier, observer=here.observe):

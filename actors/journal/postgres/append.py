@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from actors.journal.landed import results_of
+from actors.journal.commit_results import results_of
 from actors.journal.port import (
     AppendResult,
     CommandRepeated,
@@ -166,7 +166,7 @@ class Appender:
 async def resolve(
     connection: Connection, stream: str, epoch: int, group: int, transactions: Sequence[Transaction]
 ) -> list[AppendResult] | None:
-    """The results of an epoch's last group if it landed; waits until a lost connection's transaction is decided."""
+    """The results of an epoch's last group if it committed; waits until a lost connection's transaction is decided."""
     async with connection.transaction():
         stream_id = await connection.fetchval(sql.wait_for_head, stream)
         found = await connection.fetchrow(sql.find_group, stream, epoch, group)

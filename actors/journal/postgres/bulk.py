@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from actors.journal.landed import removals_at
+from actors.journal.commit_results import removals_at
 from actors.journal.port import (
     CommandRepeated,
     EntityRemoval,

@@ -16,11 +16,11 @@ from actors.journal.port import (
     Epoch,
     Head,
     JournalRow,
+    JournalSnapshot,
     JournalUnavailable,
     OutcomeUnknown,
     Pruned,
     Sample,
-    Snapshot,
     StaleEpoch,
     Transaction,
 )
@@ -201,12 +201,12 @@ class PostgresJournal:
 
         return await self._elsewhere(load)
 
-    async def snapshot(self, kinds: Sequence[str] | None = None) -> Snapshot:
-        async def snapshot(connection: Connection) -> Snapshot:
+    async def snapshot(self, kinds: Sequence[str] | None = None) -> JournalSnapshot:
+        async def snapshot(connection: Connection) -> JournalSnapshot:
             async with connection.transaction(isolation="repeatable_read", readonly=True):
                 head = Head(*await connection.fetchrow(sql.head, self._stream))
                 records = await connection.fetch(sql.snapshot, None if kinds is None else list(kinds))
-            return Snapshot(head, tuple(EntityRow(*record) for record in records))
+            return JournalSnapshot(head, tuple(EntityRow(*record) for record in records))
 
         return await self._elsewhere(snapshot)
 

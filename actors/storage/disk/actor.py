@@ -9,10 +9,10 @@ from actors.kernel.envelope import Envelope
 from actors.storage.disk import decide as decisions
 from actors.storage.disk.evolve import evolve
 from actors.storage.disk.state import DiskState
-from actors.storage.facts import Facts
+from actors.storage.facts import StorageDecisionFacts
 from actors.storage.waiting import WaitingActor
 from protocol.events.disk import DiskEvent
-from protocol.words import Tagged
+from protocol.message import Message
 
 
 class DiskActor(WaitingActor):
@@ -20,14 +20,16 @@ class DiskActor(WaitingActor):
 
     kind = "disk"
 
-    def decide(self, message: Tagged, envelope: Envelope) -> Decision:
-        return decisions.decide(self.id, self.state, message, Facts(now=self.now, rows=self.services.rows))
+    def decide(self, message: Message, envelope: Envelope) -> Decision:
+        return decisions.decide(
+            self.id, self.state, message, StorageDecisionFacts(now=self.now, rows=self.services.rows)
+        )
 
-    def evolve(self, state: Any, event: Tagged) -> DiskState | None:
+    def evolve(self, state: Any, event: Message) -> DiskState | None:
         assert isinstance(event, DiskEvent)
         return evolve(state, event)
 
-    def project(self, state: Any) -> Tagged:
+    def project(self, state: Any) -> Message:
         assert isinstance(state, DiskState)
         return state.disk
 

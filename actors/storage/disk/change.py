@@ -9,11 +9,11 @@ import attrs
 from actors.entity import checks
 from actors.entity.checks import invalid
 from actors.entity.decision import Decision
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.operations.operation import begin_for
 from actors.storage.disk.state import DiskState
 from actors.storage.disk.steps import begun, effects_of
-from actors.storage.facts import Facts, accepted, busy, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, accepted, busy, not_found, refusal
 from actors.storage.volumes import storage_domain_of
 from actors.storage.waiting import StorageDecision
 from protocol.audit import line
@@ -30,7 +30,9 @@ changeable: Final = frozenset(
 _taken_apart: Final = frozenset({"id", "provisioned_size", "storage_domain", "storage_domains", "bootable"})
 
 
-def update(state: DiskState | None, asked: Commanded, command: UpdateDisk, facts: Facts) -> Decision:
+def update(
+    state: DiskState | None, request: CommandRequest, command: UpdateDisk, facts: StorageDecisionFacts
+) -> Decision:
     """Legal while the disk is ok. What is set and read-only is passed over, as clients send back what they got."""
     if state is None:
         return Decision(reply=not_found("disk", command.id))
@@ -42,23 +44,25 @@ def update(state: DiskState | None, asked: Commanded, command: UpdateDisk, facts
         return Decision(reply=problem)
     disk = attrs.evolve(state.disk, **wanted)
     grows = size > (state.disk.provisioned_size or 0)
-    if asked.dry_run or not (grows or wanted):
-        return Decision(reply=accepted("disk", asked, disk))
-    decision = StorageDecision(reply=accepted("disk", asked, disk), store_outcome=True)
+    if request.dry_run or not (grows or wanted):
+        return Decision(reply=accepted("disk", request, disk))
+    decision = StorageDecision(reply=accepted("disk", request, disk), store_outcome=True)
     if wanted:
-        audit = line("disk_updated", f"{state.title} was changed.", user=asked.principal.user_id)
+        audit = line("disk_updated", f"{state.title} was changed.", user=request.principal.user_id)
         decision = attrs.evolve(decision, events=(events.DiskUpdated(at=facts.now, disk=disk),), audit=(audit,))
-    return _resize(attrs.evolve(state, disk=disk), decision, asked, size, facts) if grows else decision
+    return _resize(attrs.evolve(state, disk=disk), decision, request, size, facts) if grows else decision
 
 
-def _resize(state: DiskState, decision: StorageDecision, asked: Commanded, size: int, facts: Facts) -> StorageDecision:
-    domain = facts.rows.document("storage_domain", storage_domain_of(state.disk))
+def _resize(
+    state: DiskState, decision: StorageDecision, request: CommandRequest, size: int, facts: StorageDecisionFacts
+) -> StorageDecision:
+    storage_domain = facts.rows.document("storage_domain", storage_domain_of(state.disk))
     operation = begin_for(
-        asked,
+        request,
         "resize",
         f"Extending disk {state.disk.name}",
         facts.now,
-        (domain.host.id if domain is not None and domain.host is not None else None) or "",
+        (storage_domain.host.id if storage_domain is not None and storage_domain.host is not None else None) or "",
     )
     operation = begun(operation, state.id, DiskWork(phase="grow", size_bytes=size), facts)
     event = events.DiskResizeRequested(at=facts.now, operation=operation, size_bytes=size)
@@ -66,7 +70,7 @@ def _resize(state: DiskState, decision: StorageDecision, asked: Commanded, size:
         decision,
         events=(*decision.events, event),
         effects=effects_of(attrs.evolve(state, operation=operation)),
-        reply=accepted("disk", asked, attrs.evolve(state.disk, status="locked"), job_id=operation.id),
+        reply=accepted("disk", request, attrs.evolve(state.disk, status="locked"), job_id=operation.id),
     )
 
 
@@ -80,7 +84,9 @@ def _wanted(now: Disk, document: Disk) -> dict[str, Any]:
     return wanted
 
 
-def _problem(state: DiskState, document: Disk, wanted: dict[str, Any], size: int, facts: Facts) -> Refusal | None:
+def _problem(
+    state: DiskState, document: Disk, wanted: dict[str, Any], size: int, facts: StorageDecisionFacts
+) -> Refusal | None:
     if state.operation is not None:
         return busy(state.id, state.title, state.operation)
     if state.status != "ok":
@@ -106,13 +112,13 @@ def _fixed(state: DiskState, document: Disk) -> Refusal | None:
             continue
         if value != getattr(state.disk, field.name):
             return invalid(field.name, f"The {field.name} of a disk cannot be changed.", "Leave it out.")
-    domain = storage_domain_of(document)
-    if domain and domain != storage_domain_of(state.disk):
+    storage_domain = storage_domain_of(document)
+    if storage_domain and storage_domain != storage_domain_of(state.disk):
         return invalid("storage_domains", "Moving a disk is not served yet.", "Leave it out.")
     return None
 
 
-def _not_growable(state: DiskState, facts: Facts) -> Refusal | None:
+def _not_growable(state: DiskState, facts: StorageDecisionFacts) -> Refusal | None:
     if state.children:
         return refusal("conflict", f"{state.title} backs other disks and cannot change.", entity=state.id)
     for id in state.vm_ids:

@@ -6,12 +6,12 @@ import attrs
 
 from actors.entity.checks import invalid, missing, name, values
 from actors.entity.decision import Decision, Effect, Tell
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.operations.operation import begin, begin_for
 from actors.storage.disk.endings import made, provided
 from actors.storage.disk.state import DiskState
 from actors.storage.disk.steps import begun, effects_of
-from actors.storage.facts import Facts, accepted, again_or_taken, busy, new_id, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, accepted, again_or_taken, busy, new_id, not_found, refusal
 from actors.storage.messages import DiskRecorded, ProvideDisk
 from actors.storage.volumes import derived_id, storage_domain_of, volume_id_of
 from actors.storage.waiting import StorageDecision
@@ -25,23 +25,25 @@ from protocol.model.storage import Disk, StorageDomain
 from protocol.model.types import Ref
 
 
-def add(state: DiskState | None, asked: Commanded, command: AddDisk, facts: Facts) -> Decision:
+def add(state: DiskState | None, request: CommandRequest, command: AddDisk, facts: StorageDecisionFacts) -> Decision:
     """A floating disk on the storage domain that its document names."""
     if state is not None:
-        return again_or_taken("disk", asked, state.disk, state.operation)
+        return again_or_taken("disk", request, state.disk, state.operation)
     assert isinstance(command.document, Disk)
-    disk = _completed(attrs.evolve(command.document, id=new_id(asked)), None)
-    domain = _checked(disk, None, False, facts)
-    if isinstance(domain, Refusal):
-        return Decision(reply=domain)
-    if asked.dry_run:
-        return Decision(reply=accepted("disk", asked, disk))
-    operation = begin_for(asked, "add", f"Adding disk {disk.name}", facts.now, _host_of(domain))
+    disk = _completed(attrs.evolve(command.document, id=new_id(request)), None)
+    storage_domain = _checked(disk, None, False, facts)
+    if isinstance(storage_domain, Refusal):
+        return Decision(reply=storage_domain)
+    if request.dry_run:
+        return Decision(reply=accepted("disk", request, disk))
+    operation = begin_for(request, "add", f"Adding disk {disk.name}", facts.now, _host_of(storage_domain))
     decision = _begin(disk, operation, DiskWork(phase="make"), facts)
-    return attrs.evolve(decision, reply=accepted("disk", asked, _locked(disk), job_id=operation.id), store_outcome=True)
+    return attrs.evolve(
+        decision, reply=accepted("disk", request, _locked(disk), job_id=operation.id), store_outcome=True
+    )
 
 
-def provide(state: DiskState | None, message: ProvideDisk, facts: Facts) -> Decision:
+def provide(state: DiskState | None, message: ProvideDisk, facts: StorageDecisionFacts) -> Decision:
     """A disk for a VM or template; the answer comes when it is there. The same disk again waits along."""
     if state is not None:
         return _provide_again(state, message, facts)
@@ -61,9 +63,9 @@ def provide(state: DiskState | None, message: ProvideDisk, facts: Facts) -> Deci
         vms=(Ref(id=message.vm_id),) if message.vm_id else (),
         template=Ref(id=message.template_id) if message.template_id else None,
     )
-    domain = _checked(disk, backing, bool(message.import_path), facts)
-    if isinstance(domain, Refusal):
-        return Decision(reply=domain)
+    storage_domain = _checked(disk, backing, bool(message.import_path), facts)
+    if isinstance(storage_domain, Refusal):
+        return Decision(reply=storage_domain)
     operation = begin(
         id=derived_id(message.operation_id, disk.id or ""),
         kind="import" if message.import_path else "clone" if message.clone else "provide",
@@ -71,7 +73,7 @@ def provide(state: DiskState | None, message: ProvideDisk, facts: Facts) -> Deci
         at=facts.now,
         correlation_id=message.correlation_id,
         user_id=message.user_id,
-        host_id=_host_of(domain),
+        host_id=_host_of(storage_domain),
     )
     work = DiskWork(
         phase="hold_backing" if backing else "make",
@@ -83,13 +85,13 @@ def provide(state: DiskState | None, message: ProvideDisk, facts: Facts) -> Deci
         import_format=message.import_format,
     )
     decision = _begin(disk, operation, work, facts)
-    told: tuple[Effect, ...] = ()
+    notifications: tuple[Effect, ...] = ()
     if message.vm_id:
-        told = (Tell(address=f"vm/{message.vm_id}", message=DiskRecorded(disk_id=disk.id or "")),)
-    return attrs.evolve(decision, hold=made, effects=(*decision.effects, *told))
+        notifications = (Tell(address=f"vm/{message.vm_id}", message=DiskRecorded(disk_id=disk.id or "")),)
+    return attrs.evolve(decision, hold=made, effects=(*decision.effects, *notifications))
 
 
-def _provide_again(state: DiskState, message: ProvideDisk, facts: Facts) -> Decision:
+def _provide_again(state: DiskState, message: ProvideDisk, facts: StorageDecisionFacts) -> Decision:
     operation = state.operation
     if operation is not None:
         if operation.id == derived_id(message.operation_id, state.id) and not operation.rolling_back:
@@ -106,7 +108,7 @@ def _provide_again(state: DiskState, message: ProvideDisk, facts: Facts) -> Deci
     return Decision(reply=provided(state))
 
 
-def _begin(disk: Disk, operation: Operation, work: DiskWork, facts: Facts) -> StorageDecision:
+def _begin(disk: Disk, operation: Operation, work: DiskWork, facts: StorageDecisionFacts) -> StorageDecision:
     operation = begun(operation, disk.id or "", work, facts)
     event = events.DiskAdded(at=facts.now, disk=_locked(disk), operation=operation)
     state = DiskState(disk=event.disk, operation=operation)
@@ -117,8 +119,8 @@ def _locked(disk: Disk) -> Disk:
     return attrs.evolve(disk, status="locked")
 
 
-def _host_of(domain: StorageDomain) -> str:
-    return (domain.host.id if domain.host else None) or ""
+def _host_of(storage_domain: StorageDomain) -> str:
+    return (storage_domain.host.id if storage_domain.host else None) or ""
 
 
 def _completed(disk: Disk, backing: Disk | None) -> Disk:
@@ -159,7 +161,7 @@ def _on(disk: Disk, storage_domain_id: str) -> Disk:
     return attrs.evolve(disk, storage_domain=reference, storage_domains=(reference,) if reference else ())
 
 
-def _checked(disk: Disk, backing: Disk | None, importing: bool, facts: Facts) -> StorageDomain | Refusal:
+def _checked(disk: Disk, backing: Disk | None, importing: bool, facts: StorageDecisionFacts) -> StorageDomain | Refusal:
     """The active storage domain that the disk is to be on, or what is wrong."""
     if problem := name("disk", disk.name or "") or values(_without_size(disk) if importing else disk):
         return problem
@@ -167,37 +169,39 @@ def _checked(disk: Disk, backing: Disk | None, importing: bool, facts: Facts) ->
         return missing("provisioned_size", "disk", f"Give it in bytes, at least {limits.disk_bytes_min}.")
     if disk.shareable and disk.format == "cow":
         return invalid("shareable", "A shareable disk cannot be cow: two writers would spoil its tables.", "Use raw.")
-    domain_id = storage_domain_of(disk)
-    if not domain_id:
+    storage_domain_id = storage_domain_of(disk)
+    if not storage_domain_id:
         return missing("storage_domains", "disk", "Name one storage domain.")
     if len(disk.storage_domains or ()) > 1:
         return invalid("storage_domains", "A disk is on one storage domain.", "Name one.")
-    domain = facts.rows.document("storage_domain", domain_id)
-    if not isinstance(domain, StorageDomain):
-        return not_found("storage domain", domain_id)
-    if domain.status != "active":
+    storage_domain = facts.rows.document("storage_domain", storage_domain_id)
+    if not isinstance(storage_domain, StorageDomain):
+        return not_found("storage domain", storage_domain_id)
+    if storage_domain.status != "active":
         return refusal(
             "not_legal",
-            f"The storage domain {domain.name} is {domain.status}.",
+            f"The storage domain {storage_domain.name} is {storage_domain.status}.",
             "Wait until its host is up, or choose another one.",
-            entity=domain_id,
+            entity=storage_domain_id,
             field="storage_domains",
         )
-    return _checked_backing(disk, backing, domain, facts) or domain
+    return _checked_backing(disk, backing, storage_domain, facts) or storage_domain
 
 
-def _checked_backing(disk: Disk, backing: Disk | None, domain: StorageDomain, facts: Facts) -> Refusal | None:
+def _checked_backing(
+    disk: Disk, backing: Disk | None, storage_domain: StorageDomain, facts: StorageDecisionFacts
+) -> Refusal | None:
     if backing is None:
         return None
     thin = disk.backing_disk is not None
     if thin and disk.format != "cow":
         return invalid("format", "A thin disk on another one must be cow.", "Use cow, or make a full copy.")
     origin = facts.rows.document("storage_domain", storage_domain_of(backing))
-    if thin and storage_domain_of(backing) != domain.id:
+    if thin and storage_domain_of(backing) != storage_domain.id:
         return invalid(
             "storage_domains", "A thin disk lives where the disk that it rests on does.", "Leave it out, or clone."
         )
-    if origin is None or origin.host is None or domain.host is None or origin.host.id != domain.host.id:
+    if origin is None or origin.host is None or storage_domain.host is None or origin.host.id != storage_domain.host.id:
         return invalid("storage_domains", "A copy between storage domains of two hosts is not served yet.")
     return None
 

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from actors.entity.decision import NOTHING, Decision
-from actors.entity.messages import Commanded, TimerFired, Wake
+from actors.entity.messages import CommandRequest, TimerFired, Wake
 from actors.host.signals import HostLost, HostReturned
 from actors.kernel.envelope import Answer
 from actors.operations.operation import current_step
 from actors.storage.disk import change, create, remove, sharing, steps
 from actors.storage.disk.state import DiskState
-from actors.storage.facts import Facts, refusal
+from actors.storage.facts import StorageDecisionFacts, refusal
 from actors.storage.messages import AttachDisk, BackDisk, DetachDisk, DiscardDisk, ProvideDisk, UnbackDisk
 from protocol.commands.storage import AddDisk, RemoveDisk, UpdateDisk
+from protocol.message import Message
 from protocol.node_messages import StepDone, StepProgress
-from protocol.words import Tagged
 
 
-def decide(disk_id: str, state: DiskState | None, message: Tagged, facts: Facts) -> Decision:
-    """`state` is None while there is no such disk. Raises `NotImplementedError` for a word that is not a disk's."""
+def decide(disk_id: str, state: DiskState | None, message: Message, facts: StorageDecisionFacts) -> Decision:
+    """`state` is None while there is no such disk. Raises `NotImplementedError` for a message that is not a disk's."""
     match message:
-        case Commanded():
-            return _commanded(state, message, facts)
+        case CommandRequest():
+            return _decide_command(state, message, facts)
         case ProvideDisk():
             return create.provide(state, message, facts)
         case DiscardDisk():
@@ -54,12 +54,12 @@ def again(state: DiskState | None, host_id: str | None = None) -> Decision:
     return Decision(effects=steps.effects_of(state))
 
 
-def _commanded(state: DiskState | None, asked: Commanded, facts: Facts) -> Decision:
-    match asked.command:
+def _decide_command(state: DiskState | None, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:
+    match request.command:
         case AddDisk() as command:
-            return create.add(state, asked, command, facts)
+            return create.add(state, request, command, facts)
         case UpdateDisk() as command:
-            return change.update(state, asked, command, facts)
+            return change.update(state, request, command, facts)
         case RemoveDisk() as command:
-            return remove.remove(state, asked, command, facts)
-    return Decision(reply=refusal("invalid", f"A disk knows no {type(asked.command).__name__}.", status=400))
+            return remove.remove(state, request, command, facts)
+    return Decision(reply=refusal("invalid", f"A disk knows no {type(request.command).__name__}.", status=400))

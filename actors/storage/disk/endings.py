@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from actors.storage.disk.evolve import evolve
 from actors.storage.disk.state import DiskState
-from actors.storage.facts import Facts, refusal
+from actors.storage.facts import StorageDecisionFacts, refusal
 from actors.storage.messages import DiskProvided
 from actors.storage.volumes import volume_of
 from actors.storage.waiting import StorageDecision
@@ -32,7 +32,7 @@ def provided(state: DiskState) -> DiskProvided:
     return DiskProvided(disk=state.disk, volume=volume_of(state.disk))
 
 
-def ready(state: DiskState, work: DiskWork, facts: Facts) -> StorageDecision:
+def ready(state: DiskState, work: DiskWork, facts: StorageDecisionFacts) -> StorageDecision:
     """The volume is whole and the disk may be used."""
     event = events.DiskReady(
         at=facts.now,
@@ -49,7 +49,7 @@ def ready(state: DiskState, work: DiskWork, facts: Facts) -> StorageDecision:
     )
 
 
-def gone(state: DiskState, facts: Facts) -> StorageDecision:
+def gone(state: DiskState, facts: StorageDecisionFacts) -> StorageDecision:
     """Nothing is left: removed as asked, or rolled back."""
     assert state.operation is not None
     reason = state.operation.rolling_back
@@ -65,7 +65,7 @@ def gone(state: DiskState, facts: Facts) -> StorageDecision:
     )
 
 
-def remove_failed(state: DiskState, refused: Refusal, facts: Facts) -> StorageDecision:
+def remove_failed(state: DiskState, refused: Refusal, facts: StorageDecisionFacts) -> StorageDecision:
     """What is left of the volumes is not known; the disk stays, to be removed again."""
     assert state.operation is not None
     reason = str(refused)
@@ -78,7 +78,7 @@ def remove_failed(state: DiskState, refused: Refusal, facts: Facts) -> StorageDe
     )
 
 
-def resized(state: DiskState, volume: VolumeFacts, facts: Facts) -> StorageDecision:
+def resized(state: DiskState, volume: VolumeFacts, facts: StorageDecisionFacts) -> StorageDecision:
     event = events.DiskResized(
         at=facts.now,
         size_bytes=volume.size_bytes,
@@ -91,7 +91,7 @@ def resized(state: DiskState, volume: VolumeFacts, facts: Facts) -> StorageDecis
     )
 
 
-def resize_failed(state: DiskState, refused: Refusal, facts: Facts) -> StorageDecision:
+def resize_failed(state: DiskState, refused: Refusal, facts: StorageDecisionFacts) -> StorageDecision:
     reason = str(refused)
     event = events.DiskResizeFailed(at=facts.now, reason=reason, ended=Outcome(outcome="rolled_back", reason=reason))
     return StorageDecision(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import attrs
 
 from actors.entity.decision import Decision
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.operations.operation import begin, begin_for
 from actors.storage.disk.endings import removed
 from actors.storage.disk.state import DiskState
 from actors.storage.disk.steps import begun, effects_of
-from actors.storage.facts import Facts, accepted, busy, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, accepted, busy, not_found, refusal
 from actors.storage.messages import DiscardDisk
 from actors.storage.volumes import derived_id, storage_domain_of
 from actors.storage.waiting import StorageDecision
@@ -24,20 +24,22 @@ from protocol.node_messages import Done
 making = frozenset({"add", "provide", "clone", "import"})
 
 
-def remove(state: DiskState | None, asked: Commanded, command: RemoveDisk, facts: Facts) -> Decision:
+def remove(
+    state: DiskState | None, request: CommandRequest, command: RemoveDisk, facts: StorageDecisionFacts
+) -> Decision:
     """Legal while it is attached to nothing, backs nothing and no operation runs on it."""
     if state is None:
         return Decision(reply=not_found("disk", command.id))
     if problem := _in_use(state, "", "", facts):
         return Decision(reply=problem)
-    if asked.dry_run:
-        return Decision(reply=accepted("disk", asked, state.disk))
-    operation = begin_for(asked, "remove", f"Removing disk {state.disk.name}", facts.now)
+    if request.dry_run:
+        return Decision(reply=accepted("disk", request, state.disk))
+    operation = begin_for(request, "remove", f"Removing disk {state.disk.name}", facts.now)
     decision = _begin(state, operation, DiskWork(phase="remove"), facts)
-    return attrs.evolve(decision, reply=accepted("disk", asked, state.disk, job_id=operation.id), store_outcome=True)
+    return attrs.evolve(decision, reply=accepted("disk", request, state.disk, job_id=operation.id), store_outcome=True)
 
 
-def discard(state: DiskState | None, message: DiscardDisk, facts: Facts) -> Decision:
+def discard(state: DiskState | None, message: DiscardDisk, facts: StorageDecisionFacts) -> Decision:
     """The same for the sake of the VM or template that has it. While it is still being made, the making turns round."""
     if state is None:
         return Decision(reply=Done())
@@ -65,9 +67,9 @@ def _is_its_own(state: DiskState, message: DiscardDisk) -> bool:
     return state.work.vm_id == message.vm_id and state.work.template_id == message.template_id
 
 
-def _begin(state: DiskState, operation: Operation, work: DiskWork, facts: Facts) -> StorageDecision:
-    domain = facts.rows.document("storage_domain", storage_domain_of(state.disk))
-    host_id = (domain.host.id if domain is not None and domain.host is not None else None) or ""
+def _begin(state: DiskState, operation: Operation, work: DiskWork, facts: StorageDecisionFacts) -> StorageDecision:
+    storage_domain = facts.rows.document("storage_domain", storage_domain_of(state.disk))
+    host_id = (storage_domain.host.id if storage_domain is not None and storage_domain.host is not None else None) or ""
     if state.disk.backing_disk is not None:
         work = attrs.evolve(work, backing_disk_id=state.disk.backing_disk.id or "")
     operation = begun(attrs.evolve(operation, host_id=host_id), state.id, work, facts)
@@ -75,7 +77,7 @@ def _begin(state: DiskState, operation: Operation, work: DiskWork, facts: Facts)
     return StorageDecision(events=(event,), effects=effects_of(attrs.evolve(state, operation=operation)))
 
 
-def _in_use(state: DiskState, vm_id: str, template_id: str, facts: Facts) -> Refusal | None:
+def _in_use(state: DiskState, vm_id: str, template_id: str, facts: StorageDecisionFacts) -> Refusal | None:
     """Why the disk cannot go now, unless only this VM or template has it."""
     if state.operation is not None:
         return busy(state.id, state.title, state.operation)
@@ -110,6 +112,6 @@ def _in_use(state: DiskState, vm_id: str, template_id: str, facts: Facts) -> Ref
     return None
 
 
-def _names(kind: str, ids: list[str] | tuple[str, ...], facts: Facts) -> list[str]:
+def _names(kind: str, ids: list[str] | tuple[str, ...], facts: StorageDecisionFacts) -> list[str]:
     documents = ((id, facts.rows.document(kind, id)) for id in ids[:10])
     return [document.name if document is not None and document.name else id for id, document in documents]

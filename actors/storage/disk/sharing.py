@@ -8,14 +8,14 @@ from __future__ import annotations
 from actors.entity.decision import Decision
 from actors.storage.disk.endings import provided
 from actors.storage.disk.state import DiskState
-from actors.storage.facts import Facts, busy, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, busy, not_found, refusal
 from actors.storage.messages import AttachDisk, BackDisk, DetachDisk, UnbackDisk
 from protocol.errors import Refusal
 from protocol.events import disk as events
 from protocol.node_messages import Done
 
 
-def attach(state: DiskState | None, disk_id: str, message: AttachDisk, facts: Facts) -> Decision:
+def attach(state: DiskState | None, disk_id: str, message: AttachDisk, facts: StorageDecisionFacts) -> Decision:
     """Refused when another VM has it and it is not shareable."""
     if state is None:
         return Decision(reply=not_found("disk", disk_id))
@@ -39,14 +39,14 @@ def attach(state: DiskState | None, disk_id: str, message: AttachDisk, facts: Fa
     return Decision(events=(events.DiskAttached(at=facts.now, vm_id=message.vm_id),), reply=provided(state))
 
 
-def detach(state: DiskState | None, message: DetachDisk, facts: Facts) -> Decision:
+def detach(state: DiskState | None, message: DetachDisk, facts: StorageDecisionFacts) -> Decision:
     """Fine when the VM never had it, or the disk is gone."""
     if state is None or message.vm_id not in state.vm_ids:
         return Decision(reply=Done())
     return Decision(events=(events.DiskDetached(at=facts.now, vm_id=message.vm_id),), reply=Done())
 
 
-def back(state: DiskState | None, disk_id: str, message: BackDisk, facts: Facts) -> Decision:
+def back(state: DiskState | None, disk_id: str, message: BackDisk, facts: StorageDecisionFacts) -> Decision:
     """Refused while a VM writes it."""
     if state is None:
         return Decision(reply=not_found("disk", disk_id))
@@ -60,7 +60,7 @@ def back(state: DiskState | None, disk_id: str, message: BackDisk, facts: Facts)
     return Decision(events=(events.DiskBacked(at=facts.now, child_id=message.child_id),), reply=provided(state))
 
 
-def unback(state: DiskState | None, message: UnbackDisk, facts: Facts) -> Decision:
+def unback(state: DiskState | None, message: UnbackDisk, facts: StorageDecisionFacts) -> Decision:
     """Fine when it never rested here, or this disk is gone."""
     if state is None or message.child_id not in state.children:
         return Decision(reply=Done())

@@ -6,13 +6,13 @@ import attrs
 
 from protocol.events.disk import DiskWork
 from protocol.events.operation import Operation
+from protocol.message import Message, message
 from protocol.model.storage import Disk
-from protocol.words import Tagged, word
 
 
-@word("state.disk")
+@message("state.disk")
 @attrs.frozen(kw_only=True)
-class DiskState(Tagged):
+class DiskState(Message):
     """`children` are disks that rest on this one; `problem` says why it is illegal."""
 
     disk: Disk

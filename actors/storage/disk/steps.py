@@ -1,9 +1,9 @@
 """The steps of every operation on a disk: what the one under way sends, and what follows when its outcome is here.
 
-    make      hold_backing -> make -> grow -> let_go_backing -> ready      (what does not apply is left out)
-    undo      remove -> let_go_backing -> gone, rolled back
+    make      hold_backing -> make -> grow -> release_backing -> ready      (what does not apply is left out)
+    undo      remove -> release_backing -> gone, rolled back
     resize    grow -> resized
-    remove    remove -> let_go_backing -> gone
+    remove    remove -> release_backing -> gone
 
 A step is sent again after every crash and every return of its host: node and disks answer repeats alike. It must not
 begin operations.
@@ -19,13 +19,14 @@ from actors.entity.decision import Decision, Effect, SetTimer, Tell, ToNode
 from actors.operations.operation import current_step, with_step
 from actors.storage.disk import endings
 from actors.storage.disk.state import DiskState
-from actors.storage.facts import Facts, host_of_step
+from actors.storage.facts import StorageDecisionFacts, host_of_step
 from actors.storage.messages import BackDisk, DiskProvided, UnbackDisk
 from actors.storage.volumes import volume_of
 from protocol.errors import Refusal
 from protocol.events import disk as events
 from protocol.events.disk import DiskWork
 from protocol.events.operation import Operation
+from protocol.message import Message
 from protocol.node_messages import (
     Body,
     CopyVolume,
@@ -38,7 +39,6 @@ from protocol.node_messages import (
     StepDone,
     VolumeFacts,
 )
-from protocol.words import Tagged
 
 retry_seconds: Final = 2.0
 retry_timer: Final = "step"
@@ -48,12 +48,12 @@ descriptions: Final = {
     "make": "Making the volume",
     "grow": "Growing the volume",
     "remove": "Deleting the volumes",
-    "let_go_backing": "Letting go of the disk that it started from",
+    "release_backing": "Letting go of the disk that it started from",
 }
 on_host: Final = frozenset({"make", "grow", "remove"})
 
 
-def begun(operation: Operation, disk_id: str, work: DiskWork, facts: Facts) -> Operation:
+def begun(operation: Operation, disk_id: str, work: DiskWork, facts: StorageDecisionFacts) -> Operation:
     """The operation with the step of `work.phase` begun, and the one before finished."""
     host_id = operation.host_id if work.phase in on_host else ""
     operation = with_step(operation, f"disk/{disk_id}", descriptions[work.phase], facts.now, host_id)
@@ -71,9 +71,9 @@ def effects_of(state: DiskState) -> tuple[Effect, ...]:
             epoch=0, step_id=step.id, body=_body(state, work), correlation_id=state.operation.correlation_id
         )
         return (ToNode(host_id=step.host_id, message=command),)
-    word = BackDisk if work.phase == "hold_backing" else UnbackDisk
+    message = BackDisk if work.phase == "hold_backing" else UnbackDisk
     address = f"disk/{work.backing_disk_id}"
-    return (Tell(address=address, message=word(child_id=state.id), token=step.id),)
+    return (Tell(address=address, message=message(child_id=state.id), token=step.id),)
 
 
 def _body(state: DiskState, work: DiskWork) -> Body:
@@ -93,7 +93,7 @@ def _body(state: DiskState, work: DiskWork) -> Body:
     return RemoveImage(storage_domain_id=volume.storage_domain_id, image_id=state.id)
 
 
-def node_answered(state: DiskState | None, done: StepDone, facts: Facts) -> Decision:
+def node_answered(state: DiskState | None, done: StepDone, facts: StorageDecisionFacts) -> Decision:
     """The outcome of a step on a host. One of an earlier step is only forgotten."""
     operation = state.operation if state else None
     step = current_step(operation) if operation else None
@@ -105,7 +105,7 @@ def node_answered(state: DiskState | None, done: StepDone, facts: Facts) -> Deci
     return attrs.evolve(decision, effects=(*decision.effects, *forget(step.id, step.host_id)))
 
 
-def disk_answered(state: DiskState | None, token: str, body: Tagged, facts: Facts) -> Decision:
+def disk_answered(state: DiskState | None, token: str, body: Message, facts: StorageDecisionFacts) -> Decision:
     """Another disk's answer to holding it or letting it go. One to an earlier step is ignored."""
     operation = state.operation if state else None
     step = current_step(operation) if operation else None
@@ -119,10 +119,10 @@ def forget(step_id: str, host_id: str) -> tuple[Effect, ...]:
     return (ToNode(host_id=host_id, message=ForgetSteps(epoch=0, step_ids=(step_id,))),) if host_id else ()
 
 
-def _outcome(state: DiskState, result: Tagged, facts: Facts) -> Decision:
+def _outcome(state: DiskState, result: Message, facts: StorageDecisionFacts) -> Decision:
     work = state.work
     refused = result if isinstance(result, Refusal) else None
-    if refused is not None and work.phase == "let_go_backing" and refused.code == "not_found":
+    if refused is not None and work.phase == "release_backing" and refused.code == "not_found":
         refused = None
     if refused is not None and refused.code in ("unavailable", "internal", "busy") and work.phase not in on_host:
         return Decision(effects=(SetTimer(name=retry_timer, seconds=retry_seconds),))
@@ -140,12 +140,12 @@ def _outcome(state: DiskState, result: Tagged, facts: Facts) -> Decision:
     return _further_up(state, work, result, facts)
 
 
-def _facts(result: Tagged) -> VolumeFacts:
+def _facts(result: Message) -> VolumeFacts:
     assert isinstance(result, VolumeFacts), result
     return result
 
 
-def _further_up(state: DiskState, work: DiskWork, result: Tagged, facts: Facts) -> Decision:
+def _further_up(state: DiskState, work: DiskWork, result: Message, facts: StorageDecisionFacts) -> Decision:
     match work.phase:
         case "hold_backing":
             assert isinstance(result, DiskProvided), result
@@ -157,11 +157,11 @@ def _further_up(state: DiskState, work: DiskWork, result: Tagged, facts: Facts) 
             if work.phase == "make" and wanted > volume.size_bytes:
                 return _go_on(state, attrs.evolve(work, phase="grow"), facts)
             if work.clone:
-                return _go_on(state, attrs.evolve(work, phase="let_go_backing"), facts)
+                return _go_on(state, attrs.evolve(work, phase="release_backing"), facts)
     return endings.ready(state, work, facts)
 
 
-def turn_round(state: DiskState, reason: str, facts: Facts) -> Decision:
+def turn_round(state: DiskState, reason: str, facts: StorageDecisionFacts) -> Decision:
     """The making failed at the step under way: what was made goes, the last first."""
     assert state.operation is not None
     operation = attrs.evolve(state.operation, rolling_back=reason)
@@ -171,16 +171,16 @@ def turn_round(state: DiskState, reason: str, facts: Facts) -> Decision:
     return _go_on(state, attrs.evolve(state.work, phase="remove"), facts)
 
 
-def _further_down(state: DiskState, work: DiskWork, facts: Facts) -> Decision:
+def _further_down(state: DiskState, work: DiskWork, facts: StorageDecisionFacts) -> Decision:
     """One step of a removal, or of a making that turned round, has ended."""
     if work.phase in ("make", "grow"):
         return _go_on(state, attrs.evolve(work, phase="remove"), facts)
     if work.phase in ("remove", "hold_backing") and work.backing_disk_id:
-        return _go_on(state, attrs.evolve(work, phase="let_go_backing"), facts)
+        return _go_on(state, attrs.evolve(work, phase="release_backing"), facts)
     return endings.gone(state, facts)
 
 
-def _go_on(state: DiskState, work: DiskWork, facts: Facts) -> Decision:
+def _go_on(state: DiskState, work: DiskWork, facts: StorageDecisionFacts) -> Decision:
     assert state.operation is not None
     operation = begun(state.operation, state.id, work, facts)
     event = events.DiskOperationProgressed(at=facts.now, operation=operation)

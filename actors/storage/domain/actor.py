@@ -9,10 +9,10 @@ from actors.kernel.envelope import Envelope
 from actors.storage.domain import decide as decisions
 from actors.storage.domain.evolve import evolve
 from actors.storage.domain.state import StorageDomainState
-from actors.storage.facts import Facts
+from actors.storage.facts import StorageDecisionFacts
 from actors.storage.waiting import WaitingActor
 from protocol.events.storage_domain import StorageDomainEvent
-from protocol.words import Tagged
+from protocol.message import Message
 
 
 class StorageDomainActor(WaitingActor):
@@ -21,23 +21,23 @@ class StorageDomainActor(WaitingActor):
     kind = "storage_domain"
 
     @property
-    def facts(self) -> Facts:
-        return Facts(now=self.now, rows=self.services.rows, fresh_id=self.context.ports.ids.uuid())
+    def facts(self) -> StorageDecisionFacts:
+        return StorageDecisionFacts(now=self.now, rows=self.services.rows, fresh_id=self.context.ports.ids.uuid())
 
-    def decide(self, message: Tagged, envelope: Envelope) -> Decision:
+    def decide(self, message: Message, envelope: Envelope) -> Decision:
         return decisions.decide(self.id, self.state, message, self.facts)
 
-    def evolve(self, state: Any, event: Tagged) -> StorageDomainState | None:
+    def evolve(self, state: Any, event: Message) -> StorageDomainState | None:
         assert isinstance(event, StorageDomainEvent)
         return evolve(state, event)
 
-    def project(self, state: Any) -> Tagged:
+    def project(self, state: Any) -> Message:
         assert isinstance(state, StorageDomainState)
-        return state.domain
+        return state.storage_domain
 
     def name_of(self, state: Any) -> str | None:
         assert isinstance(state, StorageDomainState)
-        return state.domain.name
+        return state.storage_domain.name
 
     def recovered(self) -> Decision:
         """The step under way may never have left: it is sent again."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 from actors.entity.decision import NOTHING, Decision, Effect, ToNode
 from actors.operations.operation import current_step, step_id
 from actors.storage.domain.state import StorageDomainState
-from actors.storage.facts import Facts
+from actors.storage.facts import StorageDecisionFacts
 from protocol.audit import line
 from protocol.events import storage_domain as events
 from protocol.node_messages import ConnectStorageDomain, ForgetSteps, NodeCommand, StorageFacts
@@ -34,7 +34,7 @@ def forget(host_id: str, step: str) -> tuple[Effect, ...]:
     return (ToNode(host_id=host_id, message=ForgetSteps(epoch=0, step_ids=(step,))),) if host_id else ()
 
 
-def reconnect(state: StorageDomainState | None, facts: Facts) -> Decision:
+def reconnect(state: StorageDomainState | None, facts: StorageDecisionFacts) -> Decision:
     """The host is back: the step under way again, else a fresh look."""
     if state is None:
         return NOTHING
@@ -46,7 +46,7 @@ def reconnect(state: StorageDomainState | None, facts: Facts) -> Decision:
     return Decision(effects=(connect_effect(state, probe, create=False),))
 
 
-def host_lost(state: StorageDomainState | None, facts: Facts) -> Decision:
+def host_lost(state: StorageDomainState | None, facts: StorageDecisionFacts) -> Decision:
     """Nobody else reaches a directory of a host that is silent."""
     if state is None or state.status != "active":
         return NOTHING
@@ -54,7 +54,7 @@ def host_lost(state: StorageDomainState | None, facts: Facts) -> Decision:
     return deactivated(state, f"Its host {host.name if host is not None else state.host_id} does not answer.", facts)
 
 
-def reported(state: StorageDomainState | None, facts_: StorageFacts, facts: Facts) -> Decision:
+def reported(state: StorageDomainState | None, facts_: StorageFacts, facts: StorageDecisionFacts) -> Decision:
     """What the host sees. Journaled when the status changes, or space by more than 1 % of all or 1 GiB."""
     if state is None or state.status not in ("active", "inactive"):
         return NOTHING
@@ -68,14 +68,14 @@ def reported(state: StorageDomainState | None, facts_: StorageFacts, facts: Fact
     return Decision(events=(events.StorageDomainSpaceChanged(at=facts.now, **space(state, facts_, facts)),))
 
 
-def activated(state: StorageDomainState, facts_: StorageFacts, facts: Facts, **more: Any) -> Decision:
+def activated(state: StorageDomainState, facts_: StorageFacts, facts: StorageDecisionFacts, **more: Any) -> Decision:
     """It can be used."""
     event = events.StorageDomainActivated(at=facts.now, **space(state, facts_, facts), **more)
     audit = line("storage_domain_active", f"{state.title} is active.", storage_domain=state.id, host=state.host_id)
     return Decision(events=(event,), audit=(audit,))
 
 
-def deactivated(state: StorageDomainState, reason: str, facts: Facts) -> Decision:
+def deactivated(state: StorageDomainState, reason: str, facts: StorageDecisionFacts) -> Decision:
     """It cannot be used now."""
     audit = line(
         "storage_domain_inactive",
@@ -87,7 +87,7 @@ def deactivated(state: StorageDomainState, reason: str, facts: Facts) -> Decisio
     return Decision(events=(events.StorageDomainDeactivated(at=facts.now, reason=reason),), audit=(audit,))
 
 
-def space(state: StorageDomainState, facts_: StorageFacts, facts: Facts) -> dict[str, Any]:
+def space(state: StorageDomainState, facts_: StorageFacts, facts: StorageDecisionFacts) -> dict[str, Any]:
     """Bytes by event field; *committed* is what its disks may grow to."""
     disks = (facts.rows.document("disk", id) for id in facts.rows.referring("disk", "storage_domain", state.id))
     committed = sum(disk.provisioned_size or 0 for disk in disks if disk is not None)
@@ -102,6 +102,6 @@ def _is_worth_telling(state: StorageDomainState, facts_: StorageFacts) -> bool:
     capacity = facts_.available_bytes + facts_.used_bytes
     least = min(change_bytes_min, capacity * change_share_min)
     return (
-        abs((state.domain.available or 0) - facts_.available_bytes) > least
-        or abs((state.domain.used or 0) - facts_.used_bytes) > least
+        abs((state.storage_domain.available or 0) - facts_.available_bytes) > least
+        or abs((state.storage_domain.used or 0) - facts_.used_bytes) > least
     )

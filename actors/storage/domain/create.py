@@ -10,11 +10,11 @@ import attrs
 from actors.entity import checks
 from actors.entity.checks import invalid, missing
 from actors.entity.decision import Decision
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.operations.operation import begin_for, current_step, with_step
 from actors.storage.domain.connect import activated, connect_effect, forget
 from actors.storage.domain.state import StorageDomainState
-from actors.storage.facts import Facts, accepted, again_or_taken, name_taken, new_id, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, accepted, again_or_taken, name_taken, new_id, not_found, refusal
 from protocol.audit import line
 from protocol.commands.storage import AddStorageDomain
 from protocol.errors import Refusal
@@ -28,33 +28,35 @@ from protocol.node_messages import StepDone, StorageFacts
 path_characters_max: Final = 1024
 
 
-def add(state: StorageDomainState | None, asked: Commanded, command: AddStorageDomain, facts: Facts) -> Decision:
+def add(
+    state: StorageDomainState | None, request: CommandRequest, command: AddStorageDomain, facts: StorageDecisionFacts
+) -> Decision:
     """Legal while the host is up."""
     if state is not None:
-        return again_or_taken("storage_domain", asked, state.domain, state.operation)
+        return again_or_taken("storage_domain", request, state.storage_domain, state.operation)
     document = command.document
     assert isinstance(document, StorageDomain)
     host = _checked(document, facts)
     if isinstance(host, Refusal):
         return Decision(reply=host)
-    domain = _completed(attrs.evolve(document, id=new_id(asked)), host, facts)
-    if asked.dry_run:
-        return Decision(reply=accepted("storage_domain", asked, domain))
-    operation = begin_for(asked, "add", f"Adding storage domain {domain.name}", facts.now, host.id or "")
-    address = f"storage_domain/{domain.id}"
+    storage_domain = _completed(attrs.evolve(document, id=new_id(request)), host, facts)
+    if request.dry_run:
+        return Decision(reply=accepted("storage_domain", request, storage_domain))
+    operation = begin_for(request, "add", f"Adding storage domain {storage_domain.name}", facts.now, host.id or "")
+    address = f"storage_domain/{storage_domain.id}"
     operation = with_step(operation, address, "Connecting the directory", facts.now, host.id or "")
-    after = StorageDomainState(domain=domain, operation=operation)
+    after = StorageDomainState(storage_domain=storage_domain, operation=operation)
     step = current_step(operation)
     assert step is not None
     return Decision(
-        events=(events.StorageDomainAdded(at=facts.now, domain=domain, operation=operation),),
+        events=(events.StorageDomainAdded(at=facts.now, storage_domain=storage_domain, operation=operation),),
         effects=(connect_effect(after, step.id, create=True),),
-        reply=accepted("storage_domain", asked, domain, job_id=operation.id),
+        reply=accepted("storage_domain", request, storage_domain, job_id=operation.id),
         store_outcome=True,
     )
 
 
-def connected(state: StorageDomainState, done: StepDone, facts: Facts) -> Decision:
+def connected(state: StorageDomainState, done: StepDone, facts: StorageDecisionFacts) -> Decision:
     """The host's outcome: active, or the record goes again. The directory's content stays either way."""
     assert state.operation is not None
     result = done.result
@@ -76,17 +78,17 @@ def connected(state: StorageDomainState, done: StepDone, facts: Facts) -> Decisi
     return Decision(events=(event,), audit=(audit,), effects=forget(state.host_id, done.step_id))
 
 
-def _completed(domain: StorageDomain, host: Host, facts: Facts) -> StorageDomain:
-    assert domain.storage is not None
+def _completed(storage_domain: StorageDomain, host: Host, facts: StorageDecisionFacts) -> StorageDomain:
+    assert storage_domain.storage is not None
     cluster = facts.rows.document("cluster", (host.cluster.id if host.cluster else None) or "")
     data_center = cluster.data_center if cluster is not None else None
     siblings = facts.rows.referring("storage_domain", "data_center", data_center.id or "") if data_center else []
     return attrs.evolve(
-        domain,
-        description=domain.description or "",
-        comment=domain.comment or "",
+        storage_domain,
+        description=storage_domain.description or "",
+        comment=storage_domain.comment or "",
         status="locked",
-        storage=HostStorage(type="localfs", path=posixpath.normpath(domain.storage.path or "")),
+        storage=HostStorage(type="localfs", path=posixpath.normpath(storage_domain.storage.path or "")),
         host=Ref(id=host.id),
         data_center=Ref(id=data_center.id) if data_center else None,
         data_centers=(Ref(id=data_center.id),) if data_center else (),
@@ -95,27 +97,27 @@ def _completed(domain: StorageDomain, host: Host, facts: Facts) -> StorageDomain
         used=0,
         committed=0,
         storage_format="v5",
-        wipe_after_delete=bool(domain.wipe_after_delete),
+        wipe_after_delete=bool(storage_domain.wipe_after_delete),
     )
 
 
-def _checked(domain: StorageDomain, facts: Facts) -> Host | Refusal:
+def _checked(storage_domain: StorageDomain, facts: StorageDecisionFacts) -> Host | Refusal:
     """The host that is up and will hold the directory, or what is wrong."""
-    if problem := checks.required(domain, "storage domain") or checks.values(domain):
+    if problem := checks.required(storage_domain, "storage domain") or checks.values(storage_domain):
         return problem
-    if problem := checks.name("storage domain", domain.name or ""):
+    if problem := checks.name("storage domain", storage_domain.name or ""):
         return problem
-    if facts.rows.named("storage_domain", domain.name or ""):
-        return name_taken("storage domain", domain.name or "")
-    if domain.type != "data":
-        return invalid("type", f"Storage domains of type {domain.type} are not served yet.", "Use data.")
-    assert domain.storage is not None
-    if domain.storage.type != "localfs":
-        reason = f"Storage of type {domain.storage.type} is not served yet."
+    if facts.rows.named("storage_domain", storage_domain.name or ""):
+        return name_taken("storage domain", storage_domain.name or "")
+    if storage_domain.type != "data":
+        return invalid("type", f"Storage domains of type {storage_domain.type} are not served yet.", "Use data.")
+    assert storage_domain.storage is not None
+    if storage_domain.storage.type != "localfs":
+        reason = f"Storage of type {storage_domain.storage.type} is not served yet."
         return invalid("storage.type", reason, "Use localfs: a directory of a host.")
-    if problem := _path_problem(domain.storage.path or ""):
+    if problem := _path_problem(storage_domain.storage.path or ""):
         return problem
-    host_id = (domain.host.id if domain.host else None) or ""
+    host_id = (storage_domain.host.id if storage_domain.host else None) or ""
     host = facts.rows.document("host", host_id)
     if not isinstance(host, Host):
         return not_found("host", host_id)
@@ -123,7 +125,7 @@ def _checked(domain: StorageDomain, facts: Facts) -> Host | Refusal:
         return refusal(
             "not_legal", f"The host {host.name} is {host.status}.", "Activate it first.", entity=host_id, field="host"
         )
-    return _path_taken(domain.storage.path or "", host, facts) or host
+    return _path_taken(storage_domain.storage.path or "", host, facts) or host
 
 
 def _path_problem(path: str) -> Refusal | None:
@@ -136,7 +138,7 @@ def _path_problem(path: str) -> Refusal | None:
     return None
 
 
-def _path_taken(path: str, host: Host, facts: Facts) -> Refusal | None:
+def _path_taken(path: str, host: Host, facts: StorageDecisionFacts) -> Refusal | None:
     """One directory is one storage domain, and none lies within another."""
     path = posixpath.normpath(path)
     for id in facts.rows.referring("storage_domain", "host", host.id or ""):

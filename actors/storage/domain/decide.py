@@ -9,29 +9,29 @@ import attrs
 from actors.entity import checks
 from actors.entity.checks import invalid
 from actors.entity.decision import NOTHING, Decision
-from actors.entity.messages import Commanded, Wake
+from actors.entity.messages import CommandRequest, Wake
 from actors.host.signals import HostLost, HostReturned
 from actors.operations.operation import current_step
 from actors.storage.domain import connect, create, remove
 from actors.storage.domain.state import StorageDomainState
-from actors.storage.facts import Facts, accepted, busy, host_of_step, name_taken, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, accepted, busy, host_of_step, name_taken, not_found, refusal
 from protocol.audit import line
 from protocol.commands.storage import AddStorageDomain, RemoveStorageDomain, UpdateStorageDomain
 from protocol.errors import Refusal
 from protocol.events import storage_domain as events
+from protocol.message import Message
 from protocol.model.storage import StorageDomain
 from protocol.model.types import about
 from protocol.node_messages import StepDone, StepProgress, StorageFacts
-from protocol.words import Tagged
 
 changeable: Final = frozenset({"name", "description", "comment", "wipe_after_delete"})
 
 
-def decide(id: str, state: StorageDomainState | None, message: Tagged, facts: Facts) -> Decision:
-    """`state` is None while there is none. Raises `NotImplementedError` for a word that is not a storage domain's."""
+def decide(id: str, state: StorageDomainState | None, message: Message, facts: StorageDecisionFacts) -> Decision:
+    """`state` is None while there is none. Raises `NotImplementedError` for a message that is not a storage domain's."""
     match message:
-        case Commanded():
-            return _commanded(state, message, facts)
+        case CommandRequest():
+            return _decide_command(state, message, facts)
         case StorageFacts():
             return connect.reported(state, message, facts)
         case StepDone():
@@ -49,7 +49,7 @@ def decide(id: str, state: StorageDomainState | None, message: Tagged, facts: Fa
     raise NotImplementedError(f"storage_domain/{id} got {type(message).__name__}")
 
 
-def again(state: StorageDomainState | None, facts: Facts) -> Decision:
+def again(state: StorageDomainState | None, facts: StorageDecisionFacts) -> Decision:
     """Goes on after a crash: the step under way, or a look at one that is inactive."""
     if state is None:
         return NOTHING
@@ -58,19 +58,19 @@ def again(state: StorageDomainState | None, facts: Facts) -> Decision:
     return connect.reconnect(state, facts) if state.status != "active" else NOTHING
 
 
-def _commanded(state: StorageDomainState | None, asked: Commanded, facts: Facts) -> Decision:
-    match asked.command:
+def _decide_command(state: StorageDomainState | None, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:
+    match request.command:
         case AddStorageDomain() as command:
-            return create.add(state, asked, command, facts)
+            return create.add(state, request, command, facts)
         case UpdateStorageDomain() as command:
-            return update(state, asked, command, facts)
+            return update(state, request, command, facts)
         case RemoveStorageDomain() as command:
-            return remove.remove(state, asked, command, facts)
-    reason = f"A storage domain knows no {type(asked.command).__name__}."
+            return remove.remove(state, request, command, facts)
+    reason = f"A storage domain knows no {type(request.command).__name__}."
     return Decision(reply=refusal("invalid", reason, status=400))
 
 
-def _step_done(state: StorageDomainState | None, done: StepDone, facts: Facts) -> Decision:
+def _step_done(state: StorageDomainState | None, done: StepDone, facts: StorageDecisionFacts) -> Decision:
     if state is None:
         return Decision(effects=connect.forget(host_of_step(facts.rows, done.step_id), done.step_id))
     step = current_step(state.operation) if state.operation else None
@@ -86,7 +86,9 @@ def _step_done(state: StorageDomainState | None, done: StepDone, facts: Facts) -
     return attrs.evolve(decision, effects=(*decision.effects, *connect.forget(state.host_id, done.step_id)))
 
 
-def update(state: StorageDomainState | None, asked: Commanded, command: UpdateStorageDomain, facts: Facts) -> Decision:
+def update(
+    state: StorageDomainState | None, request: CommandRequest, command: UpdateStorageDomain, facts: StorageDecisionFacts
+) -> Decision:
     """Names and flags. Legal while no operation runs."""
     if state is None:
         return Decision(reply=not_found("storage domain", command.id))
@@ -94,18 +96,20 @@ def update(state: StorageDomainState | None, asked: Commanded, command: UpdateSt
     wanted = {name: value for name, value in checks.given(command.document).items() if name in changeable}
     if problem := _update_problem(state, command.document, facts):
         return Decision(reply=problem)
-    domain = attrs.evolve(state.domain, **wanted)
-    if asked.dry_run or domain == state.domain:
-        return Decision(reply=accepted("storage_domain", asked, domain))
+    storage_domain = attrs.evolve(state.storage_domain, **wanted)
+    if request.dry_run or storage_domain == state.storage_domain:
+        return Decision(reply=accepted("storage_domain", request, storage_domain))
     return Decision(
-        events=(events.StorageDomainUpdated(at=facts.now, domain=domain),),
-        audit=(line("entity_updated", f"{state.title} was changed.", user=asked.principal.user_id, storage_domain=state.id),),
-        reply=accepted("storage_domain", asked, domain),
+        events=(events.StorageDomainUpdated(at=facts.now, storage_domain=storage_domain),),
+        audit=(
+            line("entity_updated", f"{state.title} was changed.", user=request.principal.user_id, storage_domain=state.id),
+        ),
+        reply=accepted("storage_domain", request, storage_domain),
         store_outcome=True,
     )  # fmt: skip
 
 
-def _update_problem(state: StorageDomainState, document: StorageDomain, facts: Facts) -> Refusal | None:
+def _update_problem(state: StorageDomainState, document: StorageDomain, facts: StorageDecisionFacts) -> Refusal | None:
     if state.operation is not None:
         return busy(state.id, state.title, state.operation)
     if problem := checks.values(document):
@@ -114,9 +118,9 @@ def _update_problem(state: StorageDomainState, document: StorageDomain, facts: F
         value = getattr(document, field.name)
         if value is None or field.name in changeable | {"id"} or about(field).read_only:
             continue
-        if value != getattr(state.domain, field.name):
+        if value != getattr(state.storage_domain, field.name):
             return invalid(field.name, f"The {field.name} of a storage domain cannot be changed.", "Leave it out.")
-    if document.name is None or document.name == state.domain.name:
+    if document.name is None or document.name == state.storage_domain.name:
         return None
     if facts.rows.named("storage_domain", document.name):
         return name_taken("storage domain", document.name)

@@ -16,17 +16,21 @@ def evolve(state: StorageDomainState | None, event: events.StorageDomainEvent) -
         return None
     if state is None:
         assert isinstance(event, events.StorageDomainAdded)
-        return StorageDomainState(domain=attrs.evolve(event.domain, status=after), operation=event.operation)
-    domain, problem = state.domain, state.problem
+        return StorageDomainState(
+            storage_domain=attrs.evolve(event.storage_domain, status=after), operation=event.operation
+        )
+    storage_domain, problem = state.storage_domain, state.problem
     match event:
         case events.StorageDomainActivated() | events.StorageDomainSpaceChanged():
             problem = ""
-            domain = attrs.evolve(
-                domain, available=event.available_bytes, used=event.used_bytes, committed=event.committed_bytes
+            storage_domain = attrs.evolve(
+                storage_domain, available=event.available_bytes, used=event.used_bytes, committed=event.committed_bytes
             )
         case events.StorageDomainDeactivated(reason=reason) | events.StorageDomainRemoveAbandoned(reason=reason):
             problem = reason
-        case events.StorageDomainUpdated(domain=domain):
+        case events.StorageDomainUpdated(storage_domain=storage_domain):
             pass
     operation = None if event.ended else event.operation or state.operation
-    return StorageDomainState(domain=attrs.evolve(domain, status=after), operation=operation, problem=problem)
+    return StorageDomainState(
+        storage_domain=attrs.evolve(storage_domain, status=after), operation=operation, problem=problem
+    )

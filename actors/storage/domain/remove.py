@@ -10,28 +10,30 @@ from __future__ import annotations
 import attrs
 
 from actors.entity.decision import NOTHING, Decision, Effect, Tell
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.operations.operation import begin_for, current_step, with_step
 from actors.storage.domain.connect import reconnect
 from actors.storage.domain.state import StorageDomainState
-from actors.storage.facts import Facts, accepted, busy, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, accepted, busy, not_found, refusal
 from protocol.audit import line
 from protocol.commands.storage import RemoveStorageDomain
 from protocol.errors import Refusal
 from protocol.events import storage_domain as events
 from protocol.events.operation import Outcome
-from protocol.words import Tagged, word
+from protocol.message import Message, message
 
 
-@word("storage_domain.look_again")
+@message("storage_domain.look_again")
 @attrs.frozen(kw_only=True)
-class LookAgain(Tagged):
+class LookAgain(Message):
     """To itself: the step with this id is durable."""
 
     step_id: str
 
 
-def remove(state: StorageDomainState | None, asked: Commanded, command: RemoveStorageDomain, facts: Facts) -> Decision:
+def remove(
+    state: StorageDomainState | None, request: CommandRequest, command: RemoveStorageDomain, facts: StorageDecisionFacts
+) -> Decision:
     """Legal while no disk lives on it."""
     if state is None:
         return Decision(reply=not_found("storage domain", command.id))
@@ -39,26 +41,26 @@ def remove(state: StorageDomainState | None, asked: Commanded, command: RemoveSt
         return Decision(reply=busy(state.id, state.title, state.operation))
     if problem := _disks_on(state, facts):
         return Decision(reply=problem)
-    if asked.dry_run:
-        return Decision(reply=accepted("storage_domain", asked, state.domain))
-    operation = begin_for(asked, "remove", f"Removing storage domain {state.domain.name}", facts.now)
+    if request.dry_run:
+        return Decision(reply=accepted("storage_domain", request, state.storage_domain))
+    operation = begin_for(request, "remove", f"Removing storage domain {state.storage_domain.name}", facts.now)
     operation = with_step(operation, state.address, "Taking no new disk", facts.now)
     after = attrs.evolve(state, operation=operation)
     return Decision(
         events=(events.StorageDomainRemoveRequested(at=facts.now, operation=operation),),
         effects=again(after),
-        reply=accepted("storage_domain", asked, state.domain, job_id=operation.id),
+        reply=accepted("storage_domain", request, state.storage_domain, job_id=operation.id),
         store_outcome=True,
     )
 
 
 def again(state: StorageDomainState) -> tuple[Effect, ...]:
-    """What the step under way sends: a word to itself, which leaves when the step is durable."""
+    """What the step under way sends: a message to itself, which leaves when the step is durable."""
     step = current_step(state.operation) if state.operation else None
     return (Tell(address=state.address, message=LookAgain(step_id=step.id)),) if step else ()
 
 
-def look_again(state: StorageDomainState | None, message: LookAgain, facts: Facts) -> Decision:
+def look_again(state: StorageDomainState | None, message: LookAgain, facts: StorageDecisionFacts) -> Decision:
     """The step is durable: on to the next one, or to the end."""
     operation = state.operation if state else None
     step = current_step(operation) if operation else None
@@ -74,14 +76,14 @@ def look_again(state: StorageDomainState | None, message: LookAgain, facts: Fact
     return Decision(events=(events.StorageDomainRemoved(at=facts.now, ended=Outcome(outcome="done")),), audit=(audit,))
 
 
-def _abandoned(state: StorageDomainState, problem: Refusal, facts: Facts) -> Decision:
+def _abandoned(state: StorageDomainState, problem: Refusal, facts: StorageDecisionFacts) -> Decision:
     ended = Outcome(outcome="rolled_back", reason=str(problem))
     event = events.StorageDomainRemoveAbandoned(at=facts.now, reason="Its removal was abandoned.", ended=ended)
     probe = reconnect(attrs.evolve(state, operation=None), facts)
     return Decision(events=(event,), effects=probe.effects)
 
 
-def _disks_on(state: StorageDomainState, facts: Facts) -> Refusal | None:
+def _disks_on(state: StorageDomainState, facts: StorageDecisionFacts) -> Refusal | None:
     ids = facts.rows.referring("disk", "storage_domain", state.id)
     if not ids:
         return None

@@ -5,23 +5,23 @@ from __future__ import annotations
 import attrs
 
 from protocol.events.operation import Operation
+from protocol.message import Message, message
 from protocol.model.storage import StorageDomain
-from protocol.words import Tagged, word
 
 
-@word("state.storage_domain")
+@message("state.storage_domain")
 @attrs.frozen(kw_only=True)
-class StorageDomainState(Tagged):
+class StorageDomainState(Message):
     """`problem` says why it is inactive."""
 
-    domain: StorageDomain
+    storage_domain: StorageDomain
     operation: Operation | None = None
     problem: str = ""
 
     @property
     def id(self) -> str:
-        assert self.domain.id is not None
-        return self.domain.id
+        assert self.storage_domain.id is not None
+        return self.storage_domain.id
 
     @property
     def address(self) -> str:
@@ -30,17 +30,17 @@ class StorageDomainState(Tagged):
     @property
     def title(self) -> str:
         """For sentences."""
-        return f"The storage domain {self.domain.name}"
+        return f"The storage domain {self.storage_domain.name}"
 
     @property
     def status(self) -> str:
-        assert self.domain.status is not None
-        return self.domain.status
+        assert self.storage_domain.status is not None
+        return self.storage_domain.status
 
     @property
     def host_id(self) -> str:
-        return (self.domain.host.id if self.domain.host else None) or ""
+        return (self.storage_domain.host.id if self.storage_domain.host else None) or ""
 
     @property
     def path(self) -> str:
-        return (self.domain.storage.path if self.domain.storage else None) or ""
+        return (self.storage_domain.storage.path if self.storage_domain.storage else None) or ""

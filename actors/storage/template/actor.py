@@ -6,13 +6,13 @@ from typing import Any
 
 from actors.entity.decision import Decision
 from actors.kernel.envelope import Envelope
-from actors.storage.facts import Facts
+from actors.storage.facts import StorageDecisionFacts
 from actors.storage.template import decide as decisions
 from actors.storage.template.evolve import evolve
 from actors.storage.template.state import TemplateState
 from actors.storage.waiting import WaitingActor
 from protocol.events.template import TemplateEvent
-from protocol.words import Tagged
+from protocol.message import Message
 
 
 class TemplateActor(WaitingActor):
@@ -20,14 +20,16 @@ class TemplateActor(WaitingActor):
 
     kind = "template"
 
-    def decide(self, message: Tagged, envelope: Envelope) -> Decision:
-        return decisions.decide(self.id, self.state, message, Facts(now=self.now, rows=self.services.rows))
+    def decide(self, message: Message, envelope: Envelope) -> Decision:
+        return decisions.decide(
+            self.id, self.state, message, StorageDecisionFacts(now=self.now, rows=self.services.rows)
+        )
 
-    def evolve(self, state: Any, event: Tagged) -> TemplateState | None:
+    def evolve(self, state: Any, event: Message) -> TemplateState | None:
         assert isinstance(event, TemplateEvent)
         return evolve(state, event)
 
-    def project(self, state: Any) -> Tagged:
+    def project(self, state: Any) -> Message:
         assert isinstance(state, TemplateState)
         return state.template
 

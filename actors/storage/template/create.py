@@ -11,9 +11,9 @@ import attrs
 from actors.entity import checks
 from actors.entity.checks import invalid
 from actors.entity.decision import Decision, Effect, SetTimer, Tell
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.operations.operation import begin_for, current_step, with_step
-from actors.storage.facts import Facts, accepted, again_or_taken, name_taken, new_id, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, accepted, again_or_taken, name_taken, new_id, not_found, refusal
 from actors.storage.messages import DiscardDisk, DiskProvided, ProvideDisk
 from actors.storage.template.defaults import defaulted
 from actors.storage.template.state import TemplateState, retry_seconds, retry_timer
@@ -23,24 +23,26 @@ from protocol.commands.storage import ImportTemplate
 from protocol.errors import Refusal
 from protocol.events import template as events
 from protocol.events.operation import Outcome
+from protocol.message import Message, message
 from protocol.model.storage import Disk, DiskAttachment
 from protocol.model.types import Ref
 from protocol.model.vm import Template
-from protocol.words import Tagged, word
 
 
-@word("template.import_data")
+@message("template.import_data")
 @attrs.frozen(kw_only=True)
-class ImportData(Tagged):
+class ImportData(Message):
     """What the disk's actor is asked, word for word, however often."""
 
     provide: ProvideDisk
 
 
-def add(state: TemplateState | None, asked: Commanded, command: ImportTemplate, facts: Facts) -> Decision:
+def add(
+    state: TemplateState | None, request: CommandRequest, command: ImportTemplate, facts: StorageDecisionFacts
+) -> Decision:
     """Always legal when the storage domain is there and the name is free."""
     if state is not None:
-        return again_or_taken("template", asked, state.template, state.operation)
+        return again_or_taken("template", request, state.template, state.operation)
     document = command.document
     assert isinstance(document, Template)
     if problem := _checked(document, command, facts):
@@ -48,17 +50,17 @@ def add(state: TemplateState | None, asked: Commanded, command: ImportTemplate, 
     template = defaulted(
         attrs.evolve(
             document,
-            id=new_id(asked),
+            id=new_id(request),
             status="locked",
             creation_time=facts.now,
             nics=(),
             disk_attachments=(),
         )
     )
-    if asked.dry_run:
-        return Decision(reply=accepted("template", asked, template))
-    provide = _provide(template, asked, command)
-    operation = begin_for(asked, "import", f"Importing template {template.name}", facts.now)
+    if request.dry_run:
+        return Decision(reply=accepted("template", request, template))
+    provide = _provide(template, request, command)
+    operation = begin_for(request, "import", f"Importing template {template.name}", facts.now)
     operation = with_step(operation, f"template/{template.id}", "Filling its disk", facts.now)
     operation = attrs.evolve(operation, data=ImportData(provide=provide))
     after = TemplateState(template=template, operation=operation)
@@ -69,7 +71,7 @@ def add(state: TemplateState | None, asked: Commanded, command: ImportTemplate, 
             ),
         ),
         effects=effects_of(after),
-        reply=accepted("template", asked, template, job_id=operation.id),
+        reply=accepted("template", request, template, job_id=operation.id),
         store_outcome=True,
     )
 
@@ -81,7 +83,7 @@ def effects_of(state: TemplateState) -> tuple[Effect, ...]:
     provide = state.operation.data.provide
     step = current_step(state.operation)
     assert step is not None
-    message: Tagged = provide
+    message: Message = provide
     if state.operation.rolling_back:
         message = DiscardDisk(
             operation_id=state.operation.id, template_id=state.id, correlation_id=state.operation.correlation_id
@@ -89,7 +91,7 @@ def effects_of(state: TemplateState) -> tuple[Effect, ...]:
     return (Tell(address=f"disk/{provide.disk.id}", message=message, token=step.id),)
 
 
-def answered(state: TemplateState, body: Tagged, facts: Facts) -> Decision:
+def answered(state: TemplateState, body: Message, facts: StorageDecisionFacts) -> Decision:
     """The disk's actor made it, could not, or has undone it."""
     operation = state.operation
     assert operation is not None
@@ -112,7 +114,7 @@ def answered(state: TemplateState, body: Tagged, facts: Facts) -> Decision:
     return Decision(events=(ready,), audit=(audit,))
 
 
-def _gone(state: TemplateState, reason: str, facts: Facts) -> Decision:
+def _gone(state: TemplateState, reason: str, facts: StorageDecisionFacts) -> Decision:
     assert state.operation is not None
     text = f"The template {state.template.name} was not imported: {reason}"
     return Decision(
@@ -134,9 +136,9 @@ def _attachment(state: TemplateState, disk: Disk) -> DiskAttachment:
     )
 
 
-def _provide(template: Template, asked: Commanded, command: ImportTemplate) -> ProvideDisk:
+def _provide(template: Template, request: CommandRequest, command: ImportTemplate) -> ProvideDisk:
     assert template.id is not None
-    domain = Ref(id=command.storage_domain_id)
+    storage_domain = Ref(id=command.storage_domain_id)
     name = f"{template.name}_Disk1"
     disk = Disk(
         id=derived_id(template.id, "first disk"),
@@ -145,21 +147,21 @@ def _provide(template: Template, asked: Commanded, command: ImportTemplate) -> P
         format="cow",
         sparse=True,
         provisioned_size=command.image_bytes or None,
-        storage_domain=domain,
-        storage_domains=(domain,),
+        storage_domain=storage_domain,
+        storage_domains=(storage_domain,),
     )
     return ProvideDisk(
         disk=disk,
-        operation_id=asked.command_id,
-        correlation_id=asked.correlation_id,
-        user_id=asked.principal.user_id,
+        operation_id=request.command_id,
+        correlation_id=request.correlation_id,
+        user_id=request.principal.user_id,
         template_id=template.id,
         import_path=command.image_path,
         import_format=command.image_format,
     )
 
 
-def _checked(template: Template, command: ImportTemplate, facts: Facts) -> Refusal | None:
+def _checked(template: Template, command: ImportTemplate, facts: StorageDecisionFacts) -> Refusal | None:
     if problem := checks.required(template, "template") or checks.values(template):
         return problem
     if problem := checks.name("template", template.name or ""):
@@ -173,10 +175,12 @@ def _checked(template: Template, command: ImportTemplate, facts: Facts) -> Refus
         return invalid("image_path", f"{path[:80]!r} is no absolute path.", "Give one of the host, without '..'.")
     if template.cluster and facts.rows.document("cluster", template.cluster.id or "") is None:
         return not_found("cluster", template.cluster.id or "")
-    domain = facts.rows.document("storage_domain", command.storage_domain_id)
-    if domain is None:
+    storage_domain = facts.rows.document("storage_domain", command.storage_domain_id)
+    if storage_domain is None:
         return not_found("storage domain", command.storage_domain_id)
-    if domain.status != "active":
-        reason = f"The storage domain {domain.name} is {domain.status}."
-        return refusal("not_legal", reason, "Wait until its host is up.", entity=domain.id, field="storage_domain_id")
+    if storage_domain.status != "active":
+        reason = f"The storage domain {storage_domain.name} is {storage_domain.status}."
+        return refusal(
+            "not_legal", reason, "Wait until its host is up.", entity=storage_domain.id, field="storage_domain_id"
+        )
     return None

@@ -9,28 +9,28 @@ import attrs
 from actors.entity import checks
 from actors.entity.checks import invalid
 from actors.entity.decision import NOTHING, Decision, Effect
-from actors.entity.messages import Commanded, TimerFired, Wake
+from actors.entity.messages import CommandRequest, TimerFired, Wake
 from actors.kernel.envelope import Answer
 from actors.operations.operation import current_step
-from actors.storage.facts import Facts, accepted, busy, name_taken, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, accepted, busy, name_taken, not_found, refusal
 from actors.storage.template import create, remove
 from actors.storage.template.state import TemplateState, blank_id
 from protocol.audit import line
 from protocol.commands.storage import ImportTemplate, RemoveTemplate, UpdateTemplate
 from protocol.errors import Refusal
 from protocol.events import template as events
+from protocol.message import Message
 from protocol.model.merge import merge
 from protocol.model.vm import Template
-from protocol.words import Tagged
 
 not_changeable: Final = frozenset({"id", "nics", "disk_attachments"})
 
 
-def decide(id: str, state: TemplateState | None, message: Tagged, facts: Facts) -> Decision:
-    """`state` is None while there is none. Raises `NotImplementedError` for a word that is not a template's."""
+def decide(id: str, state: TemplateState | None, message: Message, facts: StorageDecisionFacts) -> Decision:
+    """`state` is None while there is none. Raises `NotImplementedError` for a message that is not a template's."""
     match message:
-        case Commanded():
-            return _commanded(state, message, facts)
+        case CommandRequest():
+            return _decide_command(state, message, facts)
         case Answer(token=token, body=body):
             return _answered(state, token, body, facts)
         case TimerFired() | Wake():
@@ -49,7 +49,7 @@ def _effects_of(state: TemplateState) -> tuple[Effect, ...]:
     return remove.effects_of(state) if state.operation.kind == "remove" else create.effects_of(state)
 
 
-def _answered(state: TemplateState | None, token: str, body: Tagged, facts: Facts) -> Decision:
+def _answered(state: TemplateState | None, token: str, body: Message, facts: StorageDecisionFacts) -> Decision:
     step = current_step(state.operation) if state is not None and state.operation is not None else None
     if state is None or state.operation is None or step is None or step.id != token:
         return NOTHING
@@ -57,18 +57,20 @@ def _answered(state: TemplateState | None, token: str, body: Tagged, facts: Fact
     return answered(state, body, facts)
 
 
-def _commanded(state: TemplateState | None, asked: Commanded, facts: Facts) -> Decision:
-    match asked.command:
+def _decide_command(state: TemplateState | None, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:
+    match request.command:
         case ImportTemplate() as command:
-            return create.add(state, asked, command, facts)
+            return create.add(state, request, command, facts)
         case UpdateTemplate() as command:
-            return update(state, asked, command, facts)
+            return update(state, request, command, facts)
         case RemoveTemplate() as command:
-            return remove.remove(state, asked, command, facts)
-    return Decision(reply=refusal("invalid", f"A template knows no {type(asked.command).__name__}.", status=400))
+            return remove.remove(state, request, command, facts)
+    return Decision(reply=refusal("invalid", f"A template knows no {type(request.command).__name__}.", status=400))
 
 
-def update(state: TemplateState | None, asked: Commanded, command: UpdateTemplate, facts: Facts) -> Decision:
+def update(
+    state: TemplateState | None, request: CommandRequest, command: UpdateTemplate, facts: StorageDecisionFacts
+) -> Decision:
     """Everything but its disks and NICs. Legal while no operation runs; never for Blank."""
     if state is None:
         return Decision(reply=not_found("template", command.id))
@@ -76,18 +78,18 @@ def update(state: TemplateState | None, asked: Commanded, command: UpdateTemplat
     if problem := _update_problem(state, command.document, facts):
         return Decision(reply=problem)
     template = merge(state.template, attrs.evolve(command.document, **dict.fromkeys(not_changeable)))
-    if asked.dry_run or template == state.template:
-        return Decision(reply=accepted("template", asked, template))
+    if request.dry_run or template == state.template:
+        return Decision(reply=accepted("template", request, template))
     text = f"The template {state.template.name} was changed."
     return Decision(
         events=(events.TemplateUpdated(at=facts.now, template=template),),
-        audit=(line("entity_updated", text, user=asked.principal.user_id, template=state.id),),
-        reply=accepted("template", asked, template),
+        audit=(line("entity_updated", text, user=request.principal.user_id, template=state.id),),
+        reply=accepted("template", request, template),
         store_outcome=True,
     )
 
 
-def _update_problem(state: TemplateState, document: Template, facts: Facts) -> Refusal | None:
+def _update_problem(state: TemplateState, document: Template, facts: StorageDecisionFacts) -> Refusal | None:
     if state.id == blank_id:
         return refusal("not_legal", "The template Blank cannot be changed.", entity=state.id)
     if state.operation is not None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import attrs
 
 from actors.entity.decision import Decision, Effect, SetTimer, Tell
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.operations.operation import begin_for, current_step, with_step
-from actors.storage.facts import Facts, accepted, busy, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, accepted, busy, not_found, refusal
 from actors.storage.messages import DiscardDisk
 from actors.storage.template.state import TemplateState, blank_id, retry_seconds, retry_timer
 from protocol.audit import line
@@ -18,19 +18,21 @@ from protocol.commands.storage import RemoveTemplate
 from protocol.errors import Refusal
 from protocol.events import template as events
 from protocol.events.operation import Operation, Outcome
-from protocol.words import Tagged
+from protocol.message import Message
 
 
-def remove(state: TemplateState | None, asked: Commanded, command: RemoveTemplate, facts: Facts) -> Decision:
+def remove(
+    state: TemplateState | None, request: CommandRequest, command: RemoveTemplate, facts: StorageDecisionFacts
+) -> Decision:
     """Legal while no VM's disk rests on its disks; never for Blank."""
     if state is None:
         return Decision(reply=not_found("template", command.id))
     if problem := _problem(state, facts):
         return Decision(reply=problem)
-    if asked.dry_run:
-        return Decision(reply=accepted("template", asked, state.template))
-    operation = begin_for(asked, "remove", f"Removing template {state.template.name}", facts.now)
-    reply = accepted("template", asked, state.template, job_id=operation.id)
+    if request.dry_run:
+        return Decision(reply=accepted("template", request, state.template))
+    operation = begin_for(request, "remove", f"Removing template {state.template.name}", facts.now)
+    reply = accepted("template", request, state.template, job_id=operation.id)
     if not state.disk_ids:
         requested = events.TemplateRemoveRequested(at=facts.now, operation=operation)
         gone = _gone(state, operation, facts)
@@ -55,7 +57,7 @@ def effects_of(state: TemplateState) -> tuple[Effect, ...]:
     return (Tell(address=f"disk/{disk_id}", message=message, token=step.id),)
 
 
-def answered(state: TemplateState, body: Tagged, facts: Facts) -> Decision:
+def answered(state: TemplateState, body: Message, facts: StorageDecisionFacts) -> Decision:
     """A disk is gone, or refuses to go."""
     operation = state.operation
     assert operation is not None
@@ -79,11 +81,11 @@ def answered(state: TemplateState, body: Tagged, facts: Facts) -> Decision:
     return Decision(events=(event,), effects=effects_of(attrs.evolve(state, operation=operation)))
 
 
-def _with_next(state: TemplateState, operation: Operation, facts: Facts) -> Operation:
+def _with_next(state: TemplateState, operation: Operation, facts: StorageDecisionFacts) -> Operation:
     return with_step(operation, f"template/{state.id}", "Removing a disk", facts.now)
 
 
-def _gone(state: TemplateState, operation: Operation, facts: Facts) -> Decision:
+def _gone(state: TemplateState, operation: Operation, facts: StorageDecisionFacts) -> Decision:
     text = f"The template {state.template.name} was removed."
     return Decision(
         events=(events.TemplateRemoved(at=facts.now, ended=Outcome(outcome="done")),),
@@ -91,7 +93,7 @@ def _gone(state: TemplateState, operation: Operation, facts: Facts) -> Decision:
     )
 
 
-def _problem(state: TemplateState, facts: Facts) -> Refusal | None:
+def _problem(state: TemplateState, facts: StorageDecisionFacts) -> Refusal | None:
     if state.id == blank_id:
         return refusal("not_legal", "The template Blank cannot be removed.", entity=state.id)
     if state.operation is not None:
@@ -116,7 +118,7 @@ def _problem(state: TemplateState, facts: Facts) -> Refusal | None:
     )
 
 
-def _user_of(disk_id: str, facts: Facts) -> str:
+def _user_of(disk_id: str, facts: StorageDecisionFacts) -> str:
     """`disk of the VM name`, as far as known."""
     disk = facts.rows.document("disk", disk_id)
     name = (disk.name if disk is not None else None) or disk_id

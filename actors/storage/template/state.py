@@ -7,17 +7,17 @@ from typing import Final
 import attrs
 
 from protocol.events.operation import Operation
+from protocol.message import Message, message
 from protocol.model.vm import Template
-from protocol.words import Tagged, word
 
 blank_id: Final = "00000000-0000-0000-0000-000000000000"
 retry_timer: Final = "step"
 retry_seconds: Final = 2.0
 
 
-@word("state.template")
+@message("state.template")
 @attrs.frozen(kw_only=True)
-class TemplateState(Tagged):
+class TemplateState(Message):
     """`disk_ids` are the template's own disks, from the moment they are asked for until they are known to be gone."""
 
     template: Template

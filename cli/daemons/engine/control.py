@@ -1,7 +1,7 @@
 """The lab's control socket (0600): tokens, the tiny template, crash hooks. Only labs open it.
 
 A question is a map `{"do": ...}`; the reply is a map, with `error` when refused. It must not do what a user could do by
-the API without going through the front door.
+the API without going through the command router.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ tiny_memory_bytes = 256 * 1024**2
 LAB = Principal(user_id="lab", name="lab@internal", administrator=True)
 
 
-class Control:
+class EngineControl:
     """Answers on `state_dir/control.sock`."""
 
     def __init__(self, engine: Engine, state_dir: Path) -> None:
@@ -56,7 +56,7 @@ class Control:
 
     async def _submit(self, command: Command) -> Accepted:
         submit = Submit(command_id=self._engine.ports.ids.uuid(), principal=LAB, command=command, correlation_id="lab")
-        answer = await self._engine.front_door.submit(submit)
+        answer = await self._engine.command_router.submit(submit)
         if isinstance(answer, Refusal):
             raise Conflict(str(answer))
         return answer
@@ -97,7 +97,7 @@ class Control:
                 storage=HostStorage(type="localfs", path=path),
             )
             await self._submit(AddStorageDomain(document=document))
-        domain = await self._awaited(f"the storage domain in {path}", "active", domain_there)
+        storage_domain = await self._awaited(f"the storage domain in {path}", "active", domain_there)
         if not rows.named("template", "tiny"):
             cluster = rows.named("cluster", "Default")[0]
             template = Template(
@@ -112,7 +112,7 @@ class Control:
             await self._submit(
                 ImportTemplate(
                     document=template,
-                    storage_domain_id=domain.id,
+                    storage_domain_id=storage_domain.id,
                     image_path=str(question["image"]),
                     image_format="qcow2",
                     image_bytes=int(question["size_bytes"]),

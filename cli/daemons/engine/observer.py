@@ -6,7 +6,7 @@ from protocol.audit import line
 from supervisors.engine_tree import Engine
 from supervisors.observe import Kind, Observed, Observer, log_observed
 
-TOLD = {
+REPORTED = {
     Kind.RESTARTED: ("actor_restarted", "normal", "was restarted after a crash"),
     Kind.GAVE_UP: (
         "actor_escalated",
@@ -22,13 +22,13 @@ def observer(engine: Engine) -> Observer:
 
     def observe(observed: Observed) -> None:
         log_observed(observed)
-        told = TOLD.get(observed.kind)
-        if told is None:
+        entry = REPORTED.get(observed.kind)
+        if entry is None:
             return
-        code, severity, text = told
+        code, severity, text = entry
         kind, _, id = observed.address.partition("/")
         refers = {kind: id} if kind in ("vm", "host", "template", "storage_domain") else {}
-        said = f"Actor {observed.address} {text} (incarnation {observed.incarnation})."
-        engine.audit(line(code, said, severity=severity, **refers))
+        description = f"Actor {observed.address} {text} (incarnation {observed.incarnation})."
+        engine.audit(line(code, description, severity=severity, **refers))
 
     return observe

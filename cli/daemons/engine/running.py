@@ -22,14 +22,14 @@ from actors.kernel.actor import Context
 from actors.kernel.ports import Ports
 from actors.leadership import Leadership
 from cli.daemons.engine.config import EngineConfig
-from cli.daemons.engine.control import Control
+from cli.daemons.engine.control import EngineControl
 from cli.daemons.engine.observer import observer
 from gateway.auth.passwords import ADMINISTRATOR, write_private
 from gateway.config import GatewayConfig, Outside
 from gateway.server import serve
 from supervisors.engine_tree import Engine, EngineTimes
 from supervisors.spec import AsyncTask, ChildSpec
-from supervisors.supervisor import running
+from supervisors.tree import running
 
 log = structlog.get_logger()
 
@@ -125,7 +125,7 @@ async def _lead(
             engine.wake()
             async with trio.open_nursery() as inner:
                 if config.lab:
-                    inner.start_soon(Control(engine, config.state_dir).run)
+                    inner.start_soon(EngineControl(engine, config.state_dir).run)
                 await serving.ready.wait()
                 ca_file = config.state_dir / "ca.pem"
                 ca_file.write_text(authority.ca_pem)

@@ -1,6 +1,6 @@
 """What the lab and the daemons say to each other: configuration files, ready files, the control socket.
 
-It starts no process; a change of a daemon's configuration or control words is made here.
+It starts no process; a change of a daemon's configuration or control messages is made here.
 """
 
 import contextlib

@@ -173,10 +173,10 @@ async def wait_until_ready(state_dir: Path, pid: int) -> None:
 def read_ready_file(path: Path) -> dict[str, Any]:
     """What a daemon says about itself, or nothing while it does not serve."""
     try:
-        said = json.loads(path.read_text())
+        fields = json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return fields if isinstance(fields, dict) else {}
 
 
 def daemon_command(daemon: str, configuration: Path) -> list[str]:

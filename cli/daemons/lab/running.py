@@ -56,7 +56,7 @@ class Lab:
         self._daemons: dict[str, Daemon] = {}
         self._machines = Machines(options.folder)
         self._missing: dict[str, str] = {}
-        self._told: tuple[str, dict[str, str]] = ("", {})
+        self._last_seen: tuple[str, dict[str, str]] = ("", {})
 
     async def serve(self, *, task_status: trio.TaskStatus[Summary] = trio.TASK_STATUS_IGNORED) -> None:
         """Starts everything, reports the summary once it serves, and runs until cancelled; then ends everything.
@@ -155,12 +155,12 @@ class Lab:
         """What daemons change by themselves: the engine starts its PostgreSQL again, a simulated host is removed."""
         while True:
             await trio.sleep(FOLLOW_SECONDS)
-            postgres, refused = self._hear()
-            if postgres and (postgres, refused) != self._told:
+            postgres, refused = self._seen()
+            if postgres and (postgres, refused) != self._last_seen:
                 self._note_postgres()
                 self._write_summary()
 
-    def _hear(self) -> tuple[str, dict[str, str]]:
+    def _seen(self) -> tuple[str, dict[str, str]]:
         return self._corral.engine_says("postgres_pid"), self._corral.refused_simulated_hosts()
 
     def _note_postgres(self) -> None:
@@ -170,7 +170,7 @@ class Lab:
             write_note(self.folder, POSTGRES, int(pid))
 
     def _write_summary(self) -> Summary:
-        self._told = self._hear()
+        self._last_seen = self._seen()
         engine = read_ready_file(self.folder.engine / contract.READY)
         password_file = engine.get("password_file")
         hosts = tuple(
@@ -217,12 +217,12 @@ async def run_until_signalled(lab: Lab, serving: Callable[[Summary], None]) -> N
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
             async with trio.open_nursery() as nursery:
 
-                async def stop_when_told() -> None:
+                async def stop_on_signal() -> None:
                     async for number in signals:
                         report(f"{signal.Signals(number).name}: stopping")
                         nursery.cancel_scope.cancel()
 
-                nursery.start_soon(stop_when_told)
+                nursery.start_soon(stop_on_signal)
                 serving(await nursery.start(lab.serve))
     except* LabError as failures:
         failed = _first_of(failures)

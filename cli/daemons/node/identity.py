@@ -1,4 +1,4 @@
-"""Makes a host one of the engine's: lock on its state directory, enrolment, notebook. It must not serve anything."""
+"""Makes a host one of the engine's: lock on its state directory, enrolment, step log. It must not serve anything."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import trio
 
 from actors.kernel.ports import Ports
 from node.identity import Identity
-from node.ledger import host_record
 from node.link import EngineAddress, enrol
-from node.notebook import FileNotebook
+from node.step_log import FileStepLog
+from node.step_store import host_record
 from protocol.errors import Conflict, Unauthenticated, Unavailable
 from protocol.link import Enrol
 
@@ -65,12 +65,12 @@ async def enrolled(identity: Identity, engine: EngineAddress, token: str, name: 
     return identity.host_id
 
 
-async def notebook_of(state_dir: Path, host_id: str) -> FileNotebook:
-    """The notebook in a state directory; what another host's life left there is forgotten."""
-    notebook = await trio.to_thread.run_sync(FileNotebook, state_dir / "notebook")
-    if notebook.ledger.host_id != host_id:
-        await notebook.write(host_record(host_id))
-    return notebook
+async def step_log_of(state_dir: Path, host_id: str) -> FileStepLog:
+    """The step log in a state directory; what another host's daemon left there is forgotten."""
+    step_log = await trio.to_thread.run_sync(FileStepLog, state_dir / "step_log")
+    if step_log.store.host_id != host_id:
+        await step_log.write(host_record(host_id))
+    return step_log
 
 
 def machine_name() -> str:

@@ -1,4 +1,4 @@
-"""One node process, put together: identity, notebook, hypervisor, storage, tree. It holds no rule."""
+"""One node process, put together: identity, step log, hypervisor, storage, tree. It holds no rule."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import trio
 from actors.kernel.directory import Directory
 from actors.kernel.ports import Ports
 from cli.daemons.node.config import NodeConfig
-from cli.daemons.node.identity import enrolled, hardware_uuid, locked, machine_name, notebook_of
+from cli.daemons.node.identity import enrolled, hardware_uuid, locked, machine_name, step_log_of
 from cli.daemons.node.refusals import WatchedDial
 from node.host_meter import MachineMeter, WorldMeter
 from node.hypervisor.port import Hypervisor
@@ -20,15 +20,15 @@ from node.hypervisor.probe import find_virtualization
 from node.hypervisor.simulated import SimulatedHypervisor
 from node.identity import Identity
 from node.link import EngineAddress, WebSocketDial
-from node.notebook import FileNotebook
 from node.reporter import HostMeter
+from node.step_log import FileStepLog
 from node.storage.directory import DirectoryStorage
 from node.storage.port import Storage
 from node.storage.simulated import SimulatedStorage
 from node.tree import NodePorts, NodeSettings, node_tree
 from node.world import World
 from protocol.errors import BadInput, Refusal
-from supervisors.supervisor import running
+from supervisors.tree import running
 
 log = structlog.get_logger()
 
@@ -44,15 +44,15 @@ async def run(config: NodeConfig) -> None:
             said.unlink(missing_ok=True)
         identity = Identity(config.state_dir, config.ca_file)
         host_id = await enrolled(identity, engine, config.token, name, config.address, ports)
-        notebook = await notebook_of(config.state_dir, host_id)
+        step_log = await step_log_of(config.state_dir, host_id)
         try:
             async with trio.open_nursery() as nursery:
-                await _serve(config, ports, nursery, identity, notebook, host_id, name, engine)
+                await _serve(config, ports, nursery, identity, step_log, host_id, name, engine)
                 nursery.cancel_scope.cancel()
         finally:
             for said in (ready, refused):
                 said.unlink(missing_ok=True)
-            notebook.close()
+            step_log.close()
 
 
 async def _serve(
@@ -60,7 +60,7 @@ async def _serve(
     ports: Ports,
     nursery: trio.Nursery,
     identity: Identity,
-    notebook: FileNotebook,
+    step_log: FileStepLog,
     host_id: str,
     name: str,
     engine: EngineAddress,
@@ -88,7 +88,7 @@ async def _serve(
         clock=ports.clock,
         hypervisor=hypervisor,
         storage=storage,
-        notebook=notebook,
+        step_log=step_log,
         meter=meter,
         dial=WatchedDial(WebSocketDial(engine, identity, ports.clock), refused),
         identity=identity,

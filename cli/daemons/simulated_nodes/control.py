@@ -10,7 +10,7 @@ from cli.daemons.control_socket import serve
 from protocol.errors import BadInput, NotFound
 
 
-class Control:
+class SimulatedNodesControl:
     """Answers on `state_dir/control.sock` (0600)."""
 
     def __init__(self, state_dir: Path, cut_power: Callable[[str], bool]) -> None:

@@ -14,12 +14,12 @@ import trio
 
 from actors.kernel.directory import Directory
 from actors.kernel.ports import Ports
-from cli.daemons.node.identity import enrolled, locked, notebook_of
+from cli.daemons.node.identity import enrolled, locked, step_log_of
 from cli.daemons.node.refusals import WatchedDial
 from cli.daemons.node.running import write_ready
 from cli.daemons.simulated_nodes.config import SimulatedNodesConfig
-from cli.daemons.simulated_nodes.control import Control
-from cli.daemons.simulated_nodes.tokens import Tokens
+from cli.daemons.simulated_nodes.control import SimulatedNodesControl
+from cli.daemons.simulated_nodes.tokens import EnrolmentTokens
 from node.host_meter import WorldMeter
 from node.hypervisor.simulated import SimulatedHypervisor
 from node.identity import Identity
@@ -28,7 +28,7 @@ from node.storage.simulated import SimulatedStorage
 from node.tree import NodePorts, NodeSettings, node_tree
 from node.world import World, WorldHost
 from protocol.errors import Conflict, HostFailed, Refusal, Refused
-from supervisors.supervisor import running
+from supervisors.tree import running
 
 log = structlog.get_logger()
 
@@ -89,13 +89,13 @@ async def run(config: SimulatedNodesConfig) -> None:
         ready.unlink(missing_ok=True)
         nodes = {name: _machine(world, config, name) for name in names(config.hosts)}
         enrolled_before = {node.identity.host_id for node in nodes.values()} - {""}
-        tokens = Tokens(config, enrolled_before.__contains__)
+        tokens = EnrolmentTokens(config, enrolled_before.__contains__)
         limiter = trio.CapacityLimiter(config.enrolments_at_once)
         roll = Roll(ready, nodes)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(world.run)
-                nursery.start_soon(Control(config.state_dir, partial(_cut_power, nodes)).run)
+                nursery.start_soon(SimulatedNodesControl(config.state_dir, partial(_cut_power, nodes)).run)
                 for name, node in nodes.items():
                     nursery.start_soon(_serve, config, ports, world, node, tokens, limiter, roll, name=name)
         finally:
@@ -128,7 +128,7 @@ async def _serve(
     ports: Ports,
     world: World,
     node: SimulatedNode,
-    tokens: Tokens,
+    tokens: EnrolmentTokens,
     limiter: trio.CapacityLimiter,
     roll: Roll,
 ) -> None:
@@ -138,7 +138,7 @@ async def _serve(
         async with limiter:
             token = "" if identity.host_id else await tokens.of(name)
             host_id = await enrolled(identity, engine, token, name, name, ports)
-            notebook = await notebook_of(node.state_dir, host_id)
+            step_log = await step_log_of(node.state_dir, host_id)
     except (Refused, HostFailed, Conflict) as problem:
         await roll.refused(name, problem.refusal)
         return
@@ -146,7 +146,7 @@ async def _serve(
         clock=ports.clock,
         hypervisor=SimulatedHypervisor(world, node.host),
         storage=SimulatedStorage(world, node.host),
-        notebook=notebook,
+        step_log=step_log,
         meter=WorldMeter(node.host),
         dial=WatchedDial(WebSocketDial(engine, identity, ports.clock), partial(roll.refused, name)),
         identity=identity,
@@ -163,4 +163,4 @@ async def _serve(
             async with running(node_tree(settings, node_ports), ports, Directory()) as tree:
                 await tree.ended.wait()
     finally:
-        notebook.close()
+        step_log.close()

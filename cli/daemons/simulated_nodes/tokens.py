@@ -12,7 +12,7 @@ from cli.daemons.simulated_nodes.config import SimulatedNodesConfig
 from protocol.errors import Conflict, Unauthenticated
 
 
-class Tokens:
+class EnrolmentTokens:
     """A token for each name, asked for when it is needed, because they expire."""
 
     def __init__(self, config: SimulatedNodesConfig, is_enrolled: Callable[[str], bool]) -> None:

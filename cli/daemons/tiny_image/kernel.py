@@ -28,7 +28,7 @@ GUEST_MODULES = (
 
 
 @attrs.frozen
-class Kernel:
+class KernelPackage:
     """An unpacked kernel package: ``tree`` is the folder that dpkg unpacked into."""
 
     tree: Path
@@ -43,16 +43,16 @@ class Kernel:
         return self.tree / "lib" / "modules" / self.version
 
 
-def open_kernel(tree: Path) -> Kernel:
+def open_kernel(tree: Path) -> KernelPackage:
     versions = sorted(path.name for path in (tree / "lib" / "modules").iterdir())
     if len(versions) != 1:
         raise ImageBuildError(f"the kernel package holds {len(versions)} kernels instead of one")
-    kernel = Kernel(tree, versions[0])
+    kernel = KernelPackage(tree, versions[0])
     run_tool("depmod", "-b", tree, kernel.version)
     return kernel
 
 
-def copy_modules(kernel: Kernel, names: Iterable[str], root: Path) -> None:
+def copy_modules(kernel: KernelPackage, names: Iterable[str], root: Path) -> None:
     """Copies the modules and everything that they depend on to ``root`` and indexes them there."""
     needs = _dependencies(kernel)
     by_name = {_module_name(path): path for path in needs}
@@ -70,7 +70,7 @@ def copy_modules(kernel: Kernel, names: Iterable[str], root: Path) -> None:
     run_tool("depmod", "-b", root, kernel.version)
 
 
-def make_initramfs(kernel: Kernel, busybox: Path, init: Path, scratch: Path, out: Path) -> None:
+def make_initramfs(kernel: KernelPackage, busybox: Path, init: Path, scratch: Path, out: Path) -> None:
     """Packs busybox, ``init`` and the modules of the root disk into a gzipped cpio archive."""
     for folder in ("bin", "dev", "proc", "sys", "new"):
         (scratch / folder).mkdir(parents=True)
@@ -87,7 +87,7 @@ def make_initramfs(kernel: Kernel, busybox: Path, init: Path, scratch: Path, out
     out.write_bytes(gzip.compress(archive, compresslevel=6, mtime=0))
 
 
-def _dependencies(kernel: Kernel) -> dict[str, list[str]]:
+def _dependencies(kernel: KernelPackage) -> dict[str, list[str]]:
     lines = (kernel.modules / "modules.dep").read_text().splitlines()
     return {path: rest.split() for path, rest in (line.split(":", 1) for line in lines)}
 

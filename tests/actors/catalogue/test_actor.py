@@ -10,17 +10,17 @@ from actors.journal.memory import AppendFault
 from protocol.commands.catalogue import AddEntity, AddEvent, RemoveEntity
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
+from protocol.message import Message
 from protocol.model.activity import Event
 from protocol.model.inventory import Cluster, DataCenter
 from protocol.model.types import Ref
-from protocol.words import Tagged
 from tests.actors.storage.room import Room, opened
 
 
-async def at_once(room: Room, *commands: Tagged) -> list[Accepted | Refusal]:
+async def at_once(room: Room, *commands: Message) -> list[Accepted | Refusal]:
     replies: dict[int, Accepted | Refusal] = {}
 
-    async def give(number: int, command: Tagged) -> None:
+    async def give(number: int, command: Message) -> None:
         replies[number] = await room.give(f"command-{number}", command)
 
     async with trio.open_nursery() as nursery:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from actors.catalogue.bootstrap import bootstrap
-from actors.catalogue.decide import Facts, Verdict, decide
+from actors.catalogue.decide import CatalogueDecisionFacts, Verdict, decide
 from actors.catalogue.rows import transaction_of
 from actors.catalogue.status import data_center_status, due_changes
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
 from actors.journal.port import EntityRow
 from actors.kernel.ports import SeededIds
@@ -19,6 +19,7 @@ from protocol.codec import encode
 from protocol.commands.catalogue import AddEntity, AddEvent, RemoveEntity, UpdateEntity
 from protocol.engine_messages import Accepted, Principal
 from protocol.errors import Refusal
+from protocol.message import Message
 from protocol.model.activity import Event
 from protocol.model.host import Host
 from protocol.model.inventory import Cluster, DataCenter, User
@@ -26,7 +27,6 @@ from protocol.model.network import Network, Nic, VnicProfile
 from protocol.model.storage import StorageDomain
 from protocol.model.types import Document, Ref
 from protocol.model.vm import Vm
-from protocol.words import Tagged
 
 at = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
 alice = Principal(user_id="u", name="alice@internal", administrator=True)
@@ -50,10 +50,10 @@ class Play:
             else:
                 self.rows.drop(*write.row.key)
 
-    def give(self, command: Tagged, id: str = "", *, dry_run: bool = False) -> Verdict:
+    def give(self, command: Message, id: str = "", *, dry_run: bool = False) -> Verdict:
         id = id or f"command-{next(self.numbers)}"
-        asked = Commanded(command_id=id, principal=alice, command=command, dry_run=dry_run)
-        verdict = decide(asked, Facts(now=at, rows=self.rows, fresh_id=self.ids.uuid))
+        request = CommandRequest(command_id=id, principal=alice, command=command, dry_run=dry_run)
+        verdict = decide(request, CatalogueDecisionFacts(now=at, rows=self.rows, fresh_id=self.ids.uuid))
         self._write(transaction_of(verdict.changes, at, audit=verdict.audit))
         return verdict
 

@@ -34,10 +34,10 @@ async def test_the_reply_comes_although_the_actor_crashed(mock_clock: MockClock)
         room.ask_soon(begins(), "asked")
         await wait_all_tasks_blocked()
         await crash(room)
-        assert room.told == []
+        assert room.answers == []
         mock_clock.autojump_threshold = 0
         await trio.sleep(60)
-        assert room.told == ["asked: accepted"]
+        assert room.answers == ["asked: accepted"]
 
 
 async def test_the_next_incarnation_goes_on_from_the_durable_row(mock_clock: MockClock) -> None:
@@ -62,7 +62,7 @@ async def test_a_commit_that_failed_after_the_crash_is_refused_to_who_asked(mock
         await crash(room)
         mock_clock.autojump_threshold = 0
         await trio.sleep(60)
-        assert room.told == ["asked: unavailable"]
+        assert room.answers == ["asked: unavailable"]
         assert room.nodes.sent == []
         assert room.durable is None
 
@@ -78,8 +78,8 @@ async def test_what_is_asked_between_crash_and_commit_leaves_no_conflict_behind(
         await wait_all_tasks_blocked()
         mock_clock.autojump_threshold = 0
         await trio.sleep(60)
-        assert "first: accepted" in room.told
-        assert len(room.told) == 2
+        assert "first: accepted" in room.answers
+        assert len(room.answers) == 2
         again = await room.ask(lambda thing: Decision(events=(Changed(count=thing.count + 1),), reply=yes()))
         assert again.kind == "thing"  # type: ignore[attr-defined]
         assert room.durable is not None
@@ -99,7 +99,7 @@ async def test_who_has_nothing_in_flight_is_told_of_the_crash(in_hand: str, mock
         await crash(room)
         mock_clock.autojump_threshold = 0
         await trio.sleep(60)
-        assert f"{in_hand}: ActorCrashed" in room.told
+        assert f"{in_hand}: ActorCrashed" in room.answers
 
 
 async def test_waking_one_that_is_up_to_date_asks_its_node_once_more(autojump_clock: MockClock) -> None:
@@ -144,6 +144,6 @@ async def test_who_waits_for_an_answer_that_decides_is_told_of_the_crash(autojum
         question = Tell(address="thing/silent", message=Do(decide=Decision()), token="x")
         room.ask_soon(Decision(events=(Changed(count=1),), effects=(question,)), "asked")
         await trio.sleep(1)
-        assert room.told == []
+        assert room.answers == []
         await crash(room)
-        assert room.told == ["asked: ActorCrashed"]
+        assert room.answers == ["asked: ActorCrashed"]

@@ -46,13 +46,13 @@ async def test_effects_wait_for_the_journal(mock_clock: MockClock) -> None:
     async with opened(delay_seconds=1.0) as room:
         room.ask_soon(count(1, effects=(to_node,)), "asked")
         await wait_all_tasks_blocked()
-        assert (room.nodes.sent, room.told) == ([], [])
+        assert (room.nodes.sent, room.answers) == ([], [])
         mock_clock.jump(1.0)
         await wait_all_tasks_blocked()
         mock_clock.jump(1.0)
         await wait_all_tasks_blocked()
         assert room.nodes.sent == ["h: step"]
-        assert room.told == ["asked: accepted"]
+        assert room.answers == ["asked: accepted"]
 
 
 async def test_the_next_decision_rests_on_the_one_in_flight(autojump_clock: MockClock) -> None:
@@ -71,11 +71,11 @@ async def test_a_decision_without_events_waits_behind_what_is_in_flight(mock_clo
         await wait_all_tasks_blocked()
         room.ask_soon(lambda thing: Decision(reply=yes(id=str(thing.count)), effects=(to_node,)), "read")
         await wait_all_tasks_blocked()
-        assert (room.nodes.sent, room.told) == ([], [])
+        assert (room.nodes.sent, room.answers) == ([], [])
         for _ in range(2):
             mock_clock.jump(1.0)
             await wait_all_tasks_blocked()
-        assert sorted(room.told) == ["read: accepted", "write: accepted"]
+        assert sorted(room.answers) == ["read: accepted", "write: accepted"]
         assert room.nodes.sent == ["h: step"]
 
 
@@ -93,9 +93,9 @@ async def test_a_failed_commit_is_refused_and_leaves_the_durable_state(autojump_
         assert seen.id == "1"
 
 
-async def test_an_unknown_commit_that_landed_counts(autojump_clock: MockClock) -> None:
+async def test_an_unknown_commit_that_committed_counts(autojump_clock: MockClock) -> None:
     async with opened() as room:
-        room.store.append_faults.append(AppendFault.UNKNOWN_LANDED)
+        room.store.append_faults.append(AppendFault.UNKNOWN_COMMITTED)
         assert isinstance(await room.ask(count(1, effects=(to_node,))), Accepted)
         assert room.nodes.sent == ["h: step"]
         assert room.durable == Thing(count=1)
@@ -109,7 +109,7 @@ async def test_when_the_first_of_two_in_flight_fails_both_are_refused(autojump_c
         await one_more(room)
         room.ask_soon(lambda thing: Decision(reply=yes(id=str(thing.count))), "read")
         await trio.sleep(60)
-        assert sorted(room.told) == ["count: unavailable", "count: unavailable", "read: unavailable"]
+        assert sorted(room.answers) == ["count: unavailable", "count: unavailable", "read: unavailable"]
         assert room.nodes.sent == ["h: thing/t:op:0"], "it fell back once, and goes on with its operation once"
         await one_more(room)
         await trio.sleep(60)
@@ -128,7 +128,7 @@ async def test_what_was_taken_back_goes_on_also_when_another_commit_is_in_flight
         room.store.delay_seconds = 3.0
         await one_more(room)
         await trio.sleep(60)
-        assert room.told == ["count: accepted"]
+        assert room.answers == ["count: accepted"]
         assert room.nodes.sent == ["h: thing/t:op:0"]
 
 
@@ -151,7 +151,7 @@ async def test_what_cannot_be_added_leaves_no_actor(autojump_clock: MockClock) -
         room.store.append_faults.append(AppendFault.UNAVAILABLE)
         assert isinstance(await room.ask(count(1)), Refusal)
         await trio.sleep(60)
-        assert room.crowd.keys() == ()
+        assert room.dynamic_supervisor.keys() == ()
 
 
 async def test_one_that_is_removed_leaves_no_actor_and_no_row(autojump_clock: MockClock) -> None:
@@ -159,7 +159,7 @@ async def test_one_that_is_removed_leaves_no_actor_and_no_row(autojump_clock: Mo
         await room.ask(count(1))
         await room.ask(Decision(events=(Gone(),), reply=yes()))
         await trio.sleep(1)
-        assert room.crowd.keys() == ()
+        assert room.dynamic_supervisor.keys() == ()
         assert room.durable is None
         assert room.rows.row("thing", "t") is None
         last = room.journal("thing")[-1]
@@ -175,7 +175,7 @@ async def test_the_outcome_of_a_command_is_kept_with_it(autojump_clock: MockCloc
         room.ask_soon(Decision(events=(Changed(count=2),), outcome=later), "answered later")
         await trio.sleep(1)
         assert decode(room.store.tables.commands["c2"][0]) == later
-        assert room.told == []
+        assert room.answers == []
         await room.ask(Decision(events=(Changed(count=3),), reply=yes(command_id="c3")))
         assert set(room.store.tables.commands) == {"c1", "c2"}
 
@@ -186,10 +186,10 @@ async def test_audit_lines_get_their_time_and_what_they_belong_to(autojump_clock
         begun = operation(correlation_id="corr")
         await room.ask(Decision(events=(Changed(count=1, operation=begun),), audit=(line,), reply=yes()))
         (row,) = room.journal("event")
-        said = decode(row.document)
-        assert isinstance(said, Event)
-        assert said.time == row.at
-        assert said.correlation_id == row.correlation_id == "corr"
+        audited = decode(row.document)
+        assert isinstance(audited, Event)
+        assert audited.time == row.at
+        assert audited.correlation_id == row.correlation_id == "corr"
         assert room.journal("thing")[-1].correlation_id == "corr"
         await room.ask(Decision(audit=(line,), reply=yes()))
         assert len(room.journal("event")) == 2, "a line without an event is written too"
@@ -240,8 +240,8 @@ async def test_a_receiver_without_room_costs_no_other_effect_and_is_told_again(a
         ensure: Any = room.services.ensure
         room.services.ensure = lambda kind, key: (nobody_has_room if key == "full" else ensure)(kind, key)
         begun = operation()
-        said = Tell(address="thing/full", message=WorkOn(step_id="lost"))
-        first = Decision(events=(Changed(count=1, operation=begun),), reply=yes(), effects=(said, to_node))
+        audited = Tell(address="thing/full", message=WorkOn(step_id="lost"))
+        first = Decision(events=(Changed(count=1, operation=begun),), reply=yes(), effects=(audited, to_node))
         assert isinstance(await room.ask(first), Accepted)
         assert room.nodes.sent == ["h: step"], "what came after it was done"
         await trio.sleep(5)

@@ -20,23 +20,23 @@ from actors.entity.rows import Rows
 from actors.entity.services import Services
 from actors.journal.memory import MemoryStore
 from actors.journal.writer import JournalWriter
-from actors.kernel import Answer, Context, Directory, Envelope, Ports, Ref
+from actors.kernel import ActorRef, Answer, Context, Directory, Envelope, Ports
 from actors.operations.operation import begin, current_step, with_step
 from protocol.codec import decode
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.events.operation import Operation, Outcome
-from protocol.words import Tagged, word
-from supervisors.handle import CrowdHandle
-from supervisors.spec import AsyncTask, ChildSpec, CrowdSpec, Restart, SupervisorSpec
-from supervisors.supervisor import running
+from protocol.message import Message, message
+from supervisors.handle import DynamicSupervisorHandle
+from supervisors.spec import AsyncTask, ChildSpec, DynamicSupervisorSpec, Restart, SupervisorSpec
+from supervisors.tree import running
 
 AT = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
 
 
-@word("test.thing")
+@message("test.thing")
 @attrs.frozen(kw_only=True)
-class Thing(Tagged):
+class Thing(Message):
     """State and document in one."""
 
     id: str = "t"
@@ -45,9 +45,9 @@ class Thing(Tagged):
     operation: Operation | None = None
 
 
-@word("test.thing_changed")
+@message("test.thing_changed")
 @attrs.frozen(kw_only=True)
-class Changed(Tagged):
+class Changed(Message):
     """The thing as it is now."""
 
     count: int = 0
@@ -56,30 +56,30 @@ class Changed(Tagged):
     ended: Outcome | None = None
 
 
-@word("test.thing_gone")
+@message("test.thing_gone")
 @attrs.frozen(kw_only=True)
-class Gone(Tagged):
+class Gone(Message):
     operation: Operation | None = None
     ended: Outcome | None = None
 
 
-@word("test.do")
+@message("test.do")
 @attrs.frozen(kw_only=True)
-class Do(Tagged):
+class Do(Message):
     """Decide this, in the state that is found."""
 
     decide: Any
 
 
-@word("test.work_on")
+@message("test.work_on")
 @attrs.frozen(kw_only=True)
-class WorkOn(Tagged):
+class WorkOn(Message):
     """What a node is told in a step."""
 
     step_id: str
 
 
-def evolve(thing: Thing | None, event: Tagged) -> Thing | None:
+def evolve(thing: Thing | None, event: Message) -> Thing | None:
     if isinstance(event, Gone):
         return None
     assert isinstance(event, Changed)
@@ -104,7 +104,7 @@ class ThingActor(DurableActor):
         super().__init__(context, services, id)
         self._fired = fired
 
-    def decide(self, message: Tagged, envelope: Envelope) -> Decision:
+    def decide(self, message: Message, envelope: Envelope) -> Decision:
         if isinstance(message, TimerFired):
             self._fired.append(f"{message.name} at {trio.current_time():g}")
         if isinstance(message, Answer):
@@ -115,10 +115,10 @@ class ThingActor(DurableActor):
         assert isinstance(decided, Decision)
         return decided
 
-    def evolve(self, state: Any, event: Tagged) -> Any:
+    def evolve(self, state: Any, event: Message) -> Any:
         return evolve(state, event)
 
-    def project(self, state: Any) -> Tagged:
+    def project(self, state: Any) -> Message:
         assert isinstance(state, Thing)
         return state
 
@@ -136,7 +136,7 @@ class Nodes:
 
     sent: list[str] = attrs.field(factory=list)
 
-    def send(self, host_id: str, message: Tagged) -> bool:
+    def send(self, host_id: str, message: Message) -> bool:
         self.sent.append(f"{host_id}: {message.step_id if isinstance(message, WorkOn) else message}")
         return True
 
@@ -156,28 +156,28 @@ class Room:
     rows: Rows
     writer: JournalWriter
     nodes: Nodes
-    crowd: CrowdHandle
+    dynamic_supervisor: DynamicSupervisorHandle
     fired: list[str]
     services: Services
-    told: list[str] = attrs.field(factory=list)
+    answers: list[str] = attrs.field(factory=list)
     _nursery: trio.Nursery | None = None
 
-    def thing(self, id: str = "t") -> Ref:
-        return self.crowd.ensure(id)
+    def thing(self, id: str = "t") -> ActorRef:
+        return self.dynamic_supervisor.ensure(id)
 
-    async def ask(self, decide: Decision | Callable[[Any], Decision], id: str = "t") -> Tagged:
+    async def ask(self, decide: Decision | Callable[[Any], Decision], id: str = "t") -> Message:
         return await self.thing(id).ask(Do(decide=decide), timeout_seconds=100)
 
     def ask_soon(self, decide: Decision | Callable[[Any], Decision], label: str) -> None:
-        """Asks beside the test; the answer goes to `told` as `label: code`."""
+        """Asks beside the test; the answer goes to `answers` as `label: code`."""
 
         async def run() -> None:
             try:
                 answer: Any = await self.thing().ask(Do(decide=decide), timeout_seconds=100)
             except Exception as error:  # noqa: BLE001 - what the asker gets is what is looked at
-                self.told.append(f"{label}: {type(error).__name__}")
+                self.answers.append(f"{label}: {type(error).__name__}")
                 return
-            self.told.append(f"{label}: {answer.code if isinstance(answer, Refusal) else 'accepted'}")
+            self.answers.append(f"{label}: {answer.code if isinstance(answer, Refusal) else 'accepted'}")
 
         assert self._nursery is not None
         self._nursery.start_soon(run)
@@ -196,25 +196,25 @@ class Room:
 
 @asynccontextmanager
 async def opened(*, delay_seconds: float = 0.0) -> AsyncIterator[Room]:
-    """A crowd of things over a database that takes `delay_seconds` for a commit."""
+    """A dynamic supervisor of things over a database that takes `delay_seconds` for a commit."""
     ports = Ports.seeded(1)
     store = MemoryStore(ports.clock)
     journal = store.connect()
     epoch = await journal.acquire_lease("engine", 1e6)
     assert epoch is not None
     writer = JournalWriter(journal, epoch, clock=ports.clock, random=ports.random, on_deposed=lambda: None)
-    rows, nodes, crowd = Rows(), Nodes(), CrowdHandle()
+    rows, nodes, dynamic_supervisor = Rows(), Nodes(), DynamicSupervisorHandle()
     fired: list[str] = []
     services = Services(
         rows=rows, writer=writer, nodes=nodes, epoch=lambda: 1,
-        ensure=lambda kind, key: crowd.ensure(key) if kind == "thing" else None,
+        ensure=lambda kind, key: dynamic_supervisor.ensure(key) if kind == "thing" else None,
     )  # fmt: skip
-    things = CrowdSpec(
+    things = DynamicSupervisorSpec(
         "things", lambda context, key: ThingActor(context, services, key, fired), restart=Restart.TRANSIENT,
-        address="thing", handle=crowd,
+        address="thing", handle=dynamic_supervisor,
     )  # fmt: skip
     tree = SupervisorSpec("test", children=(ChildSpec("writer", AsyncTask(lambda _: writer.run())), things))
     async with running(tree, ports, Directory(), observer=lambda _: None), trio.open_nursery() as nursery:
         store.delay_seconds = delay_seconds
-        yield Room(store, rows, writer, nodes, crowd, fired, services, nursery=nursery)
+        yield Room(store, rows, writer, nodes, dynamic_supervisor, fired, services, nursery=nursery)
         nursery.cancel_scope.cancel()

@@ -6,11 +6,11 @@ import datetime
 from typing import Any
 
 from actors.entity.decision import CancelTimer, Decision, SetTimer, Tell, ToNode
-from actors.entity.messages import Commanded, TimerFired
+from actors.entity.messages import CommandRequest, TimerFired
 from actors.entity.rows import Rows
 from actors.host.decide import decide
 from actors.host.evolve import evolve, project
-from actors.host.facts import Facts
+from actors.host.facts import HostDecisionFacts
 from actors.host.messages import NodeLinked, NodeUnlinked
 from actors.host.state import HostState
 from actors.journal.port import EntityRow
@@ -18,11 +18,11 @@ from protocol.codec import encode
 from protocol.commands.host import AddHost
 from protocol.engine_messages import Principal
 from protocol.link import NodeHello
+from protocol.message import Message
 from protocol.model.host import Host
 from protocol.model.inventory import Cluster
 from protocol.model.types import Ref
 from protocol.node_messages import DomainObserved, DomainsSnapshot, DomainStatus, HostFacts
-from protocol.words import Tagged
 
 NOW = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
 HOST = "22222222-2222-4222-8222-222222222222"
@@ -40,7 +40,7 @@ class Play:
     def __init__(self) -> None:
         self.rows = Rows()
         self.state: HostState | None = None
-        self.said = Decision()
+        self.last = Decision()
         self.linked = False
         self._commands = 0
         self.put("cluster", Cluster(id=CLUSTER, name="Default"))
@@ -53,10 +53,10 @@ class Play:
         )
         return self
 
-    def when(self, message: Tagged) -> Play:
-        facts = Facts(now=NOW, rows=self.rows, linked=self.linked, silent_after_seconds=20.0)
-        self.said = decide(HOST, self.state, message, facts)
-        for event in self.said.events:
+    def when(self, message: Message) -> Play:
+        facts = HostDecisionFacts(now=NOW, rows=self.rows, linked=self.linked, silent_after_seconds=20.0)
+        self.last = decide(HOST, self.state, message, facts)
+        for event in self.last.events:
             self.state = evolve(self.state, event)
         if self.state is not None:
             self.put("host", project(self.state))
@@ -64,10 +64,10 @@ class Play:
             self.rows.drop("host", HOST)
         return self
 
-    def command(self, command: Tagged) -> Play:
+    def command(self, command: Message) -> Play:
         """A user's command, with a new command id."""
         self._commands += 1
-        return self.when(Commanded(command_id=f"c{self._commands}", principal=ADMIN, command=command))
+        return self.when(CommandRequest(command_id=f"c{self._commands}", principal=ADMIN, command=command))
 
     def link(self) -> Play:
         self.linked = True
@@ -79,7 +79,7 @@ class Play:
         return self.when(NodeUnlinked(host_id=HOST, session_id="s", reason="the node is silent"))
 
     def timer(self, name: str) -> Play:
-        return self.when(TimerFired(name=name, generation=1))
+        return self.when(TimerFired(name=name, number=1))
 
     def report(self, *vm_ids: str) -> Play:
         """The node says that these VMs run, and nothing else."""
@@ -89,30 +89,30 @@ class Play:
 
     @property
     def happened(self) -> list[str]:
-        return [type(event).__name__ for event in self.said.events]
+        return [type(event).__name__ for event in self.last.events]
 
     @property
-    def told(self) -> dict[str, Tagged]:
+    def messages(self) -> dict[str, Message]:
         """What other actors are told, by address."""
-        return {effect.address: effect.message for effect in self.said.effects if isinstance(effect, Tell)}
+        return {effect.address: effect.message for effect in self.last.effects if isinstance(effect, Tell)}
 
     @property
     def did(self) -> list[str]:
-        """Timers and words to the node."""
-        words = []
-        for effect in self.said.effects:
+        """Timers and messages to the node."""
+        lines = []
+        for effect in self.last.effects:
             match effect:
                 case SetTimer(name=name, seconds=seconds):
-                    words.append(f"set {name} {seconds:g}")
+                    lines.append(f"set {name} {seconds:g}")
                 case CancelTimer(name=name):
-                    words.append(f"cancel {name}")
+                    lines.append(f"cancel {name}")
                 case ToNode(message=message):
-                    words.append(f"node {type(message).__name__}")
-        return words
+                    lines.append(f"node {type(message).__name__}")
+        return lines
 
     @property
     def audit(self) -> list[str]:
-        return [line.description or "" for line in self.said.audit]
+        return [line.description or "" for line in self.last.audit]
 
     @property
     def status(self) -> str:

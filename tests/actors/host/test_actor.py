@@ -19,12 +19,12 @@ from actors.kernel import Directory, Ports
 from actors.kernel.failures import MailboxFull
 from protocol.codec import encode
 from protocol.link import NodeHello
+from protocol.message import Message
 from protocol.model.host import Host
 from protocol.node_messages import Done, GuestReport, StepDone
-from protocol.words import Tagged
-from supervisors.handle import CrowdHandle
-from supervisors.spec import CrowdSpec, SupervisorSpec
-from supervisors.supervisor import running
+from supervisors.handle import DynamicSupervisorHandle
+from supervisors.spec import DynamicSupervisorSpec, SupervisorSpec
+from supervisors.tree import running
 from tests.actors.host.playbook import HOST
 
 
@@ -36,20 +36,20 @@ class Full:
 
 
 @pytest.mark.parametrize(
-    ("said", "ends"),
+    ("message", "ends"),
     [(StepDone(step_id="vm/v:op:0", result=Done()), True), (GuestReport(vm_id="v", fqdn="web.lab"), False)],
 )
 async def test_what_matters_and_finds_no_room_is_said_again_on_a_new_link(
-    said: Tagged, ends: bool, autojump_clock: object
+    message: Message, ends: bool, autojump_clock: object
 ) -> None:
-    ports, rows, crowd = Ports.seeded(1), Rows(), CrowdHandle()
+    ports, rows, dynamic_supervisor = Ports.seeded(1), Rows(), DynamicSupervisorHandle()
     # In maintenance nothing is written when its node comes: no journal is needed.
     document = Host(id=HOST, name="one", status="maintenance")
     rows.put(
         EntityRow("host", HOST, 1, "one", "", encode(HostState(host=document, status="maintenance")), encode(document))
     )
     rows.put(EntityRow("vm", "v", 1, "v", "", b"", None))
-    hub = LinkHub(lambda address: crowd.ensure(HOST))
+    hub = LinkHub(lambda address: dynamic_supervisor.ensure(HOST))
     nobody: Any = None
     services = Services(
         rows=rows, nodes=hub, epoch=lambda: 1, ensure=lambda kind, key: Full(),  # type: ignore[arg-type, return-value]
@@ -57,12 +57,15 @@ async def test_what_matters_and_finds_no_room_is_said_again_on_a_new_link(
             MemoryStore(ports.clock).connect(), 1, clock=ports.clock, random=ports.random, on_deposed=lambda: None
         ),
     )  # fmt: skip
-    hosts = CrowdSpec(
-        "hosts", lambda context, key: HostActor(context, services, key, nobody, nobody), address="host", handle=crowd
+    hosts = DynamicSupervisorSpec(
+        "hosts",
+        lambda context, key: HostActor(context, services, key, nobody, nobody),
+        address="host",
+        handle=dynamic_supervisor,
     )
     async with running(SupervisorSpec("test", children=(hosts,)), ports, Directory(), observer=lambda _: None):
         link = HostLink(HOST, "s", NodeHello(host_id=HOST, node_version="", version_min=1, version_max=1))
         hub.attach(link)
-        crowd.ensure(HOST).tell(from_node("s", said))
+        dynamic_supervisor.ensure(HOST).tell(from_node("s", message))
         await ports.clock.sleep(5)
         assert bool(link.queue.ended) is ends

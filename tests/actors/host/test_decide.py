@@ -24,9 +24,9 @@ def with_vm(play: Play, id: str = "vm1", host: str | None = HOST) -> Play:
 
 
 def refused(play: Play) -> Refusal:
-    assert isinstance(play.said.reply, Refusal), play.said
+    assert isinstance(play.last.reply, Refusal), play.last
     assert play.happened == []
-    return play.said.reply
+    return play.last.reply
 
 
 # --- coming up ----------------------------------------------------------------------------------------------------
@@ -35,8 +35,8 @@ def refused(play: Play) -> Refusal:
 def test_added_waits_for_its_node() -> None:
     play = added()
     assert play.happened == ["HostAdded"]
-    assert isinstance(play.said.reply, Accepted)
-    assert play.said.store_outcome
+    assert isinstance(play.last.reply, Accepted)
+    assert play.last.store_outcome
     assert play.status == "installing"
 
 
@@ -62,7 +62,7 @@ def test_what_only_the_node_says_is_not_taken_from_people() -> None:
 
 def test_the_same_add_again_changes_nothing() -> None:
     play = added().command(commands.AddHost(id=HOST, document=Host(name="one", address="one")))
-    assert isinstance(play.said.reply, Accepted)
+    assert isinstance(play.last.reply, Accepted)
     assert play.happened == []
 
 
@@ -97,15 +97,15 @@ def test_linked_asks_for_everything_and_is_up_when_it_has_come() -> None:
 
 
 def test_a_machine_without_kvm_says_so_when_it_comes_up() -> None:
-    told = attrs.evolve(FACTS, virtualization="tcg", virtualization_reason="/dev/kvm is missing.")
-    play = added().link().when(told).report()
+    reported = attrs.evolve(FACTS, virtualization="tcg", virtualization_reason="/dev/kvm is missing.")
+    play = added().link().when(reported).report()
     assert play.audit == ["Host one is up. Guests run by tcg: /dev/kvm is missing."]
 
 
 def test_a_domain_that_nobody_knows_is_left_alone_and_said() -> None:
     play = added().link().when(FACTS).report("stranger")
     assert "runs domain stranger" in play.audit[1]
-    assert play.told == {}
+    assert play.messages == {}
     assert play.report("stranger").audit == [], "once, when the host comes up"
 
 
@@ -116,7 +116,7 @@ def test_the_same_facts_are_not_journaled_twice() -> None:
 def test_a_report_while_up_only_tells_the_vms() -> None:
     play = with_vm(up()).report("vm1")
     assert play.happened == []
-    assert list(play.told) == ["vm/vm1"]
+    assert list(play.messages) == ["vm/vm1"]
 
 
 # --- silence ------------------------------------------------------------------------------------------------------
@@ -126,16 +126,16 @@ def test_a_cut_link_is_connecting_until_the_silent_period_is_over() -> None:
     play = with_vm(up()).cut()
     assert play.happened == ["HostLinkLost"]
     assert play.did == ["set silent 20"]
-    assert play.told == {}, "it may be a broken connection only"
+    assert play.messages == {}, "it may be a broken connection only"
     assert play.status == "connecting"
 
 
 def test_silence_makes_it_non_responsive_and_its_vms_unknown() -> None:
     play = with_vm(up()).cut().timer("silent")
     assert play.happened == ["HostFellSilent"]
-    assert play.told == {"vm/vm1": HostLost(host_id=HOST)}
+    assert play.messages == {"vm/vm1": HostLost(host_id=HOST)}
     assert play.status == "non_responsive"
-    assert play.said.audit[0].severity == "error"
+    assert play.last.audit[0].severity == "error"
 
 
 def test_silence_is_told_to_the_storage_of_the_host_too() -> None:
@@ -143,21 +143,21 @@ def test_silence_is_told_to_the_storage_of_the_host_too() -> None:
     play.put("disk", Disk(id="d1", name="d1", status="locked", storage_domain=Ref(id="sd")))
     play.put("disk", Disk(id="d2", name="d2", status="ok", storage_domain=Ref(id="sd")))
     play.cut().timer("silent")
-    assert list(play.told) == ["storage_domain/sd", "disk/d1"], "a disk at rest has nothing to wait for"
+    assert list(play.messages) == ["storage_domain/sd", "disk/d1"], "a disk at rest has nothing to wait for"
 
 
 def test_a_link_that_is_back_in_time_is_no_silence() -> None:
     play = with_vm(up()).cut().link()
     assert play.did == ["cancel silent", "node ReportNow"]
     play.timer("silent")
-    assert (play.happened, play.told) == ([], {})
+    assert (play.happened, play.messages) == ([], {})
     assert play.report("vm1").status == "up"
 
 
 def test_silence_once_more_only_reminds_the_vms() -> None:
     play = with_vm(silent()).timer("silent")
     assert play.happened == []
-    assert list(play.told) == ["vm/vm1"]
+    assert list(play.messages) == ["vm/vm1"]
 
 
 def test_one_that_never_enrolled_does_not_fall_silent() -> None:
@@ -171,7 +171,7 @@ def test_back_from_silence_each_resident_hears_what_became_of_it() -> None:
     play = with_vm(with_vm(silent(), "vm1"), "vm2").link()
     assert play.status == "initializing"
     play.report("vm1")
-    assert play.told == {
+    assert play.messages == {
         "vm/vm1": HostReturned(host_id=HOST, domain=domain("vm1")),
         "vm/vm2": HostReturned(host_id=HOST, domain=None),
     }
@@ -180,7 +180,7 @@ def test_back_from_silence_each_resident_hears_what_became_of_it() -> None:
 
 def test_a_stray_is_told_to_its_vm_and_a_stranger_to_nobody() -> None:
     play = with_vm(up(), "away", host=None).report("away", "never heard of")
-    assert play.told == {"vm/away": HostReturned(host_id=HOST, domain=domain("away"))}
+    assert play.messages == {"vm/away": HostReturned(host_id=HOST, domain=domain("away"))}
 
 
 def test_a_while_after_a_failed_commit_a_linked_host_is_looked_at_again() -> None:
@@ -220,7 +220,7 @@ def test_with_vms_it_waits_for_the_last_one() -> None:
 
 def test_deactivated_twice_is_accepted_twice() -> None:
     play = up().command(DEACTIVATE).command(DEACTIVATE)
-    assert isinstance(play.said.reply, Accepted)
+    assert isinstance(play.last.reply, Accepted)
     assert play.happened == []
 
 
@@ -267,8 +267,8 @@ def test_activating_one_that_is_up_is_refused() -> None:
 def test_a_confirmed_reboot_ends_its_vms() -> None:
     play = with_vm(silent()).command(commands.FenceHost(id=HOST))
     assert play.happened == ["HostConfirmedRebooted"]
-    assert play.told == {"vm/vm1": HostConfirmedDown(host_id=HOST)}
-    assert play.said.audit, "every fence is in the trail"
+    assert play.messages == {"vm/vm1": HostConfirmedDown(host_id=HOST)}
+    assert play.last.audit, "every fence is in the trail"
     assert play.status == "non_responsive", "it is up when its node says so"
 
 
@@ -276,12 +276,12 @@ def test_a_confirmed_reboot_ends_its_vms() -> None:
 def test_a_reboot_is_confirmed_of_a_silent_host_alone(play: Play) -> None:
     refusal = refused(with_vm(play).command(commands.FenceHost(id=HOST)))
     assert refusal.code == "not_legal"
-    assert play.told == {}
+    assert play.messages == {}
 
 
 def test_a_host_that_is_linked_again_was_not_rebooted() -> None:
     play = silent()
-    play.linked = True  # the word of its link is still on its way
+    play.linked = True  # the message of its link is still on its way
     refused(play.command(commands.FenceHost(id=HOST)))
 
 
@@ -326,7 +326,7 @@ def test_an_update_sets_what_is_set() -> None:
     assert (play.state.host.comment, play.state.host.name) == ("rack 3", "one")
     play.command(commands.UpdateHost(id=HOST, document=Host(comment="rack 3")))
     assert play.happened == []
-    assert isinstance(play.said.reply, Accepted)
+    assert isinstance(play.last.reply, Accepted)
 
 
 def test_it_moves_to_another_cluster_in_maintenance_alone() -> None:

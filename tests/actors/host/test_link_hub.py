@@ -13,6 +13,7 @@ from actors.kernel.failures import MailboxFull
 from actors.kernel.frames import FrameQueue, LinkEnded
 from protocol.codec import decode
 from protocol.errors import Refusal
+from protocol.message import Message
 from protocol.node_messages import (
     CertificateIssued,
     ConsoleData,
@@ -23,7 +24,6 @@ from protocol.node_messages import (
     StepDone,
     StepProgress,
 )
-from protocol.words import Tagged
 from tests.actors.host.link_bench import node_hello
 
 
@@ -32,9 +32,9 @@ class HostActor:
     """A ref with a small mailbox."""
 
     room: int = 100
-    heard: list[Tagged] = attrs.field(factory=list)
+    heard: list[Message] = attrs.field(factory=list)
 
-    def tell(self, message: Tagged, **_: Any) -> None:
+    def tell(self, message: Message, **_: Any) -> None:
         if len(self.heard) >= self.room:
             raise MailboxFull("host/h")
         self.heard.append(message)
@@ -60,7 +60,7 @@ def test_a_host_is_linked_until_it_is_detached() -> None:
     assert [type(m) for m in actor.heard] == [NodeLinked, NodeUnlinked]
 
 
-def test_a_new_link_replaces_the_old_one_whose_words_count_no_more() -> None:
+def test_a_new_link_replaces_the_old_one_whose_messages_count_no_more() -> None:
     actor = HostActor()
     hub, old, new = hub_of(actor), link("s1"), link("s2")
     hub.attach(old)
@@ -86,7 +86,7 @@ def test_a_host_without_an_actor_gets_no_link() -> None:
         hub_of(None).attach(link())
 
 
-def test_words_keep_their_lane() -> None:
+def test_words_keep_their_priority() -> None:
     actor = HostActor()
     hub, held = hub_of(actor), link()
     hub.attach(held)

@@ -36,10 +36,10 @@ def test_rates_are_per_second_of_what_really_passed() -> None:
 
 
 def test_the_host_figures_are_taken_as_they_are() -> None:
-    said = sample("h", None, batch(0))
-    assert (said.host_id, said.at, said.load_average) == ("h", AT, 0.5)
-    assert (said.cpu_percent, said.cpu_user_percent) == (12.5, 10.0)
-    assert (said.memory_free_bytes, said.memory_used_bytes, said.vms) == (3, 4, ())
+    host_samples = sample("h", None, batch(0))
+    assert (host_samples.host_id, host_samples.at, host_samples.load_average) == ("h", AT, 0.5)
+    assert (host_samples.cpu_percent, host_samples.cpu_user_percent) == (12.5, 10.0)
+    assert (host_samples.memory_free_bytes, host_samples.memory_used_bytes, host_samples.vms) == (3, 4, ())
 
 
 def test_the_first_batch_has_no_rates() -> None:
@@ -72,10 +72,10 @@ def test_no_time_between_two_batches_is_taken_as_a_period() -> None:
 
 
 def test_a_counter_that_was_not_told_makes_no_rate_before_or_after() -> None:
-    told = batch(0, ("v", 0, 1, 1000, 400, 9, 0, 0, 10**12, 10**12))
+    idle = batch(0, ("v", 0, 1, 1000, 400, 9, 0, 0, 10**12, 10**12))
     busy = batch(5, ("v", 0, 1, 1000, 400, 9, 0, 0, -1, -1))
     again = batch(10, ("v", 0, 1, 1000, 400, 9, 0, 0, 10**12 + 5, 10**12 + 5))
-    for before, after in ((told, busy), (busy, again)):
+    for before, after in ((idle, busy), (busy, again)):
         seen = vm(before, after)
         assert (seen.disk_read_bytes_per_second, seen.disk_write_bytes_per_second) == (0.0, 0.0)
 
@@ -95,28 +95,28 @@ def test_every_device_has_rates_of_its_own() -> None:
                    disks=(("v", "d", 10, 20, 1, 2),))  # fmt: skip
     after = batch(10, nics=(("v", "n2", 7, 17, 1, 2, 3, 4), ("v", "n1", 1100, 2200, 0, 0, 0, 0)),
                   disks=(("v", "d", 1010, 4020, 11, 22),))  # fmt: skip
-    said = sample("h", before, after)
-    assert said.nics == (
+    host_samples = sample("h", before, after)
+    assert host_samples.nics == (
         ("v", "n2", 0.0, 1.0, 7, 17, 1, 2, 3, 4), ("v", "n1", 100.0, 200.0, 1100, 2200, 0, 0, 0, 0),
     )  # fmt: skip
-    assert said.disks == (("v", "d", 100.0, 400.0, 1.0, 2.0),)
+    assert host_samples.disks == (("v", "d", 100.0, 400.0, 1.0, 2.0),)
 
 
 def test_a_device_seen_for_the_first_time_has_totals_and_no_rate() -> None:
     nics: tuple[NicRow, ...] = (("v", "n", 100, 200, 1, 2, 3, 4),)
     disks: tuple[DiskRow, ...] = (("v", "d", 1, 2, 3, 4),)
     for before in (None, batch(0)):
-        said = sample("h", before, batch(5, nics=nics, disks=disks))
-        assert said.nics == (("v", "n", -1.0, -1.0, 100, 200, 1, 2, 3, 4),)
-        assert said.disks == (("v", "d", -1.0, -1.0, -1.0, -1.0),)
+        host_samples = sample("h", before, batch(5, nics=nics, disks=disks))
+        assert host_samples.nics == (("v", "n", -1.0, -1.0, 100, 200, 1, 2, 3, 4),)
+        assert host_samples.disks == (("v", "d", -1.0, -1.0, -1.0, -1.0),)
 
 
 def test_a_device_whose_counter_fell_has_no_rate() -> None:
     before = batch(0, nics=(("v", "n", 100, 200, 0, 0, 0, 0),), disks=(("v", "d", 10, 20, 1, 2),))
     after = batch(5, nics=(("v", "n", 300, 100, 0, 0, 0, 0),), disks=(("v", "d", 90, 90, 9, 1),))
-    said = sample("h", before, after)
-    assert said.nics[0][2:4] == (-1.0, -1.0)
-    assert said.disks[0][2:] == (-1.0, -1.0, -1.0, -1.0)
+    host_samples = sample("h", before, after)
+    assert host_samples.nics[0][2:4] == (-1.0, -1.0)
+    assert host_samples.disks[0][2:] == (-1.0, -1.0, -1.0, -1.0)
 
 
 def test_a_shared_disk_is_counted_for_each_vm() -> None:

@@ -21,7 +21,7 @@ class Desk:
         self.store = store
         self.journal = journal
         self.writer = writer
-        self.told: list[str] = []
+        self.notified: list[str] = []
         self.rows: list[JournalRow] = []
 
     def submit(self, transaction: Transaction) -> None:
@@ -32,16 +32,16 @@ class Desk:
 
         def done(answer: Durable | Failed) -> None:
             if isinstance(answer, Durable):
-                self.told.append(f"{title}: durable {answer.first_sequence}..{answer.last_sequence}")
+                self.notified.append(f"{title}: durable {answer.first_sequence}..{answer.last_sequence}")
             else:
-                self.told.append(f"{title}: {answer.refusal.code}")
+                self.notified.append(f"{title}: {answer.refusal.code}")
 
         self.writer.submit(transaction, done)
 
     def take(self) -> list[str]:
         """What was told since the last time."""
-        told, self.told = self.told, []
-        return told
+        notified, self.notified = self.notified, []
+        return notified
 
     async def settle(self) -> list[str]:
         """Lets everything that can happen now happen, and takes what was told."""
@@ -56,20 +56,20 @@ async def desk(*, rows_max: int = 1_000, bytes_max: int = 8_000_000, running: bo
     journal = store.connect()
     epoch = await journal.acquire_lease("a", 10)
     assert epoch == Epoch(1)
-    told: list[str] = []
+    notified: list[str] = []
     writer = JournalWriter(
         journal,
         epoch,
         clock=TrioClock(),
         random=SeededRandom(1),
-        on_deposed=lambda: told.append("deposed"),
+        on_deposed=lambda: notified.append("deposed"),
         rows_max=rows_max,
         bytes_max=bytes_max,
     )
     made = Desk(store, journal, writer)
-    made.told = told
+    made.notified = notified
     writer.on_rows(made.rows.extend)
-    writer.on_availability(lambda available: made.told.append("available" if available else "away"))
+    writer.on_availability(lambda available: made.notified.append("available" if available else "away"))
     async with trio.open_nursery() as nursery:
         if running:
             nursery.start_soon(writer.run)

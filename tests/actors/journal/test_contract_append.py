@@ -183,21 +183,21 @@ async def test_the_sequence_has_no_gap_whoever_appends(database: Database) -> No
     async with database.connect() as one, database.connect() as two:
         epoch = await one.acquire_lease("a", 10)
         await one.append(epoch, [change("taken", 1, name="taken")])
-        told: list[int] = []
+        sequences: list[int] = []
 
         async def append(journal: object, task: int) -> None:
             for n in range(5):
                 bad = change(f"bad{task}-{n}", 1, name="taken")
                 group = [change(f"{task}-{n}-{k}", 1) for k in range(3)]
                 results = await journal.append(epoch, [group[0], bad, *group[1:]])  # type: ignore[attr-defined]
-                told.extend(r.sequence for result in results if isinstance(result, Appended) for r in result.rows)
+                sequences.extend(r.sequence for result in results if isinstance(result, Appended) for r in result.rows)
 
         async with trio.open_nursery() as nursery:
             for task in range(6):
                 nursery.start_soon(append, (one, two)[task % 2], task)
-        assert sorted(told) == list(range(2, 2 + 6 * 5 * 3))
-        assert [stored.sequence for stored in await one.read(1, 1000)] == sorted(told)
-        assert len((await one.snapshot()).rows) == 1 + len(told)
+        assert sorted(sequences) == list(range(2, 2 + 6 * 5 * 3))
+        assert [stored.sequence for stored in await one.read(1, 1000)] == sorted(sequences)
+        assert len((await one.snapshot()).rows) == 1 + len(sequences)
 
 
 async def test_an_old_epoch_writes_nothing(database: Database) -> None:

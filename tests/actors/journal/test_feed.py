@@ -5,14 +5,14 @@ from __future__ import annotations
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from actors.journal.feed import Cursor, Feed, FeedEvents, FeedReset, fold
+from actors.journal.feed import Cursor, FeedEvents, FeedReset, JournalFeed, fold
 from actors.kernel.ports import SeededRandom
 from tests.actors.journal.changes import change, removal
 from tests.actors.journal.desk import Desk, desk
 
 
-def feed_of(here: Desk, tail_rows_max: int = 100) -> Feed:
-    feed = Feed(here.journal, tail_rows_max=tail_rows_max)
+def feed_of(here: Desk, tail_rows_max: int = 100) -> JournalFeed:
+    feed = JournalFeed(here.journal, tail_rows_max=tail_rows_max)
     here.writer.on_rows(feed.publish)
     return feed
 
@@ -121,7 +121,7 @@ async def test_a_cursor_that_cannot_be_continued_is_reset_with_the_reason(autoju
 
 async def test_a_hole_in_what_is_published_is_read_from_the_journal(autojump_clock: MockClock) -> None:
     async with desk() as here:
-        feed = Feed(here.journal)
+        feed = JournalFeed(here.journal)
         for n in range(6):
             here.submit(change(f"x{n}", 1))
         await here.settle()

@@ -27,8 +27,8 @@ WHERE application_name = 'corral' AND datname = current_database()
 
 
 @attrs.define
-class Ledger:
-    """What a crowd of clients was told about each of its changes."""
+class Outcomes:
+    """What many clients were told about each of their changes."""
 
     durable: dict[str, int] = attrs.field(factory=dict)
     refused: set[str] = attrs.field(factory=set)
@@ -61,21 +61,21 @@ class Ledger:
 
 
 @asynccontextmanager
-async def busy(journal: Journal) -> AsyncIterator[tuple[JournalWriter, Ledger]]:
+async def busy(journal: Journal) -> AsyncIterator[tuple[JournalWriter, Outcomes]]:
     """A writer with a client that submits all the time; in the end every answer has come."""
     epoch = await journal.acquire_lease("a", 600)
     assert epoch is not None
     writer = JournalWriter(
         journal, epoch, clock=TrioClock(), random=SeededRandom(1), on_deposed=lambda: pytest.fail("deposed")
     )
-    ledger = Ledger()
-    writer.on_rows(lambda rows: ledger.fed.extend(row.sequence for row in rows))
+    outcomes = Outcomes()
+    writer.on_rows(lambda rows: outcomes.fed.extend(row.sequence for row in rows))
 
     async def submit() -> None:
         number = 0
         while True:
             for _ in range(20):
-                ledger.submit(writer, f"x{number}")
+                outcomes.submit(writer, f"x{number}")
                 number += 1
             await trio.sleep(0.002)
 
@@ -83,23 +83,23 @@ async def busy(journal: Journal) -> AsyncIterator[tuple[JournalWriter, Ledger]]:
         nursery.start_soon(writer.run)
         async with trio.open_nursery() as clients:
             clients.start_soon(submit)
-            yield writer, ledger
+            yield writer, outcomes
             clients.cancel_scope.cancel()
-        await until(lambda: writer.available and not ledger.open, 30)
+        await until(lambda: writer.available and not outcomes.open, 30)
         nursery.cancel_scope.cancel()
 
 
 async def test_backends_that_are_terminated(postgres: PostgresDatabase) -> None:
     random = SeededRandom(5)
     async with postgres.connect() as journal:
-        async with busy(journal) as (_, ledger):
+        async with busy(journal) as (_, outcomes):
             for _ in range(25):
                 await trio.sleep(random.uniform(0.01, 0.1))
                 await trio.to_thread.run_sync(ask, postgres.dsn, quarrel)
             await trio.sleep(1)
-        await ledger.check(journal)
-        assert ledger.durable
-        assert ledger.refused
+        await outcomes.check(journal)
+        assert outcomes.durable
+        assert outcomes.refused
 
 
 async def test_a_postmaster_that_is_killed() -> None:
@@ -110,7 +110,7 @@ async def test_a_postmaster_that_is_killed() -> None:
         pids = [server.postgres_pid]
         async with trio.open_nursery() as nursery:
             nursery.start_soon(partial(server.watch, on_restart=pids.append))
-            async with busy(journal) as (writer, ledger):
+            async with busy(journal) as (writer, outcomes):
                 for _ in range(3):
                     await trio.sleep(0.3)
                     kill_9(server)
@@ -118,9 +118,9 @@ async def test_a_postmaster_that_is_killed() -> None:
                     await until(lambda: writer.available)
                 await trio.sleep(0.3)
             nursery.cancel_scope.cancel()
-        await ledger.check(journal)
+        await outcomes.check(journal)
         assert len(set(pids)) == 4
-        assert len(ledger.durable) > 100
+        assert len(outcomes.durable) > 100
         await journal.close()
         await server.stop()
 
@@ -135,7 +135,7 @@ async def test_a_commit_cut_at_its_end_is_resolved(postgres: PostgresDatabase) -
     async with postgres.connect() as journal, postgres.connect() as other:
         epoch = await journal.acquire_lease("a", 600)
         assert epoch is not None
-        landed = 0
+        committed = 0
         for group in range(1, 30):
             transactions = [change(f"x{group}-{n}", 1) for n in range(50)]
             with trio.move_on_after(0.0005 * group) as scope:
@@ -143,8 +143,8 @@ async def test_a_commit_cut_at_its_end_is_resolved(postgres: PostgresDatabase) -
             results = await journal.resolve(epoch, transactions, group=group)
             if not scope.cancelled_caught:
                 assert results is not None
-            landed += results is not None
-            assert (await other.head()).sequence == 50 * landed
+            committed += results is not None
+            assert (await other.head()).sequence == 50 * committed
 
 
 async def test_while_the_server_is_away_calls_say_so(postgres: PostgresDatabase) -> None:

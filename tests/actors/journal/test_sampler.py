@@ -24,7 +24,7 @@ from tests.gateway.fake_engine import samples_of, small_engine
 noon = datetime.datetime(2030, 1, 1, 12, tzinfo=datetime.UTC)
 
 
-def said(host: str, *vms: str, after: float = 0.0, cpu: float = 5.0) -> HostSamples:
+def host_samples(host: str, *vms: str, after: float = 0.0, cpu: float = 5.0) -> HostSamples:
     """What a host reported `after` seconds after noon."""
     template = samples_of(small_engine())
     (vm,) = template.vms
@@ -86,8 +86,8 @@ async def running(**settings: float) -> AsyncIterator[Bench]:
 async def test_the_newest_figures_of_a_minute_are_stored_in_one_call(autojump_clock: object) -> None:
     async with running() as bench:
         for second in range(59):
-            bench.sampler.sampled(said("h1", "a", "b", after=second, cpu=float(second)))
-            bench.sampler.sampled(said("h2", after=second))
+            bench.sampler.sampled(host_samples("h1", "a", "b", after=second, cpu=float(second)))
+            bench.sampler.sampled(host_samples("h2", after=second))
             assert len(bench.sampler._newest) == 2, "no more than one of each host is kept"
             await trio.sleep(1)
         assert bench.stored == []
@@ -110,19 +110,19 @@ async def test_the_newest_figures_of_a_minute_are_stored_in_one_call(autojump_cl
 
 async def test_who_said_nothing_in_a_minute_gets_no_row(autojump_clock: object) -> None:
     async with running() as bench:
-        bench.sampler.sampled(said("h1"))
-        bench.sampler.sampled(said("h2"))
+        bench.sampler.sampled(host_samples("h1"))
+        bench.sampler.sampled(host_samples("h2"))
         await trio.sleep(61)
-        bench.sampler.sampled(said("h2", after=60))
+        bench.sampler.sampled(host_samples("h2", after=60))
         await trio.sleep(600)
         assert bench.names == ["host/h1", "host/h2", "host/h2"]
 
 
 async def test_a_vm_that_moved_counts_where_it_was_last_and_strangers_do_not_count(autojump_clock: object) -> None:
     async with running() as bench:
-        bench.sampler.sampled(said("h2", "a", after=30))
-        bench.sampler.sampled(said("h1", "a", "a stray QEMU", after=10))
-        bench.sampler.sampled(said("a removed host", "b", after=40))
+        bench.sampler.sampled(host_samples("h2", "a", after=30))
+        bench.sampler.sampled(host_samples("h1", "a", "a stray QEMU", after=10))
+        bench.sampler.sampled(host_samples("a removed host", "b", after=40))
         await trio.sleep(61)
         assert bench.names == ["host/h1", "host/h2", "vm/a", "vm/b"]
         assert [figures(sample)["host_id"] for sample in bench.stored if sample.id == "a"] == ["h2"]
@@ -135,13 +135,13 @@ async def test_while_the_database_is_away_minutes_are_dropped_and_the_log_says_s
     async with running() as bench:
         bench.store.away = True
         for minute in range(5):
-            bench.sampler.sampled(said("h1", after=60 * minute))
+            bench.sampler.sampled(host_samples("h1", after=60 * minute))
             await trio.sleep(60)
         await trio.sleep(1)
         assert len(caplog.records) == 1
         assert bench.sampler._newest == {}
         bench.store.away = False
-        bench.sampler.sampled(said("h1", after=300))
+        bench.sampler.sampled(host_samples("h1", after=300))
         await trio.sleep(60)
         assert [sample.at for sample in bench.stored] == [noon + datetime.timedelta(seconds=300)]
         assert [record.getMessage() for record in caplog.records][1:] == ["samples are stored again; rounds dropped: 5"]
@@ -151,7 +151,7 @@ async def test_a_deposed_engine_stores_nothing_and_goes_on(autojump_clock: objec
     async with running() as bench:
         await bench.store.connect().release_lease("engine", bench.epoch)
         assert await bench.store.connect().acquire_lease("another", 10.0) is not None
-        bench.sampler.sampled(said("h1"))
+        bench.sampler.sampled(host_samples("h1"))
         await trio.sleep(200)
         assert bench.stored == []
 
@@ -159,7 +159,7 @@ async def test_a_deposed_engine_stores_nothing_and_goes_on(autojump_clock: objec
 async def test_old_rows_are_pruned(autojump_clock: object) -> None:
     async with running(samples_kept_seconds=600.0) as bench:
         for minute in range(60):
-            bench.sampler.sampled(said("h1", "a", after=60 * minute))
+            bench.sampler.sampled(host_samples("h1", "a", after=60 * minute))
             await trio.sleep(60)
         await trio.sleep(1)
         assert 20 <= len(bench.stored) <= 22
@@ -170,8 +170,8 @@ async def test_old_rows_are_pruned(autojump_clock: object) -> None:
 async def test_many_rows_go_in_several_calls(autojump_clock: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampler_module, "rows_at_once_max", 3)
     async with running() as bench:
-        bench.sampler.sampled(said("h1", "a", "b"))
-        bench.sampler.sampled(said("h2"))
+        bench.sampler.sampled(host_samples("h1", "a", "b"))
+        bench.sampler.sampled(host_samples("h2"))
         await trio.sleep(61)
         assert bench.journal.calls == [3, 1]
 
@@ -184,7 +184,7 @@ async def test_the_same_on_each_journal(database: Database) -> None:
             journal, epoch, rows_of("host/h1", "vm/a"), clock,
             period_seconds=0.2, samples_kept_seconds=60.0, commands_kept_seconds=60.0,
         )  # fmt: skip
-        sampler.sampled(said("h1", "a"))
+        sampler.sampled(host_samples("h1", "a"))
         with trio.move_on_after(1.0):
             await sampler.run()
         pruned = await journal.prune(epoch, commands_older_seconds=60.0, samples_older_seconds=0.0)
@@ -193,7 +193,7 @@ async def test_the_same_on_each_journal(database: Database) -> None:
 
 async def test_an_engine_stores_what_its_hosts_report(autojump_clock: object) -> None:
     async with opened() as room:
-        room.engine.services.publish(said(host_id, "a stray QEMU"))
+        room.engine.services.publish(host_samples(host_id, "a stray QEMU"))
         await trio.sleep(61)
         ((sample, _),) = room.store.tables.samples
         assert (sample.kind, sample.id) == ("host", host_id)

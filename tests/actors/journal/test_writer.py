@@ -51,7 +51,7 @@ async def test_a_group_has_limits(autojump_clock: MockClock) -> None:
 
 async def test_listeners_have_the_rows_before_the_answer_is_given(autojump_clock: MockClock) -> None:
     async with desk() as here:
-        here.writer.on_rows(lambda rows: here.told.append(f"rows {[row.sequence for row in rows]}"))
+        here.writer.on_rows(lambda rows: here.notified.append(f"rows {[row.sequence for row in rows]}"))
         here.submit(change("x", 1))
         here.submit(change("y", 1))
         assert await here.settle() == ["rows [1, 2]", "x1: durable 1..1", "y1: durable 2..2"]
@@ -73,8 +73,8 @@ async def test_what_is_queued_on_top_of_a_refused_change_is_refused(autojump_clo
         here.submit(change("y", 2, name="m"))
         here.submit(change("y", 3, name="m"))
         here.submit(change("z", 1))
-        told = ["x1: durable 1..1", "y1: name_taken", "y2: conflict", "y3: conflict", "z1: durable 2..2"]
-        assert await here.settle() == told
+        notified = ["x1: durable 1..1", "y1: name_taken", "y2: conflict", "y3: conflict", "z1: durable 2..2"]
+        assert await here.settle() == notified
 
 
 async def test_while_the_database_is_away_changes_are_refused_soon(autojump_clock: MockClock) -> None:
@@ -93,9 +93,9 @@ async def test_while_the_database_is_away_changes_are_refused_soon(autojump_cloc
         assert await here.settle() == ["x1: durable 1..1"]
 
 
-async def test_a_lost_commit_that_landed_is_answered_as_durable(autojump_clock: MockClock) -> None:
+async def test_a_lost_commit_that_committed_is_answered_as_durable(autojump_clock: MockClock) -> None:
     async with desk() as here:
-        here.store.append_faults.append(AppendFault.UNKNOWN_LANDED)
+        here.store.append_faults.append(AppendFault.UNKNOWN_COMMITTED)
         here.submit(change("x", 1))
         here.submit(change("y", 1))
         assert await here.settle() == ["away", "x1: durable 1..1", "y1: durable 2..2", "available"]
@@ -114,12 +114,12 @@ async def test_a_lost_commit_that_did_not_land_is_refused(autojump_clock: MockCl
 async def test_an_unknown_outcome_is_kept_until_the_database_tells(autojump_clock: MockClock) -> None:
     async with desk() as here:
         here.store.delay_seconds = 1
-        here.store.append_faults.append(AppendFault.UNKNOWN_LANDED)
+        here.store.append_faults.append(AppendFault.UNKNOWN_COMMITTED)
         here.submit(change("x", 1))
         await here.settle()
         here.submit(change("x", 2))
         here.submit(change("y", 1))
-        await trio.sleep(0.6)  # landed; the way back is lost
+        await trio.sleep(0.6)  # committed; the way back is lost
         here.store.away = True
         await trio.sleep(10)
         assert here.take() == ["away", "y1: unavailable"]
@@ -158,7 +158,7 @@ async def test_a_deposed_writer_refuses_everything_and_says_so_once(autojump_clo
 
 async def test_an_outcome_is_told_even_after_another_engine_leads(autojump_clock: MockClock) -> None:
     async with desk() as here:
-        here.store.append_faults.append(AppendFault.UNKNOWN_LANDED)
+        here.store.append_faults.append(AppendFault.UNKNOWN_COMMITTED)
         here.store.delay_seconds = 1
         here.submit(change("x", 1))
         await trio.sleep(0.6)

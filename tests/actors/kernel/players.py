@@ -1,4 +1,4 @@
-"""Words and actors that the tests of kernel and supervision play with. They must not hold logic of their own."""
+"""Messages and actors that the tests of kernel and supervision play with. They must not hold logic of their own."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import attrs
 import trio
 
 from actors.kernel import Actor, Answer, Context, Envelope
-from protocol.words import Lane, Tagged, WhenFull, word
+from protocol.message import Message, Priority, WhenFull, message
 
 
-@word("test.say")
+@message("test.say")
 @attrs.frozen(kw_only=True)
-class Say(Tagged):
+class Say(Message):
     text: str = ""
 
 
-@word("test.alarm", lane=Lane.CONTROL)
+@message("test.alarm", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class Alarm(Tagged):
+class Alarm(Message):
     text: str = ""
 
 
-@word("test.sample", lane=Lane.BULK, when_full=WhenFull.CONFLATE)
+@message("test.sample", priority=Priority.BULK, when_full=WhenFull.CONFLATE)
 @attrs.frozen(kw_only=True)
-class Sample(Tagged):
+class Sample(Message):
     source: str = ""
     value: int = 0
 
@@ -32,35 +32,35 @@ class Sample(Tagged):
         return self.source
 
 
-@word("test.parcel", when_full=WhenFull.WAIT)
+@message("test.parcel", when_full=WhenFull.WAIT)
 @attrs.frozen(kw_only=True)
-class Parcel(Tagged):
+class Parcel(Message):
     number: int = 0
 
 
-@word("test.crash")
+@message("test.crash")
 @attrs.frozen(kw_only=True)
-class Crash(Tagged):
+class Crash(Message):
     reason: str = "told to"
 
 
-@word("test.leave")
+@message("test.leave")
 @attrs.frozen(kw_only=True)
-class Leave(Tagged):
+class Leave(Message):
     """End normally."""
 
 
-@word("test.work")
+@message("test.work")
 @attrs.frozen(kw_only=True)
-class Work(Tagged):
+class Work(Message):
     """Take that long, then reply."""
 
     seconds: float = 0.0
 
 
-@word("test.keep")
+@message("test.keep")
 @attrs.frozen(kw_only=True)
-class Keep(Tagged):
+class Keep(Message):
     """Do not reply yet."""
 
 

@@ -8,7 +8,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.kernel import Actor, ActorCrashed, Context, Envelope
-from actors.kernel.life import messages_per_turn
+from actors.kernel.incarnation import messages_per_turn
 from supervisors.spec import AsyncTask, ChildSpec, Restart
 from tests.actors.kernel.players import Boom, Crash, Leave, Player, Say, Work
 from tests.supervisors.playbook import Stage, playing, settle, stage, troupe
@@ -42,7 +42,7 @@ async def test_to_reply_twice_is_a_bug(autojump_clock: MockClock) -> None:
     async with playing(here, troupe(here, a(here, Eager))):
         assert await here.ref("root/a").ask(Say(), timeout_seconds=5) == Say(text="once")
         await settle()
-        assert here.take_told()[2:] == ["crashed root/a 1", "restarted root/a 2"]
+        assert here.take_observed()[2:] == ["crashed root/a 1", "restarted root/a 2"]
 
 
 async def test_a_reply_that_nobody_asked_for_goes_nowhere(autojump_clock: MockClock) -> None:
@@ -59,11 +59,11 @@ async def test_a_background_task_ends_with_its_incarnation(autojump_clock: MockC
             await super().started()
             self.context.spawn(self.tick, "tick")
 
-        async def tick(self, word: str) -> None:
+        async def tick(self, message: str) -> None:
             try:
                 while True:
                     await self.context.ports.clock.sleep(1)
-                    self.note(word)
+                    self.note(message)
             finally:
                 self.note("no more ticks")
 
@@ -135,7 +135,7 @@ async def test_a_task_is_a_child_too(autojump_clock: MockClock) -> None:
     async with playing(here, troupe(here, task)):
         await trio.sleep(5)
     assert here.take() == ["tick 1", "tick 2"]
-    assert here.take_told()[2:-1] == ["crashed root/task 1", "restarted root/task 2", "stopped root/task 2"]
+    assert here.take_observed()[2:-1] == ["crashed root/task 1", "restarted root/task 2", "stopped root/task 2"]
 
 
 async def test_an_actor_may_end_itself_while_it_starts(autojump_clock: MockClock) -> None:

@@ -1,4 +1,4 @@
-"""A mailbox is bounded per lane, serves control first, and does with a full lane what the word says."""
+"""A mailbox is bounded per priority, serves control first, and does with a full queue what the message's type says."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from actors.kernel import ActorGone, AskTimeout, Mailbox, MailboxFull, Ref, codec_carrier
-from protocol.words import Tagged
+from actors.kernel import ActorGone, ActorRef, AskTimeout, Mailbox, MailboxFull, codec_carrier
+from protocol.message import Message
 from tests.actors.kernel.players import Alarm, Parcel, Sample, Say
 
 
-def read_all(mailbox: Mailbox) -> list[Tagged]:
-    def envelopes() -> Iterator[Tagged]:
+def read_all(mailbox: Mailbox) -> list[Message]:
+    def envelopes() -> Iterator[Message]:
         while (envelope := mailbox.take()) is not None:
             yield envelope.message
 
     return list(envelopes())
 
 
-def a_mailbox(messages_max: int = 2) -> tuple[Mailbox, Ref]:
+def a_mailbox(messages_max: int = 2) -> tuple[Mailbox, ActorRef]:
     mailbox = Mailbox("somebody", messages_max, codec_carrier)
-    return mailbox, Ref(mailbox)
+    return mailbox, ActorRef(mailbox)
 
 
 def test_control_is_read_before_data_and_data_before_bulk() -> None:
@@ -35,7 +35,7 @@ def test_control_is_read_before_data_and_data_before_bulk() -> None:
     assert read_all(mailbox) == [Alarm(text="fire"), Say(text="one"), Say(text="two"), Sample(source="cpu")]
 
 
-def test_a_full_lane_refuses_while_the_others_have_room() -> None:
+def test_a_full_queue_refuses_while_the_others_have_room() -> None:
     mailbox, ref = a_mailbox()
     ref.tell(Say(text="one"))
     ref.tell(Say(text="two"))
@@ -47,7 +47,7 @@ def test_a_full_lane_refuses_while_the_others_have_room() -> None:
     assert read_all(mailbox) == [Alarm(text="fire"), Say(text="one"), Say(text="two")]
 
 
-def test_a_full_lane_conflates_the_unread_message_of_the_same_key_in_its_place() -> None:
+def test_a_full_queue_conflates_the_unread_message_of_the_same_key_in_its_place() -> None:
     mailbox, ref = a_mailbox()
     ref.tell(Sample(source="cpu", value=1))
     ref.tell(Sample(source="disk", value=1))
@@ -67,7 +67,7 @@ def test_conflation_needs_the_same_key() -> None:
 def test_conflation_never_drops_a_question() -> None:
     mailbox, ref = a_mailbox(1)
     asker, _ = a_mailbox(1)
-    ref.tell(Sample(source="cpu", value=1), reply_to=Ref(asker), token="7")
+    ref.tell(Sample(source="cpu", value=1), reply_to=ActorRef(asker), token="7")
     with pytest.raises(MailboxFull):
         ref.tell(Sample(source="cpu", value=2))
     assert read_all(mailbox) == [Sample(source="cpu", value=1)]
@@ -111,7 +111,7 @@ async def test_a_waiting_sender_may_give_up(autojump_clock: MockClock) -> None:
     assert read_all(mailbox) == [Parcel(number=3)]
 
 
-async def test_only_words_that_say_so_wait() -> None:
+async def test_only_messages_that_say_so_wait() -> None:
     _, ref = a_mailbox(1)
     await ref.tell_waiting(Say(text="one"))
     with pytest.raises(MailboxFull):
@@ -149,10 +149,10 @@ def test_a_closed_mailbox_tells_the_senders() -> None:
         ref.tell(Say(text="hello?"))
 
 
-def test_what_is_no_word_is_refused_at_the_sender() -> None:
+def test_what_is_no_message_is_refused_at_the_sender() -> None:
     _, ref = a_mailbox()
     with pytest.raises(KeyError):
-        ref.tell(Tagged())
+        ref.tell(Message())
 
 
 async def test_two_readers_are_a_bug() -> None:

@@ -125,7 +125,7 @@ async def test_an_asking_actor_gets_a_refusal_when_the_other_has_gone(autojump_c
         assert here.take()[-1].startswith("b: answer t3: root/a has ended.")
 
 
-async def test_an_answer_is_let_in_beyond_the_bound_and_travels_in_the_lane_of_its_question(
+async def test_an_answer_is_let_in_beyond_the_bound_and_travels_with_the_priority_of_its_question(
     autojump_clock: MockClock,
 ) -> None:
     here = stage()

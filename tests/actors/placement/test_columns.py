@@ -32,7 +32,7 @@ def test_a_hold_ends_when_the_row_says_where_the_vm_runs() -> None:
     assert columns.vms[row] == 1
     columns.observe("vm", "id-v", vm("v", "a"))
     assert columns.vms[row] == 1
-    columns.let_go("op")
+    columns.release("op")
     assert columns.vms[row] == 1
     columns.observe("vm", "id-v", None)
     assert columns.vms[row] == 0
@@ -58,12 +58,12 @@ changes: st.SearchStrategy[tuple[Any, ...]] = st.one_of(
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(changes, max_size=60))
-def test_whatever_comes_the_columns_count_right(told: list[tuple[Any, ...]]) -> None:
+def test_whatever_comes_the_columns_count_right(made: list[tuple[Any, ...]]) -> None:
     columns = HostColumns()
     hosts: dict[str, Any] = {}
     running: dict[str, str] = {}
     held: dict[str, tuple[str, str]] = {}  # operation: VM, host
-    for change in told:
+    for change in made:
         match change:
             case ("host", name, status):
                 document = host(name, status=status) if status else None
@@ -86,7 +86,7 @@ def test_whatever_comes_the_columns_count_right(told: list[tuple[Any, ...]]) -> 
                 if name not in running:
                     held[operation] = (name, on)
             case ("let go", operation):
-                columns.let_go(operation)
+                columns.release(operation)
                 held.pop(operation, None)
     assert [columns.names[row] for row in columns.rows()] == sorted(hosts)
     for name in hosts:

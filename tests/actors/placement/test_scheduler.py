@@ -12,18 +12,18 @@ from trio.testing import MockClock
 
 from actors.entity.rows import Rows
 from actors.entity.services import Services
-from actors.kernel import Directory, Ports, Ref, codec_carrier
+from actors.kernel import ActorRef, Directory, Ports, codec_carrier
 from actors.placement.messages import Place, Placed, ReleasePlacement
 from actors.placement.scheduler import hold_seconds, scheduler
 from protocol.errors import Refusal
 from protocol.node_messages import Done
 from supervisors.spec import ChildSpec, SupervisorSpec
-from supervisors.supervisor import running
+from supervisors.tree import running
 from tests.actors.placement.hosts import host, place, put, vm
 
 
 @asynccontextmanager
-async def scheduling(rows: Rows) -> AsyncIterator[Ref]:
+async def scheduling(rows: Rows) -> AsyncIterator[ActorRef]:
     nobody: Any = None
     services = Services(rows=rows, writer=nobody, nodes=nobody, ensure=lambda *_: None, epoch=lambda: 1)
     child = ChildSpec("scheduler", scheduler(services), address="scheduler/main")
@@ -34,7 +34,7 @@ async def scheduling(rows: Rows) -> AsyncIterator[Ref]:
         yield ref
 
 
-async def placed(ref: Ref, request: Place) -> str:
+async def placed(ref: ActorRef, request: Place) -> str:
     answer = await ref.ask(request, timeout_seconds=5)
     assert isinstance(answer, Placed), answer
     return answer.host_id

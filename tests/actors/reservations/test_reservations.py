@@ -15,7 +15,7 @@ from trio.testing import MockClock
 from actors.entity.rows import Rows
 from actors.entity.services import Services
 from actors.journal.port import EntityRow
-from actors.kernel import Directory, Ports, Ref, codec_carrier
+from actors.kernel import ActorRef, Directory, Ports, codec_carrier
 from actors.reservations.actor import hold_seconds, reservations
 from actors.reservations.mac_pool import MacIndex, MacRange, normalized
 from actors.reservations.messages import NameClaim, ReleaseReservation, Reserve, Reserved
@@ -25,7 +25,7 @@ from protocol.model.network import Mac, Nic
 from protocol.model.vm import Vm
 from protocol.node_messages import Done
 from supervisors.spec import ChildSpec, SupervisorSpec
-from supervisors.supervisor import running
+from supervisors.tree import running
 
 small = MacRange("56:6f:00:00:00:00", "56:6f:00:00:00:02")
 
@@ -36,7 +36,7 @@ def put_vm(rows: Rows, id: str, name: str, *macs: str) -> None:
 
 
 @asynccontextmanager
-async def reserving(rows: Rows, mac_range: MacRange | None = None) -> AsyncIterator[Ref]:
+async def reserving(rows: Rows, mac_range: MacRange | None = None) -> AsyncIterator[ActorRef]:
     nobody: Any = None
     services = Services(rows=rows, writer=nobody, nodes=nobody, ensure=lambda *_: None, epoch=lambda: 1)
     child = ChildSpec("reservations", reservations(services, mac_range), address="reservations/main")
@@ -47,7 +47,7 @@ async def reserving(rows: Rows, mac_range: MacRange | None = None) -> AsyncItera
         yield ref
 
 
-async def reserve(ref: Ref, holder: str, *, name: str = "", owner: str = "", macs: tuple[str, ...] = ()) -> Any:
+async def reserve(ref: ActorRef, holder: str, *, name: str = "", owner: str = "", macs: tuple[str, ...] = ()) -> Any:
     names = (NameClaim(kind="vm", name=name),) if name else ()
     request = Reserve(holder=holder, owner_id=owner or holder, names=names, macs=macs)
     return await ref.ask(request, timeout_seconds=5)

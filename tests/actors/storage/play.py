@@ -9,24 +9,24 @@ from typing import Any
 import attrs
 
 from actors.entity.decision import Decision, Tell, ToNode
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
 from actors.journal.port import EntityRow
 from actors.operations.operation import job_of
-from actors.storage.facts import Facts
+from actors.storage.facts import StorageDecisionFacts
 from actors.storage.messages import DiskRecorded
 from protocol.codec import decode, encode
 from protocol.engine_messages import Principal
+from protocol.message import Message
 from protocol.model.host import Host
 from protocol.model.storage import HostStorage, StorageDomain
 from protocol.model.types import Ref
 from protocol.node_messages import ForgetSteps, NodeCommand, StepDone, VolumeFacts
-from protocol.words import Tagged
 
 now = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
 GiB = 1024**3
 host = "aaaaaaaa-0000-4000-8000-000000000001"
-domain = "dddddddd-0000-4000-8000-000000000001"
+storage_domain = "dddddddd-0000-4000-8000-000000000001"
 alice = Principal(user_id="uuuuuuuu", name="alice@internal", administrator=True)
 
 
@@ -36,16 +36,16 @@ class Play:
 
     id: str
     kind: str
-    decide: Callable[[str, Any, Tagged, Facts], Decision]
+    decide: Callable[[str, Any, Message, StorageDecisionFacts], Decision]
     evolve: Callable[[Any, Any], Any]
     rows: Rows
     state: Any = None
     version: int = 0
-    journal: list[Tagged] = attrs.field(factory=list)
+    journal: list[Message] = attrs.field(factory=list)
     last: Decision = attrs.field(factory=Decision)
 
-    def tell(self, message: Tagged) -> Decision:
-        facts = Facts(now=now, rows=self.rows, fresh_id="ffffffff-0000-4000-8000-000000000001")
+    def tell(self, message: Message) -> Decision:
+        facts = StorageDecisionFacts(now=now, rows=self.rows, fresh_id="ffffffff-0000-4000-8000-000000000001")
         self.last = self.decide(self.id, self.state, message, facts)
         for event in self.last.events:
             event = decode(encode(event))
@@ -60,12 +60,14 @@ class Play:
             self.state = decode(encode(self.state))
         return self.last
 
-    def command(self, command: Tagged, id: str | None = None, *, dry_run: bool = False) -> Decision:
+    def command(self, command: Message, id: str | None = None, *, dry_run: bool = False) -> Decision:
         return self.tell(
-            Commanded(command_id=id or self.id, principal=alice, command=command, correlation_id="c", dry_run=dry_run)
+            CommandRequest(
+                command_id=id or self.id, principal=alice, command=command, correlation_id="c", dry_run=dry_run
+            )
         )
 
-    def done(self, result: Tagged) -> Decision:
+    def done(self, result: Message) -> Decision:
         """The node's answer to the last command sent to it."""
         return self.tell(StepDone(step_id=self.sent().step_id, result=result))
 
@@ -91,7 +93,7 @@ class Play:
             state = self.evolve(state, event)
         return state
 
-    def words(self) -> list[str]:
+    def event_names(self) -> list[str]:
         return [type(event).__name__ for event in self.journal]
 
 
@@ -109,9 +111,9 @@ def world() -> Rows:
     put(
         rows,
         "storage_domain",
-        domain,
+        storage_domain,
         StorageDomain(
-            id=domain,
+            id=storage_domain,
             name="data",
             type="data",
             status="active",

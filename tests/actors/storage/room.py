@@ -20,6 +20,7 @@ from actors.operations.operation import owner_of
 from protocol.codec import decode, encode
 from protocol.engine_messages import Accepted, Principal, Submit
 from protocol.errors import Refusal
+from protocol.message import Message
 from protocol.model.host import Host
 from protocol.model.types import Ref
 from protocol.node_messages import (
@@ -37,9 +38,8 @@ from protocol.node_messages import (
     StorageFacts,
     VolumeFacts,
 )
-from protocol.words import Tagged
 from supervisors.engine_tree import Engine
-from supervisors.supervisor import running
+from supervisors.tree import running
 
 host_id = "aaaaaaaa-0000-4000-8000-000000000001"
 boss = Principal(user_id="bbbbbbbb-0000-4000-8000-000000000001", name="admin@internal", administrator=True)
@@ -51,16 +51,16 @@ image_bytes = GiB // 2
 class Node:
     """Keeps volumes and outcomes as a node does: one effect for each step id, the stored answer to repeats."""
 
-    answer: Callable[[str, Tagged], None]
+    answer: Callable[[str, Message], None]
     volumes: dict[str, int] = attrs.field(factory=dict)  # virtual size by image
-    outcomes: dict[str, Tagged] = attrs.field(factory=dict)
+    outcomes: dict[str, Message] = attrs.field(factory=dict)
     seen: list[str] = attrs.field(factory=list)
     failing: set[type[Body]] = attrs.field(factory=set)
     before: Callable[[NodeCommand], None] = lambda _: None
     is_linked: bool = True
     effects: int = 0
 
-    def send(self, host_id: str, message: Tagged) -> bool:
+    def send(self, host_id: str, message: Message) -> bool:
         if not self.is_linked:
             return False
         if isinstance(message, ForgetSteps):
@@ -77,7 +77,7 @@ class Node:
     def linked(self, host_id: str) -> bool:
         return self.is_linked
 
-    def _act(self, body: Tagged) -> Tagged:
+    def _act(self, body: Message) -> Message:
         if type(body) in self.failing:
             return Refusal(code="host_failed", reason="No space left on device.", status=500)
         self.effects += 1
@@ -102,8 +102,8 @@ class Room:
     node: Node
     store: MemoryStore
 
-    async def give(self, id: str, command: Tagged, **more: Any) -> Accepted | Refusal:
-        return await self.engine.front_door.submit(Submit(command_id=id, principal=boss, command=command, **more))
+    async def give(self, id: str, command: Message, **more: Any) -> Accepted | Refusal:
+        return await self.engine.command_router.submit(Submit(command_id=id, principal=boss, command=command, **more))
 
     async def settle(self) -> None:
         """Lets everything happen that needs no longer than a minute."""
@@ -115,9 +115,9 @@ class Room:
     def outcome(self, job_id: str) -> str:
         return str(self.document("job", job_id).outcome)
 
-    def histories(self, kind: str) -> dict[str, list[Tagged]]:
+    def histories(self, kind: str) -> dict[str, list[Message]]:
         """The events of each entity of a kind, by id."""
-        found: dict[str, list[Tagged]] = {}
+        found: dict[str, list[Message]] = {}
         for row in self.store.tables.journal:
             if row.kind == kind:
                 found.setdefault(row.id, []).append(decode(row.event))
@@ -156,7 +156,7 @@ async def opened(store: MemoryStore | None = None, *, seed: int = 1) -> AsyncIte
     assert epoch is not None
     engine = Engine(journal, epoch, ports, NoTokens(), on_deposed=lambda: None)
 
-    def answer(step_id: str, result: Tagged) -> None:
+    def answer(step_id: str, result: Message) -> None:
         ref = engine.ensure(*owner_of(step_id).split("/"))
         assert ref is not None
         ref.tell(StepDone(step_id=step_id, result=result))

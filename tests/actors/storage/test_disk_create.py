@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from actors.host.signals import HostReturned
@@ -16,6 +18,7 @@ from protocol.commands.storage import AddDisk
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.events.disk import DiskRemoved
+from protocol.message import Message
 from protocol.model.storage import Disk
 from protocol.model.types import Ref
 from protocol.node_messages import (
@@ -28,8 +31,7 @@ from protocol.node_messages import (
     ResizeVolume,
     StepDone,
 )
-from protocol.words import Tagged
-from tests.actors.storage.play import GiB, Play, domain, host, put, volume_facts, world
+from tests.actors.storage.play import GiB, Play, host, put, storage_domain, volume_facts, world
 
 disk_id = "11111111-0000-4000-8000-000000000001"
 origin_id = "22222222-0000-4000-8000-000000000002"
@@ -42,13 +44,14 @@ def play(id: str = disk_id) -> Play:
 
 
 def wanted(**more: object) -> Disk:
-    return Disk(name="data", format="cow", provisioned_size=GiB, storage_domains=(Ref(id=domain),), **more)  # type: ignore[arg-type]
+    given: dict[str, Any] = {"format": "cow", "provisioned_size": GiB, "storage_domains": (Ref(id=storage_domain),)}
+    return Disk(name="data", **(given | more))
 
 
 def with_origin(p: Play, size: int = GiB) -> DiskProvided:
     origin = Disk(
         id=origin_id, name="tiny", status="ok", format="cow", provisioned_size=size, image_id=origin_id,
-        storage_domain=Ref(id=domain), storage_domains=(Ref(id=domain),),
+        storage_domain=Ref(id=storage_domain), storage_domains=(Ref(id=storage_domain),),
     )  # fmt: skip
     put(p.rows, "disk", origin_id, origin)
     return DiskProvided(disk=origin, volume=volume_of(origin))
@@ -59,7 +62,7 @@ def provide(**more: object) -> ProvideDisk:
     return ProvideDisk(disk=disk, operation_id="op", correlation_id="c", vm_id=vm_id, **more)  # type: ignore[arg-type]
 
 
-def answers(p: Play) -> dict[str, Tagged]:
+def answers(p: Play) -> dict[str, Message]:
     assert isinstance(p.last, StorageDecision)
     return dict(p.last.answers)
 
@@ -96,12 +99,12 @@ def test_a_dry_run_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("document", "field"),
     [
-        (Disk(name="x", storage_domains=(Ref(id=domain),)), "provisioned_size"),
+        (Disk(name="x", storage_domains=(Ref(id=storage_domain),)), "provisioned_size"),
         (Disk(name="x", provisioned_size=GiB), "storage_domains"),
         (wanted(shareable=True), "shareable"),
-        (Disk(name="x", format="vmdk", provisioned_size=GiB, storage_domains=(Ref(id=domain),)), "format"),
-        (Disk(name="x", provisioned_size=1, storage_domains=(Ref(id=domain),)), "provisioned_size"),
-        (Disk(name=" ", provisioned_size=GiB, storage_domains=(Ref(id=domain),)), "name"),
+        (Disk(name="x", format="vmdk", provisioned_size=GiB, storage_domains=(Ref(id=storage_domain),)), "format"),
+        (Disk(name="x", provisioned_size=1, storage_domains=(Ref(id=storage_domain),)), "provisioned_size"),
+        (Disk(name=" ", provisioned_size=GiB, storage_domains=(Ref(id=storage_domain),)), "name"),
     ],
 )
 def test_what_is_refused_names_its_field(document: Disk, field: str) -> None:
@@ -168,7 +171,7 @@ def test_a_clone_lets_go_of_its_origin_at_the_end() -> None:
 
 def test_an_import_takes_the_size_of_the_image() -> None:
     p = play()
-    disk = Disk(id=disk_id, name="tiny", storage_domain=Ref(id=domain))
+    disk = Disk(id=disk_id, name="tiny", storage_domain=Ref(id=storage_domain))
     p.tell(
         ProvideDisk(disk=disk, operation_id="op", template_id="t", import_path="/srv/t.qcow2", import_format="qcow2")
     )
@@ -186,7 +189,7 @@ def test_an_origin_that_refuses_ends_it_without_touching_the_storage() -> None:
     p.tell(Answer(token=p.tells()[0].token, body=Refusal(code="conflict", reason="A VM writes it.")))
     assert p.state is None
     assert p.commands() == []
-    assert p.words() == ["DiskAdded", "DiskRemoved"]
+    assert p.event_names() == ["DiskAdded", "DiskRemoved"]
 
 
 def test_an_origin_that_is_busy_is_asked_again() -> None:
@@ -194,7 +197,7 @@ def test_an_origin_that_is_busy_is_asked_again() -> None:
     with_origin(p)
     p.tell(provide(backing_disk_id=origin_id))
     p.tell(Answer(token=p.tells()[0].token, body=Refusal(code="busy", reason="Locked.")))
-    assert p.words() == ["DiskAdded"]
+    assert p.event_names() == ["DiskAdded"]
     assert p.last.effects
 
 
@@ -222,7 +225,7 @@ def test_discarded_while_it_is_made() -> None:
     assert answers(p)["removed"] == Done()
 
 
-def run(p: Play, message: Tagged, *, crash: bool, fail_at: int = -1) -> list[NodeCommand]:
+def run(p: Play, message: Message, *, crash: bool, fail_at: int = -1) -> list[NodeCommand]:
     """Plays to the end; with `crash` every step is sent twice from the durable state alone, and answered twice."""
     held = with_origin(p, GiB // 2)
     p.tell(message)
@@ -235,7 +238,7 @@ def run(p: Play, message: Tagged, *, crash: bool, fail_at: int = -1) -> list[Nod
         commands, tells = p.commands(), p.tells()
         if commands:
             (command,) = commands
-            result: Tagged = (
+            result: Message = (
                 Done()
                 if isinstance(command.body, RemoveImage)
                 else volume_facts(command, GiB if isinstance(command.body, ResizeVolume) else GiB // 2)

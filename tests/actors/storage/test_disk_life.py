@@ -28,12 +28,12 @@ from protocol.commands.storage import AddDisk, RemoveDisk, UpdateDisk
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.events import disk as events
+from protocol.message import Message
 from protocol.model.storage import Disk
 from protocol.model.types import Ref
 from protocol.model.vm import Vm
 from protocol.node_messages import Done, RemoveImage, ResizeVolume, StepDone
-from protocol.words import Tagged
-from tests.actors.storage.play import GiB, Play, domain, put, volume_facts, world
+from tests.actors.storage.play import GiB, Play, put, storage_domain, volume_facts, world
 
 disk_id = "11111111-0000-4000-8000-000000000001"
 failure = Refusal(code="host_failed", reason="No space left on device.", status=500)
@@ -42,14 +42,14 @@ failure = Refusal(code="host_failed", reason="No space left on device.", status=
 def play(**more: Any) -> Play:
     """A disk that is ok."""
     p = Play(disk_id, "disk", decide, evolve, world())
-    given = {"name": "data", "format": "cow", "provisioned_size": GiB, "storage_domains": (Ref(id=domain),)}
+    given = {"name": "data", "format": "cow", "provisioned_size": GiB, "storage_domains": (Ref(id=storage_domain),)}
     p.command(AddDisk(document=Disk(**(given | more))))
     p.done(volume_facts(p.sent(), GiB))
     assert p.state.status == "ok"
     return p
 
 
-def refused(reply: Tagged | None) -> Refusal:
+def refused(reply: Message | None) -> Refusal:
     assert isinstance(reply, Refusal), reply
     assert reply.reason
     return reply
@@ -64,7 +64,7 @@ def test_one_vm_at_a_time() -> None:
     assert p.tell(DetachDisk(vm_id="vm-1")).reply == Done()
     assert p.tell(DetachDisk(vm_id="vm-1")).reply == Done()
     assert isinstance(p.tell(AttachDisk(vm_id="vm-2", operation_id="o")).reply, DiskProvided)
-    assert p.words()[2:] == ["DiskAttached", "DiskDetached", "DiskAttached"]
+    assert p.event_names()[2:] == ["DiskAttached", "DiskDetached", "DiskAttached"]
 
 
 def test_a_shareable_disk_has_many() -> None:
@@ -177,7 +177,7 @@ def test_not_extended_while_a_vm_runs_on_it() -> None:
 def test_what_cannot_be_changed_names_its_field(document: Disk, field: str) -> None:
     p = play()
     assert refused(p.command(UpdateDisk(id=disk_id, document=document), "u").reply).field == field
-    assert p.words() == ["DiskAdded", "DiskReady"]
+    assert p.event_names() == ["DiskAdded", "DiskReady"]
 
 
 def test_what_is_read_only_is_passed_over() -> None:
@@ -215,7 +215,7 @@ messages: st.SearchStrategy[Any] = st.one_of(
     st.builds(UnbackDisk, child_id=st.sampled_from(["c-1", "c-2"])),
     st.builds(
         ProvideDisk,
-        disk=st.just(Disk(id=disk_id, name="data", provisioned_size=GiB, storage_domain=Ref(id=domain))),
+        disk=st.just(Disk(id=disk_id, name="data", provisioned_size=GiB, storage_domain=Ref(id=storage_domain))),
         operation_id=st.sampled_from(["op-1", "op-2"]),
         vm_id=vm_ids,
     ),
@@ -225,11 +225,11 @@ messages: st.SearchStrategy[Any] = st.one_of(
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(messages, max_size=40))
-def test_whatever_comes_nothing_illegal_happens(told: list[Any]) -> None:
-    """Random words: the journal folds to the state, no child loses what it rests on, every operation ends once."""
+def test_whatever_comes_nothing_illegal_happens(sequence: list[Any]) -> None:
+    """Random messages: the journal folds to the state, no child loses what it rests on, every operation ends once."""
     p = Play(disk_id, "disk", decide, evolve, world())
     steps: list[str] = []
-    for number, message in enumerate(told):
+    for number, message in enumerate(sequence):
         before = p.state
         _tell(p, message, f"command-{number}", steps)
         steps += [command.step_id for command in p.commands()]
@@ -267,11 +267,11 @@ def _tell(p: Play, message: Any, command_id: str, steps: list[str]) -> None:
             for effect in p.last.effects:
                 if isinstance(effect, Tell):
                     p.tell(Answer(token=effect.token, body=Done()))
-        case Tagged():
+        case Message():
             p.tell(message)
 
 
-def _volume(p: Play, size: int) -> Tagged:
+def _volume(p: Play, size: int) -> Message:
     from actors.storage.volumes import volume_of
     from protocol.node_messages import VolumeFacts
 

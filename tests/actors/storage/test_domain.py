@@ -18,7 +18,7 @@ from protocol.model.inventory import Cluster
 from protocol.model.storage import Disk, HostStorage, StorageDomain
 from protocol.model.types import Ref
 from protocol.node_messages import ConnectStorageDomain, StepDone, StorageFacts
-from tests.actors.storage.play import GiB, Play, domain, host, put, world
+from tests.actors.storage.play import GiB, Play, host, put, storage_domain, world
 
 new = "eeeeeeee-0000-4000-8000-000000000001"
 
@@ -44,7 +44,7 @@ def active() -> Play:
     p = play()
     p.command(AddStorageDomain(document=wanted()))
     p.done(facts())
-    put(p.rows, "storage_domain", new, p.state.domain)
+    put(p.rows, "storage_domain", new, p.state.storage_domain)
     return p
 
 
@@ -57,17 +57,21 @@ def test_added_connected_active() -> None:
     assert p.state.status == "locked"
     assert again(p.state, attrs.evolve(_facts_of(p))).effects == p.last.effects  # a crash sends the same again
     p.done(facts())
-    assert (p.state.status, p.state.domain.available, p.state.domain.data_center) == ("active", 10 * GiB, Ref(id="dc"))
-    assert p.state.domain.master is True
+    assert (p.state.status, p.state.storage_domain.available, p.state.storage_domain.data_center) == (
+        "active",
+        10 * GiB,
+        Ref(id="dc"),
+    )
+    assert p.state.storage_domain.master is True
     assert p.forgotten() == [command.step_id]
     assert p.folded() == p.state
 
 
 def _facts_of(p: Play) -> Any:
-    from actors.storage.facts import Facts
+    from actors.storage.facts import StorageDecisionFacts
     from tests.actors.storage.play import now
 
-    return Facts(now=now, rows=p.rows, fresh_id="f")
+    return StorageDecisionFacts(now=now, rows=p.rows, fresh_id="f")
 
 
 @pytest.mark.parametrize(
@@ -125,7 +129,7 @@ def test_a_refused_reconnection_says_why_once() -> None:
     step = p.sent().step_id
     for _ in range(2):
         p.tell(StepDone(step_id=step, result=Refusal(code="not_found", reason="No such directory.")))
-    assert p.words().count("StorageDomainDeactivated") == 1
+    assert p.event_names().count("StorageDomainDeactivated") == 1
     assert p.state.problem == "No such directory."
 
 
@@ -134,7 +138,7 @@ def test_small_changes_of_space_are_not_journaled() -> None:
     p.tell(facts(available=10 * GiB - 1024))
     assert p.last.events == ()
     p.tell(facts(available=9 * GiB))
-    assert p.words()[-1] == "StorageDomainSpaceChanged"
+    assert p.event_names()[-1] == "StorageDomainSpaceChanged"
     p.tell(facts(available=9 * GiB))
     assert p.last.events == ()
 
@@ -149,7 +153,7 @@ def test_removed_when_nothing_came_to_it() -> None:
         p.tell(tell.message)  # once more: nothing
         p.last = again(p.state, _facts_of(p)) if p.state else p.last
     assert p.state is None
-    assert p.words()[-3:] == [
+    assert p.event_names()[-3:] == [
         "StorageDomainRemoveRequested",
         "StorageDomainOperationProgressed",
         "StorageDomainRemoved",
@@ -164,7 +168,7 @@ def test_not_removed_while_disks_live_on_it_even_if_they_come_late() -> None:
     put(p.rows, "disk", "d", disk)
     p.tell(p.tells()[0].message)
     assert p.state.status == "inactive"
-    assert p.words()[-1] == "StorageDomainRemoveAbandoned"
+    assert p.event_names()[-1] == "StorageDomainRemoveAbandoned"
     p.done(facts())
     assert p.state.status == "active"
     reply = p.command(RemoveStorageDomain(id=new), "again").reply
@@ -176,11 +180,11 @@ def test_not_removed_while_disks_live_on_it_even_if_they_come_late() -> None:
 def test_changed() -> None:
     p = active()
     p.command(UpdateStorageDomain(id=new, document=StorageDomain(name="fast", status="locked")), "u")
-    assert (p.state.domain.name, p.state.status) == ("fast", "active")
+    assert (p.state.storage_domain.name, p.state.status) == ("fast", "active")
     moved = UpdateStorageDomain(id=new, document=StorageDomain(host=Ref(id="elsewhere")))
     reply = p.command(moved, "v").reply
     assert isinstance(reply, Refusal)
     assert reply.field == "host"
     taken = p.command(UpdateStorageDomain(id=new, document=StorageDomain(name="data")), "w").reply
     assert isinstance(taken, Refusal)
-    assert domain
+    assert storage_domain

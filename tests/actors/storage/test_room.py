@@ -12,7 +12,7 @@ from trio.testing import MockClock
 from actors.entity.messages import Crash
 from actors.operations.operation import owner_of
 from actors.storage.disk.evolve import evolve as evolve_disk
-from actors.storage.domain.evolve import evolve as evolve_domain
+from actors.storage.domain.evolve import evolve as evolve_storage_domain
 from actors.storage.messages import AttachDisk, DetachDisk, DiskProvided, ProvideDisk
 from actors.storage.template.evolve import evolve as evolve_template
 from protocol.codec import decode
@@ -33,30 +33,34 @@ from protocol.model.vm import Template
 from protocol.node_messages import CreateVolume, Done, ImportVolume, NodeCommand, RemoveImage
 from tests.actors.storage.room import GiB, Room, host_id, image_bytes, opened
 
-domain_id = "dddddddd-0000-4000-8000-000000000009"
+storage_domain_id = "dddddddd-0000-4000-8000-000000000009"
 template_id = "44444444-0000-4000-8000-000000000009"
 disk_id = "11111111-0000-4000-8000-000000000009"
 thin_id = "11111111-0000-4000-8000-000000000008"
 vm_id = "33333333-0000-4000-8000-000000000009"
 
-EVOLVE: dict[str, Any] = {"disk": evolve_disk, "storage_domain": evolve_domain, "template": evolve_template}
+EVOLVE: dict[str, Any] = {"disk": evolve_disk, "storage_domain": evolve_storage_domain, "template": evolve_template}
 
 
 async def prepare(room: Room) -> None:
     storage = HostStorage(type="localfs", path="/srv/local")
-    domain = StorageDomain(name="local", type="data", host=Ref(id=host_id), storage=storage)
-    reply = await room.give(domain_id, AddStorageDomain(document=domain))
+    storage_domain = StorageDomain(name="local", type="data", host=Ref(id=host_id), storage=storage)
+    reply = await room.give(storage_domain_id, AddStorageDomain(document=storage_domain))
     assert isinstance(reply, Accepted), reply
     await room.settle()
-    assert room.document("storage_domain", domain_id).status == "active"
+    assert room.document("storage_domain", storage_domain_id).status == "active"
 
 
 def floating(**more: Any) -> AddDisk:
-    return AddDisk(document=Disk(name="data", provisioned_size=GiB, storage_domains=(Ref(id=domain_id),), **more))
+    return AddDisk(
+        document=Disk(name="data", provisioned_size=GiB, storage_domains=(Ref(id=storage_domain_id),), **more)
+    )
 
 
 def importing() -> ImportTemplate:
-    return ImportTemplate(document=Template(name="tiny"), storage_domain_id=domain_id, image_path="/srv/tiny.qcow2")
+    return ImportTemplate(
+        document=Template(name="tiny"), storage_domain_id=storage_domain_id, image_path="/srv/tiny.qcow2"
+    )
 
 
 def thin(room: Room) -> ProvideDisk:
@@ -116,14 +120,14 @@ async def test_a_day_in_the_room(autojump_clock: MockClock) -> None:
         assert await ask(room, f"disk/{disk_id}", DetachDisk(vm_id=vm_id)) == Done()
         assert await ask(room, f"disk/{thin_id}", DetachDisk(vm_id=vm_id)) == Done()
 
-        full = await room.give("s1", RemoveStorageDomain(id=domain_id))
+        full = await room.give("s1", RemoveStorageDomain(id=storage_domain_id))
         assert isinstance(full, Refusal)
         for number, command in enumerate(
             (
                 RemoveDisk(id=thin_id),
                 RemoveTemplate(id=template_id),
                 RemoveDisk(id=disk_id),
-                RemoveStorageDomain(id=domain_id),
+                RemoveStorageDomain(id=storage_domain_id),
             )
         ):
             reply = await room.give(f"rm{number}", command)

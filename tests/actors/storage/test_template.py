@@ -17,13 +17,13 @@ from protocol.commands.storage import ImportTemplate, RemoveTemplate, UpdateTemp
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.events.template import TemplateAdded
+from protocol.message import Message
 from protocol.model.inventory import Cpu, CpuTopology
 from protocol.model.storage import Disk
 from protocol.model.types import Ref
 from protocol.model.vm import Template
 from protocol.node_messages import Done
-from protocol.words import Tagged
-from tests.actors.storage.play import GiB, Play, domain, now, put, world
+from tests.actors.storage.play import GiB, Play, now, put, storage_domain, world
 
 template_id = "44444444-0000-4000-8000-000000000004"
 
@@ -34,11 +34,16 @@ def play(id: str = template_id) -> Play:
 
 def importing(**more: Any) -> ImportTemplate:
     document = Template(name="tiny", memory=64 * 1024**2, cpu=Cpu(topology=CpuTopology(cores=2)))
-    given = {"document": document, "storage_domain_id": domain, "image_path": "/srv/tiny.qcow2", "image_bytes": GiB}
+    given = {
+        "document": document,
+        "storage_domain_id": storage_domain,
+        "image_path": "/srv/tiny.qcow2",
+        "image_bytes": GiB,
+    }
     return ImportTemplate(**(given | more))
 
 
-def answer(p: Play, body: Tagged) -> None:
+def answer(p: Play, body: Message) -> None:
     (tell,) = p.tells()
     p.tell(Answer(token=tell.token, body=body))
 
@@ -46,7 +51,7 @@ def answer(p: Play, body: Tagged) -> None:
 def provided(p: Play) -> DiskProvided:
     message = p.tells()[0].message
     assert isinstance(message, ProvideDisk)
-    disk = Disk(id=message.disk.id, status="ok", format="cow", image_id="i", storage_domain=Ref(id=domain))
+    disk = Disk(id=message.disk.id, status="ok", format="cow", image_id="i", storage_domain=Ref(id=storage_domain))
     return DiskProvided(disk=disk, volume=volume_of(disk))
 
 
@@ -102,7 +107,7 @@ def test_an_answer_twice_changes_nothing() -> None:
     body = provided(p)
     p.tell(Answer(token=tell.token, body=body))
     p.tell(Answer(token=tell.token, body=body))
-    assert p.words() == ["TemplateAdded", "TemplateReady"]
+    assert p.event_names() == ["TemplateAdded", "TemplateReady"]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +132,7 @@ def test_removed_with_its_disk() -> None:
     assert isinstance(p.tells()[0].message, DiscardDisk)
     answer(p, Done())
     assert p.state is None
-    assert p.words()[-1] == "TemplateRemoved"
+    assert p.event_names()[-1] == "TemplateRemoved"
 
 
 def test_not_removed_while_disks_rest_on_it() -> None:

@@ -17,16 +17,16 @@ from protocol.model.types import Ref
 from protocol.node_messages import Done
 from tests.actors.storage.room import GiB, Room, host_id, opened
 
-domain_id = "dddddddd-0000-4000-8000-000000000009"
+storage_domain_id = "dddddddd-0000-4000-8000-000000000009"
 disk_id = "11111111-0000-4000-8000-000000000009"
 
 
 async def prepare(room: Room) -> None:
     storage = HostStorage(type="localfs", path="/srv/local")
-    domain = StorageDomain(name="local", type="data", host=Ref(id=host_id), storage=storage)
-    await room.give(domain_id, AddStorageDomain(document=domain))
+    storage_domain = StorageDomain(name="local", type="data", host=Ref(id=host_id), storage=storage)
+    await room.give(storage_domain_id, AddStorageDomain(document=storage_domain))
     await room.settle()
-    disk = Disk(name="data", provisioned_size=GiB, storage_domains=(Ref(id=domain_id),))
+    disk = Disk(name="data", provisioned_size=GiB, storage_domains=(Ref(id=storage_domain_id),))
     await room.give(disk_id, AddDisk(document=disk))
     await room.settle()
 
@@ -45,7 +45,9 @@ async def ask_twice(room: Room, message: Any) -> list[Any]:
     return answers
 
 
-@pytest.mark.parametrize("fault", [None, AppendFault.UNAVAILABLE, AppendFault.UNKNOWN_LOST, AppendFault.UNKNOWN_LANDED])
+@pytest.mark.parametrize(
+    "fault", [None, AppendFault.UNAVAILABLE, AppendFault.UNKNOWN_LOST, AppendFault.UNKNOWN_COMMITTED]
+)
 async def test_the_second_answer_waits_for_the_first(fault: AppendFault | None, autojump_clock: MockClock) -> None:
     async with opened() as room:
         await prepare(room)

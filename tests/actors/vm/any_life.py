@@ -17,6 +17,7 @@ from actors.reservations.messages import Reserve, Reserved
 from actors.storage.messages import DiskRecorded
 from protocol.commands import vm as commands
 from protocol.errors import Refusal
+from protocol.message import Message
 from protocol.model.network import Nic
 from protocol.model.storage import Disk, DiskAttachment
 from protocol.model.types import Ref
@@ -33,7 +34,6 @@ from protocol.node_messages import (
     StepDone,
     StopReason,
 )
-from protocol.words import Tagged
 from tests.actors.vm.playbook import BLANK, CLUSTER, DISK, HOST, NOW, VM, Play, domain, rows
 
 no = Refusal(code="host_failed", reason="No.")
@@ -63,16 +63,16 @@ class Life(Play):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.history: list[Tagged] = []
+        self.history: list[Message] = []
         self.questions: list[Tell] = []
         self.steps: dict[str, ToNode] = {}
         self.at_disks: Tell | None = None
         self.timers: set[str] = set()
 
-    def when(self, message: Tagged) -> Life:
+    def when(self, message: Message) -> Life:
         super().when(message)
-        self.history += self.said.events
-        for effect in self.said.effects:
+        self.history += self.last.events
+        for effect in self.last.effects:
             match effect:
                 case Tell(token=token) if token:
                     self.questions.append(effect)
@@ -89,22 +89,22 @@ class Life(Play):
     def answers(self, question: Tell, good: bool) -> Life:
         """What was asked is answered, the right way or with a refusal."""
         self.questions.remove(question)
-        body: Tagged = Done() if good else no
+        body: Message = Done() if good else no
         if good and isinstance(question.message, Place):
             body = Placed(host_id=HOST)
         if good and isinstance(question.message, Reserve):
             body = Reserved(macs=tuple(mac or "56:6f:00:00:00:09" for mac in question.message.macs))
         return self.when(Answer(token=question.token, body=body))
 
-    def ends(self, step_id: str, result: Tagged) -> Life:
+    def ends(self, step_id: str, result: Message) -> Life:
         return self.when(StepDone(step_id=step_id, result=result))
 
     def fires(self, name: str) -> Life:
         self.timers.discard(name)
-        return self.when(TimerFired(name=name, generation=1))
+        return self.when(TimerFired(name=name, number=1))
 
 
-def result_of(effect: ToNode, status: DomainStatus) -> Tagged:
+def result_of(effect: ToNode, status: DomainStatus) -> Message:
     """What a node answers when all went well."""
     assert isinstance(effect.message, NodeCommand)
     if isinstance(effect.message.body, StartDomain | RestoreDomain):
@@ -123,7 +123,7 @@ def next_moves(life: Life) -> list[Moves]:
     return [moves for moves in (*pressing * 3, *usual, *usual, *rare) if moves]
 
 
-def _commands(life: Life, wanted: tuple[Tagged, ...]) -> Moves:
+def _commands(life: Life, wanted: tuple[Message, ...]) -> Moves:
     return [partial(life.command, command, correlation_id="corr") for command in wanted]
 
 
@@ -168,7 +168,7 @@ def _signals(life: Life) -> Moves:
         HostReturned(host_id=HOST), HostReturned(host_id="elsewhere"), HostLost(host_id=HOST), HostLost(host_id=HOST),
         HostConfirmedDown(host_id=HOST), HostLost(host_id="elsewhere"), HostConfirmedDown(host_id="elsewhere"),
         GuestReport(vm_id=VM, fqdn="web.lab"), GuestSilent(vm_id=VM, since=NOW), DiskRecorded(disk_id=DISK), Wake(),
-        TimerFired(name="nobody", generation=1),
+        TimerFired(name="nobody", number=1),
     )  # fmt: skip
     return [partial(life.when, signal) for signal in signals]
 

@@ -8,16 +8,17 @@ from typing import Any
 import attrs
 
 from actors.entity.decision import Decision, Tell, ToNode
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
 from actors.journal.port import EntityRow
 from actors.kernel.envelope import Answer
 from actors.vm.decide import decide
 from actors.vm.evolve import evolve
-from actors.vm.facts import Facts
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.state import VmState
 from protocol.codec import encode
 from protocol.engine_messages import Principal
+from protocol.message import Message
 from protocol.model.host import Host
 from protocol.model.inventory import Cluster, DataCenter
 from protocol.model.network import Network, VnicProfile
@@ -25,7 +26,6 @@ from protocol.model.storage import Disk, StorageDomain
 from protocol.model.types import Ref
 from protocol.model.vm import Template
 from protocol.node_messages import DomainObserved, DomainStarted, DomainStatus, NodeCommand, StepDone
-from protocol.words import Tagged
 
 NOW = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
 VM = "11111111-1111-4111-8111-111111111111"
@@ -65,36 +65,41 @@ class Play:
     def __init__(self, inventory: Rows | None = None, state: VmState | None = None) -> None:
         self.rows = inventory or rows()
         self.state = state
-        self.said = Decision()
-        self.pending: Commanded | None = None
+        self.last = Decision()
+        self.pending: CommandRequest | None = None
         self._commands = 0
 
-    def when(self, message: Tagged) -> Play:
-        facts = Facts(now=NOW, rows=self.rows, pending=self.pending)
-        self.said = decide(VM, self.state, message, facts)
-        if isinstance(message, Commanded) and self.said.reply is None and not self.said.events and self.said.effects:
+    def when(self, message: Message) -> Play:
+        facts = VmDecisionFacts(now=NOW, rows=self.rows, pending=self.pending)
+        self.last = decide(VM, self.state, message, facts)
+        if (
+            isinstance(message, CommandRequest)
+            and self.last.reply is None
+            and not self.last.events
+            and self.last.effects
+        ):
             self.pending = message
         elif isinstance(message, Answer):
             self.pending = None
-        for event in self.said.events:
+        for event in self.last.events:
             self.state = evolve(self.state, event)
         return self
 
-    def command(self, command: Tagged, *, correlation_id: str = "") -> Play:
+    def command(self, command: Message, *, correlation_id: str = "") -> Play:
         """A user's command, with a new command id."""
         self._commands += 1
         command_id = f"55555555-5555-4555-8555-{self._commands:012d}"
         return self.when(
-            Commanded(command_id=command_id, principal=ADMIN, command=command, correlation_id=correlation_id)
+            CommandRequest(command_id=command_id, principal=ADMIN, command=command, correlation_id=correlation_id)
         )
 
-    def answer(self, body: Tagged) -> Play:
+    def answer(self, body: Message) -> Play:
         """Answers the question that the last decision asked."""
-        asked = [effect for effect in self.said.effects if isinstance(effect, Tell) and effect.token]
+        asked = [effect for effect in self.last.effects if isinstance(effect, Tell) and effect.token]
         assert len(asked) == 1, f"asked {len(asked)} questions"
         return self.when(Answer(token=asked[0].token, body=body))
 
-    def node_done(self, result: Tagged, step_id: str = "") -> Play:
+    def node_done(self, result: Message, step_id: str = "") -> Play:
         """The node's outcome of the step under way."""
         if not step_id:
             assert self.state is not None
@@ -106,14 +111,14 @@ class Play:
 
     @property
     def happened(self) -> list[str]:
-        return [type(event).__name__ for event in self.said.events]
+        return [type(event).__name__ for event in self.last.events]
 
     @property
     def sent(self) -> list[Any]:
         """Bodies of the commands that went to nodes."""
         return [
             effect.message.body
-            for effect in self.said.effects
+            for effect in self.last.effects
             if isinstance(effect, ToNode) and isinstance(effect.message, NodeCommand)
         ]
 
@@ -121,7 +126,7 @@ class Play:
     def steps_sent(self) -> list[str]:
         return [
             effect.message.step_id
-            for effect in self.said.effects
+            for effect in self.last.effects
             if isinstance(effect, ToNode) and isinstance(effect.message, NodeCommand)
         ]
 

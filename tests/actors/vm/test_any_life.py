@@ -104,4 +104,4 @@ def check_unknown_is_asked(life: Life, before: VmState | None) -> None:
         return
     sent = resend(state).effects
     if not sent and resend(before).effects:
-        assert any(isinstance(e, ToNode) and isinstance(e.message, ReportNow) for e in life.said.effects)
+        assert any(isinstance(e, ToNode) and isinstance(e.message, ReportNow) for e in life.last.effects)

@@ -34,7 +34,7 @@ def from_tiny() -> Play:
 
 
 def provided(play: Play) -> DiskProvided:
-    message = play.said.effects[-1].message  # type: ignore[union-attr]
+    message = play.last.effects[-1].message  # type: ignore[union-attr]
     assert isinstance(message, ProvideDisk)
     disk = attrs.evolve(message.disk, image_id="77777777-7777-4777-8777-777777777777", status="ok")
     return DiskProvided(disk=disk, volume=volume_of(disk))
@@ -63,17 +63,17 @@ def test_add_from_a_template_is_locked_until_its_disk_is_there() -> None:
 
 def test_add_whose_disk_fails_leaves_nothing() -> None:
     play = from_tiny().answer(Refusal(code="host_failed", reason="The disk is full."))
-    assert isinstance(play.said.effects[-1].message, DiscardDisk)  # type: ignore[union-attr]
+    assert isinstance(play.last.effects[-1].message, DiscardDisk)  # type: ignore[union-attr]
     play.answer(Done())
     assert play.state is None
-    ended = play.said.events[-1].ended  # type: ignore[attr-defined]
+    ended = play.last.events[-1].ended  # type: ignore[attr-defined]
     assert ended.outcome == "rolled_back"
     assert "full" in ended.reason
 
 
 def test_the_same_add_again_gets_the_same_answer() -> None:
     play = added().command(commands.AddVm(id=VM, document=Vm(name="web", cluster=Ref(id=CLUSTER))))
-    assert isinstance(play.said.reply, Accepted)
+    assert isinstance(play.last.reply, Accepted)
     assert play.happened == []
 
 
@@ -99,9 +99,9 @@ def test_the_same_add_again_gets_the_same_answer() -> None:
 )
 def test_wrong_input_is_refused_with_its_field(document: Vm, field: str) -> None:
     play = Play().command(commands.AddVm(id=VM, document=document))
-    assert isinstance(play.said.reply, Refusal)
-    assert play.said.reply.field == field
-    assert play.said.reply.status == 400
+    assert isinstance(play.last.reply, Refusal)
+    assert play.last.reply.field == field
+    assert play.last.reply.status == 400
     assert play.happened == []
 
 
@@ -139,17 +139,17 @@ def test_a_nic_is_added_and_removed() -> None:
 
 def test_a_second_nic_of_the_same_name_is_refused() -> None:
     play = added().command(commands.AddNic(parent_id=VM, document=Nic(name="nic1")))
-    assert isinstance(play.said.reply, Refusal)
-    assert play.said.reply.code == "name_taken"
+    assert isinstance(play.last.reply, Refusal)
+    assert play.last.reply.code == "name_taken"
 
 
 def test_attach_is_answered_when_the_disk_agrees() -> None:
     attachment = DiskAttachment(disk=Disk(id=DISK), interface="virtio", bootable=True)
     play = added().command(commands.AddDiskAttachment(parent_id=VM, document=attachment))
-    assert play.said.reply is None
-    assert isinstance(play.said.effects[-1].message, AttachDisk)  # type: ignore[union-attr]
+    assert play.last.reply is None
+    assert isinstance(play.last.effects[-1].message, AttachDisk)  # type: ignore[union-attr]
     play.answer(Refusal(code="conflict", reason="Another VM has it."))
-    assert isinstance(play.said.reply, Refusal)
+    assert isinstance(play.last.reply, Refusal)
     assert play.state is not None
     assert play.state.vm.disk_attachments == ()
     assert play.state.operation is None
@@ -158,12 +158,12 @@ def test_attach_is_answered_when_the_disk_agrees() -> None:
 def test_a_new_disk_shows_at_once_and_is_made_behind() -> None:
     attachment = DiskAttachment(disk=Disk(provisioned_size=1 << 30), interface="virtio")
     play = added().command(commands.AddDiskAttachment(parent_id=VM, document=attachment))
-    assert play.said.reply is None, "nobody is told of a disk that cannot be read yet"
+    assert play.last.reply is None, "nobody is told of a disk that cannot be read yet"
     answer = provided(play)
-    token = play.said.effects[-1].token  # type: ignore[union-attr]
+    token = play.last.effects[-1].token  # type: ignore[union-attr]
     play.when(DiskRecorded(disk_id=answer.disk.id or ""))
-    assert isinstance(play.said.reply, Accepted)
-    assert play.said.reply_token == token
+    assert isinstance(play.last.reply, Accepted)
+    assert play.last.reply_token == token
     play.when(Answer(token=token, body=answer))
     assert play.happened == ["VmOperationEnded"]
 
@@ -178,35 +178,35 @@ def test_remove_takes_its_disks_along() -> None:
 
 
 def test_remove_is_refused_while_it_runs_or_is_protected() -> None:
-    assert isinstance(up().command(commands.RemoveVm(id=VM)).said.reply, Refusal)
+    assert isinstance(up().command(commands.RemoveVm(id=VM)).last.reply, Refusal)
     play = added().command(commands.UpdateVm(id=VM, document=Vm(delete_protected=True)))
     play.command(commands.RemoveVm(id=VM))
-    assert isinstance(play.said.reply, Refusal)
-    assert play.said.reply.field == "delete_protected"
+    assert isinstance(play.last.reply, Refusal)
+    assert play.last.reply.field == "delete_protected"
 
 
 def test_a_name_that_was_held_for_nothing_is_let_go() -> None:
     play = up().command(commands.UpdateVm(id=VM, document=Vm(name="other")))
-    question = play.said.effects[-1]
+    question = play.last.effects[-1]
     play.command(commands.ShutdownVm(id=VM, force=True))
     play.when(Answer(token=question.token, body=Reserved()))  # type: ignore[union-attr]
-    assert isinstance(play.said.reply, Refusal)
-    assert [type(effect.message) for effect in play.said.effects] == [ReleaseReservation]  # type: ignore[union-attr]
+    assert isinstance(play.last.reply, Refusal)
+    assert [type(effect.message) for effect in play.last.effects] == [ReleaseReservation]  # type: ignore[union-attr]
 
 
 def test_a_vm_has_only_so_many_nics_and_disks() -> None:
     nics = tuple(Nic(name=f"nic{number}") for number in range(limits.vm_nics_max + 1))
     play = Play().command(commands.AddVm(id=VM, document=Vm(name="web", cluster=Ref(id=CLUSTER), nics=nics)))
-    assert isinstance(play.said.reply, Refusal)
-    assert play.said.reply.field == "nics"
+    assert isinstance(play.last.reply, Refusal)
+    assert play.last.reply.field == "nics"
     play = added()
     assert play.state is not None
     disks = tuple(DiskAttachment(id=f"d{slot}", slot=slot) for slot in range(limits.vm_disks_max))
     play.state = attrs.evolve(play.state, vm=attrs.evolve(play.state.vm, disk_attachments=disks))
     attachment = DiskAttachment(disk=Disk(id=DISK), interface="virtio")
     play.command(commands.AddDiskAttachment(parent_id=VM, document=attachment))
-    assert isinstance(play.said.reply, Refusal)
-    assert str(limits.vm_disks_max) in play.said.reply.reason
+    assert isinstance(play.last.reply, Refusal)
+    assert str(limits.vm_disks_max) in play.last.reply.reason
 
 
 def test_a_second_disk_does_not_become_bootable() -> None:
@@ -216,7 +216,7 @@ def test_a_second_disk_does_not_become_bootable() -> None:
     play.state = attrs.evolve(play.state, vm=attrs.evolve(play.state.vm, disk_attachments=disks))
     boot = DiskAttachment(bootable=True)
     play.command(commands.UpdateDiskAttachment(parent_id=VM, id="b", document=boot))
-    assert isinstance(play.said.reply, Refusal)
-    assert play.said.reply.field == "bootable"
+    assert isinstance(play.last.reply, Refusal)
+    assert play.last.reply.field == "bootable"
     play.command(commands.UpdateDiskAttachment(parent_id=VM, id="a", document=boot))
-    assert isinstance(play.said.reply, Accepted)
+    assert isinstance(play.last.reply, Accepted)

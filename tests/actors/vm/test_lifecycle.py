@@ -37,11 +37,11 @@ from tests.actors.vm.playbook import HOST, NOW, VM, Play, domain, started
 def test_start_places_first_then_is_durable_then_reaches_the_node() -> None:
     play = added().command(commands.StartVm(id=VM))
     assert play.happened == []
-    assert play.said.reply is None, "nobody is told yes before a host is found"
+    assert play.last.reply is None, "nobody is told yes before a host is found"
     play.answer(Placed(host_id=HOST))
     assert play.happened == ["VmStartRequested"]
     assert play.status == "wait_for_launch"
-    assert isinstance(play.said.reply, Accepted)
+    assert isinstance(play.last.reply, Accepted)
     assert isinstance(play.sent[0], StartDomain)
     assert play.sent[0].spec.nics[0].bridge == "ovirtmgmt"
 
@@ -49,7 +49,7 @@ def test_start_places_first_then_is_durable_then_reaches_the_node() -> None:
 def test_no_host_fits_is_the_answer_and_changes_nothing() -> None:
     refusal = Refusal(code="no_host_fits", reason="No host fits.", reasons=("one: too little memory",))
     play = added().command(commands.StartVm(id=VM)).answer(refusal)
-    assert play.said.reply == refusal
+    assert play.last.reply == refusal
     assert play.happened == []
     assert play.status == "down"
 
@@ -63,7 +63,7 @@ def test_up_when_the_guest_answers() -> None:
 
 
 def test_up_when_a_guest_without_agent_had_its_time() -> None:
-    assert booting().when(TimerFired(name="guest_up", generation=1)).status == "up"
+    assert booting().when(TimerFired(name="guest_up", number=1)).status == "up"
 
 
 def test_start_that_fails_says_why() -> None:
@@ -94,8 +94,8 @@ def test_qemu_that_dies_before_the_outcome_came() -> None:
 
 def test_a_second_start_is_refused_while_the_first_is_under_way() -> None:
     play = launching().command(commands.StartVm(id=VM))
-    assert isinstance(play.said.reply, Refusal)
-    assert play.said.reply.code == "busy"
+    assert isinstance(play.last.reply, Refusal)
+    assert play.last.reply.code == "busy"
 
 
 def test_run_once_overrides_for_this_run_only() -> None:
@@ -123,7 +123,7 @@ def test_shutdown_waits_for_the_guest_and_ends_when_qemu_is_gone() -> None:
 
 
 def test_shutdown_that_the_guest_ignores_leaves_it_up() -> None:
-    play = up().command(commands.ShutdownVm(id=VM)).node_done(Done()).when(TimerFired(name="shutdown", generation=1))
+    play = up().command(commands.ShutdownVm(id=VM)).node_done(Done()).when(TimerFired(name="shutdown", number=1))
     assert play.happened == ["VmShutdownIgnored"]
     assert play.status == "up"
 
@@ -186,9 +186,9 @@ def test_a_vm_stopped_while_it_is_restored_leaves_no_memory_behind() -> None:
     assert play.status == "down"
     (removal,) = [body for body in play.sent if isinstance(body, RemoveSavedState)]
     assert removal.storage_domain_id
-    step = next(e.message for e in play.said.effects if isinstance(e, ToNode) and isinstance(e.message, NodeCommand))
+    step = next(e.message for e in play.last.effects if isinstance(e, ToNode) and isinstance(e.message, NodeCommand))
     play.when(StepDone(step_id=step.step_id, result=Done()))
-    assert [e.host_id for e in play.said.effects if isinstance(e, ToNode)] == [HOST], "its outcome is acknowledged"
+    assert [e.host_id for e in play.last.effects if isinstance(e, ToNode)] == [HOST], "its outcome is acknowledged"
 
 
 def test_a_vm_that_is_stopped_in_its_usual_life_removes_nothing() -> None:
@@ -212,7 +212,7 @@ def anew() -> DomainSeen:
 
 def test_a_reboot_is_over_when_the_guest_started_over_not_when_its_agent_promised() -> None:
     play = rebooting()
-    assert SetTimer(name="reboot", seconds=300.0) in play.said.effects
+    assert SetTimer(name="reboot", seconds=300.0) in play.last.effects
     play.when(GuestReport(vm_id=VM, fqdn="late.lab"))
     assert play.status == "reboot_in_progress", "the agent of before is not the one of after"
     play.when(anew())
@@ -242,7 +242,7 @@ def test_a_reboot_whose_event_was_lost_ends_when_another_boot_speaks() -> None:
     assert play.status == "up"
     assert play.state is not None
     assert play.state.operation is None
-    assert play.when(TimerFired(name="reboot", generation=1)).happened == []
+    assert play.when(TimerFired(name="reboot", number=1)).happened == []
 
 
 def test_after_a_new_start_every_boot_is_new() -> None:
@@ -260,13 +260,13 @@ def test_a_guest_that_starts_over_before_its_node_said_so_is_rebooted() -> None:
 
 
 def test_a_reboot_that_the_guest_ignores_ends_as_failed() -> None:
-    play = rebooting().when(TimerFired(name="reboot", generation=1))
+    play = rebooting().when(TimerFired(name="reboot", number=1))
     assert play.happened == ["VmRebootIgnored"]
     assert play.status == "up"
-    assert play.said.audit[0].severity == "warning"
-    assert isinstance(play.said.events[0].ended, Outcome)
-    assert "was not seen to start over within 300 s" in play.said.events[0].ended.reason
-    assert play.when(TimerFired(name="reboot", generation=1)).happened == [], "it fired twice"
+    assert play.last.audit[0].severity == "warning"
+    assert isinstance(play.last.events[0].ended, Outcome)
+    assert "was not seen to start over within 300 s" in play.last.events[0].ended.reason
+    assert play.when(TimerFired(name="reboot", number=1)).happened == [], "it fired twice"
 
 
 def test_a_reboot_that_the_host_cannot_ask_for_leaves_the_vm_up() -> None:
@@ -279,26 +279,26 @@ def test_a_reboot_that_the_host_cannot_ask_for_leaves_the_vm_up() -> None:
 @pytest.mark.parametrize("command", [commands.ShutdownVm, commands.ResetVm, commands.StopVm])
 def test_a_reboot_that_hangs_is_no_lock(command: type) -> None:
     play = rebooting().command(command(id=VM))
-    assert isinstance(play.said.reply, Accepted)
+    assert isinstance(play.last.reply, Accepted)
     assert play.state is not None
     assert play.state.operation is not None
     assert play.state.operation.kind != "reboot"
-    assert CancelTimer(name="reboot") in play.said.effects, "or its time ends the next reboot"
+    assert CancelTimer(name="reboot") in play.last.effects, "or its time ends the next reboot"
 
 
 def test_a_reboot_whose_host_falls_silent_goes_on_waiting() -> None:
-    play = rebooting().when(HostLost(host_id=HOST)).when(TimerFired(name="reboot", generation=1))
+    play = rebooting().when(HostLost(host_id=HOST)).when(TimerFired(name="reboot", number=1))
     assert play.status == "unknown"
     play.when(HostReturned(host_id=HOST, domain=domain()))
     assert play.status == "reboot_in_progress"
-    assert SetTimer(name="reboot", seconds=300.0) in play.said.effects
+    assert SetTimer(name="reboot", seconds=300.0) in play.last.effects
     assert play.when(anew()).status == "powering_up"
 
 
 def test_a_reboot_from_inside_is_said() -> None:
     play = up().when(anew())
     assert play.happened == ["VmRebooted"]
-    assert "from inside" in (play.said.audit[0].description or "")
+    assert "from inside" in (play.last.audit[0].description or "")
     assert play.when(anew()).happened == [], "a guest that boots in circles is powering up all the while"
 
 
@@ -355,7 +355,7 @@ def test_a_stray_qemu_of_a_vm_that_is_down_is_ended() -> None:
 def test_an_io_error_pauses_and_is_said() -> None:
     play = up().when(DomainSeen(host_id=HOST, domain=domain(DomainStatus.PAUSED, reason="io_error")))
     assert play.status == "paused"
-    assert play.said.audit[0].severity == "warning"
+    assert play.last.audit[0].severity == "warning"
 
 
 def test_silent_agent_takes_back_what_it_said() -> None:
@@ -385,17 +385,17 @@ def test_an_operation_that_failed_while_unknown_has_the_host_look_again() -> Non
     assert play.status == "unknown", "the step is sent again, and its outcome says what the VM is"
     play.node_done(Refusal(code="host_failed", reason="x"))
     assert play.happened == ["VmOperationEnded"]
-    assert ReportNow(epoch=0) in [e.message for e in play.said.effects if isinstance(e, ToNode)]
+    assert ReportNow(epoch=0) in [e.message for e in play.last.effects if isinstance(e, ToNode)]
     assert play.when(HostReturned(host_id=HOST, domain=domain())).status == "up"
 
 
 def test_a_shutdown_that_was_taken_while_unknown_is_waited_for() -> None:
     play = up().command(commands.ShutdownVm(id=VM)).when(HostLost(host_id=HOST)).node_done(Done())
     assert play.status == "unknown"
-    assert ReportNow(epoch=0) in [e.message for e in play.said.effects if isinstance(e, ToNode)]
+    assert ReportNow(epoch=0) in [e.message for e in play.last.effects if isinstance(e, ToNode)]
     play.when(HostReturned(host_id=HOST, domain=domain()))
     assert play.status == "powering_down"
-    assert SetTimer(name="shutdown", seconds=300.0) in play.said.effects
+    assert SetTimer(name="shutdown", seconds=300.0) in play.last.effects
 
 
 @pytest.mark.parametrize("proof", ["the node says so", "the host was rebooted", "its QEMU is gone"])
@@ -418,5 +418,5 @@ def test_a_restore_that_failed_while_unknown_leaves_the_memory(proof: str) -> No
 def test_a_stop_that_failed_is_looked_at() -> None:
     """Whether the VM runs, stands still or is gone: its host knows, we do not."""
     play = launching().command(commands.StopVm(id=VM)).node_done(Refusal(code="host_failed", reason="x"))
-    assert ReportNow(epoch=0) in [e.message for e in play.said.effects if isinstance(e, ToNode)]
+    assert ReportNow(epoch=0) in [e.message for e in play.last.effects if isinstance(e, ToNode)]
     assert play.when(HostReturned(host_id=HOST)).status == "down"

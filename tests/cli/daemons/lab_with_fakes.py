@@ -48,21 +48,21 @@ def run_lab(command: Callable[[str, Path], list[str]], directory: str, port: str
 
 async def run_daemon(daemon: str, settings: dict[str, object]) -> None:
     state_dir = Path(str(settings["state_dir"]))
-    said: dict[str, object] = {"pid": os.getpid()}
+    output: dict[str, object] = {"pid": os.getpid()}
     if daemon == "engine":
         # It outlives the engine, as the embedded PostgreSQL does.
         postgres = await trio.lowlevel.open_process(["sleep", "300"], start_new_session=True)
         (state_dir / "password").write_text("secret\n")
         address = f"127.0.0.1:{settings['port']}"
-        said |= {"url": f"https://{address}", "ws_url": f"wss://{address}/ws", "live_url": "wss://127.0.0.1"}
-        said |= {"ca_file": "ca.pem", "user": "admin@internal", "password_file": str(state_dir / "password")}
-        said |= {"postgres_pid": postgres.pid}
+        output |= {"url": f"https://{address}", "ws_url": f"wss://{address}/ws", "live_url": "wss://127.0.0.1"}
+        output |= {"ca_file": "ca.pem", "user": "admin@internal", "password_file": str(state_dir / "password")}
+        output |= {"postgres_pid": postgres.pid}
     elif (state_dir / "removed").exists():
-        said["refused"] = {"sim-0002": "it was removed"}
+        output["refused"] = {"sim-0002": "it was removed"}
     async with trio.open_nursery() as nursery:
         if daemon == "engine":
             nursery.start_soon(serve_control, state_dir)
-        (state_dir / "ready.json").write_text(json.dumps(said))
+        (state_dir / "ready.json").write_text(json.dumps(output))
         await trio.sleep_forever()
 
 

@@ -70,15 +70,15 @@ def summary(folder: Path) -> dict[str, Any]:
 
 async def test_says_where_it_serves_and_leaves_nothing_running(tmp_path: Path) -> None:
     async with lab(tmp_path) as process:
-        said = summary(tmp_path)
-        assert said["pid"] == process.pid
-        assert (said["user"], said["password"], said["real_host"], said["hosts"]) == (
+        output = summary(tmp_path)
+        assert output["pid"] == process.pid
+        assert (output["user"], output["password"], output["real_host"], output["hosts"]) == (
             "admin@internal",
             "secret",
             False,
             2,
         )
-        assert (said["real_hosts"], said["shared_dir"], said["not_serving"]) == ([], None, [])
+        assert (output["real_hosts"], output["shared_dir"], output["not_serving"]) == ([], None, [])
         assert (tmp_path / "lab.json").stat().st_mode & 0o077 == 0
         running = living(LabFolder(tmp_path))
         assert [note.name for note in running] == ["engine", "postgres", "simulated-nodes"]

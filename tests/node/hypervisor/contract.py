@@ -9,7 +9,7 @@ import attrs
 import pytest
 import trio
 
-from node.hypervisor.port import Counters, Hypervisor, Operation, Resync, opened
+from node.hypervisor.port import Capability, Counters, EventsMissing, Hypervisor, opened
 from protocol.errors import Busy, Conflict, CorralError, HostFailed, NotFound, NotLegal, Unavailable
 from protocol.node_messages import (
     DomainChanged,
@@ -73,12 +73,12 @@ class Harness(Protocol):
         """What came from the guest's channel after something was written to it."""
         ...
 
-    def next_life(self) -> Hypervisor:
-        """The port of the daemon's next life on the same host."""
+    def next_incarnation(self) -> Hypervisor:
+        """The port of the daemon's next incarnation on the same host."""
         ...
 
 
-async def needs(harness: Harness, *operations: Operation) -> None:
+async def needs(harness: Harness, *operations: Capability) -> None:
     capabilities = await harness.hypervisor.capabilities()
     for operation in operations:
         if not capabilities.supports(operation):
@@ -118,8 +118,8 @@ class HypervisorContract:
             assert started.status is DomainStatus.RUNNING
             assert started.started_step_id == "step-1"
             assert [domain.vm_id for domain in await hypervisor.list()] == [spec.vm_id]
-            told = await next_change(hypervisor, lambda c: c.domain.status is DomainStatus.RUNNING)
-            assert told.domain.started_step_id == "step-1"
+            observed = await next_change(hypervisor, lambda c: c.domain.status is DomainStatus.RUNNING)
+            assert observed.domain.started_step_id == "step-1"
             await hypervisor.destroy(spec.vm_id)
             assert await hypervisor.list() == ()
             end = await end_of(hypervisor, spec.vm_id)
@@ -181,15 +181,15 @@ class HypervisorContract:
             capabilities = await hypervisor.capabilities()
             vm_id = harness.spec().vm_id
             await hypervisor.start(harness.spec(), "step-1", harness.resolve)
-            refused: dict[Operation, Callable[[], Awaitable[object]]] = {
-                Operation.RESET: lambda: hypervisor.reset(vm_id),
-                Operation.REBOOT: lambda: hypervisor.reboot(vm_id),
-                Operation.SAVE: lambda: hypervisor.save(vm_id, harness.saved_path),
-                Operation.TICKET: lambda: hypervisor.set_ticket(vm_id, "secret", 10),
-                Operation.STATISTICS: hypervisor.statistics,
-                Operation.CONSOLE: lambda: hypervisor.open_console(vm_id),
-                Operation.GUEST_CHANNEL: lambda: hypervisor.guest_channel(vm_id),
-                Operation.DISPLAY: lambda: hypervisor.open_display(vm_id),
+            refused: dict[Capability, Callable[[], Awaitable[object]]] = {
+                Capability.RESET: lambda: hypervisor.reset(vm_id),
+                Capability.REBOOT: lambda: hypervisor.reboot(vm_id),
+                Capability.SAVE: lambda: hypervisor.save(vm_id, harness.saved_path),
+                Capability.TICKET: lambda: hypervisor.set_ticket(vm_id, "secret", 10),
+                Capability.STATISTICS: hypervisor.statistics,
+                Capability.CONSOLE: lambda: hypervisor.open_console(vm_id),
+                Capability.GUEST_CHANNEL: lambda: hypervisor.guest_channel(vm_id),
+                Capability.DISPLAY: lambda: hypervisor.open_display(vm_id),
             }
             for operation, call in refused.items():
                 if not capabilities.supports(operation):
@@ -206,7 +206,7 @@ class HypervisorContract:
             assert facts.virtualization in ("kvm", "tcg")
 
     async def test_pause_and_resume(self, harness: Harness) -> None:
-        await needs(harness, Operation.PAUSE)
+        await needs(harness, Capability.PAUSE)
         async with opened(harness.hypervisor) as hypervisor:
             vm_id = harness.spec().vm_id
             await hypervisor.start(harness.spec(), "step-1", harness.resolve)
@@ -219,15 +219,15 @@ class HypervisorContract:
             await hypervisor.resume(vm_id)
             assert (await hypervisor.observe(vm_id)).status is DomainStatus.RUNNING
             await hypervisor.destroy(vm_id)
-            told = []
-            while not told or told[-1] is not DomainStatus.ABSENT:
+            observed = []
+            while not observed or observed[-1] is not DomainStatus.ABSENT:
                 change = await next_change(hypervisor, lambda c: True)
-                if change.domain.status is not DomainStatus.SHUTTING_DOWN and change.domain.status not in told[-1:]:
-                    told.append(change.domain.status)
-            assert told[-3:] == [DomainStatus.PAUSED, DomainStatus.RUNNING, DomainStatus.ABSENT]
+                if change.domain.status is not DomainStatus.SHUTTING_DOWN and change.domain.status not in observed[-1:]:
+                    observed.append(change.domain.status)
+            assert observed[-3:] == [DomainStatus.PAUSED, DomainStatus.RUNNING, DomainStatus.ABSENT]
 
     async def test_a_start_may_be_paused(self, harness: Harness) -> None:
-        await needs(harness, Operation.START_PAUSED)
+        await needs(harness, Capability.START_PAUSED)
         async with opened(harness.hypervisor) as hypervisor:
             spec = harness.spec(paused=True)
             assert (await hypervisor.start(spec, "step-1", harness.resolve)).status is DomainStatus.PAUSED
@@ -239,7 +239,7 @@ class HypervisorContract:
     # --- starts that fail -----------------------------------------------------------------------------------------
 
     async def test_a_start_without_its_disk_fails_clearly_and_leaves_nothing(self, harness: Harness) -> None:
-        await needs(harness, Operation.STORAGE_CHECK)
+        await needs(harness, Capability.STORAGE_CHECK)
         async with opened(harness.hypervisor) as hypervisor:
             spec = harness.spec()
             broken = _with(spec, disks=(DomainDisk(disk_id=MISSING.image_id, volume=MISSING),))
@@ -248,7 +248,7 @@ class HypervisorContract:
             await self._nothing_is_left(harness, hypervisor, spec)
 
     async def test_a_start_without_enough_memory_fails_clearly_and_leaves_nothing(self, harness: Harness) -> None:
-        await needs(harness, Operation.MEMORY_CHECK)
+        await needs(harness, Capability.MEMORY_CHECK)
         async with opened(harness.hypervisor) as hypervisor:
             spec = harness.spec()
             with pytest.raises(HostFailed, match="memory") as caught:
@@ -266,7 +266,7 @@ class HypervisorContract:
     # --- the guest ------------------------------------------------------------------------------------------------
 
     async def test_the_power_button_ends_the_guest(self, harness: Harness) -> None:
-        await needs(harness, Operation.SHUTDOWN)
+        await needs(harness, Capability.SHUTDOWN)
         async with opened(harness.hypervisor) as hypervisor:
             spec = harness.spec()
             await hypervisor.start(spec, "step-1", harness.resolve)
@@ -278,7 +278,7 @@ class HypervisorContract:
                 await hypervisor.shutdown(spec.vm_id)
 
     async def test_a_guest_may_end_or_reboot_itself(self, harness: Harness) -> None:
-        await needs(harness, Operation.CONSOLE)
+        await needs(harness, Capability.CONSOLE)
         async with opened(harness.hypervisor) as hypervisor:
             spec = harness.spec()
             started = await hypervisor.start(spec, "step-1", harness.resolve)
@@ -292,7 +292,7 @@ class HypervisorContract:
             assert end.stopped is StopReason.SHUTDOWN
 
     async def test_reset_and_reboot_keep_the_qemu(self, harness: Harness) -> None:
-        await needs(harness, Operation.RESET, Operation.REBOOT)
+        await needs(harness, Capability.RESET, Capability.REBOOT)
         async with opened(harness.hypervisor) as hypervisor:
             spec = harness.spec()
             started = await hypervisor.start(spec, "step-1", harness.resolve)
@@ -307,7 +307,7 @@ class HypervisorContract:
             await hypervisor.destroy(spec.vm_id)
 
     async def test_console_and_agent_answer(self, harness: Harness) -> None:
-        await needs(harness, Operation.CONSOLE, Operation.GUEST_CHANNEL)
+        await needs(harness, Capability.CONSOLE, Capability.GUEST_CHANNEL)
         async with opened(harness.hypervisor) as hypervisor:
             spec = harness.spec()
             await hypervisor.start(spec, "step-1", harness.resolve)
@@ -332,7 +332,7 @@ class HypervisorContract:
                 await hypervisor.guest_channel(spec.vm_id)
 
     async def test_a_ticket_is_set_on_a_running_domain(self, harness: Harness) -> None:
-        await needs(harness, Operation.TICKET)
+        await needs(harness, Capability.TICKET)
         async with opened(harness.hypervisor) as hypervisor:
             spec = harness.spec()
             await hypervisor.start(spec, "step-1", harness.resolve)
@@ -343,7 +343,7 @@ class HypervisorContract:
                 await hypervisor.set_ticket(spec.vm_id, "secret", 60)
 
     async def test_statistics_count_upwards(self, harness: Harness) -> None:
-        await needs(harness, Operation.STATISTICS)
+        await needs(harness, Capability.STATISTICS)
         async with opened(harness.hypervisor) as hypervisor:
             spec = harness.spec()
             await hypervisor.start(spec, "step-1", harness.resolve)
@@ -360,7 +360,7 @@ class HypervisorContract:
             assert await hypervisor.statistics() == Counters()
 
     async def test_every_nic_and_disk_counts_for_itself(self, harness: Harness) -> None:
-        await needs(harness, Operation.STATISTICS)
+        await needs(harness, Capability.STATISTICS)
         async with opened(harness.hypervisor) as hypervisor:
             nics = tuple(
                 DomainNic(nic_id=f"dddddddd-0000-4000-8000-{n:012d}", mac=f"52:54:00:00:00:{n:02x}", slot=n)
@@ -395,7 +395,7 @@ class HypervisorContract:
     # --- saving ---------------------------------------------------------------------------------------------------
 
     async def test_a_saved_domain_comes_back_where_it_was(self, harness: Harness) -> None:
-        await needs(harness, Operation.SAVE)
+        await needs(harness, Capability.SAVE)
         async with opened(harness.hypervisor) as hypervisor:
             spec = harness.spec()
             started = await hypervisor.start(spec, "step-1", harness.resolve)
@@ -418,7 +418,7 @@ class HypervisorContract:
             await hypervisor.destroy(spec.vm_id)
 
     async def test_what_was_never_saved_cannot_be_restored(self, harness: Harness) -> None:
-        await needs(harness, Operation.SAVE)
+        await needs(harness, Capability.SAVE)
         async with opened(harness.hypervisor) as hypervisor:
             with pytest.raises(NotFound):
                 await hypervisor.restore(harness.saved_path + "-none", harness.spec(), "step-1", harness.resolve)
@@ -427,7 +427,7 @@ class HypervisorContract:
     # --- faults ---------------------------------------------------------------------------------------------------
 
     async def test_a_killed_qemu_is_told_as_a_crash(self, harness: Harness) -> None:
-        await needs(harness, Operation.RECONNECT)
+        await needs(harness, Capability.RECONNECT)
         async with opened(harness.hypervisor) as hypervisor:
             spec = harness.spec()
             started = await hypervisor.start(spec, "step-1", harness.resolve)
@@ -440,7 +440,7 @@ class HypervisorContract:
             await hypervisor.destroy(spec.vm_id)
 
     async def test_domains_outlive_libvirt(self, harness: Harness) -> None:
-        await needs(harness, Operation.RECONNECT)
+        await needs(harness, Capability.RECONNECT)
         async with opened(harness.hypervisor) as hypervisor:
             spec = harness.spec()
             started = await hypervisor.start(spec, "step-1", harness.resolve)
@@ -450,7 +450,7 @@ class HypervisorContract:
             await harness.start_libvirt()
             with trio.fail_after(30):
                 async for event in hypervisor.events:
-                    if isinstance(event, Resync):
+                    if isinstance(event, EventsMissing):
                         break
             (seen,) = await hypervisor.list()
             assert (seen.qemu_pid, seen.started_step_id) == (started.qemu_pid, "step-1")
@@ -460,11 +460,11 @@ class HypervisorContract:
             assert (await end_of(hypervisor, spec.vm_id)).stopped is StopReason.DESTROYED
 
     async def test_domains_outlive_the_daemon(self, harness: Harness) -> None:
-        await needs(harness, Operation.RECONNECT)
+        await needs(harness, Capability.RECONNECT)
         spec = harness.spec()
         async with opened(harness.hypervisor) as hypervisor:
             started = await hypervisor.start(spec, "step-1", harness.resolve)
-        async with opened(harness.next_life()) as hypervisor:
+        async with opened(harness.next_incarnation()) as hypervisor:
             (seen,) = await hypervisor.list()
             assert (seen.qemu_pid, seen.started_step_id) == (started.qemu_pid, "step-1")
             with pytest.raises(Conflict):

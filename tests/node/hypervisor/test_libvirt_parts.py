@@ -38,7 +38,7 @@ def stopped(detail: int) -> RawEvent:
     return life(libvirt.VIR_DOMAIN_EVENT_STOPPED, detail)
 
 
-def told(change: DomainChanged | None) -> tuple[DomainStatus, StopReason | None, str]:
+def summary(change: DomainChanged | None) -> tuple[DomainStatus, StopReason | None, str]:
     assert change is not None
     return change.domain.status, change.stopped, change.domain.started_step_id
 
@@ -58,7 +58,7 @@ def test_why_a_running_domain_ended(detail: str, reason: StopReason) -> None:
     memory = DomainMemory()
     memory.learn(seen("step-1"))
     change = memory.change(stopped(getattr(libvirt, f"VIR_DOMAIN_EVENT_STOPPED_{detail}")), "last words")
-    assert told(change) == (DomainStatus.ABSENT, reason, "step-1")
+    assert summary(change) == (DomainStatus.ABSENT, reason, "step-1")
     assert change is not None
     assert change.detail == "last words"
     assert memory.devices() == {}
@@ -68,7 +68,7 @@ def test_a_domain_that_never_ran_failed() -> None:
     memory = DomainMemory()
     memory.expect(VM, "step-1", "vm-cccccccc")
     change = memory.change(stopped(libvirt.VIR_DOMAIN_EVENT_STOPPED_FAILED))
-    assert told(change) == (DomainStatus.ABSENT, StopReason.FAILED, "step-1")
+    assert summary(change) == (DomainStatus.ABSENT, StopReason.FAILED, "step-1")
     assert memory.change(stopped(libvirt.VIR_DOMAIN_EVENT_STOPPED_FAILED)) is None
 
 
@@ -83,9 +83,9 @@ def test_the_end_of_an_older_qemu_does_not_take_the_next_one_with_it() -> None:
     memory.learn(seen("step-1"))
     memory.expect(VM, "step-2", "vm-cccccccc")
     end = memory.change(stopped(libvirt.VIR_DOMAIN_EVENT_STOPPED_DESTROYED))
-    assert told(end) == (DomainStatus.ABSENT, StopReason.DESTROYED, "step-1")
+    assert summary(end) == (DomainStatus.ABSENT, StopReason.DESTROYED, "step-1")
     end = memory.change(stopped(libvirt.VIR_DOMAIN_EVENT_STOPPED_FAILED))
-    assert told(end) == (DomainStatus.ABSENT, StopReason.FAILED, "step-2")
+    assert summary(end) == (DomainStatus.ABSENT, StopReason.FAILED, "step-2")
 
 
 def test_an_io_error_is_the_detail_of_the_pause_that_follows() -> None:
@@ -95,7 +95,7 @@ def test_an_io_error_is_the_detail_of_the_pause_that_follows() -> None:
     assert memory.change(error) is None
     pause = life(libvirt.VIR_DOMAIN_EVENT_SUSPENDED, libvirt.VIR_DOMAIN_EVENT_SUSPENDED_IOERROR)
     change = memory.change(pause)
-    assert told(change) == (DomainStatus.PAUSED, None, "step-1")
+    assert summary(change) == (DomainStatus.PAUSED, None, "step-1")
     assert change is not None
     assert (change.domain.reason, change.detail) == ("io_error", "/data/disk: enospc")
     again = memory.change(life(libvirt.VIR_DOMAIN_EVENT_RESUMED))

@@ -9,7 +9,7 @@ from node.domain_xml.platform import host_cpu, largest_cpu
 from node.hypervisor import probe_firmware
 from node.hypervisor.probe import boot, find_virtualization
 
-WORKS = f"printf {probe_firmware.words.decode()}; exit {probe_firmware.exit_code}"
+WORKS = f"printf {probe_firmware.output.decode()}; exit {probe_firmware.exit_code}"
 
 
 def fake_qemu(folder: Path, rules: str) -> str:
@@ -73,7 +73,7 @@ async def test_a_guest_that_hangs_is_killed(tmp_path: Path) -> None:
 
 
 async def test_a_right_word_without_the_right_end_does_not_count(tmp_path: Path) -> None:
-    qemu = fake_qemu(tmp_path, f"*) printf {probe_firmware.words.decode()}; exit 0;;")
+    qemu = fake_qemu(tmp_path, f"*) printf {probe_firmware.output.decode()}; exit 0;;")
     assert not (await boot(qemu, "kvm", "host")).works
 
 

@@ -9,9 +9,9 @@ import trio
 import trio.testing
 
 from actors.kernel.ports import SeededRandom, TrioClock
-from node.hypervisor.port import Hypervisor, Resync, opened
+from node.hypervisor.port import EventsMissing, Hypervisor, opened
 from node.hypervisor.simulated import SimulatedHypervisor
-from node.world import Fault, World
+from node.world import CallFault, World
 from node.world.storage import WorldVolume
 from protocol.errors import HostFailed, Unavailable
 from protocol.node_messages import DomainDisk, DomainObserved, DomainSpec, VolumeRef
@@ -27,9 +27,9 @@ class SimulatedHarness:
         self.world = World(TrioClock(), SeededRandom(1))
         self.world.add_storage("/simulated/data")
         self.host = self.world.add_host("h1", "00000000-0000-4000-8000-000000000001")
-        self.hypervisor: Hypervisor = self.next_life()
+        self.hypervisor: Hypervisor = self.next_incarnation()
 
-    def next_life(self) -> Hypervisor:
+    def next_incarnation(self) -> Hypervisor:
         return SimulatedHypervisor(self.world, self.host)
 
     def spec(self, number: int = 1, *, paused: bool = False) -> DomainSpec:
@@ -81,9 +81,9 @@ class SimulatedHarness:
     async def speak_to_agent(self, vm_id: str) -> bytes:
         stream = await self.hypervisor.guest_channel(vm_id)
         await stream.send_all(b'{"type": "refresh", "id": 1}\n')
-        said = await stream.receive_some()
+        output = await stream.receive_some()
         await stream.aclose()
-        return said
+        return output
 
 
 @on_simulated_time
@@ -98,7 +98,7 @@ class TestSimulatedHypervisor(HypervisorContract):
 async def test_a_lost_reply_of_a_start_makes_no_second_qemu(autojump_clock: trio.testing.MockClock) -> None:
     harness = SimulatedHarness()
     async with opened(harness.hypervisor) as hypervisor:
-        faults = [Fault(reply_lost=True)]
+        faults = [CallFault(reply_lost=True)]
         harness.world.fault_hook = lambda host, call, subject: faults.pop() if faults else None
         with pytest.raises(Unavailable):
             await hypervisor.start(harness.spec(), "step-1", harness.resolve)
@@ -120,17 +120,17 @@ async def test_a_killed_daemon_changes_nothing_any_more(autojump_clock: trio.tes
         nursery.cancel_scope.cancel()
 
 
-async def test_a_daemon_that_dies_after_the_effect_finds_it_in_its_next_life(
+async def test_a_daemon_that_dies_after_the_effect_finds_it_in_its_next_incarnation(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     harness = SimulatedHarness()
     await harness.hypervisor.connect()
-    faults = [Fault(die_after=True)]
+    faults = [CallFault(die_after=True)]
     harness.world.fault_hook = lambda host, call, subject: faults.pop() if faults else None
     with trio.move_on_after(100) as waited:
         await harness.hypervisor.start(harness.spec(), "step-1", harness.resolve)
     assert waited.cancelled_caught
-    async with opened(harness.next_life()) as hypervisor:
+    async with opened(harness.next_incarnation()) as hypervisor:
         (seen,) = await hypervisor.list()
         assert seen.started_step_id == "step-1"
 
@@ -139,7 +139,7 @@ async def test_a_failed_call_has_no_effect(autojump_clock: trio.testing.MockCloc
     harness = SimulatedHarness()
     async with opened(harness.hypervisor) as hypervisor:
         harness.world.fault_hook = lambda host, call, subject: (
-            Fault(fail=HostFailed("QEMU ended.")) if call == "start" else None
+            CallFault(fail=HostFailed("QEMU ended.")) if call == "start" else None
         )
         with pytest.raises(HostFailed):
             await hypervisor.start(harness.spec(), "step-1", harness.resolve)
@@ -157,5 +157,5 @@ async def test_unread_events_become_one_resync(autojump_clock: trio.testing.Mock
         with contextlib.suppress(trio.WouldBlock):
             while True:
                 events.append(hypervisor.events.receive_nowait())
-        assert isinstance(events[-1], Resync)
-        assert sum(isinstance(event, Resync) for event in events) == 1
+        assert isinstance(events[-1], EventsMissing)
+        assert sum(isinstance(event, EventsMissing) for event in events) == 1

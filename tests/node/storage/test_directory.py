@@ -31,9 +31,9 @@ class DirectoryHarness:
         self.root.mkdir()
         self.path = str(self.root)
         self.missing_path = str(tmp_path / "none")
-        self.storage = self.next_life()
+        self.storage = self.next_incarnation()
 
-    def next_life(self) -> DirectoryStorage:
+    def next_incarnation(self) -> DirectoryStorage:
         return DirectoryStorage(HOST)
 
     def image_file(self) -> str:
@@ -86,7 +86,7 @@ class TestDirectoryStorage(StorageContract):
 
 
 async def test_a_child_names_its_parent_relatively_and_its_format_explicitly(harness: DirectoryHarness) -> None:
-    await harness.storage.connect_domain(DOMAIN, harness.path, create=True)
+    await harness.storage.connect_storage_domain(DOMAIN, harness.path, create=True)
     await harness.storage.create_volume(volume(1, volume_format="raw"), MIB)
     await harness.storage.create_volume(volume(2), MIB, backing=volume(1, volume_format="raw"))
     found = await images.info(Path(harness.storage.path_of(volume(2))), "qcow2")
@@ -95,7 +95,7 @@ async def test_a_child_names_its_parent_relatively_and_its_format_explicitly(har
 
 
 async def test_a_copy_collapses_the_chain(harness: DirectoryHarness) -> None:
-    await harness.storage.connect_domain(DOMAIN, harness.path, create=True)
+    await harness.storage.connect_storage_domain(DOMAIN, harness.path, create=True)
     await harness.storage.import_volume(harness.image_file(), "raw", volume(1))
     await harness.storage.create_volume(volume(2), 2 * MIB, backing=volume(1))
     await harness.storage.copy_volume(volume(2), volume(3, volume_format="raw"))
@@ -105,7 +105,7 @@ async def test_a_copy_collapses_the_chain(harness: DirectoryHarness) -> None:
 
 
 async def test_a_raw_image_that_looks_like_qcow2_stays_raw(harness: DirectoryHarness) -> None:
-    await harness.storage.connect_domain(DOMAIN, harness.path, create=True)
+    await harness.storage.connect_storage_domain(DOMAIN, harness.path, create=True)
     trap = harness.tmp_path / "trap"
     run("qemu-img", "create", "-q", "-f", "qcow2", "-b", "/etc/passwd", "-F", "raw", str(trap), "1M")
     size = trap.stat().st_size
@@ -114,7 +114,7 @@ async def test_a_raw_image_that_looks_like_qcow2_stays_raw(harness: DirectoryHar
 
 
 async def test_a_qcow2_that_names_another_file_is_refused(harness: DirectoryHarness) -> None:
-    await harness.storage.connect_domain(DOMAIN, harness.path, create=True)
+    await harness.storage.connect_storage_domain(DOMAIN, harness.path, create=True)
     trap, data = harness.tmp_path / "trap", harness.tmp_path / "data-file"
     run("qemu-img", "create", "-q", "-f", "qcow2", "-b", "/etc/passwd", "-F", "raw", str(trap), "1M")
     with pytest.raises(BadInput, match="backing file"):
@@ -130,7 +130,7 @@ async def test_a_qcow2_that_names_another_file_is_refused(harness: DirectoryHarn
 
 
 async def test_a_cancelled_copy_leaves_nothing(harness: DirectoryHarness) -> None:
-    await harness.storage.connect_domain(DOMAIN, harness.path, create=True)
+    await harness.storage.connect_storage_domain(DOMAIN, harness.path, create=True)
     await harness.storage.create_volume(volume(1), 64 * MIB)
     before = harness.files()
     with trio.CancelScope() as scope:
@@ -141,17 +141,17 @@ async def test_a_cancelled_copy_leaves_nothing(harness: DirectoryHarness) -> Non
 
 
 async def test_another_hosts_unfinished_work_is_left_alone(harness: DirectoryHarness) -> None:
-    await harness.storage.connect_domain(DOMAIN, harness.path, create=True)
+    await harness.storage.connect_storage_domain(DOMAIN, harness.path, create=True)
     image = harness.root / "images" / volume(5).image_id
     image.mkdir()
     working = image / f".making.{OTHER_HOST}.{volume(5).volume_id}"
     working.write_bytes(b"at work")
-    await harness.next_life().connect_domain(DOMAIN, harness.path)
+    await harness.next_incarnation().connect_storage_domain(DOMAIN, harness.path)
     assert working.exists()
 
 
 async def test_a_torn_record_hides_the_volume_and_a_repetition_makes_it_anew(harness: DirectoryHarness) -> None:
-    await harness.storage.connect_domain(DOMAIN, harness.path, create=True)
+    await harness.storage.connect_storage_domain(DOMAIN, harness.path, create=True)
     made = await harness.storage.create_volume(volume(1), MIB)
     record = trio.Path(harness.storage.path_of(volume(1)) + ".meta")
     await record.write_text((await record.read_text())[:-20])
@@ -160,16 +160,16 @@ async def test_a_torn_record_hides_the_volume_and_a_repetition_makes_it_anew(har
 
 
 async def test_a_damaged_domain_file_is_never_overwritten(harness: DirectoryHarness) -> None:
-    await harness.storage.connect_domain(DOMAIN, harness.path, create=True)
+    await harness.storage.connect_storage_domain(DOMAIN, harness.path, create=True)
     (harness.root / "domain.meta").write_text("garbage")
     with pytest.raises(HostFailed, match="damaged"):
-        await harness.next_life().connect_domain(DOMAIN, harness.path, create=True)
+        await harness.next_incarnation().connect_storage_domain(DOMAIN, harness.path, create=True)
 
 
 async def test_a_directory_with_other_files_is_not_taken(harness: DirectoryHarness) -> None:
     (harness.root / "precious").write_text("photos")
     with pytest.raises(NotLegal, match="not empty"):
-        await harness.storage.connect_domain(DOMAIN, harness.path, create=True)
+        await harness.storage.connect_storage_domain(DOMAIN, harness.path, create=True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a small file system")
@@ -177,14 +177,14 @@ async def test_a_full_file_system_refuses_with_a_remedy_and_leaves_nothing(tmp_p
     harness = DirectoryHarness(tmp_path)
     run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", harness.path)
     try:
-        await harness.storage.connect_domain(DOMAIN, harness.path, create=True)
+        await harness.storage.connect_storage_domain(DOMAIN, harness.path, create=True)
         before = harness.files()
         with pytest.raises(HostFailed) as caught:
             await harness.storage.create_volume(volume(1, volume_format="raw"), 64 * MIB, preallocate=True)
         assert "Free space" in caught.value.refusal.remedy
         assert harness.files() == before
         run("mount", "-o", "remount,ro", harness.path)
-        facts = await harness.next_life().connect_domain(DOMAIN, harness.path)
+        facts = await harness.next_incarnation().connect_storage_domain(DOMAIN, harness.path)
         assert "read-only" in facts.problem
         with pytest.raises(HostFailed) as caught:
             await harness.storage.create_volume(volume(2), MIB)
@@ -194,7 +194,7 @@ async def test_a_full_file_system_refuses_with_a_remedy_and_leaves_nothing(tmp_p
 
 
 async def test_an_image_in_use_is_neither_removed_nor_resized(harness: DirectoryHarness) -> None:
-    await harness.storage.connect_domain(DOMAIN, harness.path, create=True)
+    await harness.storage.connect_storage_domain(DOMAIN, harness.path, create=True)
     await harness.storage.create_volume(volume(1), MIB)
     path = harness.storage.path_of(volume(1))
     socket = harness.tmp_path / "nbd"

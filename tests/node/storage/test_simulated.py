@@ -7,7 +7,7 @@ import trio
 
 from actors.kernel.ports import SeededRandom, TrioClock
 from node.storage.simulated import SimulatedStorage
-from node.world import Fault, World
+from node.world import CallFault, World
 from protocol.errors import HostFailed, Unavailable
 from protocol.node_messages import VolumeRef
 from tests.node.simulated_time import on_simulated_time
@@ -21,9 +21,9 @@ class SimulatedHarness:
         self.path = "/simulated/data"
         self.missing_path = "/simulated/none"
         self.world.add_storage(self.path)
-        self.storage = self.next_life()
+        self.storage = self.next_incarnation()
 
-    def next_life(self) -> SimulatedStorage:
+    def next_incarnation(self) -> SimulatedStorage:
         return SimulatedStorage(self.world, self.host, copy_bytes_per_second=1e6)
 
     def image_file(self) -> str:
@@ -55,7 +55,7 @@ class TestSimulatedStorage(StorageContract):
 async def test_a_full_storage_refuses_and_says_what_helps() -> None:
     harness = SimulatedHarness()
     harness.world.storages[harness.path].capacity_bytes = 10 * MIB
-    await harness.storage.connect_domain(DOMAIN, harness.path, create=True)
+    await harness.storage.connect_storage_domain(DOMAIN, harness.path, create=True)
     with pytest.raises(HostFailed, match="full") as caught:
         await harness.storage.create_volume(volume(1), 20 * MIB, preallocate=True)
     assert caught.value.refusal.remedy
@@ -64,8 +64,8 @@ async def test_a_full_storage_refuses_and_says_what_helps() -> None:
 
 async def test_a_lost_reply_leaves_the_effect_and_a_repetition_finds_it() -> None:
     harness = SimulatedHarness()
-    await harness.storage.connect_domain(DOMAIN, harness.path, create=True)
-    faults = [Fault(reply_lost=True)]
+    await harness.storage.connect_storage_domain(DOMAIN, harness.path, create=True)
+    faults = [CallFault(reply_lost=True)]
     harness.world.fault_hook = lambda host, call, subject: faults.pop() if faults else None
     with pytest.raises(Unavailable):
         await harness.storage.create_volume(volume(1), MIB)

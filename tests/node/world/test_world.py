@@ -104,16 +104,16 @@ async def test_a_deaf_guest_ignores_the_power_button(autojump_clock: trio.testin
 
 async def test_the_agenda_keeps_order_under_a_clock_with_an_odd_rate(autojump_clock: trio.testing.MockClock) -> None:
     agenda = Agenda(TrioClock(rate=1.0000371))
-    told: list[str] = []
+    fired: list[str] = []
     async with trio.open_nursery() as nursery:
         nursery.start_soon(agenda.run)
         for seconds, name in ((3.3, "d"), (0.1, "b"), (0.0, "a"), (0.1, "c")):
-            agenda.after(seconds, lambda name=name: told.append(name))  # type: ignore[misc]
+            agenda.after(seconds, lambda name=name: fired.append(name))  # type: ignore[misc]
         await trio.sleep(2)
-        agenda.after(0.5, lambda: told.append("between"))
+        agenda.after(0.5, lambda: fired.append("between"))
         await trio.sleep(10)
         nursery.cancel_scope.cancel()
-    assert told == ["a", "b", "c", "between", "d"]
+    assert fired == ["a", "b", "c", "between", "d"]
 
 
 async def test_two_thousand_hosts_with_their_ports_are_cheap(autojump_clock: trio.testing.MockClock) -> None:

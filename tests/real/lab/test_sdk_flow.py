@@ -41,12 +41,12 @@ def test_a_vm_of_the_sdk_lives_and_tells(lab: RunningLab, tmp_path: Path) -> Non
     assert len(lab.qemus(vm_id)) == 1
     assert set(seen) <= {"wait_for_launch", "powering_up", "up"}, seen
 
-    def told() -> object:
+    def agent_report() -> object:
         now = vm.get(follow="reported_devices")
         ips = [ip.address for device in now.reported_devices or [] for ip in device.ips or []]
         return now.fqdn and now.guest_operating_system and any(ip.startswith("10.") for ip in ips) and now
 
-    now = until("the agent tells of itself and its address", 60, told)
+    now = until("the agent tells of itself and its address", 60, agent_report)
     assert now.guest_operating_system.distribution.startswith("Debian")
     assert "busybox" in " ".join(a.name for a in vm.applications_service().list())
 

@@ -21,8 +21,8 @@ from supervisors.observe import Kind, Observed, Observer
 kill_grace_seconds = 1.0
 
 
-class Grounds:
-    """The surroundings of every life in one tree."""
+class TreeContext:
+    """What every child of one tree shares."""
 
     def __init__(
         self, ports: Ports, directory: Directory, carrier: Carrier, observer: Observer, nursery: trio.Nursery

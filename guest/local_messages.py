@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import attrs
 
+from protocol.message import Message, Priority, message
 from protocol.node_messages import GuestReport
-from protocol.words import Lane, Tagged, word
 
 
-@word("guest.local.order", lane=Lane.CONTROL)
+@message("guest.local.order", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class Order(Tagged):
+class Order(Message):
     """One line of the node that we understand."""
 
     kind: str
@@ -19,23 +19,23 @@ class Order(Tagged):
     heartbeat_period_seconds: float = 0.0
 
 
-@word("guest.local.say")
+@message("guest.local.say")
 @attrs.frozen(kw_only=True)
-class Say(Tagged):
+class Say(Message):
     """One line for the node, complete with its end."""
 
     line: bytes
 
 
-@word("guest.local.facts")
+@message("guest.local.facts")
 @attrs.frozen(kw_only=True)
-class FactsFound(Tagged):
+class FactsFound(Message):
     """What the machine is now; it differs from what was found before."""
 
     report: GuestReport
 
 
-@word("guest.local.look_now", lane=Lane.CONTROL)
+@message("guest.local.look_now", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class LookNow(Tagged):
+class LookNow(Message):
     """The node wants facts: whatever is found is to be told, changed or not."""

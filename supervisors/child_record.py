@@ -11,7 +11,7 @@ import trio
 
 from actors.kernel.actor import Actor, Context
 from supervisors.budget import Streak
-from supervisors.grounds import Grounds
+from supervisors.context import TreeContext
 from supervisors.slot import ActorSlot, Child
 from supervisors.spec import ActorFactory, AsyncTask, ChildSpec
 
@@ -21,10 +21,10 @@ class PlainSlot(ActorSlot):
 
     __slots__ = ("_factory",)
 
-    def __init__(self, spec: ChildSpec, factory: ActorFactory | AsyncTask, address: str, grounds: Grounds) -> None:
+    def __init__(self, spec: ChildSpec, factory: ActorFactory | AsyncTask, address: str, tree: TreeContext) -> None:
         super().__init__(
             address,
-            grounds,
+            tree,
             messages_max=spec.mailbox_messages_max,
             start_seconds=spec.start_seconds,
             stop_seconds=spec.stop_seconds,
@@ -35,18 +35,18 @@ class PlainSlot(ActorSlot):
         return self._factory(context)
 
 
-class Seat:
+class ChildRecord:
     """A child and what its supervisor remembers of it."""
 
     def __init__(self, spec: ChildSpec, child: Child, calm_seconds: float) -> None:
         self.spec = spec
         self.child = child
-        is_branch = not isinstance(child, ActorSlot)
-        # A branch ends when its children have, each within its own deadline.
-        self.stop_seconds = math.inf if is_branch else spec.stop_seconds
-        self.start_seconds = math.inf if is_branch else spec.start_seconds
+        is_supervisor = not isinstance(child, ActorSlot)
+        # A supervisor ends when its children have, each within its own deadline.
+        self.stop_seconds = math.inf if is_supervisor else spec.stop_seconds
+        self.start_seconds = math.inf if is_supervisor else spec.start_seconds
         self.streak = Streak(calm_seconds)
-        self.run_number = 0
+        self.task_number = 0
         self.started_at = 0.0
         self.is_running = False
         self.is_stopping = False

@@ -11,10 +11,10 @@ from typing import Any
 import attrs
 
 from actors.access.authorize import authorize
-from actors.entity.messages import Commanded
+from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
 from actors.journal.port import Journal, JournalError
-from actors.kernel.ref import Ref
+from actors.kernel.ref import ActorRef
 from protocol import limits
 from protocol.audit import line
 from protocol.codec import CodecError, decode, encode
@@ -22,8 +22,8 @@ from protocol.commands import catalogue, host, storage, vm
 from protocol.commands.base import Add, Command
 from protocol.engine_messages import Accepted, Submit
 from protocol.errors import CorralError, Refusal
+from protocol.message import message_type
 from protocol.model.activity import Event
-from protocol.words import word_of
 
 Route = tuple[str, Callable[[Command], str]]
 
@@ -77,14 +77,14 @@ def _unsayable(command: Command) -> Refusal | None:
     return None
 
 
-class FrontDoor:
+class CommandRouter:
     """One per engine. `submit` never raises: what goes wrong is a refusal."""
 
     def __init__(
         self,
         rows: Rows,
         journal: Journal,
-        ensure: Callable[[str, str], Ref | None],
+        ensure: Callable[[str, str], ActorRef | None],
         available: Callable[[], bool],
         audit: Callable[[Event], None],
     ) -> None:
@@ -119,7 +119,7 @@ class FrontDoor:
             return refusal
         refusal = authorize(submit.principal, command, self._rows.document(kind, id_of(command)))
         if refusal is not None:
-            text = f"{submit.principal.name} was denied {word_of(command).tag} on {kind} {id_of(command)}."
+            text = f"{submit.principal.name} was denied {message_type(command).tag} on {kind} {id_of(command)}."
             self._audit(line("access_denied", text, severity="warning", user=submit.principal.user_id))
             return refusal
         if not self._available():
@@ -150,10 +150,12 @@ class FrontDoor:
                 code="unavailable", status=503, retryable=True, reason=f"This engine serves no {kind} just now.",
                 remedy="Nothing was done. Try again in a moment.",
             )  # fmt: skip
-        asked = Commanded(
+        request = CommandRequest(
             command_id=submit.command_id, principal=submit.principal, command=command,
             correlation_id=submit.correlation_id, dry_run=submit.dry_run,
         )  # fmt: skip
-        answer = await ref.ask(asked, timeout_seconds=limits.ask_timeout_seconds, correlation_id=submit.correlation_id)
+        answer = await ref.ask(
+            request, timeout_seconds=limits.ask_timeout_seconds, correlation_id=submit.correlation_id
+        )
         assert isinstance(answer, Accepted | Refusal), f"{ref.address} answered {type(answer).__name__}"
         return answer

@@ -19,7 +19,7 @@ from actors.kernel.envelope import WAITING, Envelope
 from actors.kernel.failures import ActorCrashed
 from actors.kernel.mailbox import Mailbox
 from actors.kernel.ports import Ports
-from actors.kernel.ref import Ref
+from actors.kernel.ref import ActorRef
 
 # Messages handled in one go before other tasks get their turn: a checkpoint each would double the price of a message.
 messages_per_turn: Final = 64
@@ -46,8 +46,8 @@ class End:
     was_started: bool = True
 
 
-class Surroundings(Protocol):
-    """What a life needs from the tree around it."""
+class TreePort(Protocol):
+    """What an incarnation needs from the tree around it."""
 
     @property
     def ports(self) -> Ports: ...
@@ -64,7 +64,7 @@ class Surroundings(Protocol):
         ...
 
 
-class Life:
+class Incarnation:
     """One incarnation: `run` once, and `request_stop` or `kill` from outside."""
 
     __slots__ = (
@@ -78,20 +78,20 @@ class Life:
         "_stop_requested",
         "_stop_seconds",
         "actor",
-        "incarnation",
         "is_started",
         "mailbox",
+        "number",
         "poison",
         "ref",
-        "surroundings",
+        "tree",
     )
 
     def __init__(
         self,
-        ref: Ref,
+        ref: ActorRef,
         mailbox: Mailbox,
-        incarnation: int,
-        surroundings: Surroundings,
+        number: int,
+        tree: TreePort,
         *,
         start_seconds: float,
         stop_seconds: float,
@@ -99,8 +99,8 @@ class Life:
     ) -> None:
         self.ref = ref
         self.mailbox = mailbox
-        self.incarnation = incarnation
-        self.surroundings = surroundings
+        self.number = number
+        self.tree = tree
         self.actor: Actor | None = None
         self.is_started = False
         self.poison = poison  # raised instead of handling the next message: fault injection
@@ -142,11 +142,11 @@ class Life:
         if self._background is None:
             self._background = Background(self._background_failed)
         name = f"{self.ref.address} {getattr(run, '__name__', 'task')}"
-        self.surroundings.start_soon(self._background.run, self._background.add(), run, args, name=name)
+        self.tree.start_soon(self._background.run, self._background.add(), run, args, name=name)
 
     def _background_failed(self, failure: Exception) -> None:
         if self._is_over or self._cleanup_scope is not None or self._error is not None:
-            self.surroundings.cleanup_failed(self.ref.address, self.incarnation, failure)
+            self.tree.cleanup_failed(self.ref.address, self.number, failure)
             return
         self._error = failure
         self._stop_requested = True
@@ -169,7 +169,7 @@ class Life:
             except BaseException as error:  # noqa: BLE001 - what is no crash goes on
                 go_on, failure = split_crash(error)
                 if failure is not None and self._scope.cancel_called:
-                    self.surroundings.cleanup_failed(self.ref.address, self.incarnation, failure)
+                    self.tree.cleanup_failed(self.ref.address, self.number, failure)
                 elif failure is not None:
                     self._error = failure
                 if go_on is not None:
@@ -187,9 +187,9 @@ class Life:
         return End(how, self._error, self.is_started)
 
     async def _start(self, make: Callable[[Context], Actor]) -> Actor:
-        surroundings = self.surroundings
-        with surroundings.ports.clock.move_on_after(self._start_seconds):
-            actor = make(Context(self, surroundings.ports, surroundings.directory))
+        tree = self.tree
+        with tree.ports.clock.move_on_after(self._start_seconds):
+            actor = make(Context(self, tree.ports, tree.directory))
             await actor.started()
             return actor
         raise StartOverran(f"{self.ref.address} did not start within {self._start_seconds:g} seconds")
@@ -223,7 +223,7 @@ class Life:
 
     async def _stop(self) -> None:
         assert self.actor is not None
-        clock = self.surroundings.ports.clock
+        clock = self.tree.ports.clock
         with clock.move_on_after(self._stop_seconds) as self._cleanup_scope:
             self._cleanup_scope.shield = True
             try:
@@ -231,15 +231,15 @@ class Life:
             except BaseException as error:  # noqa: BLE001 - what is no crash goes on
                 go_on, failure = split_crash(error)
                 if failure is not None:
-                    self.surroundings.cleanup_failed(self.ref.address, self.incarnation, failure)
+                    self.tree.cleanup_failed(self.ref.address, self.number, failure)
                 if go_on is not None:
                     raise go_on from None
         if self._cleanup_scope.cancelled_caught:
-            self.surroundings.cleanup_failed(self.ref.address, self.incarnation, None)
+            self.tree.cleanup_failed(self.ref.address, self.number, None)
 
     async def _end(self, background: Background) -> None:
-        with self.surroundings.ports.clock.move_on_after(self._stop_seconds) as self._cleanup_scope:
+        with self.tree.ports.clock.move_on_after(self._stop_seconds) as self._cleanup_scope:
             self._cleanup_scope.shield = True
             await background.end()
         if self._cleanup_scope.cancelled_caught:
-            self.surroundings.cleanup_failed(self.ref.address, self.incarnation, None)
+            self.tree.cleanup_failed(self.ref.address, self.number, None)

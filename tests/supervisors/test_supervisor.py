@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from protocol.words import Tagged
+from protocol.message import Message
 from supervisors.failures import Escalated, StartFailed
 from supervisors.spec import Backoff, ChildSpec, Restart, Strategy, SupervisorSpec
 from tests.actors.kernel.players import Boom, Crash, Leave, Player, Say, Work
@@ -43,7 +43,7 @@ async def test_children_start_in_order_one_after_the_other_and_stop_in_reverse(a
     async with playing(here, troupe(here, a(here, "a", SlowStarter), a(here, "b", SlowStarter), a(here, "c"))):
         assert here.take() == ["a: starting", "a: up 1", "b: starting", "b: up 1", "c: up 1"]
     assert here.take() == ["c: down", "b: down", "a: down"]
-    assert here.take_told() == [
+    assert here.take_observed() == [
         *("started root/a 1", "started root/b 1", "started root/c 1", "started root 1"),
         *("stopped root/c 1", "stopped root/b 1", "stopped root/a 1", "stopped root 1"),
     ]
@@ -76,7 +76,7 @@ async def test_one_restart_too_many_in_the_window_escalates(autojump_clock: Mock
             await crash_again_and_again(here, "root/a", every_seconds=3)
     assert str(caught.value) == "root: more than 2 restarts in 10 seconds"
     assert isinstance(caught.value.__cause__, Boom)
-    assert here.take_told()[-4:] == ["crashed root/a 3", "escalated root 1", "stopped root/b 1", "crashed root 1"]
+    assert here.take_observed()[-4:] == ["crashed root/a 3", "escalated root 1", "stopped root/b 1", "crashed root 1"]
 
 
 async def test_restarts_spread_over_time_do_not_escalate(autojump_clock: MockClock) -> None:
@@ -136,7 +136,7 @@ async def test_rest_for_one_tries_the_rest_again_when_one_of_them_fails_to_come_
         assert here.take() == ["b: down", "d: down", "c: down", "b: up 2", "c: fails", "c: up 3", "d: up 2"]
 
 
-async def test_a_branch_fails_to_its_parent_which_restarts_it_with_refs_and_queues_intact(
+async def test_a_supervisor_fails_to_its_parent_which_restarts_it_with_refs_and_queues_intact(
     autojump_clock: MockClock,
 ) -> None:
     here = stage()
@@ -152,7 +152,7 @@ async def test_a_branch_fails_to_its_parent_which_restarts_it_with_refs_and_queu
         assert answer == Say(text="hello, heard")
         await settle()
         assert here.take() == ["a: down", "b: worked 1 s", "b: down", "a: up 2", "b: up 2", "b: unread", "b: hello"]
-        assert here.take_told()[5:] == [
+        assert here.take_observed()[5:] == [
             *("started root 1", "crashed root/branch/a 1", "escalated root/branch 1", "stopped root/branch/b 1"),
             *(
                 "crashed root/branch 1",
@@ -170,11 +170,11 @@ async def test_failure_climbs_to_the_root_when_every_budget_is_spent(autojump_cl
     with pytest.raises(Escalated):
         async with playing(here, troupe(here, outer, restarts_max=0)):
             await crash_again_and_again(here, "root/outer/inner/a", every_seconds=0.1)
-    assert sum(line.startswith("crashed root/outer/inner/a ") for line in here.told) == 4
+    assert sum(line.startswith("crashed root/outer/inner/a ") for line in here.observed) == 4
     assert len(here.directory) == 0
 
 
-async def test_a_temporary_branch_that_fails_is_not_restarted(autojump_clock: MockClock) -> None:
+async def test_a_temporary_supervisor_that_fails_is_not_restarted(autojump_clock: MockClock) -> None:
     here = stage()
     branch = SupervisorSpec("branch", Strategy.ONE_FOR_ONE, (a(here, "a"),), 0, 5, at_once)
     async with playing(here, troupe(here, ChildSpec("branch", branch, Restart.TEMPORARY), a(here, "b"))):
@@ -185,7 +185,7 @@ async def test_a_temporary_branch_that_fails_is_not_restarted(autojump_clock: Mo
         assert await here.ref("root/b").ask(Say(text="ok"), timeout_seconds=5) == Say(text="ok, heard")
 
 
-async def test_a_branch_is_asked_to_stop_while_it_starts(autojump_clock: MockClock) -> None:
+async def test_a_supervisor_is_asked_to_stop_while_it_starts(autojump_clock: MockClock) -> None:
     here = stage()
     branch = SupervisorSpec("branch", Strategy.ONE_FOR_ONE, (a(here, "a"), a(here, "b", SlowStarter), a(here, "c")))
     with trio.move_on_after(0.5) as scope:
@@ -219,7 +219,7 @@ def test_two_children_of_one_name_are_refused() -> None:
         troupe(here, here.child("a"), here.child("a"))
 
 
-async def crash_again_and_again(here: Stage, address: str, *, every_seconds: float, by: Tagged | None = None) -> None:
+async def crash_again_and_again(here: Stage, address: str, *, every_seconds: float, by: Message | None = None) -> None:
     ref = here.ref(address)
     while True:
         ref.tell(by or Crash())

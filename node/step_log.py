@@ -1,4 +1,4 @@
-"""Keeps the node's ledger through a crash: highest epoch, outcomes, outbox. It must not decide what is written.
+"""Keeps the node's step store through a crash: highest epoch, outcomes, outbox. It must not decide what is written.
 
 One append-only file: `length | CRC-32 | msgpack record`, each batch fsynced before `write` returns; a torn tail is cut
 at the next opening. SQLite was the other way: three files and a WAL of its own for six kinds of record.
@@ -16,22 +16,22 @@ from typing import Final, Protocol
 
 import trio
 
-from node.ledger import Ledger, Record
+from node.step_store import Record, StepStore
 from protocol.codec import CodecError, pack, unpack
 from protocol.errors import HostFailed
 
-log = logging.getLogger("corral.notebook")
+log = logging.getLogger("corral.step_log")
 
 compact_above_bytes: Final = 4 * 1024 * 1024
 _head: Final = struct.Struct(">II")
-_magic: Final = b"corral notebook 1\n"
+_magic: Final = b"corral step log 1\n"
 
 
-class Notebook(Protocol):
-    """A ledger that outlives its process."""
+class StepLog(Protocol):
+    """A step store, kept through a crash of its process."""
 
     @property
-    def ledger(self) -> Ledger:
+    def store(self) -> StepStore:
         """What is durable by now; to read, never to change."""
         ...
 
@@ -40,24 +40,24 @@ class Notebook(Protocol):
         ...
 
 
-class MemoryNotebook:
-    """The simulation's: the world keeps the ledger as the machine's disk and hands it to the next incarnation."""
+class MemoryStepLog:
+    """The simulation's: the world keeps the step store as the machine's disk and hands it to the next incarnation."""
 
-    def __init__(self, ledger: Ledger | None = None) -> None:
-        self.ledger = ledger or Ledger()
+    def __init__(self, store: StepStore | None = None) -> None:
+        self.store = store or StepStore()
 
     async def write(self, *records: Record) -> None:
         await trio.lowlevel.checkpoint()
         for record in records:
-            self.ledger.apply(record)
+            self.store.apply(record)
 
 
-class FileNotebook:
+class FileStepLog:
     """The real one. Writers that come while an fsync runs share the next one."""
 
     def __init__(self, path: pathlib.Path, compact_above: int = compact_above_bytes) -> None:
         """Reads the file; makes it when absent. Blocks for as long as reading takes. Raises `HostFailed`."""
-        self.ledger = Ledger()
+        self.store = StepStore()
         self._path = path
         self._compact_above = compact_above
         self._lock = trio.Lock()
@@ -82,7 +82,7 @@ class FileNotebook:
             if self._durable >= ticket:
                 return
             if self._failed:
-                raise HostFailed(f"The notebook {self._path} failed before: {self._failed}.")
+                raise HostFailed(f"The step log {self._path} failed before: {self._failed}.")
             batch, self._pending = self._pending, []
             taken = self._taken
             # Shielded: a cancelled writer must not leave others with a batch that is neither written nor pending.
@@ -92,9 +92,9 @@ class FileNotebook:
                 except OSError as error:
                     # After a failed fsync the kernel may have dropped the pages: nothing later can be believed.
                     self._failed = str(error)
-                    raise HostFailed(f"The notebook {self._path} cannot be written: {error}.") from error
+                    raise HostFailed(f"The step log {self._path} cannot be written: {error}.") from error
                 for record in batch:
-                    self.ledger.apply(record)
+                    self.store.apply(record)
                 self._durable = taken
                 if self._size > self._compact_above:
                     await trio.to_thread.run_sync(self._compact)
@@ -107,11 +107,11 @@ class FileNotebook:
         self._size += len(data)
 
     def _compact(self) -> None:
-        self._replace(list(self.ledger.records()))
+        self._replace(list(self.store.records()))
         os.close(self._file)
         self._file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
         self._size = os.fstat(self._file).st_size
-        # A ledger that is large by itself would be rewritten at every append otherwise.
+        # A step store that is large by itself would be rewritten at every append otherwise.
         self._compact_above = max(self._compact_above, 2 * self._size)
 
     def _replace(self, records: Iterable[Record]) -> None:
@@ -133,12 +133,12 @@ class FileNotebook:
         data = self._path.read_bytes()
         if not data.startswith(_magic):
             raise HostFailed(
-                f"{self._path} is not a notebook of this version.",
+                f"{self._path} is not a step log of this version.",
                 remedy="Put the daemon's older version back, or move the file away when no VM runs on this host.",
             )
         offset = len(_magic)
         while (record := _record_at(data, offset)) is not None:
-            self.ledger.apply(record[0])
+            self.store.apply(record[0])
             offset = record[1]
         if offset < len(data):
             log.warning("cut %d bytes of an unfinished write off %s", len(data) - offset, self._path)

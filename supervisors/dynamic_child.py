@@ -1,6 +1,6 @@
-"""One child of a crowd and what the crowd remembers of it.
+"""One child of a dynamic supervisor and what that remembers of it.
 
-It must not start or restart the child: the crowd does.
+It must not start or restart the child: the dynamic supervisor does.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import trio
 from actors.kernel.actor import Actor, Context
 from actors.kernel.ports import Random
 from supervisors.budget import Budget, Streak
-from supervisors.grounds import Grounds
+from supervisors.context import TreeContext
 from supervisors.slot import ActorSlot, report_start
-from supervisors.spec import CrowdSpec
+from supervisors.spec import DynamicSupervisorSpec
 
 
-class Member(ActorSlot):
-    """The place of one child of a crowd. What only a crashed or stopping child needs is made then."""
+class DynamicChild(ActorSlot):
+    """The place of one child of a dynamic supervisor. What only a crashed or stopping child needs is made then."""
 
     __slots__ = (
         "_spec",
@@ -27,21 +27,21 @@ class Member(ActorSlot):
         "is_wanted",
         "key",
         "nap",
-        "run_number",
         "streak",
+        "task_number",
     )
 
-    def __init__(self, spec: CrowdSpec, crowd_address: str, key: str, grounds: Grounds) -> None:
+    def __init__(self, spec: DynamicSupervisorSpec, parent_address: str, key: str, tree: TreeContext) -> None:
         super().__init__(
-            f"{crowd_address}/{key}",
-            grounds,
+            f"{parent_address}/{key}",
+            tree,
             messages_max=spec.mailbox_messages_max,
             start_seconds=spec.start_seconds,
             stop_seconds=spec.stop_seconds,
         )
         self._spec = spec
         self.key = key
-        self.run_number = 0
+        self.task_number = 0
         self.is_running = False
         self.is_stopping = False
         self.is_wanted = False  # asked for while it stops
@@ -54,7 +54,7 @@ class Member(ActorSlot):
         return self._spec.factory(context, self.key)
 
     def came_up(self) -> None:
-        report_start(self._grounds, self)
+        report_start(self._tree, self)
 
     def spend(self, now: float) -> bool:
         """Takes one restart from its own budget; False when that is used up."""
@@ -63,7 +63,7 @@ class Member(ActorSlot):
         return self.budget.spend(now)
 
     def delay_seconds(self, lived_seconds: float, random: Random) -> float:
-        """The wait before the restart that follows a life of `lived_seconds`."""
+        """The wait before the restart that follows an incarnation of `lived_seconds`."""
         if self.streak is None:
             self.streak = Streak(self._spec.window_seconds)
         return self._spec.backoff.delay_seconds(self.streak.next(lived_seconds), random)

@@ -11,9 +11,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from actors.entity.messages import Commanded
+from actors.command_router import ROUTES, CommandRouter
+from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
-from actors.front_door import ROUTES, FrontDoor
 from actors.journal.memory import MemoryJournal, MemoryStore
 from actors.journal.port import CommandOutcome, EntityRow, Transaction
 from actors.kernel import Actor, Context, Directory, Envelope, Ports
@@ -21,18 +21,18 @@ from protocol.codec import encode
 from protocol.commands import base, catalogue, host, storage, vm
 from protocol.engine_messages import Accepted, Principal, Submit
 from protocol.errors import Refusal
+from protocol.message import Message, all_message_types, message
 from protocol.model.network import Nic
 from protocol.model.types import Ref
 from protocol.model.vm import Vm
-from protocol.words import Tagged, all_words, word
 from supervisors.spec import ChildSpec, SupervisorSpec
-from supervisors.supervisor import running
+from supervisors.tree import running
 
 ADMIN = Principal(user_id="u", name="admin@internal", administrator=True)
 GUEST = Principal(user_id="g", name="guest@internal", administrator=False)
 
 
-@word("test.unknown_command")
+@message("test.unknown_command")
 @attrs.frozen(kw_only=True)
 class Unknown(base.Command):
     """Nobody serves it."""
@@ -40,14 +40,14 @@ class Unknown(base.Command):
 
 @attrs.define
 class Desk:
-    door: FrontDoor
+    door: CommandRouter
     journal: MemoryJournal
     epoch: int
     rows: Rows
-    got: list[tuple[str, Commanded]]
+    got: list[tuple[str, CommandRequest]]
     available: bool = True
 
-    async def submit(self, command: Tagged, *, id: str = "c1", by: Principal = ADMIN, **more: Any) -> Any:
+    async def submit(self, command: Message, *, id: str = "c1", by: Principal = ADMIN, **more: Any) -> Any:
         return await self.door.submit(Submit(command_id=id, principal=by, command=command, **more))
 
     def put(self, kind: str, document: Any) -> None:
@@ -58,38 +58,38 @@ class Clerk(Actor):
     """Writes down what it is asked, and says yes."""
 
     def __init__(
-        self, context: Context, got: list[tuple[str, Commanded]], answer: Callable[[Commanded], Tagged]
+        self, context: Context, got: list[tuple[str, CommandRequest]], answer: Callable[[CommandRequest], Message]
     ) -> None:
         super().__init__(context)
         self._got = got
         self._answer = answer
 
     async def receive(self, envelope: Envelope) -> None:
-        asked = envelope.message
-        assert isinstance(asked, Commanded)
-        self._got.append((self.context.address, asked))
-        self.context.reply(envelope, self._answer(asked))
+        request = envelope.message
+        assert isinstance(request, CommandRequest)
+        self._got.append((self.context.address, request))
+        self.context.reply(envelope, self._answer(request))
 
 
-def accept(asked: Commanded) -> Tagged:
-    return Accepted(kind="vm", id="1", command_id=asked.command_id)
+def accept(request: CommandRequest) -> Message:
+    return Accepted(kind="vm", id="1", command_id=request.command_id)
 
 
 @asynccontextmanager
-async def opened(answer: Callable[[Commanded], Tagged] = accept) -> AsyncIterator[Desk]:
+async def opened(answer: Callable[[CommandRequest], Message] = accept) -> AsyncIterator[Desk]:
     """A door in front of clerks, one for each address that is asked for."""
     ports, directory = Ports.seeded(1), Directory()
     journal = MemoryStore(ports.clock).connect()
     epoch = await journal.acquire_lease("engine", 1e6)
     assert epoch is not None
-    got: list[tuple[str, Commanded]] = []
+    got: list[tuple[str, CommandRequest]] = []
     addresses = ("vm/1", "vm/c1", "host/h", "disk/d", "template/t", "storage_domain/s", "catalogue/main")
     children = tuple(
         ChildSpec(address.replace("/", "-"), lambda context: Clerk(context, got, answer), address=address)
         for address in addresses
     )
     rows = Rows()
-    door = FrontDoor(
+    door = CommandRouter(
         rows, journal, lambda kind, key: directory.find(f"{kind}/{key}"), lambda: desk.available, lambda _: None
     )
     desk = Desk(door, journal, epoch, rows, got)
@@ -102,9 +102,9 @@ async def test_a_command_reaches_its_actor_with_who_asked(autojump_clock: MockCl
         desk.put("vm", Vm(id="1", name="web"))
         reply = await desk.submit(vm.StartVm(id="1"), correlation_id="corr", dry_run=True)
         assert reply == Accepted(kind="vm", id="1", command_id="c1")
-        ((address, asked),) = desk.got
+        ((address, request),) = desk.got
         assert address == "vm/1"
-        assert (asked.principal, asked.correlation_id, asked.dry_run) == (ADMIN, "corr", True)
+        assert (request.principal, request.correlation_id, request.dry_run) == (ADMIN, "corr", True)
 
 
 async def test_an_unknown_command_is_no_command(autojump_clock: MockClock) -> None:
@@ -128,7 +128,7 @@ async def test_an_unknown_command_is_no_command(autojump_clock: MockClock) -> No
     ],
     ids=lambda command: type(command).__name__,
 )
-async def test_what_is_not_there_is_not_found(command: Tagged, autojump_clock: MockClock) -> None:
+async def test_what_is_not_there_is_not_found(command: Message, autojump_clock: MockClock) -> None:
     async with opened() as desk:
         refusal = await desk.submit(command)
         assert isinstance(refusal, Refusal)
@@ -146,9 +146,9 @@ async def test_a_part_goes_to_the_object_that_it_is_part_of(autojump_clock: Mock
 async def test_what_is_added_gets_the_id_of_its_command(autojump_clock: MockClock) -> None:
     async with opened() as desk:
         await desk.submit(vm.AddVm(document=Vm(name="web", cluster=Ref(id="c"))))
-        ((address, asked),) = desk.got
+        ((address, request),) = desk.got
         assert address == "vm/c1"
-        assert asked.command.id == "c1"  # type: ignore[attr-defined]
+        assert request.command.id == "c1"  # type: ignore[attr-defined]
 
 
 async def test_passive_objects_go_to_the_catalogue(autojump_clock: MockClock) -> None:
@@ -215,7 +215,7 @@ async def test_what_no_message_can_carry_is_refused_at_the_door(value: Any, auto
 
 
 async def test_an_actor_that_fails_is_a_refusal(autojump_clock: MockClock) -> None:
-    def fail(_: Commanded) -> Tagged:
+    def fail(_: CommandRequest) -> Message:
         raise RuntimeError("a bug")
 
     async with opened(fail) as desk:
@@ -227,13 +227,13 @@ async def test_an_actor_that_fails_is_a_refusal(autojump_clock: MockClock) -> No
 
 
 def test_every_command_has_a_way() -> None:
-    known = {entry.cls for tag, entry in all_words().items() if tag.startswith("command.")}
+    known = {entry.cls for tag, entry in all_message_types().items() if tag.startswith("command.")}
     assert known == set(ROUTES)
 
 
 async def test_an_engine_whose_tree_goes_down_refuses() -> None:
     store = MemoryStore(Ports.seeded(1).clock)
-    door = FrontDoor(Rows(), store.connect(), lambda _kind, _key: None, lambda: True, lambda _: None)
+    door = CommandRouter(Rows(), store.connect(), lambda _kind, _key: None, lambda: True, lambda _: None)
     submit = Submit(
         command_id="c1", principal=Principal(user_id="u", name="admin@internal", administrator=True),
         command=catalogue.AddEntity(kind="network", document=Nic(name="n")),

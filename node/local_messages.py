@@ -5,36 +5,36 @@ from __future__ import annotations
 import attrs
 
 from protocol.link import EngineHello
-from protocol.words import Lane, Tagged, word
+from protocol.message import Message, Priority, message
 
 
-@word("node.local.link_up", lane=Lane.CONTROL)
+@message("node.local.link_up", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class LinkUp(Tagged):
+class LinkUp(Message):
     """The link stands: everything that the engine may have missed is to be said again."""
 
     hello: EngineHello
 
 
-@word("node.local.link_down", lane=Lane.CONTROL)
+@message("node.local.link_down", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class LinkDown(Tagged):
+class LinkDown(Message):
     """The link has ended."""
 
     reason: str
 
 
-@word("node.local.events_lost", lane=Lane.CONTROL)
+@message("node.local.events_lost", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class EventsLost(Tagged):
+class EventsLost(Message):
     """The hypervisor's events have a hole: all domains are to be reported."""
 
     reason: str
 
 
-@word("node.local.guest_started", lane=Lane.CONTROL)
+@message("node.local.guest_started", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
-class ListenToGuest(Tagged):
+class ListenToGuest(Message):
     """A domain runs: its agent may speak from now on."""
 
     vm_id: str

@@ -1,4 +1,4 @@
-"""What a node must remember, and how each record changes it. Pure: no file, no clock; `node.notebook` keeps it.
+"""What a node must remember, and how each record changes it. Pure: no file, no clock; `node.step_log` keeps it.
 
 Records are plain lists, so that they go to disk as they are: `[kind, ...]`.
 """
@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from protocol.codec import decode, encode
+from protocol.message import Message
 from protocol.node_messages import DomainChanged, StepDone
 from protocol.receipts import stopped_receipt
-from protocol.words import Tagged
 
 forgotten_steps_max: Final = 20_000
 """How many step ids are remembered after the engine let go of their outcomes, so that a late duplicate does nothing."""
@@ -26,8 +26,8 @@ outcomes_max: Final = 50_000
 Record = list[Any]
 
 
-class Standing(enum.Enum):
-    """What the ledger knows of a step."""
+class StepStatus(enum.Enum):
+    """What the step store knows of a step."""
 
     NEW = "new"
     BEGUN = "begun"  # its outcome is not known: the daemon ended in the middle, or it still runs
@@ -35,7 +35,7 @@ class Standing(enum.Enum):
     FORGOTTEN = "forgotten"
 
 
-class Ledger:
+class StepStore:
     """Folds records. The outbox is every outcome, and the last *stopped* of each VM, that the engine has not got."""
 
     def __init__(self) -> None:
@@ -47,19 +47,19 @@ class Ledger:
         self._stopped: OrderedDict[str, bytes] = OrderedDict()
         self._forgotten: OrderedDict[str, None] = OrderedDict()
 
-    def standing(self, step_id: str) -> Standing:
+    def step_status(self, step_id: str) -> StepStatus:
         if step_id in self._outcomes:
-            return Standing.DONE
+            return StepStatus.DONE
         if step_id in self._forgotten:
-            return Standing.FORGOTTEN
-        return Standing.BEGUN if step_id in self._begun else Standing.NEW
+            return StepStatus.FORGOTTEN
+        return StepStatus.BEGUN if step_id in self._begun else StepStatus.NEW
 
     def outcome(self, step_id: str) -> StepDone | None:
         """The stored outcome, the engine's epoch having been checked by whoever asks."""
         stored = self._outcomes.get(step_id)
         return decode(stored) if stored is not None else None
 
-    def outbox(self) -> Iterator[Tagged]:
+    def outbox(self) -> Iterator[Message]:
         """Everything that the engine has not confirmed, oldest first: ends of domains, then outcomes."""
         for stored in (*self._stopped.values(), *self._outcomes.values()):
             yield decode(stored)
@@ -106,7 +106,7 @@ class Ledger:
             del self._stopped[receipt]
 
     def records(self) -> Iterator[Record]:
-        """The shortest records that fold to this ledger: what compaction writes."""
+        """The shortest records that fold to this step store: what compaction writes."""
         yield ["host", self.host_id]
         yield ["epoch", self.highest_epoch]
         for storage_domain_id, path in self.storage_domains.items():

@@ -1,4 +1,4 @@
-"""What a group became once it landed: the rows of its entries, and the result of each transaction. Pure.
+"""What became of a committed group: the rows of its entries, and the result of each transaction. Pure.
 
 It must not ask the store: where the group starts and what was rejected is all that is known of it after a lost answer.
 """

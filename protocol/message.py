@@ -1,6 +1,6 @@
-"""Gives each message and document class its stable tag, version, lane and rule for a full mailbox.
+"""Gives each message and document class its stable tag, version, priority and rule for a full mailbox.
 
-It must not know any particular message: the words import it, it imports none of them.
+It must not know any particular message: the messages import it, it imports none of them.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import attrs
 
 
-class Lane(enum.IntEnum):
-    """Which queue of a mailbox a message waits in; lower lanes are served first."""
+class Priority(enum.IntEnum):
+    """Which queue of a mailbox a message waits in; the lowest number is served first."""
 
     CONTROL = 0  # heartbeats, fencing, stop: never behind bulk work
     DATA = 1  # commands, replies, reports
@@ -21,27 +21,27 @@ class Lane(enum.IntEnum):
 
 
 class WhenFull(enum.Enum):
-    """What happens to a message whose lane has no room left."""
+    """What happens to a message whose queue has no room left."""
 
     REFUSE = "refuse"  # the teller gets `MailboxFull`
     CONFLATE = "conflate"  # it replaces an unread message of the same tag and key
     WAIT = "wait"  # the teller waits; only allowed to those that may await
 
 
-class Tagged:
-    """Base of every word. A field annotated `Tagged` travels with its tag, so any word fits it."""
+class Message:
+    """Base of every message. A field annotated `Message` travels with its tag, so any message fits it."""
 
     __slots__ = ()
 
 
 @attrs.frozen
-class Word:
-    """What is known of one word: its class, stable tag, current version, lane and full rule."""
+class MessageType:
+    """What is known of one type of message: its class, stable tag, current version, priority and full rule."""
 
     cls: type[Any]
     tag: str
     version: int
-    lane: Lane
+    priority: Priority
     when_full: WhenFull
 
 
@@ -49,15 +49,15 @@ T = TypeVar("T")
 Fields = Mapping[str, Any]
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 
-_by_tag: dict[str, Word] = {}
-_by_class: dict[type[Any], Word] = {}
+_by_tag: dict[str, MessageType] = {}
+_by_class: dict[type[Any], MessageType] = {}
 _upcasts: dict[tuple[str, int], Upcast] = {}
 
 
-def word(
-    tag: str, *, version: int = 1, lane: Lane = Lane.DATA, when_full: WhenFull = WhenFull.REFUSE
+def message(
+    tag: str, *, version: int = 1, priority: Priority = Priority.DATA, when_full: WhenFull = WhenFull.REFUSE
 ) -> Callable[[type[T]], type[T]]:
-    """Registers an attrs class under a stable tag: `@word("vm.start") @attrs.frozen(kw_only=True) class StartVm(Tagged)`.
+    """Registers an attrs class under a stable tag: `@message("vm.start") @attrs.frozen class StartVm(Message)`.
 
     Raises `ValueError` when the tag is taken: the tag is what is stored and sent, never the class name.
     """
@@ -66,10 +66,10 @@ def word(
 
     def register(cls: type[T]) -> type[T]:
         if cls in _by_class:
-            raise ValueError(f"{cls.__qualname__} is the word {_by_class[cls].tag} already")
+            raise ValueError(f"{cls.__qualname__} is the message {_by_class[cls].tag} already")
         if tag in _by_tag:
             raise ValueError(f"tag {tag!r} is taken by {_by_tag[tag].cls.__qualname__}, wanted by {cls.__qualname__}")
-        entry = Word(cls, tag, version, lane, when_full)
+        entry = MessageType(cls, tag, version, priority, when_full)
         _by_tag[tag] = entry
         _by_class[cls] = entry
         return cls
@@ -96,21 +96,21 @@ def upcast_of(tag: str, from_version: int) -> Upcast | None:
     return _upcasts.get((tag, from_version))
 
 
-def word_of(message: object) -> Word:
-    """The registered word of a message. Raises `KeyError` for an object of an unregistered class."""
+def message_type(message: object) -> MessageType:
+    """The registered type of a message. Raises `KeyError` for an object of an unregistered class."""
     return _by_class[type(message)]
 
 
-def word_of_class(cls: type[Any]) -> Word:
-    """The registered word of a class. Raises `KeyError` when it is none."""
+def message_type_of(cls: type[Any]) -> MessageType:
+    """The registered type of a class. Raises `KeyError` when it is none."""
     return _by_class[cls]
 
 
-def word_by_tag(tag: str) -> Word | None:
-    """The word behind a tag that came in, or None when this version does not know it."""
+def message_type_by_tag(tag: str) -> MessageType | None:
+    """The type behind a tag that came in, or None when this version does not know it."""
     return _by_tag.get(tag)
 
 
-def all_words() -> Mapping[str, Word]:
-    """Every registered word by tag: what the golden-bytes test and the documentation walk over."""
+def all_message_types() -> Mapping[str, MessageType]:
+    """Every registered type by tag: what the golden-bytes test and the documentation walk over."""
     return dict(_by_tag)
