@@ -146,7 +146,7 @@ class LinkListener:
                 code="unknown_host",
                 status=403,
                 reason=f"Host {verdict.host_id} is not known here; it may have been removed.",
-                remedy="Add the host again and enrol it with the new token.",
+                remedy="Add the host again, remove its node's state directory and enrol it with the new token.",
             )
         return None
 

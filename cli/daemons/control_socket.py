@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import struct
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -41,19 +42,24 @@ async def ask(path: Path, question: Mapping[str, object]) -> dict[str, Any]:
 async def serve(path: Path, answer: Answer) -> None:
     """Answers (0600) until cancelled."""
     await trio.Path(path).unlink(missing_ok=True)
-    sock = trio.socket.socket(trio.socket.AF_UNIX)
-    with sock:
-        before = os.umask(0o177)
-        try:
-            await sock.bind(str(path))
-        finally:
-            os.umask(before)
-        sock.listen(16)
+    with trio.socket.from_stdlib_socket(_listening(path)) as sock:
         try:
             await trio.serve_listeners(partial(_answer_one, answer), [trio.SocketListener(sock)])
         finally:
             with contextlib.suppress(FileNotFoundError):  # whoever starts the daemon anew may have swept it
                 os.unlink(path)
+
+
+def _listening(path: Path) -> socket.socket:
+    """Bound and listening in one go: whoever sees the file may ask at once. Trio's own bind would let others run first."""
+    made = socket.socket(socket.AF_UNIX)
+    before = os.umask(0o177)
+    try:
+        made.bind(str(path))
+    finally:
+        os.umask(before)
+    made.listen(16)
+    return made
 
 
 async def _answer_one(answer: Answer, stream: trio.SocketStream) -> None:

@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import attrs
 import pytest
 import trio
 
 from cli.daemons.engine.control import EngineControl
-from cli.daemons.lab.contract import ask_control
+from cli.daemons.lab.contract import ask_control, enrolment_token, host_is_up
 from cli.daemons.lab.errors import LabError
 from tests.actors.storage.room import Room, host_id, opened
 
@@ -33,6 +34,31 @@ async def test_a_host_gets_a_token_and_is_added_first(tmp_path: Path) -> None:
         assert reply["token"] == "token"
         assert [host.name for host in room.engine.rows.named("host", "new")] == ["new"]
         assert (await ask_control(tmp_path, {"do": "enrolment_token", "host": "new"}))["host_id"] == reply["host_id"]
+
+
+async def test_the_lab_spends_no_token_of_a_host_that_another_one_is(tmp_path: Path) -> None:
+    async with controlled(tmp_path) as room:
+        assert await enrolment_token(tmp_path, "new") == "token"
+        (host,) = room.engine.rows.named("host", "new")
+        with pytest.raises(LabError, match="another host of this lab was renamed to new"):
+            await enrolment_token(tmp_path, "new", {host.id})
+
+
+async def test_a_host_is_awaited_until_it_is_up_unless_only_a_person_can_bring_it_up(tmp_path: Path) -> None:
+    async with controlled(tmp_path) as room:
+        with trio.fail_after(10):
+            await host_is_up(tmp_path, host_id)
+        with trio.move_on_after(0.3) as waiting:
+            await ask_control(tmp_path, {"do": "enrolment_token", "host": "new"})
+            (new,) = room.engine.rows.named("host", "new")
+            await host_is_up(tmp_path, new.id)
+        assert waiting.cancelled_caught, "it is installing"
+        (known,) = room.engine.rows.named("host", "host-1")
+        resting = attrs.evolve(known, id="aaaaaaaa-0000-4000-8000-00000000dead", name="resting", status="maintenance")
+        with trio.fail_after(10):
+            await room.put("host", resting)
+            with pytest.raises(LabError, match="is maintenance, not up"):
+                await host_is_up(tmp_path, str(resting.id))
 
 
 async def test_an_actor_is_crashed_on_request(tmp_path: Path) -> None:

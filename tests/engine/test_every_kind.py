@@ -159,9 +159,8 @@ async def test_what_is_referred_to_stays(resource: Resource, path: ReferencePath
     async with small_installation(vms=0, hosts=1) as installation:
         walk = Walk(installation)
         referred = BY_KIND[path.kind]
-        nothing = await walk.give(
-            walk.command(resource.add, resource, document=walk.document(resource, **_referring(resource.cls, path.names, named_id("nobody"))))
-        )  # fmt: skip
+        astray = walk.document(resource, **_referring(resource.cls, path.names, named_id("nobody")))
+        nothing = await walk.give(walk.command(resource.add, resource, document=astray))
         assert isinstance(nothing, Refusal), "it refers to what is not there"
         assert path.names[-1] in nothing.field, nothing
         referred_id = await walk.add(referred)

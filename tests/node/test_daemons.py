@@ -8,16 +8,18 @@ import pathlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import attrs
 import pytest
 import trio
 
 from actors.host.messages import NodeLinked, NodeUnlinked
 from actors.host.pki import Lifetimes
-from cli.daemons.control_socket import ask
+from cli.daemons.control_socket import ask, serve
 from cli.daemons.node.config import NodeConfig
 from cli.daemons.node.running import run as run_node
 from cli.daemons.simulated_nodes.config import SimulatedNodesConfig
 from cli.daemons.simulated_nodes.running import run as run_simulated
+from cli.daemons.simulated_nodes.tokens import EnrolmentTokens
 from node.identity import Identity
 from protocol.errors import Conflict, CorralError, HostFailed
 from protocol.node_messages import DomainsSnapshot, HostFacts
@@ -105,6 +107,66 @@ async def test_an_expired_host_comes_back_by_itself(tmp_path: pathlib.Path) -> N
         async with alive(run_node, node_config(bench)):
             await until(lambda: bench.hub.linked(host_id))
         assert any(isinstance(link, NodeLinked) and link.renewal_only for link in bench.ear.links)
+
+
+async def test_a_host_that_was_removed_says_so_until_it_is_known_again(tmp_path: pathlib.Path) -> None:
+    bench = Bench(tmp_path)
+    ready, refused = tmp_path / "host" / "ready.json", tmp_path / "host" / "refused.json"
+    async with bench.listening():
+        await bench.enrolled("host")
+        bench.known.clear()
+        async with alive(run_node, node_config(bench)):
+            await until(refused.exists)
+            assert "not known here" in json.loads(refused.read_text())["reason"]
+            assert not ready.exists()
+            bench.known.add(host_id)
+            await until(ready.exists)
+            assert not refused.exists()
+
+
+async def test_removed_simulated_hosts_do_not_keep_the_others_from_serving(tmp_path: pathlib.Path) -> None:
+    bench = Bench(tmp_path)
+    hosts = [f"00000000-0000-4000-8000-{number:012}" for number in range(3)]
+    bench.known |= set(hosts)
+    async with bench.listening():
+        tokens = [await bench.enrolment.issue_token(host) for host in hosts]
+        config = SimulatedNodesConfig(
+            state_dir=tmp_path / "simulated",
+            engine_url=f"wss://127.0.0.1:{bench.port}",
+            ca_file=bench.authority.ca_file,
+            hosts=3,
+            tokens=(*tokens[:2], "made up"),
+        )
+        ready = tmp_path / "simulated" / "ready.json"
+        async with alive(run_simulated, config):
+            await until(ready.exists)
+            said = json.loads(ready.read_text())
+            assert said["hosts"] == {"sim-0001": hosts[0], "sim-0002": hosts[1]}
+            assert "not known" in said["refused"]["sim-0003"], "its token is none"
+        await until(lambda: not bench.hub.linked(hosts[1]))
+        bench.known.remove(hosts[1])
+        async with alive(run_simulated, attrs.evolve(config, tokens=("", "", tokens[2]))):
+            await until(ready.exists)
+            said = json.loads(ready.read_text())
+            assert said["hosts"] == {"sim-0001": hosts[0], "sim-0003": hosts[2]}
+            assert "may have been removed" in said["refused"]["sim-0002"]
+
+
+async def test_a_host_that_was_renamed_to_the_name_of_a_new_one_is_not_doubled(tmp_path: pathlib.Path) -> None:
+    renamed = "00000000-0000-4000-8000-000000000001"
+
+    async def engine(question: dict[str, Any]) -> dict[str, Any]:
+        return {"token": "once", "host_id": renamed}
+
+    config = SimulatedNodesConfig(
+        state_dir=tmp_path, engine_url="wss://127.0.0.1:1", ca_file=tmp_path / "ca",
+        engine_control_socket=str(tmp_path / "control.sock"),
+    )  # fmt: skip
+    async with alive(serve, tmp_path / "control.sock", engine):
+        await until((tmp_path / "control.sock").exists)
+        with pytest.raises(Conflict, match="renamed to sim-0002"):
+            await EnrolmentTokens(config, {renamed}.__contains__).of("sim-0002")
+        assert await EnrolmentTokens(config, {"another"}.__contains__).of("sim-0002") == "once"
 
 
 async def test_many_simulated_hosts_and_a_power_cut(tmp_path: pathlib.Path) -> None:

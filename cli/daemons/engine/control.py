@@ -39,6 +39,7 @@ class EngineControl:
         self._path = state_dir / "control.sock"
         self._doers: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
             "enrolment_token": self._enrolment_token,
+            "host_is_up": self._host_is_up,
             "register_tiny": self._register_tiny,
             "crash_actor": self._crash_actor,
         }
@@ -73,21 +74,30 @@ class EngineControl:
         ticket: Any = accepted.result
         return {"token": ticket.ticket.value, "host_id": host_id}
 
+    async def _host_is_up(self, question: dict[str, Any]) -> dict[str, Any]:
+        host_id = str(question["host_id"])
+        await self._awaited(f"host {host_id}", "up", lambda: self._engine.rows.document("host", host_id))
+        return {}
+
     async def _register_tiny(self, question: dict[str, Any]) -> dict[str, Any]:
         """A storage domain on the real host and the template `tiny` on it; what is there already stays."""
         rows = self._engine.rows
-        host = await self._found("host", str(question["host"]), "up")
-        domains = rows.named("storage_domain", "local")
-        if not domains:
+        host_id, path = str(question["host_id"]), str(question["storage"])
+        await self._host_is_up(question)
+
+        def domain_there() -> Any:
+            return next((one for one in rows.documents("storage_domain") if _path_of(one) == path), None)
+
+        if domain_there() is None:
             document = StorageDomain(
                 name="local",
                 description="A directory of the lab's real host",
                 type="data",
-                host=Ref(id=host.id),
-                storage=HostStorage(type="localfs", path=str(question["storage"])),
+                host=Ref(id=host_id),
+                storage=HostStorage(type="localfs", path=path),
             )
             await self._submit(AddStorageDomain(document=document))
-        storage_domain = await self._found("storage_domain", "local", "active")
+        storage_domain = await self._awaited(f"the storage domain in {path}", "active", domain_there)
         if not rows.named("template", "tiny"):
             cluster = rows.named("cluster", "Default")[0]
             template = Template(
@@ -108,21 +118,23 @@ class EngineControl:
                     image_bytes=int(question["size_bytes"]),
                 )
             )
-        await self._found("template", "tiny", "ok")
+        await self._awaited("template tiny", "ok", lambda: next(iter(rows.named("template", "tiny")), None))
         return {"template": "tiny"}
 
-    async def _found(self, kind: str, name: str, status: str) -> Any:
-        """The object of that name once it has the status. Refused when it does not come to it."""
+    async def _awaited(self, what: str, status: str, look: Callable[[], Any]) -> Any:
+        """The object once it has the status. Refused when it does not come to it."""
         found: Any = None
         with trio.move_on_after(timeout_seconds - 5):
             while True:
-                found = next(iter(self._engine.rows.named(kind, name)), None)
+                found = look()
                 if found is not None and found.status == status:
                     return found
+                if found is not None and found.status == "maintenance":  # only a person ends it
+                    break
                 await trio.sleep(0.1)
         if found is None:
-            raise NotFound(f"There is no {kind} named {name}.")
-        raise Conflict(f"{kind} {name} is {found.status}, not {status}")
+            raise NotFound(f"There is no {what}.")
+        raise Conflict(f"{what} is {found.status}, not {status}")
 
     async def _crash_actor(self, question: dict[str, Any]) -> dict[str, Any]:
         """The actor at `address` raises in its next message."""
@@ -133,3 +145,7 @@ class EngineControl:
         assert ref is not None
         ref.tell(Crash())
         return {"crashed": ref.address}
+
+
+def _path_of(domain: StorageDomain) -> str | None:
+    return domain.storage.path if domain.storage is not None else None

@@ -1,15 +1,18 @@
-"""What a lab claims before it starts anything: its folder and its ports; it starts and ends nothing."""
+"""What a lab claims before it starts anything: its folder, its ports, memory; it starts and ends nothing."""
 
 import fcntl
 import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from cli.daemons.lab.errors import LabError
 from cli.daemons.lab.layout import LabFolder
 
 PORTS = 3
+REAL_HOST_MEMORY_MIB = 512
+"""What libvirtd, the node daemon and one small guest take."""
 
 
 @contextmanager
@@ -35,3 +38,13 @@ def refuse_taken_ports(port: int) -> None:
                 probe.bind(("127.0.0.1", number))
             except OSError as failure:
                 raise LabError(f"port {number} is taken ({failure.strerror}); choose another --port") from None
+
+
+def real_hosts_that_fit(available_mib: int) -> int:
+    return available_mib // REAL_HOST_MEMORY_MIB
+
+
+def available_memory_mib() -> int:
+    """What programs can still take, as the kernel estimates it (proc(5), MemAvailable)."""
+    fields = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+    return int(fields["MemAvailable"].split()[0]) // 1024

@@ -8,17 +8,21 @@ import time
 from functools import partial
 from pathlib import Path
 
+import attrs
 import click
 import trio
 
 from cli.daemons.lab import contract
+from cli.daemons.lab.corral_daemons import ENGINE
 from cli.daemons.lab.daemon import daemon_environment
 from cli.daemons.lab.errors import LabError
-from cli.daemons.lab.layout import REAL_HOST_NAME, LabFolder, open_folder
+from cli.daemons.lab.layout import LabFolder, RealHostFolders, open_folder
+from cli.daemons.lab.leftovers import end_leftovers
 from cli.daemons.lab.namespaces import kill_everything_inside
 from cli.daemons.lab.process_notes import end, living, note_of, read_note
 from cli.daemons.lab.real_host import HOLDER
-from cli.daemons.lab.running import ENGINE, Lab, LabOptions, end_leftovers, run_until_signalled
+from cli.daemons.lab.running import Lab, LabOptions, run_until_signalled
+from cli.daemons.lab.subnet import REAL_HOSTS_MAX
 from cli.daemons.lab.summary import Summary, lab_pid, read_summary
 
 DEFAULT_PORT = 8443
@@ -39,18 +43,28 @@ folder_option = click.option(
               help="Port of the API; the live stream and the nodes take the two after it.")  # fmt: skip
 @click.option("--hosts", type=click.IntRange(0), default=DEFAULT_HOSTS, show_default=True, help="Simulated hosts.")
 @click.option(
-    "--real/--no-real", default=None, help="With a real host on a libvirt of the lab's own; default: if possible."
+    "--real/--no-real", default=None, help="With real hosts on libvirts of the lab's own; default: if possible."
 )
+@click.option("--real-hosts", type=click.IntRange(1, REAL_HOSTS_MAX), default=1, show_default=True,
+              help="How many: real, real-2, and so on, on one network, with one folder that all of them see.")  # fmt: skip
 @click.option("--detach", is_flag=True, help="Return once the lab serves and leave it running.")
 @click.pass_context
-def command(context: click.Context, directory: Path, port: int, hosts: int, real: bool | None, detach: bool) -> None:
-    """A whole Corral on this machine: engine, gateway, PostgreSQL, one real host and simulated ones."""
+def command(
+    context: click.Context, directory: Path, port: int, hosts: int, real: bool | None, real_hosts: int, detach: bool
+) -> None:
+    """A whole Corral on this machine: engine, gateway, PostgreSQL, real hosts with QEMU, simulated hosts.
+
+    What cannot be started is named with the reason, and the rest serves. DIR/lab.json tells scripts where everything
+    is. The data in DIR stays: a lab on the same DIR goes on with it.
+    """
     context.obj = directory
     if context.invoked_subcommand is not None:
         return
+    if real is False and context.get_parameter_source("real_hosts") is click.core.ParameterSource.COMMANDLINE:
+        raise click.UsageError(f"--no-real and --real-hosts {real_hosts} contradict each other; leave one out")
     try:
-        folder = open_folder(directory)
-        options = LabOptions(folder, port, hosts, _with_real_host(real))
+        folder = open_folder(directory, real_hosts)
+        options = LabOptions(folder, port, hosts, real_hosts if _with_real_hosts(real) else 0)
         if detach:
             _start_detached(options)
         else:
@@ -69,8 +83,14 @@ def status(context: click.Context, directory: Path) -> None:
     if pid is None:
         click.echo(f"no lab runs in {folder.path}")
     else:
-        for name, value in read_summary(folder).items():
-            click.echo(f"{name:12} {value}")
+        summary = read_summary(folder)
+        for name, value in attrs.asdict(summary, recurse=False).items():
+            if name not in ("real_hosts", "not_serving"):
+                click.echo(f"{name:16} {value}")
+        for host in summary.real_hosts:
+            click.echo(f"{host.name:16} node pid {host.node_pid}, {host.libvirt_uri}")
+        for part in summary.not_serving:
+            click.echo(f"{part.name:16} does not serve: {part.reason}")
     for note in living(folder):
         click.echo(f"{note.name:16} pid {note.pid}")
     if pid is None:
@@ -113,20 +133,31 @@ def kill_engine(context: click.Context, directory: Path) -> None:
 @folder_option
 @click.pass_context
 def kill_host(context: click.Context, name: str, directory: Path) -> None:
-    """Cuts the power of a host: its guests, its libvirt and its node end at once, and it comes up again."""
+    """Cuts the power of a host: its guests, its libvirt and its node end at once.
+
+    A real host comes up again by itself, a simulated one with the next lab. NAME is what the lab called the host (real,
+    real-2, sim-0001), also when it was renamed since.
+    """
     folder = _folder(context, directory)
     try:
-        if name == REAL_HOST_NAME:
-            holder = read_note(folder, HOLDER)
-            if holder is None or not holder.alive():
-                raise LabError("this lab has no real host")
-            count = trio.run(partial(kill_everything_inside, folder, spare=frozenset({holder.pid}), once=True))
+        host = folder.real_host_named(name)
+        if host is not None:
+            count = trio.run(_cut_power, host)
             click.echo(f"killed {count} processes of the host {name}")
         else:
             trio.run(contract.cut_simulated_host, folder.simulated, name)
             click.echo(f"cut the power of the simulated host {name}")
     except LabError as failure:
         raise click.ClickException(str(failure)) from None
+
+
+async def _cut_power(host: RealHostFolders) -> int:
+    """Spares the process that holds the machine's namespaces: the lab starts the rest again inside."""
+    holder = read_note(host.lab, host.process(HOLDER))
+    if holder is None or not holder.alive():
+        running = ", ".join(one.name for one in read_summary(host.lab).real_hosts) or "none"
+        raise LabError(f"this lab has no real host {host.name}; real hosts: {running}")
+    return await kill_everything_inside(host.machine, spare=frozenset({holder.pid}), once=True)
 
 
 def _run(options: LabOptions) -> None:
@@ -141,11 +172,11 @@ def _start_detached(options: LabOptions) -> None:
     folder.summary.unlink(missing_ok=True)
     log = folder.log("lab")
     words = ["--dir", str(folder.path), "--port", str(options.port), "--hosts", str(options.hosts)]
-    real = "--real" if options.real else "--no-real"
+    real = ["--real", "--real-hosts", str(options.real_hosts)] if options.real_hosts else ["--no-real"]
     with log.open("ab") as output:
         started_at = output.tell()
         process = subprocess.Popen(
-            [sys.executable, "-m", "cli.daemons.lab", *words, real],
+            [sys.executable, "-m", "cli.daemons.lab", *words, *real],
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, env=daemon_environment(),
         )  # fmt: skip
     deadline = time.monotonic() + START_SECONDS
@@ -159,12 +190,12 @@ def _start_detached(options: LabOptions) -> None:
         else:
             last_words = log.read_bytes()[started_at:].decode(errors="replace").strip().splitlines()[-3:]
             raise LabError(f"the lab ended with {code}: {' | '.join(last_words)}")
-    fields = read_summary(folder)
-    _introduce(folder, Summary(**fields))
+    _introduce(folder, read_summary(folder))
 
 
 def _introduce(folder: LabFolder, summary: Summary) -> None:
-    lines = [
+    lines = [f"without   {part.name}: {part.reason}" for part in summary.not_serving]
+    lines += [
         f"url       {summary.url}",
         f"user      {summary.user}",
         f"password  {summary.password}",
@@ -174,8 +205,7 @@ def _introduce(folder: LabFolder, summary: Summary) -> None:
         "  ./dev run host list",
         "  ./dev run vm add --name first --cluster-name Default --template-name tiny",
     ]
-    if summary.libvirt_uri is not None:
-        lines.append(f"  virsh -c '{summary.libvirt_uri}' list")
+    lines += [f"  virsh -c '{host.libvirt_uri}' list" for host in summary.real_hosts]
     click.echo("\n".join(lines))
 
 
@@ -188,11 +218,11 @@ def _folder(context: click.Context, directory: Path) -> LabFolder:
     return open_folder(chosen)
 
 
-def _with_real_host(asked: bool | None) -> bool:
+def _with_real_hosts(asked: bool | None) -> bool:
     missing = [path for path in NEEDED_FOR_REAL if not Path(path).exists()]
     reason = "this is not root" if os.geteuid() != 0 else f"{', '.join(missing)} is missing" if missing else None
     if reason is not None and asked:
-        raise LabError(f"a real host is not possible: {reason}; ./dev setup as root installs what is missing")
+        raise LabError(f"real hosts are not possible: {reason}; ./dev setup as root installs what is missing")
     if reason is not None and asked is None:
-        click.echo(f"lab: without a real host: {reason}", err=True)
+        click.echo(f"lab: without real hosts: {reason}", err=True)
     return reason is None and asked is not False

@@ -3,19 +3,23 @@
 It starts no process; a change of a daemon's configuration or control messages is made here.
 """
 
+import contextlib
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cli.daemons.control_socket import ask
 from cli.daemons.lab.errors import LabError
-from cli.daemons.lab.layout import LabFolder
+from cli.daemons.lab.layout import LabFolder, RealHostFolders
+from node.identity import Identity
 from protocol.errors import CorralError
 
 READY = "ready.json"
+REFUSED = "refused.json"
 CONTROL_SOCKET = "control.sock"
+CERTIFICATE = "host.pem"
 
 
 def write_engine_configuration(folder: LabFolder, port: int, node_listen: Sequence[str]) -> Path:
@@ -38,22 +42,20 @@ def write_engine_configuration(folder: LabFolder, port: int, node_listen: Sequen
     )
 
 
-def write_node_configuration(
-    folder: LabFolder, *, engine: str, ca_file: str, token: str, name: str, address: str
-) -> Path:
-    """The real host's node; libvirt is found where a node always finds it, inside the host's namespaces."""
+def write_node_configuration(host: RealHostFolders, *, engine: str, ca_file: str, token: str, address: str) -> Path:
+    """A real host's node; libvirt is found where a node always finds it, inside the host's namespaces."""
     return _write(
-        folder.node,
+        host.node,
         {
-            "state_dir": str(folder.node),
+            "state_dir": str(host.node),
             "engine_url": engine,
             "ca_file": ca_file,
             "token": token,
-            "name": name,
+            "name": host.name,
             "address": address,
             "hypervisor": "libvirt",
             "libvirt_uri": "qemu:///system",
-            "storage_dir": str(folder.storage),
+            "storage_dir": str(host.storage),
         },
     )
 
@@ -73,22 +75,46 @@ def write_simulated_configuration(folder: LabFolder, *, engine: str, ca_file: st
     )
 
 
-async def enrolment_token(engine_state_dir: Path, host_name: str) -> str:
-    """A token with which a node of this name may enrol once.
+def is_enrolled(node_state_dir: Path) -> bool:
+    return (node_state_dir / CERTIFICATE).exists()
 
-    Raises LabError when the engine refuses or does not answer.
+
+def enrolled_as(node_state_dirs: Sequence[Path]) -> set[str]:
+    """The ids of the hosts that these nodes are. One whose certificate cannot be read says so itself, in its log."""
+    ids = set()
+    for state_dir in node_state_dirs:
+        if is_enrolled(state_dir):
+            with contextlib.suppress(ValueError):
+                ids.add(Identity(state_dir).host_id)
+    return ids
+
+
+async def host_is_up(engine_state_dir: Path, host_id: str) -> None:
+    """Waits until the engine says that the host is up, which is a little later than its node is linked.
+
+    Raises LabError with the host's status when it does not come up by itself.
+    """
+    await ask_control(engine_state_dir, {"do": "host_is_up", "host_id": host_id})
+
+
+async def enrolment_token(engine_state_dir: Path, host_name: str, taken: Collection[str] = ()) -> str:
+    """A token with which a node of this name may enrol once. `taken`: the ids of hosts that others here are already.
+
+    Raises LabError when the engine refuses or does not answer, and when the name is now that of another host.
     """
     reply = await ask_control(engine_state_dir, {"do": "enrolment_token", "host": host_name})
+    if reply.get("host_id") in taken:
+        raise LabError(f"another host of this lab was renamed to {host_name}; give that one another name")
     return str(reply["token"])
 
 
-async def register_tiny(engine_state_dir: Path, image: Path, *, host: str, storage: Path) -> None:
+async def register_tiny(engine_state_dir: Path, image: Path, *, host_id: str, storage: Path) -> None:
     """Has the engine offer the small guest as a template on the host's storage; asking again changes nothing."""
     question = {
         "do": "register_tiny",
         "image": str(image),
         "size_bytes": qcow2_virtual_bytes(image),
-        "host": host,
+        "host_id": host_id,
         "storage": str(storage),
     }
     await ask_control(engine_state_dir, question)

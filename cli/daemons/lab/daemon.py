@@ -12,7 +12,9 @@ from typing import Any
 import attrs
 import trio
 
+from cli.daemons.lab import contract
 from cli.daemons.lab.errors import LabError
+from cli.daemons.lab.last_words import last_words
 from cli.daemons.lab.layout import LabFolder
 from cli.daemons.lab.process_notes import forget_note, write_note
 from cli.daemons.lab.tools import poll_until
@@ -28,7 +30,7 @@ class DaemonSpec:
     """How a daemon is started, seen to serve, and stopped.
 
     ``prepare`` is awaited before each start and returns the command line; ``serving`` returns once the process
-    with the given id serves, and raises LabError when it never will.
+    with the given id serves, and raises LabError when it never will. Without an ``essential`` one there is no lab.
     """
 
     name: str
@@ -36,16 +38,21 @@ class DaemonSpec:
     serving: Callable[[int], Awaitable[None]]
     start_seconds: float = 60.0
     stop_seconds: float = 5.0
+    essential: bool = False
 
 
 class Daemon:
     """One daemon of the lab: at most one process at a time, started again until stopped."""
 
-    def __init__(self, folder: LabFolder, spec: DaemonSpec, restarted: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(self, folder: LabFolder, spec: DaemonSpec, changed: Callable[[], Awaitable[None]]) -> None:
+        """`changed` is called when the daemon serves, and when it cannot be started."""
         self.folder = folder
         self.spec = spec
-        self._restarted = restarted
+        self.problem: str | None = None
+        """Why it does not serve, when its last start failed."""
+        self._changed = changed
         self._process: trio.Process | None = None
+        self._said_before = 0
         self._scope = trio.CancelScope()
 
     @property
@@ -54,34 +61,44 @@ class Daemon:
         return process.pid if process is not None and process.poll() is None else None
 
     async def keep_running(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Runs until stop(); the first start must succeed, later ones are tried for ever.
+        """Runs until stop(). Reports itself as started after the first attempt; `problem` then says why it failed.
 
-        Raises LabError when the first start fails.
+        Raises LabError when an essential daemon's first start fails.
         """
-        served = False
+        name, is_first = self.spec.name, True
         delay_seconds = BACKOFF_FIRST_SECONDS
         with self._scope:
             while True:
                 began = trio.current_time()
-                try:
-                    await self._start()
-                    if served:
-                        await self._restarted(self.spec.name)
-                    else:
-                        served = True
-                        task_status.started()
-                    assert self._process is not None
-                    report(f"{self.spec.name} ended with {await self._process.wait()}")
-                except LabError as failure:
-                    await self._end_process()
-                    if not served:
-                        raise
-                    report(str(failure))
+                failure = await self._attempt()
+                if failure and is_first and self.spec.essential:
+                    raise LabError(f"{name} {failure}")
+                # The first of several failed starts is told: the others would say the same every few seconds.
+                is_news = not failure or is_first or self.problem is None
+                self.problem = failure
+                if is_news:
+                    report(f"{name} {failure or f'serves after {trio.current_time() - began:.1f} s'}")
+                    await self._changed()
+                if is_first:
+                    task_status.started()
+                    is_first = False
+                if self._process is not None and not failure:
+                    report(f"{name} ended with {await self._process.wait()}")
                 if trio.current_time() - began > STEADY_SECONDS:
                     delay_seconds = BACKOFF_FIRST_SECONDS
-                report(f"starting {self.spec.name} again in {delay_seconds:.1f} s")
+                if is_news:
+                    report(f"starting {name} again in {delay_seconds:.1f} s")
                 await trio.sleep(delay_seconds)
                 delay_seconds = min(2 * delay_seconds, BACKOFF_MAX_SECONDS)
+
+    async def _attempt(self) -> str | None:
+        """Starts the process and waits until it serves, or says why it does not and ends it."""
+        try:
+            await self._start()
+        except LabError as failure:
+            await self._end_process()
+            return str(failure)
+        return None
 
     async def stop(self) -> None:
         """Ends the process with SIGTERM, then SIGKILL; it is not started again."""
@@ -90,20 +107,20 @@ class Daemon:
         forget_note(self.folder, self.spec.name)
 
     async def _start(self) -> None:
-        argv = list(await self.spec.prepare())
-        with self.folder.log(self.spec.name).open("ab") as log:
-            try:
+        try:
+            argv = list(await self.spec.prepare())
+            with self.folder.log(self.spec.name).open("ab") as log:
+                self._said_before = log.tell()
                 # A session of its own: an interrupt typed at the lab is for the lab, which stops in order.
                 self._process = await trio.lowlevel.open_process(
                     argv, stdin=None, stdout=log, stderr=log, start_new_session=True, env=daemon_environment()
                 )
-            except OSError as failure:
-                raise LabError(f"{self.spec.name} cannot be started: {failure}") from failure
+        except (OSError, LabError) as failure:
+            raise LabError(f"cannot be started: {failure}") from failure
         write_note(self.folder, self.spec.name, self._process.pid)
         await self._wait_until_serving(self._process)
 
     async def _wait_until_serving(self, process: trio.Process) -> None:
-        name = self.spec.name
         with trio.move_on_after(self.spec.start_seconds) as deadline:
             async with trio.open_nursery() as nursery:
 
@@ -112,12 +129,15 @@ class Daemon:
                     nursery.cancel_scope.cancel()
 
                 nursery.start_soon(watch)
-                await self.spec.serving(process.pid)
+                try:
+                    await self.spec.serving(process.pid)
+                except LabError as failure:
+                    raise LabError(f"does not serve: {failure} ({self._last_words()})") from failure
                 nursery.cancel_scope.cancel()
         if deadline.cancelled_caught:
-            raise LabError(f"{name} does not serve after {self.spec.start_seconds:.0f} s; see {self.folder.log(name)}")
+            raise LabError(f"does not serve after {self.spec.start_seconds:.0f} s: {self._last_words()}")
         if process.poll() is not None:
-            raise LabError(f"{name} ended with {process.returncode} before it served: {self._last_words()}")
+            raise LabError(f"ended with {process.returncode} before it served: {self._last_words()}")
 
     async def _end_process(self) -> None:
         process = self._process
@@ -132,13 +152,22 @@ class Daemon:
                     return
 
     def _last_words(self) -> str:
-        lines = self.folder.log(self.spec.name).read_text(errors="replace").strip().splitlines()
-        return " | ".join(lines[-3:]) or "it wrote nothing"
+        return last_words(self.folder.log(self.spec.name), self._said_before)
 
 
-async def wait_for_ready_file(path: Path, pid: int) -> None:
-    """Waits for a ready file that the process itself wrote; one of its predecessor does not count."""
-    await poll_until(lambda: read_ready_file(path).get("pid") == pid)
+async def wait_until_ready(state_dir: Path, pid: int) -> None:
+    """Waits for the ready file that the process itself wrote; one of its predecessor does not count.
+
+    Raises LabError with the engine's reason when the process wrote that it is refused.
+    """
+    ready, refused = state_dir / contract.READY, state_dir / contract.REFUSED
+
+    def said(path: Path) -> bool:
+        return bool(read_ready_file(path).get("pid") == pid)
+
+    await poll_until(lambda: said(ready) or said(refused))
+    if not said(ready):
+        raise LabError(f"{read_ready_file(refused).get('reason')}")
 
 
 def read_ready_file(path: Path) -> dict[str, Any]:

@@ -5,29 +5,29 @@ It starts no libvirtd and knows no subnet; whatever runs inside is found again b
 
 import contextlib
 import os
+import shlex
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import attrs
 import trio
 
 from cli.daemons.lab.errors import LabError
-from cli.daemons.lab.layout import LIBVIRT_FOLDERS, REAL_HOST_NAME, LabFolder
+from cli.daemons.lab.last_words import last_words
 from cli.daemons.lab.tools import poll_until
 
 HOLDER_READY_SECONDS = 10.0
 KILL_SECONDS = 10.0
-# Private copies stand over the machine's own files, so that the account which libvirt wants exists only inside.
-PRIVATE_FILES = ("/etc/passwd", "/etc/group", "/etc/hosts")
-LIBVIRT_ACCOUNT_ID = 64055
+MARK = "/etc/libvirt"
+"""Every machine has its own folder `etc` here. A name outside, such as that of `ip netns`, would outlive a killed lab."""
 
 HOLDER_SCRIPT = """\
 set -e
 mount --make-rprivate /
 mount -t sysfs sysfs /sys
 {mounts}
-hostname {hostname}
+hostname {host_name}
 ip link set lo up
 : > {ready}
 exec sleep infinity
@@ -35,10 +35,10 @@ exec sleep infinity
 
 
 @attrs.frozen
-class HostNamespaces:
-    """The namespaces of one lab's real host; they last until the holder and everything inside has ended."""
+class Namespaces:
+    """The namespaces of one machine whose files are in `root`; they last until the holder and everything inside ended."""
 
-    folder: LabFolder
+    root: Path
     holder: trio.Process
 
     def inside(self, argv: Sequence[str]) -> list[str]:
@@ -47,46 +47,44 @@ class HostNamespaces:
         spaces = [
             f"--{kind}=/proc/{pid}/ns/{file}" for kind, file in (("net", "net"), ("mount", "mnt"), ("uts", "uts"))
         ]
-        return ["nsenter", *spaces, f"--wd={self.folder.path}", "--", *argv]
+        return ["nsenter", *spaces, f"--wd={self.root}", "--", *argv]
 
 
-async def open_namespaces(folder: LabFolder) -> HostNamespaces:
-    """Makes the namespaces with the lab's own libvirt folders, accounts and host name in place.
+async def open_namespaces(root: Path, host_name: str, log: Path, mounts: Mapping[Path, Path]) -> Namespaces:
+    """Makes the namespaces of a machine, its own files bound in: `mounts` says which one stands where.
 
     Raises LabError when the kernel refuses or the holder is not ready in time.
     """
     if os.geteuid() != 0:
-        raise LabError("a real host needs root, for network and mount namespaces; use --no-real or run as root")
-    ready = folder.host / "namespaces.ready"
-    _prepare_folders(folder)
-    ready.unlink(missing_ok=True)
-    script = HOLDER_SCRIPT.format(
-        mounts="\n".join(_mounts(folder)), hostname=f"{REAL_HOST_NAME}.lab-{folder.tag}", ready=_quoted(ready)
-    )
-    with folder.log("namespaces").open("ab") as log:
+        raise LabError("network and mount namespaces need root; use --no-real or run as root")
+    ready = _made_ready(root)
+    binds = [_bind(source, target) for source, target in {root / "etc": Path(MARK), **mounts}.items()]
+    script = HOLDER_SCRIPT.format(mounts="\n".join(binds), host_name=host_name, ready=shlex.quote(str(ready)))
+    with log.open("ab") as output:
+        said_before = output.tell()
         holder = await trio.lowlevel.open_process(
             ["unshare", "--net", "--mount", "--uts", "--", "/bin/sh", "-c", script],
-            stdin=None, stdout=log, stderr=log, start_new_session=True,
+            stdin=None, stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
     with trio.move_on_after(HOLDER_READY_SECONDS):
         await poll_until(lambda: ready.exists() or holder.poll() is not None, every_seconds=0.02)
     if not ready.exists() or holder.poll() is not None:
         with contextlib.suppress(ProcessLookupError):
             holder.kill()
-        last_words = folder.log("namespaces").read_text(errors="replace").strip()[-300:]
-        raise LabError(f"the namespaces of the real host could not be made: {last_words or 'no reason given'}")
-    return HostNamespaces(folder, holder)
+        await holder.wait()
+        raise LabError(f"its namespaces cannot be made: {last_words(log, said_before)}")
+    return Namespaces(root, holder)
 
 
-async def kill_everything_inside(folder: LabFolder, *, spare: frozenset[int] = frozenset(), once: bool = False) -> int:
-    """Ends every process in mount namespaces made for this folder, those of a lab that died included.
+async def kill_everything_inside(root: Path, *, spare: frozenset[int] = frozenset(), once: bool = False) -> int:
+    """Ends every process in mount namespaces made for this machine, those of a lab that died included.
 
     ``once`` kills what there is and does not look again, for a machine whose services are started again meanwhile.
     Returns how many it met. Raises LabError when one outlives SIGKILL by KILL_SECONDS.
     """
     met: set[int] = set()
     with trio.move_on_after(KILL_SECONDS):
-        while pids := [pid for pid in processes_inside(folder) if pid not in spare]:
+        while pids := [pid for pid in processes_inside(root) if pid not in spare]:
             met.update(pids)
             for pid in pids:
                 with contextlib.suppress(ProcessLookupError):
@@ -95,13 +93,13 @@ async def kill_everything_inside(folder: LabFolder, *, spare: frozenset[int] = f
                 break
             await trio.sleep(0.05)
         return len(met)
-    raise LabError(f"processes {pids} of the real host do not end")
+    raise LabError(f"processes {pids} in {root} do not end")
 
 
-def processes_inside(folder: LabFolder) -> list[int]:
-    """Processes that see the lab's folder where libvirt keeps its configuration."""
+def processes_inside(root: Path) -> list[int]:
+    """Processes that see the machine's folder at the mark."""
     own = os.stat("/proc/self/ns/mnt").st_ino
-    wanted = os.stat(folder.host / "etc") if (folder.host / "etc").exists() else None
+    wanted = os.stat(root / "etc") if (root / "etc").exists() else None
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or wanted is None:
@@ -109,7 +107,7 @@ def processes_inside(folder: LabFolder) -> list[int]:
         try:
             if (entry / "ns" / "mnt").stat().st_ino == own:
                 continue
-            seen = (entry / "root" / "etc" / "libvirt").stat()
+            seen = Path(f"{entry}/root{MARK}").stat()
             ended = (entry / "stat").read_text().rpartition(")")[2].split()[0] in "ZX"
         except OSError:
             continue
@@ -118,37 +116,15 @@ def processes_inside(folder: LabFolder) -> list[int]:
     return found
 
 
-def _prepare_folders(folder: LabFolder) -> None:
-    for name in LIBVIRT_FOLDERS:
-        (folder.host / name).mkdir(parents=True, exist_ok=True)
-    for target in LIBVIRT_FOLDERS.values():
-        # Packages bring most of these; a mount needs a place, and an empty folder is all that this leaves.
-        Path(target).mkdir(parents=True, exist_ok=True)
-    account = f"libvirt-qemu:x:{LIBVIRT_ACCOUNT_ID}:{LIBVIRT_ACCOUNT_ID}::/var/lib/libvirt:/usr/sbin/nologin\n"
-    groups = "".join(
-        f"{name}:x:{LIBVIRT_ACCOUNT_ID + offset}:\n" for offset, name in enumerate(("libvirt-qemu", "libvirt", "kvm"))
-    )
-    host_names = f"127.0.0.1 localhost {REAL_HOST_NAME} {REAL_HOST_NAME}.lab-{folder.tag}\n"
-    _copy_with(Path("/etc/passwd"), folder.host / "passwd", account)
-    _copy_with(Path("/etc/group"), folder.host / "group", groups)
-    _copy_with(Path("/etc/hosts"), folder.host / "hosts", host_names)
+def _made_ready(root: Path) -> Path:
+    """The folders that the holder needs, and the file that it will make."""
+    (root / "etc").mkdir(parents=True, exist_ok=True)
+    # Packages bring it mostly; a mount needs a place, and an empty folder is all that this leaves.
+    Path(MARK).mkdir(parents=True, exist_ok=True)
+    ready = root / "namespaces.ready"
+    ready.unlink(missing_ok=True)
+    return ready
 
 
-def _copy_with(source: Path, target: Path, lines: str) -> None:
-    """Copies an account file and adds the lines whose names it lacks."""
-    text = source.read_text() if source.exists() else ""
-    present = {line.split(":", 1)[0] for line in text.splitlines()}
-    added = "".join(line for line in lines.splitlines(keepends=True) if line.split(":", 1)[0] not in present)
-    target.write_text((text if text.endswith("\n") or not text else text + "\n") + added)
-
-
-def _mounts(folder: LabFolder) -> list[str]:
-    lines = [f"mount --bind {_quoted(folder.host / name)} {target}" for name, target in LIBVIRT_FOLDERS.items()]
-    for path in PRIVATE_FILES:
-        if Path(path).exists():
-            lines.append(f"mount --bind {_quoted(folder.host / Path(path).name)} {path}")
-    return lines
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "'\\''") + "'"
+def _bind(source: Path, target: Path) -> str:
+    return f"mount --bind {shlex.quote(str(source))} {shlex.quote(str(target))}"

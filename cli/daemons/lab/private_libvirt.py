@@ -1,4 +1,4 @@
-"""The configuration and command line of the lab's own libvirtd, and the end of its guests; it restarts nothing."""
+"""The configuration and command line of a real host's own libvirtd, and the end of its guests; it restarts nothing."""
 
 import os
 import uuid
@@ -7,7 +7,7 @@ import attrs
 import trio
 
 from cli.daemons.lab.errors import LabError
-from cli.daemons.lab.layout import LabFolder
+from cli.daemons.lab.layout import RealHostFolders
 from cli.daemons.lab.tools import run_tool
 
 SERVING_SECONDS = 15.0
@@ -41,7 +41,7 @@ max_workers = 40
 prio_workers = 8
 max_client_requests = 200
 host_uuid = "{host_uuid}"
-log_outputs = "2:file:/var/log/libvirt/libvirtd.log"
+log_outputs = "2:stderr"
 """
 
 
@@ -53,18 +53,16 @@ class LeftGuests:
     reason: str | None = None
 
 
-def write_configuration(folder: LabFolder, address: str) -> None:
+def write_configuration(host: RealHostFolders, address: str) -> None:
     """Writes what libvirtd reads; ``address`` is the host's own on the lab's network."""
-    for name in ("etc", "lib", "run", "log", "cache"):
-        (folder.host / name).mkdir(parents=True, exist_ok=True)
-    etc = folder.host / "etc"
+    etc = host.machine / "etc"
     (etc / "qemu.conf").write_text(QEMU_CONFIGURATION.format(address=address))
-    (etc / "libvirtd.conf").write_text(LIBVIRTD_CONFIGURATION.format(host_uuid=host_uuid(folder)))
+    (etc / "libvirtd.conf").write_text(LIBVIRTD_CONFIGURATION.format(host_uuid=host_uuid(host)))
 
 
-def host_uuid(folder: LabFolder) -> str:
-    """The host's own UUID, drawn once per folder: two labs on one machine must not be one host."""
-    path = folder.host / "uuid"
+def host_uuid(host: RealHostFolders) -> str:
+    """The host's own UUID, drawn once per host: two of them on one machine must not be one host."""
+    path = host.machine / "uuid"
     if not path.exists():
         path.write_text(f"{uuid.UUID(bytes=os.urandom(16), version=4)}\n")
     return path.read_text().strip()
@@ -74,14 +72,14 @@ def libvirtd_command() -> list[str]:
     return ["/usr/sbin/libvirtd", "--config", "/etc/libvirt/libvirtd.conf", "--pid-file", "/run/libvirt/libvirtd.pid"]
 
 
-def forget_sockets(folder: LabFolder) -> None:
+def forget_sockets(host: RealHostFolders) -> None:
     """Removes the sockets and pid files of a libvirtd that ended; must not be called while one runs."""
-    for path in sorted((folder.host / "run").rglob("*")):
+    for path in sorted((host.machine / "run").rglob("*")):
         if path.is_socket() or path.suffix == ".pid":
             path.unlink(missing_ok=True)
 
 
-async def wait_until_serving(folder: LabFolder) -> None:
+async def wait_until_serving(host: RealHostFolders) -> None:
     """Waits until libvirtd answers on its socket.
 
     Raises LabError after SERVING_SECONDS.
@@ -89,22 +87,21 @@ async def wait_until_serving(folder: LabFolder) -> None:
     last_reason = "no socket"
     with trio.move_on_after(SERVING_SECONDS):
         while True:
-            if folder.libvirt_socket.exists():
+            if host.libvirt_socket.exists():
                 try:
-                    await run_tool("virsh", "--quiet", "--connect", folder.libvirt_uri, "uri")
+                    await run_tool("virsh", "--quiet", "--connect", host.libvirt_uri, "uri")
                     return
                 except LabError as refusal:
                     last_reason = str(refusal)
             await trio.sleep(0.05)
-    log = folder.host / "log" / "libvirtd.log"
-    raise LabError(f"libvirtd does not answer within {SERVING_SECONDS:.0f} s: {last_reason}; see {log}")
+    raise LabError(f"no answer within {SERVING_SECONDS:.0f} s: {last_reason}")
 
 
-async def destroy_guests(folder: LabFolder, timeout_seconds: float = 10.0) -> LeftGuests:
+async def destroy_guests(host: RealHostFolders, timeout_seconds: float = 10.0) -> LeftGuests:
     """Destroys every guest of the lab's libvirtd; what does not end is left to the caller, who kills it."""
-    if not folder.libvirt_socket.exists():
+    if not host.libvirt_socket.exists():
         return LeftGuests(0)
-    virsh = ("virsh", "--quiet", "--connect", folder.libvirt_uri)
+    virsh = ("virsh", "--quiet", "--connect", host.libvirt_uri)
     try:
         with trio.fail_after(timeout_seconds):
             names = (await run_tool(*virsh, "list", "--name")).split("\n")

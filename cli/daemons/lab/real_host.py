@@ -1,13 +1,16 @@
-"""The lab's real host as a machine: namespaces, cable, libvirtd and DHCP; its node daemon is not part of it."""
+"""One real host of a lab as a machine: namespaces, a cable to the lab's network, libvirtd; its node daemon is not part of it."""
+
+from collections.abc import Mapping
 
 import attrs
 import trio
 
 from cli.daemons.lab.daemon import DaemonSpec, report
 from cli.daemons.lab.errors import LabError
-from cli.daemons.lab.layout import LabFolder
-from cli.daemons.lab.namespaces import HostNamespaces, kill_everything_inside, open_namespaces
-from cli.daemons.lab.network import cut_cable, dhcp_command, lay_cable
+from cli.daemons.lab.layout import RealHostFolders
+from cli.daemons.lab.machine_files import lay_out
+from cli.daemons.lab.namespaces import Namespaces, kill_everything_inside, open_namespaces
+from cli.daemons.lab.network import LabNetwork
 from cli.daemons.lab.private_libvirt import (
     destroy_guests,
     forget_sockets,
@@ -16,83 +19,81 @@ from cli.daemons.lab.private_libvirt import (
     write_configuration,
 )
 from cli.daemons.lab.process_notes import forget_note, write_note
-from cli.daemons.lab.subnet import LabSubnet
 
-LIBVIRTD, DHCP, HOLDER = "libvirtd", "dhcp", "namespaces"
+LIBVIRTD, HOLDER = "libvirtd", "namespaces"
 
 
 @attrs.frozen
 class RealHost:
-    """A machine that is switched on: it has addresses and namespaces; its services are kept running by the lab."""
+    """A machine that is switched on: it has an address and namespaces; its services are kept running by the lab."""
 
-    folder: LabFolder
-    namespaces: HostNamespaces
-    subnet: LabSubnet
+    folders: RealHostFolders
+    namespaces: Namespaces
+    address: str
 
-    def services(self) -> tuple[DaemonSpec, DaemonSpec]:
-        """libvirtd and the DHCP server, in the order in which they start."""
-        return (
-            DaemonSpec(LIBVIRTD, self._libvirtd, self._libvirtd_serving, start_seconds=20.0, stop_seconds=2.0),
-            DaemonSpec(DHCP, self._dhcp, _serving_at_once, start_seconds=5.0, stop_seconds=1.0),
-        )
+    @property
+    def name(self) -> str:
+        return self.folders.name
 
-    async def _libvirtd(self) -> list[str]:
-        return self.namespaces.inside(libvirtd_command())
+    def libvirtd(self) -> DaemonSpec:
+        async def command() -> list[str]:
+            return self.namespaces.inside(libvirtd_command())
 
-    async def _libvirtd_serving(self, pid: int) -> None:
-        await wait_until_serving(self.folder)
+        async def serving(pid: int) -> None:
+            await wait_until_serving(self.folders)
 
-    async def _dhcp(self) -> list[str]:
-        return self.namespaces.inside(dhcp_command(self.folder, self.subnet))
+        name = self.folders.process(LIBVIRTD)
+        return DaemonSpec(name, command, serving, start_seconds=20.0, stop_seconds=2.0)
 
 
-async def switch_on(folder: LabFolder) -> RealHost:
+async def switch_on(folders: RealHostFolders, network: LabNetwork, neighbours: Mapping[str, str]) -> RealHost:
     """Makes the machine, after everything that an earlier lab of this folder left running in it has ended.
 
-    Raises LabError when it cannot be made; then nothing of it is left.
+    `neighbours`: names and addresses of the lab's real hosts. Raises LabError when it cannot be made; then nothing
+    of it is left.
     """
-    await switch_off(folder)
-    folder.host.mkdir(parents=True, exist_ok=True)
-    folder.storage.mkdir(parents=True, exist_ok=True)
-    forget_sockets(folder)
+    await switch_off(folders)
+    log = folders.lab.log(folders.process(HOLDER))
+    namespaces = None
     try:
-        namespaces = await open_namespaces(folder)
-        write_note(folder, HOLDER, namespaces.holder.pid)
-        subnet = await lay_cable(namespaces)
-        write_configuration(folder, subnet.host_address)
-    except BaseException:
+        mounts = await trio.to_thread.run_sync(lay_out, folders, neighbours)
+        forget_sockets(folders)
+        namespaces = await open_namespaces(folders.machine, folders.host_name, log, mounts)
+        write_note(folders.lab, folders.process(HOLDER), namespaces.holder.pid)
+        await network.plug_in(folders.number, namespaces)
+        host = RealHost(folders, namespaces, network.subnet.host_address(folders.number))
+        write_configuration(folders, host.address)
+    except BaseException as failure:
         with trio.CancelScope(shield=True):
-            await switch_off(folder)
+            await switch_off(folders)
+            if namespaces is not None:
+                await namespaces.holder.wait()
+        if isinstance(failure, OSError):
+            raise LabError(f"its files cannot be written: {failure}") from failure
         raise
-    return RealHost(folder, namespaces, subnet)
+    return host
 
 
 async def switch_off_host(host: RealHost) -> None:
     """Switches off a machine that this process made, and reaps its holder."""
-    await switch_off(host.folder)
+    await switch_off(host.folders)
     await host.namespaces.holder.wait()
 
 
-async def end_guests(folder: LabFolder, timeout_seconds: float = 6.0) -> None:
+async def end_guests(folders: RealHostFolders, timeout_seconds: float = 6.0) -> None:
     """Destroys the guests while libvirtd still serves, so that it writes down that they ended."""
-    left = await destroy_guests(folder, timeout_seconds)
+    left = await destroy_guests(folders, timeout_seconds)
     if left.reason is not None:
-        report(f"guests are killed instead of destroyed: {left.reason}")
+        report(f"guests of {folders.name} are killed instead of destroyed: {left.reason}")
     elif left.count:
-        report(f"destroyed {left.count} guests")
+        report(f"destroyed {left.count} guests of {folders.name}")
 
 
-async def switch_off(folder: LabFolder) -> None:
-    """Ends whatever runs inside, guests included, and removes the cable; only the machine's data is left."""
+async def switch_off(folders: RealHostFolders) -> None:
+    """Ends whatever runs inside, guests included; the cable goes with the last process, only the machine's data stays."""
     try:
-        await kill_everything_inside(folder)
+        await kill_everything_inside(folders.machine)
     except LabError as failure:
         report(str(failure))
-    await cut_cable(folder.tag)
-    forget_sockets(folder)
-    forget_note(folder, HOLDER)
-
-
-async def _serving_at_once(pid: int) -> None:
-    """dnsmasq says nothing when it serves; an early end within this time is what can be seen."""
-    await trio.sleep(0.2)
+    forget_sockets(folders)
+    forget_note(folders.lab, folders.process(HOLDER))

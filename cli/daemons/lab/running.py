@@ -1,9 +1,8 @@
-"""One running lab: which daemons start in which order and end in reverse; it does not know how one is kept running."""
+"""One running lab: what starts in which order and ends in reverse; it does not know how a daemon is kept running."""
 
 import os
 import signal
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -11,28 +10,30 @@ import trio
 
 from cli.daemons.lab import contract
 from cli.daemons.lab.claims import only_lab, refuse_taken_ports
-from cli.daemons.lab.daemon import Daemon, DaemonSpec, daemon_command, read_ready_file, report, wait_for_ready_file
+from cli.daemons.lab.corral_daemons import ENGINE, NODE, SIMULATED, Command, CorralDaemons
+from cli.daemons.lab.daemon import Daemon, DaemonSpec, daemon_command, read_ready_file, report
 from cli.daemons.lab.errors import LabError
-from cli.daemons.lab.layout import REAL_HOST_NAME, LabFolder
-from cli.daemons.lab.process_notes import end, forget_note, living, write_note
-from cli.daemons.lab.real_host import RealHost, end_guests, switch_off, switch_off_host, switch_on
-from cli.daemons.lab.summary import Summary, forget_summary, write_summary
+from cli.daemons.lab.layout import LabFolder
+from cli.daemons.lab.leftovers import POSTGRES, end_leftovers, end_postgres, forget_control_sockets
+from cli.daemons.lab.machines import Machines
+from cli.daemons.lab.process_notes import write_note
+from cli.daemons.lab.real_host import RealHost
+from cli.daemons.lab.summary import NotServing, RealHostSummary, Summary, forget_summary, write_summary
 from cli.daemons.tiny_image import build, default_cache_dir
 from cli.daemons.tiny_image.commands import ImageBuildError
 
-ENGINE, NODE, SIMULATED, POSTGRES = "engine", "node", "simulated-nodes", "postgres"
-POSTGRES_STOP_SECONDS = 6.0
 FOLLOW_SECONDS = 0.5
+TINY = "template tiny"
 
 
 @attrs.frozen
 class LabOptions:
-    """What a lab is asked to be. The ports are ``port`` and the two after it."""
+    """What a lab is asked to be. The ports are ``port`` and the two after it; ``hosts`` are simulated."""
 
     folder: LabFolder
     port: int
     hosts: int
-    real: bool
+    real_hosts: int
 
 
 def cached_tiny_image() -> Path:
@@ -40,25 +41,27 @@ def cached_tiny_image() -> Path:
 
 
 class Lab:
-    """The daemons of one lab and the machine of its real host."""
+    """The daemons of one lab and the machines of its real hosts."""
 
     def __init__(
         self,
         options: LabOptions,
-        command: Callable[[str, Path], list[str]] = daemon_command,
+        command: Command = daemon_command,
         tiny_image: Callable[[], Path] = cached_tiny_image,
     ) -> None:
         self.options = options
-        self._tiny_image = tiny_image
         self.folder = options.folder
-        self._command = command
-        self._daemons: list[Daemon] = []
-        self._host: RealHost | None = None
+        self._tiny_image = tiny_image
+        self._corral = CorralDaemons(options.folder, command, options.port)
+        self._daemons: dict[str, Daemon] = {}
+        self._machines = Machines(options.folder)
+        self._missing: dict[str, str] = {}
+        self._last_seen: tuple[str, dict[str, str]] = ("", {})
 
     async def serve(self, *, task_status: trio.TaskStatus[Summary] = trio.TASK_STATUS_IGNORED) -> None:
         """Starts everything, reports the summary once it serves, and runs until cancelled; then ends everything.
 
-        Raises LabError when a part does not start.
+        What does not start is named in the summary. Raises LabError when the engine is among it.
         """
         with only_lab(self.folder):
             await end_leftovers(self.folder)
@@ -66,7 +69,7 @@ class Lab:
             try:
                 async with trio.open_nursery() as nursery:
                     await self._start_all(nursery)
-                    nursery.start_soon(self._follow_engine)
+                    nursery.start_soon(self._follow)
                     task_status.started(self._write_summary())
                     await trio.sleep_forever()
             finally:
@@ -74,121 +77,106 @@ class Lab:
                     await self._stop_all()
 
     async def _start_all(self, nursery: trio.Nursery) -> None:
-        if self.options.real:
-            self._host = await switch_on(self.folder)
-            for service in self._host.services():
-                await self._keep(nursery, service)
-        await self._keep(nursery, self._daemon_spec(ENGINE, self.folder.engine, self._prepare_engine, stop_seconds=8.0))
-        if self._host is not None:
-            await self._keep(nursery, self._daemon_spec(NODE, self.folder.node, self._prepare_node))
-            (self.folder.node / "enrolled").touch()
-        if self.options.hosts:
-            await self._keep(nursery, self._daemon_spec(SIMULATED, self.folder.simulated, self._prepare_simulated))
-        if self._host is not None:
-            await self._offer_tiny()
+        if self.options.real_hosts:
+            await self._machines.switch_on(self.options.real_hosts, self._leave_out)
+        addresses = [address for address in ("127.0.0.1", self._machines.engine_address) if address]
+        async with trio.open_nursery() as starting:
+            for service in self._machines.services():
+                starting.start_soon(self._keep, nursery, service)
+            starting.start_soon(self._keep, nursery, self._corral.engine(addresses))
+        async with trio.open_nursery() as starting:
+            for host in self._machines.hosts:
+                starting.start_soon(self._keep_node, nursery, host, addresses[-1])
+            if self.options.hosts:
+                starting.start_soon(self._keep, nursery, self._corral.simulated(self.options.hosts))
+        await self._offer_tiny()
+
+    def _leave_out(self, name: str, reason: str) -> None:
+        report(f"without {name}: {reason}")
+        self._missing[name] = reason
 
     async def _stop_all(self) -> None:
-        """Reverse order: simulated hosts and the node, then guests, then the machine under them, the engine last."""
+        """Reverse order: simulated hosts and nodes, then guests, then the machines under them, the engine last."""
         forget_summary(self.folder)
-        services = [daemon for daemon in self._daemons if daemon.spec.name not in (ENGINE, NODE, SIMULATED)]
-        nodes = [daemon for daemon in self._daemons if daemon.spec.name in (NODE, SIMULATED)]
         async with trio.open_nursery() as nursery:
-            for daemon in nodes:
-                nursery.start_soon(daemon.stop)
-        if self._host is not None:
-            await end_guests(self.folder)
-            for daemon in reversed(services):
-                await daemon.stop()
-            await switch_off_host(self._host)
-        for daemon in self._daemons:
-            if daemon.spec.name == ENGINE:
-                await daemon.stop()
-        await _end_postgres(self.folder)
-        for state_dir in (self.folder.engine, self.folder.node, self.folder.simulated):
-            # A daemon that had to be killed could not remove it.
-            (state_dir / contract.CONTROL_SOCKET).unlink(missing_ok=True)
+            for name in (SIMULATED, *(host.folders.process(NODE) for host in self._machines.hosts)):
+                nursery.start_soon(self._stop, name)
+        await self._machines.switch_off(self._stop)
+        await self._stop(ENGINE)
+        await end_postgres(self.folder)
+        forget_control_sockets(self.folder)
+
+    async def _stop(self, name: str) -> None:
+        if name in self._daemons:
+            await self._daemons[name].stop()
+
+    def _new_daemon(self, spec: DaemonSpec) -> Daemon:
+        daemon = self._daemons[spec.name] = Daemon(self.folder, spec, self._after_change)
+        return daemon
 
     async def _keep(self, nursery: trio.Nursery, spec: DaemonSpec) -> None:
-        daemon = Daemon(self.folder, spec, self._after_restart)
-        self._daemons.append(daemon)
-        began = trio.current_time()
-        await nursery.start(daemon.keep_running)
-        report(f"{spec.name} serves after {trio.current_time() - began:.1f} s")
-        self._note_postgres()
+        await nursery.start(self._new_daemon(spec).keep_running)
 
-    async def _after_restart(self, name: str) -> None:
-        report(f"{name} serves again")
+    async def _keep_node(self, nursery: trio.Nursery, host: RealHost, engine_address: str) -> None:
+        """Returns once the host is up, or is known not to come up by itself."""
+        node = self._new_daemon(self._corral.node(host, engine_address))
+        libvirtd = self._daemons[host.libvirtd().name]
+        if libvirtd.problem is not None:
+            node.problem = f"waits for {libvirtd.spec.name}"
+            nursery.start_soon(node.keep_running)
+            return
+        await nursery.start(node.keep_running)
+        if node.problem is None:
+            try:
+                await contract.host_is_up(self.folder.engine, self._corral.host_id(host))
+            except LabError as failure:
+                report(f"{host.name} is not up: {failure}")
+
+    async def _after_change(self) -> None:
         self._note_postgres()
         if self.folder.summary.exists():
             self._write_summary()
 
-    def _daemon_spec(
-        self, name: str, state_dir: Path, prepare: Callable[[], Awaitable[Path]], **limits: float
-    ) -> DaemonSpec:
-        async def command() -> list[str]:
-            (state_dir / contract.READY).unlink(missing_ok=True)
-            argv = self._command(name, await prepare())
-            return self._host.namespaces.inside(argv) if name == NODE and self._host is not None else argv
-
-        return DaemonSpec(name, command, partial(wait_for_ready_file, state_dir / contract.READY), **limits)
-
-    async def _prepare_engine(self) -> Path:
-        addresses = ["127.0.0.1"] + ([self._host.subnet.engine_address] if self._host is not None else [])
-        return contract.write_engine_configuration(self.folder, self.options.port, addresses)
-
-    async def _prepare_node(self) -> Path:
-        assert self._host is not None
-        enrolled = (self.folder.node / "enrolled").exists()
-        token = "" if enrolled else await contract.enrolment_token(self.folder.engine, REAL_HOST_NAME)
-        return contract.write_node_configuration(
-            self.folder,
-            engine=f"wss://{self._host.subnet.engine_address}:{self.options.port + 2}",
-            ca_file=self._engine_says("ca_file"),
-            token=token,
-            name=REAL_HOST_NAME,
-            address=self._host.subnet.host_address,
-        )
-
-    async def _prepare_simulated(self) -> Path:
-        return contract.write_simulated_configuration(
-            self.folder,
-            engine=f"wss://127.0.0.1:{self.options.port + 2}",
-            ca_file=self._engine_says("ca_file"),
-            hosts=self.options.hosts,
-        )
-
     async def _offer_tiny(self) -> None:
         """Without its guest image a lab still serves, so a failure is told and passed over."""
+        host = next(
+            (one for one in self._machines.hosts if self._daemons[one.folders.process(NODE)].problem is None), None
+        )
+        if host is None:
+            return
         try:
             image = await trio.to_thread.run_sync(self._tiny_image)
-            await contract.register_tiny(self.folder.engine, image, host=REAL_HOST_NAME, storage=self.folder.storage)
+            storage = host.folders.storage
+            await contract.register_tiny(self.folder.engine, image, host_id=self._corral.host_id(host), storage=storage)
         except (ImageBuildError, LabError) as failure:
-            report(f"there is no tiny guest: {failure}")
+            self._leave_out(TINY, str(failure))
 
-    def _engine_says(self, field: str) -> str:
-        return str(read_ready_file(self.folder.engine / contract.READY).get(field, ""))
-
-    async def _follow_engine(self) -> None:
-        """The engine starts its PostgreSQL again by itself, and writes the new process id into its ready file."""
-        known = self._engine_says("postgres_pid")
+    async def _follow(self) -> None:
+        """What daemons change by themselves: the engine starts its PostgreSQL again, a simulated host is removed."""
         while True:
             await trio.sleep(FOLLOW_SECONDS)
-            pid = self._engine_says("postgres_pid")
-            if pid and pid != known:
-                known = pid
+            postgres, refused = self._seen()
+            if postgres and (postgres, refused) != self._last_seen:
                 self._note_postgres()
                 self._write_summary()
 
+    def _seen(self) -> tuple[str, dict[str, str]]:
+        return self._corral.engine_says("postgres_pid"), self._corral.refused_simulated_hosts()
+
     def _note_postgres(self) -> None:
         """The embedded PostgreSQL outlives a killed engine, so the lab has to know it by itself."""
-        pid = self._engine_says("postgres_pid")
+        pid = self._corral.engine_says("postgres_pid")
         if pid.isdigit():
             write_note(self.folder, POSTGRES, int(pid))
 
     def _write_summary(self) -> Summary:
+        self._last_seen = self._seen()
         engine = read_ready_file(self.folder.engine / contract.READY)
-        pids = {daemon.spec.name: daemon.pid for daemon in self._daemons}
         password_file = engine.get("password_file")
+        hosts = tuple(
+            RealHostSummary(host.name, host.folders.libvirt_uri, self._pid(host.folders.process(NODE)))
+            for host in self._machines.hosts
+        )
         summary = Summary(
             url=engine.get("url", ""),
             ws_url=engine.get("ws_url", ""),
@@ -197,39 +185,26 @@ class Lab:
             ca_file=engine.get("ca_file", ""),
             pid=os.getpid(),
             live_url=engine.get("live_url", ""),
-            libvirt_uri=self.folder.libvirt_uri if self._host is not None else None,
-            engine_pid=pids.get(ENGINE),
-            node_pid=pids.get(NODE),
+            libvirt_uri=hosts[0].libvirt_uri if hosts else None,
+            engine_pid=self._pid(ENGINE),
+            node_pid=hosts[0].node_pid if hosts else None,
             postgres_pid=engine.get("postgres_pid"),
-            real_host=self._host is not None,
+            real_host=bool(hosts),
             hosts=self.options.hosts,
+            real_hosts=hosts,
+            shared_dir=str(self.folder.shared) if hosts else None,
+            not_serving=self._not_serving(),
         )
         write_summary(self.folder, summary)
         return summary
 
+    def _pid(self, name: str) -> int | None:
+        return self._daemons[name].pid if name in self._daemons else None
 
-async def end_leftovers(folder: LabFolder) -> int:
-    """Ends what a lab of this folder left when it was killed; returns how many processes it met."""
-    forget_summary(folder)
-    met = living(folder)
-    await end_guests(folder)
-    for note in met:
-        if note.name != POSTGRES:
-            await end(note, signal.SIGTERM, 3.0)
-        forget_note(folder, note.name)
-    if os.geteuid() == 0:
-        await switch_off(folder)
-    postgres = next((note for note in met if note.name == POSTGRES), None)
-    if postgres is not None:
-        await end(postgres, signal.SIGINT, POSTGRES_STOP_SECONDS)
-    return len(met)
-
-
-async def _end_postgres(folder: LabFolder) -> None:
-    postgres = next((note for note in living(folder) if note.name == POSTGRES), None)
-    if postgres is not None:
-        await end(postgres, signal.SIGINT, POSTGRES_STOP_SECONDS)
-    forget_note(folder, POSTGRES)
+    def _not_serving(self) -> tuple[NotServing, ...]:
+        failed = {name: daemon.problem for name, daemon in self._daemons.items() if daemon.problem is not None}
+        reasons = {**self._missing, **failed, **self._corral.refused_simulated_hosts()}
+        return tuple(NotServing(name, reason) for name, reason in sorted(reasons.items()))
 
 
 async def run_until_signalled(lab: Lab, serving: Callable[[Summary], None]) -> None:

@@ -10,11 +10,12 @@ from cli.daemons.lab.errors import LabError
 # 10.200.0.0 up to 10.250.255.0: rarely used by sites, and 13,056 places for labs to fall on.
 FIRST_OCTETS = range(200, 251)
 ATTEMPTS_MAX = 64
+REAL_HOSTS_MAX = 48
 
 
 @attrs.frozen
 class LabSubnet:
-    """A /24 of one lab: .1 is this machine's end, .2 the real host, .50 to .250 its guests by DHCP."""
+    """A /24 of one lab: .1 is this machine's end, .2 to .49 the real hosts, .50 to .250 guests, .254 the DHCP server."""
 
     network: ipaddress.IPv4Network
     tag: str
@@ -23,9 +24,15 @@ class LabSubnet:
     def engine_address(self) -> str:
         return str(self.network[1])
 
+    def host_address(self, number: int) -> str:
+        """That of the first, second, ... real host."""
+        if not 1 <= number <= REAL_HOSTS_MAX:
+            raise LabError(f"a lab has at most {REAL_HOSTS_MAX} real hosts")
+        return str(self.network[1 + number])
+
     @property
-    def host_address(self) -> str:
-        return str(self.network[2])
+    def dhcp_address(self) -> str:
+        return str(self.network[254])
 
     @property
     def dhcp_range(self) -> tuple[str, str]:

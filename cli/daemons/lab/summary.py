@@ -2,7 +2,6 @@
 
 import json
 import os
-from typing import Any
 
 import attrs
 
@@ -12,8 +11,26 @@ from cli.daemons.lab.process_notes import started_ticks
 
 
 @attrs.frozen
+class RealHostSummary:
+    """One real host; ``node_pid`` is None while its node daemon does not run."""
+
+    name: str
+    libvirt_uri: str
+    node_pid: int | None
+
+
+@attrs.frozen
+class NotServing:
+    """A part of the lab that does not serve, and why."""
+
+    name: str
+    reason: str
+
+
+@attrs.frozen
 class Summary:
-    """A lab that serves. ``pid`` takes SIGTERM; ``node_pid`` is the real host's; ``hosts`` counts simulated ones."""
+    """A lab that serves. ``pid`` takes SIGTERM; ``libvirt_uri`` and ``node_pid`` are the first real host's; ``hosts``
+    counts simulated ones; ``shared_dir`` is a folder that all real hosts see under this path."""
 
     url: str
     ws_url: str
@@ -28,6 +45,9 @@ class Summary:
     postgres_pid: int | None
     real_host: bool
     hosts: int
+    real_hosts: tuple[RealHostSummary, ...]
+    shared_dir: str | None
+    not_serving: tuple[NotServing, ...]
 
 
 def write_summary(folder: LabFolder, summary: Summary) -> None:
@@ -40,25 +60,27 @@ def write_summary(folder: LabFolder, summary: Summary) -> None:
     fresh.replace(folder.summary)
 
 
-def read_summary(folder: LabFolder) -> dict[str, Any]:
-    """The fields of a lab that serves.
+def read_summary(folder: LabFolder) -> Summary:
+    """What a lab that serves says of itself.
 
     Raises LabError when there is none.
     """
     try:
         fields = json.loads(folder.summary.read_text())
+        hosts = tuple(RealHostSummary(**host) for host in fields.pop("real_hosts"))
+        missing = tuple(NotServing(**part) for part in fields.pop("not_serving"))
+        return Summary(**fields, real_hosts=hosts, not_serving=missing)
     except FileNotFoundError:
         raise LabError(f"no lab serves in {folder.path}; start one with ./dev lab --dir {folder.path}") from None
-    except ValueError as broken:
-        raise LabError(f"{folder.summary} cannot be read: {broken}") from None
-    return dict(fields)
+    except (ValueError, TypeError, KeyError) as broken:
+        raise LabError(f"{folder.summary} cannot be read: {broken!r}") from None
 
 
 def lab_pid(folder: LabFolder) -> int | None:
     """The process id of the lab that serves here, or None when there is none or it was killed."""
     try:
-        pid = int(read_summary(folder)["pid"])
-    except (LabError, KeyError, ValueError):
+        pid = read_summary(folder).pid
+    except LabError:
         return None
     return pid if started_ticks(pid) is not None else None
 

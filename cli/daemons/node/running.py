@@ -13,6 +13,7 @@ from actors.kernel.directory import Directory
 from actors.kernel.ports import Ports
 from cli.daemons.node.config import NodeConfig
 from cli.daemons.node.identity import enrolled, hardware_uuid, locked, machine_name, step_log_of
+from cli.daemons.node.refusals import WatchedDial
 from node.host_meter import MachineMeter, WorldMeter
 from node.hypervisor.port import Hypervisor
 from node.hypervisor.probe import find_virtualization
@@ -26,7 +27,7 @@ from node.storage.port import Storage
 from node.storage.simulated import SimulatedStorage
 from node.tree import NodePorts, NodeSettings, node_tree
 from node.world import World
-from protocol.errors import BadInput
+from protocol.errors import BadInput, Refusal
 from supervisors.tree import running
 
 log = structlog.get_logger()
@@ -35,20 +36,22 @@ log = structlog.get_logger()
 async def run(config: NodeConfig) -> None:
     """Runs until cancelled; VMs go on afterwards. Raises `CorralError` when the host cannot serve."""
     ports = Ports.system()
-    ready = config.state_dir / "ready.json"
-    ready.unlink(missing_ok=True)
+    ready, refused = config.state_dir / "ready.json", config.state_dir / "refused.json"
     name = config.name or machine_name()
     engine = EngineAddress.of(config.engine_url)
     with locked(config.state_dir):
+        for said in (ready, refused):  # of a daemon that was killed
+            said.unlink(missing_ok=True)
         identity = Identity(config.state_dir, config.ca_file)
         host_id = await enrolled(identity, engine, config.token, name, config.address, ports)
         step_log = await step_log_of(config.state_dir, host_id)
         try:
             async with trio.open_nursery() as nursery:
-                await _serve(config, ports, nursery, identity, step_log, host_id, name, engine, ready)
+                await _serve(config, ports, nursery, identity, step_log, host_id, name, engine)
                 nursery.cancel_scope.cancel()
         finally:
-            ready.unlink(missing_ok=True)
+            for said in (ready, refused):
+                said.unlink(missing_ok=True)
             step_log.close()
 
 
@@ -61,7 +64,6 @@ async def _serve(
     host_id: str,
     name: str,
     engine: EngineAddress,
-    ready: Path,
 ) -> None:
     hypervisor, storage, meter, settle_seconds = await _outside(config, ports, nursery, host_id, name)
     settings = NodeSettings(
@@ -72,8 +74,15 @@ async def _serve(
         statistics_period_seconds=config.statistics_period_seconds,
     )
 
+    ready_file, refused_file = config.state_dir / "ready.json", config.state_dir / "refused.json"
+
     async def linked() -> None:
-        await trio.to_thread.run_sync(write_ready, ready, {"pid": os.getpid(), "host_id": host_id})
+        content: dict[str, object] = {"pid": os.getpid(), "host_id": host_id}
+        await trio.to_thread.run_sync(write_instead, ready_file, refused_file, content)
+
+    async def refused(refusal: Refusal) -> None:
+        content: dict[str, object] = {"pid": os.getpid(), "reason": str(refusal)}
+        await trio.to_thread.run_sync(write_instead, refused_file, ready_file, content)
 
     node_ports = NodePorts(
         clock=ports.clock,
@@ -81,7 +90,7 @@ async def _serve(
         storage=storage,
         step_log=step_log,
         meter=meter,
-        dial=WebSocketDial(engine, identity, ports.clock),
+        dial=WatchedDial(WebSocketDial(engine, identity, ports.clock), refused),
         identity=identity,
         on_linked=linked,
     )
@@ -111,6 +120,12 @@ async def _outside(
     hypervisor = LibvirtHypervisor(config.libvirt_uri, virtualization.platform(), virtualization, clock=ports.clock)
     settle_seconds = config.boot_settle_seconds if virtualization.kind == "tcg" else 0.0
     return hypervisor, DirectoryStorage(host_id), MachineMeter(), settle_seconds
+
+
+def write_instead(path: Path, other: Path, content: dict[str, object]) -> None:
+    """Of `ready.json` and `refused.json` there is one at a time."""
+    write_ready(path, content)
+    other.unlink(missing_ok=True)
 
 
 def write_ready(path: Path, content: dict[str, object]) -> None:

@@ -25,5 +25,5 @@ class SimulatedNodesControl:
             raise BadInput(f"There is no {question.get('do')!r}; there is kill_host.")
         name = str(question.get("host"))
         if not self._cut_power(name):
-            raise NotFound(f"There is no simulated host {name:.60}.")
+            raise NotFound(f"There is no simulated host {name:.60}; they are called sim-0001 and so on.")
         return {"killed": name}

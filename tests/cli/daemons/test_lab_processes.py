@@ -19,7 +19,9 @@ from cli.daemons.configuration import read
 from cli.daemons.engine.config import EngineConfig
 from cli.daemons.lab.command import command
 from cli.daemons.lab.contract import write_engine_configuration
+from cli.daemons.lab.daemon import wait_until_ready
 from cli.daemons.lab.errors import LabError
+from cli.daemons.lab.last_words import last_words
 from cli.daemons.lab.layout import LabFolder, open_folder
 from cli.daemons.lab.process_notes import living
 from cli.daemons.lab.tools import poll_until
@@ -44,8 +46,8 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def lab(folder: Path) -> AsyncIterator[trio.Process]:
-    words = [sys.executable, "-m", "tests.cli.daemons.lab_with_fakes", "lab", str(folder), str(free_port()), "no-real"]
+async def lab(folder: Path, word: str = "lab") -> AsyncIterator[trio.Process]:
+    words = [sys.executable, "-m", "tests.cli.daemons.lab_with_fakes", word, str(folder), str(free_port())]
     process = await trio.lowlevel.open_process(words, cwd=CHECKOUT, stderr=subprocess.DEVNULL)
     try:
         await until(lambda: (folder / "lab.json").exists())
@@ -76,6 +78,7 @@ async def test_says_where_it_serves_and_leaves_nothing_running(tmp_path: Path) -
             False,
             2,
         )
+        assert (output["real_hosts"], output["shared_dir"], output["not_serving"]) == ([], None, [])
         assert (tmp_path / "lab.json").stat().st_mode & 0o077 == 0
         running = living(LabFolder(tmp_path))
         assert [note.name for note in running] == ["engine", "postgres", "simulated-nodes"]
@@ -100,9 +103,11 @@ async def test_what_a_killed_lab_left_is_ended_by_stop(tmp_path: Path) -> None:
         process.kill()
         await process.wait()
         assert all(note.alive() for note in left)
+        assert (tmp_path / "engine" / "control.sock").exists()
         result = await trio.to_thread.run_sync(CliRunner().invoke, command, ["stop", "--dir", str(tmp_path)])
         assert "ended 3 processes" in result.output, result.output
         assert not any(note.alive() for note in left)
+        assert not (tmp_path / "engine" / "control.sock").exists()
 
 
 async def test_a_second_lab_in_the_same_folder_is_refused(tmp_path: Path) -> None:
@@ -124,13 +129,71 @@ async def test_a_lab_whose_engine_does_not_start_says_why_and_ends(tmp_path: Pat
         "broken-lab",
         str(tmp_path),
         str(free_port()),
-        "no-real",
     ]
     with trio.fail_after(SECONDS_MAX):
         failed = await trio.run_process(words, cwd=CHECKOUT, check=False, capture_stderr=True)
     assert failed.returncode == 1
-    assert "engine ended with 7 before it served: no disk left" in failed.stderr.decode()
+    assert f"engine ended with 7 before it served: no disk left; see {tmp_path}" in failed.stderr.decode()
     assert living(LabFolder(tmp_path)) == []
+
+
+async def test_a_daemon_that_does_not_start_is_named_with_its_last_words_and_the_rest_serves(tmp_path: Path) -> None:
+    (tmp_path / "broken").touch()
+    async with lab(tmp_path, "half-broken-lab"):
+        (missing,) = summary(tmp_path)["not_serving"]
+        assert missing["name"] == "simulated-nodes"
+        assert missing["reason"].startswith("ended with 7 before it served: no disk left; see ")
+        assert [note.name for note in living(LabFolder(tmp_path))] == ["engine", "postgres"]
+        shown = await trio.to_thread.run_sync(CliRunner().invoke, command, ["status", "--dir", str(tmp_path)])
+        assert "simulated-nodes  does not serve: ended with 7" in shown.output, shown.output
+
+        (tmp_path / "broken").unlink()
+        await until(lambda: summary(tmp_path)["not_serving"] == [])
+        assert "simulated-nodes" in [note.name for note in living(LabFolder(tmp_path))]
+
+
+async def test_a_simulated_host_that_was_removed_is_named_and_the_rest_serves(tmp_path: Path) -> None:
+    (tmp_path / "simulated").mkdir()
+    (tmp_path / "simulated" / "removed").touch()
+    async with lab(tmp_path):
+        assert summary(tmp_path)["not_serving"] == [{"name": "sim-0002", "reason": "it was removed"}]
+
+
+async def test_a_node_that_the_engine_refuses_fails_at_once_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "refused.json").write_text(json.dumps({"pid": 7, "reason": "Host 1 is not known here."}))
+    with trio.fail_after(SECONDS_MAX), pytest.raises(LabError, match="Host 1 is not known here"):
+        await wait_until_ready(tmp_path, 7)
+    with trio.move_on_after(0.3) as waiting:
+        await wait_until_ready(tmp_path, 8)  # another process's file
+    assert waiting.cancelled_caught
+    (tmp_path / "ready.json").write_text(json.dumps({"pid": 8}))
+    with trio.fail_after(SECONDS_MAX):
+        await wait_until_ready(tmp_path, 8)
+
+
+def test_the_last_words_are_whole_lines_of_this_process_alone(tmp_path: Path) -> None:
+    log = tmp_path / "node.log"
+    log.write_text("of another process\n")
+    begin = log.stat().st_size
+    assert last_words(log, begin) == f"it wrote nothing; see {log}"
+    with log.open("a") as more:
+        more.write("one\n  | two\n  | ^^^^\nthree\n  +----\nfour\n")
+    assert last_words(log, begin) == f"two | three | four; see {log}"
+    with log.open("a") as more:
+        more.write("five " * 60 + "\nlast " + "x" * 200 + "\n")
+    assert last_words(log, begin) == f"last {'x' * 200}; see {log}"
+
+
+def test_no_real_host_and_two_real_hosts_contradict_each_other(tmp_path: Path) -> None:
+    refused = CliRunner().invoke(command, ["--dir", str(tmp_path), "--no-real", "--real-hosts", "2"])
+    assert (refused.exit_code, "contradict each other" in refused.output) == (2, True)
+
+
+async def test_killing_a_real_host_of_a_lab_without_one_names_what_there_is(tmp_path: Path) -> None:
+    async with lab(tmp_path):
+        words = ["kill-host", "real-2", "--dir", str(tmp_path)]
+        refused = await trio.to_thread.run_sync(CliRunner().invoke, command, words)
+        assert "no real host real-2; real hosts: none" in refused.output, refused.output
 
 
 def test_a_folder_too_deep_for_sockets_is_refused(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ import ovirtsdk4.types as types
 import trio
 
 from actors.journal.embedded import EmbeddedPostgres
+from cli.daemons.lab.layout import LabFolder
+from cli.daemons.lab.namespaces import processes_inside
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[3]
@@ -53,6 +55,36 @@ def until(what: str, seconds: float, ask: Callable[[], T]) -> T:
             last = answer
         time.sleep(0.2)
     raise AssertionError(f"not within {seconds:g} s: {what}; last: {last!r}")
+
+
+def traces(directory: Path) -> dict[str, list[str]]:
+    """Everything that the lab of a folder could leave: processes that name it or run in its machines, interfaces, mounts,
+    sockets, changes of the machine's own libvirt."""
+    processes = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                words = (entry / "cmdline").read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            if str(directory) in words:
+                processes.append(words[:200])
+    machines = [*directory.glob("host*"), directory / "network"]
+
+    def run(*words: str) -> list[str]:
+        return subprocess.run(words, capture_output=True, text=True, check=False).stdout.splitlines()
+
+    configuration = sorted(f"{p} {p.stat().st_mtime_ns}" for p in Path("/etc/libvirt").rglob("*") if p.is_file())
+    return {
+        "processes": processes,
+        "inside": [f"{machine}: {pid}" for machine in machines for pid in processes_inside(machine)],
+        "interfaces": [line for line in run("ip", "-o", "link") if LabFolder(directory).tag in line],
+        "namespaces": run("ip", "netns"),
+        "mounts": [line for line in Path("/proc/mounts").read_text().splitlines() if str(directory) in line],
+        "sockets": [line for line in Path("/proc/net/unix").read_text().splitlines() if str(directory) in line],
+        "files": sorted(str(path) for path in directory.rglob("*") if path.is_socket() or path.suffix == ".pid"),
+        "configuration": configuration,
+    }
 
 
 class RunningLab:
@@ -98,7 +130,19 @@ class RunningLab:
         return dict(json.loads((self.directory / "lab.json").read_text()))
 
     def pid(self, what: str) -> int:
-        return int(self.summary[f"{what}_pid"])
+        """0 while it does not run."""
+        return int(self.summary[f"{what}_pid"] or 0)
+
+    def not_serving(self) -> dict[str, str]:
+        """What the lab says does not serve, and why."""
+        return {part["name"]: part["reason"] for part in self.summary["not_serving"]}
+
+    def hosts(self) -> dict[str, types.Host]:
+        """Every host by its name."""
+        return {host.name: host for host in self.connect().system_service().hosts_service().list()}
+
+    def is_host_up(self, name: str) -> bool:
+        return bool(self.hosts()[name].status == types.HostStatus.UP)
 
     def connect(self) -> sdk.Connection:
         lab = self.summary
@@ -125,6 +169,21 @@ class RunningLab:
         until(f"{name} is down", 60, lambda: service.get().status == types.VmStatus.DOWN)
         if nic:
             service.nics_service().add(types.Nic(name="nic1", vnic_profile=types.VnicProfile(name="ovirtmgmt")))
+        return str(made.id)
+
+    def add_pinned(self, name: str, host: str) -> str:
+        """A VM without disks that may run on one host only; its id."""
+        vms = self.connect().system_service().vms_service()
+        policy = types.VmPlacementPolicy(
+            affinity=types.VmAffinity.PINNED, hosts=[types.Host(id=self.hosts()[host].id)]
+        )  # fmt: skip
+        made = vms.add(
+            types.Vm(
+                name=name, cluster=types.Cluster(name="Default"), template=types.Template(name="Blank"),
+                memory=128 << 20, memory_policy=types.MemoryPolicy(guaranteed=128 << 20), placement_policy=policy,
+            )
+        )  # fmt: skip
+        until(f"{name} is down", 60, lambda: vms.vm_service(made.id).get().status == types.VmStatus.DOWN)
         return str(made.id)
 
     def vm(self, vm_id: str) -> Any:

@@ -7,20 +7,19 @@ import os
 import signal
 import socket
 import ssl
-import subprocess
 import time
 from pathlib import Path
 
 import ovirtsdk4.types as types
 import pytest
 
-from tests.real.lab.running_lab import RunningLab, until
+from tests.real.lab.running_lab import RunningLab, traces, until
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 
 def test_sigterm_with_a_paused_client_leaves_nothing(real_machine: None, tmp_path: Path) -> None:
-    before = _traces(tmp_path)
+    before = traces(tmp_path / "lab")
     lab = RunningLab(tmp_path / "lab", "--hosts", "1")
     lab.start()
     try:
@@ -34,7 +33,7 @@ def test_sigterm_with_a_paused_client_leaves_nothing(real_machine: None, tmp_pat
         until("the lab is gone", 30, lambda: not Path(f"/proc/{pid}").exists() or _zombie(pid))
         assert time.monotonic() - began < 30
         assert lab.qemus(vm_id) == []
-        until("nothing is left", 5, lambda: _traces(tmp_path) == before)
+        until("nothing is left", 5, lambda: traces(tmp_path / "lab") == before)
         paused.close()
 
         lab.start()
@@ -45,7 +44,7 @@ def test_sigterm_with_a_paused_client_leaves_nothing(real_machine: None, tmp_pat
         until("it starts again", 60, lambda: lab.qemus(vm_id))
     finally:
         lab.stop()
-    until("nothing is left", 5, lambda: _traces(tmp_path) == before)
+    until("nothing is left", 5, lambda: traces(tmp_path / "lab") == before)
 
 
 def _client_that_stops_reading(lab: RunningLab) -> ssl.SSLSocket:
@@ -72,28 +71,3 @@ def _client_that_stops_reading(lab: RunningLab) -> ssl.SSLSocket:
 
 def _zombie(pid: int) -> bool:
     return "Z" in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-
-
-def _traces(directory: Path) -> dict[str, list[str]]:
-    """Everything a lab could leave: processes that name its folder, namespaces, interfaces, mounts, sockets, /etc/libvirt."""
-    processes = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                if str(directory / "lab") in (entry / "cmdline").read_bytes().decode(errors="replace"):
-                    processes.append((entry / "cmdline").read_bytes().decode(errors="replace")[:200])
-            except OSError:
-                continue
-
-    def run(*words: str) -> list[str]:
-        return subprocess.run(words, capture_output=True, text=True, check=False).stdout.splitlines()
-
-    configuration = sorted(f"{p} {p.stat().st_mtime_ns}" for p in Path("/etc/libvirt").rglob("*") if p.is_file())
-    return {
-        "processes": processes,
-        "interfaces": [line for line in run("ip", "-o", "link") if "corral" in line],
-        "namespaces": run("ip", "netns"),
-        "mounts": [line for line in Path("/proc/mounts").read_text().splitlines() if str(directory) in line],
-        "sockets": [line for line in Path("/proc/net/unix").read_text().splitlines() if str(directory) in line],
-        "configuration": configuration,
-    }

@@ -1,0 +1,21 @@
+"""The end of what a process wrote into its log: why it does not serve, mostly."""
+
+import os
+from pathlib import Path
+
+LOG_TAIL_BYTES = 4096
+LINES_MAX = 3
+CHARACTERS_MAX = 400
+
+
+def last_words(log: Path, begin: int) -> str:
+    """Its last lines as one, and where to read more. What was written before offset `begin` is another process's."""
+    with log.open("rb") as file:
+        file.seek(max(begin, file.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
+        lines = [line.strip(" |\t") for line in file.read().decode(errors="replace").splitlines()]
+    said = [line for line in lines if any(map(str.isalnum, line))]  # a traceback's frame says nothing
+    kept = said[-LINES_MAX:]
+    while len(kept) > 1 and sum(map(len, kept)) > CHARACTERS_MAX:
+        kept = kept[1:]
+    words = " | ".join(kept)[:CHARACTERS_MAX]
+    return f"{words or 'it wrote nothing'}; see {log}"
