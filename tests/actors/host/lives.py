@@ -19,7 +19,7 @@ from protocol.model.inventory import Cluster
 from protocol.model.types import Ref
 from protocol.model.vm import Vm
 from protocol.node_messages import DomainObserved, DomainsSnapshot, DomainStatus, HostFacts
-from tests.actors.playbook import NOW, Message, Play, fired, put
+from tests.actors.playbook import NOW, Play, fired, put
 
 HOST = "22222222-2222-4222-8222-222222222222"
 CLUSTER = "33333333-3333-4333-8333-333333333333"

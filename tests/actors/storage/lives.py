@@ -36,7 +36,7 @@ from protocol.model.storage import Disk, HostStorage, StorageDomain
 from protocol.model.types import Ref
 from protocol.model.vm import Template
 from protocol.node_messages import Body, NodeCommand, StepDone, StorageFacts, VolumeFacts, VolumeRef
-from tests.actors.playbook import CORRELATION, NOW, Message, Play, answered, command_id, done, put
+from tests.actors.playbook import CORRELATION, NOW, Play, answered, command_id, done, put
 
 GiB = 1024**3
 HOST = "aaaaaaaa-0000-4000-8000-000000000001"

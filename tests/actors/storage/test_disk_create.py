@@ -29,7 +29,7 @@ from tests.actors.expected import (
     ask,
     audit,
     event,
-    hold,
+    keep,
     refused,
     reply,
     status,
@@ -139,7 +139,7 @@ def test_a_disk_for_a_vm_is_said_to_be_recorded_and_answered_when_it_is_there() 
         event(DiskAdded, begins="provide", step="Making the volume"),
         to_node(CreateVolume(volume=VOLUME, size_bytes=GiB)),
         tell(f"vm/{VM}", DiskRecorded(disk_id=DISK)),
-        hold("made"),
+        keep("made"),
         status("locked"),
     )
     play.when(done(volume())).then(
@@ -191,7 +191,7 @@ def test_thin_on_a_template_disk() -> None:
         event(DiskAdded, begins="provide", step="Holding the disk that it starts from"),
         ask(f"disk/{ORIGIN}", BackDisk(child_id=DISK)),
         tell(f"vm/{VM}", DiskRecorded(disk_id=DISK)),
-        hold("made"),
+        keep("made"),
         status("locked"),
     )
     play.when_restarted().then(ask(f"disk/{ORIGIN}", BackDisk(child_id=DISK)))
@@ -215,7 +215,7 @@ def test_a_clone_grows_and_lets_go_of_its_origin_at_the_end() -> None:
         event(DiskAdded, begins="clone", step="Holding the disk that it starts from"),
         ask(f"disk/{ORIGIN}", BackDisk(child_id=DISK)),
         tell(f"vm/{VM}", DiskRecorded(disk_id=DISK)),
-        hold("made"),
+        keep("made"),
         status("locked"),
     )
     play.when(answered(HELD)).then(
@@ -227,7 +227,7 @@ def test_a_clone_grows_and_lets_go_of_its_origin_at_the_end() -> None:
         ack(),
     )
     play.when(done(volume())).then(
-        event(DiskOperationProgressed, step="Letting go of the disk that it started from"),
+        event(DiskOperationProgressed, step="Releasing the disk that it started from"),
         ask(f"disk/{ORIGIN}", UnbackDisk(child_id=DISK)),
         ack(),
     )
@@ -246,14 +246,14 @@ def test_a_clone_of_a_disk_goes_beside_it_when_nothing_else_is_said() -> None:
         event(DiskAdded, begins="clone", step="Holding the disk that it starts from"),
         ask(f"disk/{ORIGIN}", BackDisk(child_id=DISK)),
         tell(f"vm/{VM}", DiskRecorded(disk_id=DISK)),
-        hold("made"),
+        keep("made"),
         status("locked"),
     )
 
 
 def test_a_clone_that_is_large_enough_does_not_grow() -> None:
     providing(backing_disk_id=ORIGIN, clone=True).given(answered(HELD)).when(done(volume())).then(
-        event(DiskOperationProgressed, step="Letting go of the disk that it started from"),
+        event(DiskOperationProgressed, step="Releasing the disk that it started from"),
         ask(f"disk/{ORIGIN}", UnbackDisk(child_id=DISK)),
         ack(),
     )
@@ -274,7 +274,7 @@ def test_a_clone_that_fails_goes_and_lets_go_of_its_origin() -> None:
     play.when(done(Done())).then(
         event(
             DiskOperationProgressed,
-            step="Letting go of the disk that it started from",
+            step="Releasing the disk that it started from",
             undoes="No space left on device.",
         ),
         ask(f"disk/{ORIGIN}", UnbackDisk(child_id=DISK)),
@@ -296,7 +296,7 @@ def test_an_import_takes_the_size_of_the_image() -> None:
     play.when(provide(disk=disk, vm_id="", **image)).then(
         event(DiskAdded, begins="import", step="Making the volume"),
         to_node(ImportVolume(source_path="/srv/t.qcow2", source_format="qcow2", target=VOLUME)),
-        hold("made"),
+        keep("made"),
         status("locked"),
     )
     play.when(done(volume(2 * GiB))).then(
@@ -344,7 +344,7 @@ def test_a_disk_that_cannot_rest_there_is_refused(backing_is_on: str, asked: dic
 
 
 def test_asking_again_waits_along_or_gets_the_disk() -> None:
-    play = providing().when(provide()).then(hold("made"))
+    play = providing().when(provide()).then(keep("made"))
     play.when(done(volume())).then(
         event(DiskReady, provisioned_bytes=GiB, actual_bytes=4096, ends="done"),
         audit("disk_added", vm=VM),
@@ -369,9 +369,9 @@ def test_asking_again_for_one_that_was_not_made_says_why() -> None:
 def test_discarded_while_it_is_made_it_turns_round() -> None:
     play = providing()
     play.when(DiscardDisk(operation_id=OPERATION, vm_id=VM)).then(
-        event(DiskOperationProgressed, step="Making the volume", undoes="It is not wanted any more."), hold("removed")
+        event(DiskOperationProgressed, step="Making the volume", undoes="It is not wanted any more."), keep("removed")
     )
-    play.when(DiscardDisk(operation_id=OPERATION, vm_id=VM)).then(hold("removed"))
+    play.when(DiscardDisk(operation_id=OPERATION, vm_id=VM)).then(keep("removed"))
     play.when(done(volume())).then(
         event(DiskOperationProgressed, step="Deleting the volumes", undoes="It is not wanted any more."),
         to_node(RemoveImage(storage_domain_id=SD, image_id=DISK)),
@@ -392,7 +392,7 @@ def test_discarded_while_its_origin_is_held_it_lets_go() -> None:
     play.given(DiscardDisk(operation_id=OPERATION, vm_id=VM)).when(answered(HELD)).then(
         event(
             DiskOperationProgressed,
-            step="Letting go of the disk that it started from",
+            step="Releasing the disk that it started from",
             undoes="It is not wanted any more.",
         ),
         ask(f"disk/{ORIGIN}", UnbackDisk(child_id=DISK)),

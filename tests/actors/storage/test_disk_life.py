@@ -35,7 +35,7 @@ from tests.actors.expected import (
     ask,
     audit,
     event,
-    hold,
+    keep,
     refused,
     reply,
     status,
@@ -147,7 +147,7 @@ def test_a_dry_run_removes_nothing() -> None:
 def test_one_that_rests_on_another_lets_go_of_it() -> None:
     play = thin().given(DetachDisk(vm_id=VM)).given(RemoveDisk(id=DISK))
     play.when(done(Done())).then(
-        event(DiskOperationProgressed, step="Letting go of the disk that it started from"),
+        event(DiskOperationProgressed, step="Releasing the disk that it started from"),
         ask(f"disk/{ORIGIN}", UnbackDisk(child_id=DISK)),
         ack(),
     )
@@ -197,7 +197,7 @@ def test_discarded_by_the_vm_that_has_it() -> None:
     play.when(DiscardDisk(operation_id=OPERATION, vm_id=VM)).then(
         event(DiskRemoveRequested, begins="remove", step="Deleting the volumes"),
         to_node(RemoveImage(storage_domain_id=SD, image_id=DISK)),
-        hold("removed"),
+        keep("removed"),
         status("locked"),
     )
     play.when(done(Done())).then(

@@ -33,7 +33,7 @@ from protocol.node_messages import (
     StepDone,
     StopReason,
 )
-from tests.actors.playbook import NOW, Message, fired
+from tests.actors.playbook import NOW, fired
 from tests.actors.vm.lives import BLANK, CLUSTER, DISK, HOST, NO, TINY, VM, VmPlay, domain
 
 running = (
@@ -143,7 +143,7 @@ def _timers(life: Life) -> Moves:
 
 def _seen(life: Life) -> Moves:
     """What the host says of the domain: this run's, an earlier one's, its end."""
-    step = life.state.start_step_id if life.state is not None else ""
+    step = life.state.started_step if life.state is not None else ""
     observed = (
         domain(DomainStatus.RUNNING, step), domain(DomainStatus.PAUSED, step, reason="io_error"),
         domain(DomainStatus.RUNNING, "vm/x:old:0"), domain(DomainStatus.ABSENT, step),
@@ -157,7 +157,7 @@ def _seen(life: Life) -> Moves:
 
 def _signals(life: Life) -> Moves:
     signals = (
-        HostReturned(host_id=HOST, domain=domain(DomainStatus.RUNNING, life.state.start_step_id if life.state else "")),
+        HostReturned(host_id=HOST, domain=domain(DomainStatus.RUNNING, life.state.started_step if life.state else "")),
         HostReturned(host_id=HOST), HostReturned(host_id="elsewhere"), HostLost(host_id=HOST), HostLost(host_id=HOST),
         HostConfirmedDown(host_id=HOST), HostLost(host_id="elsewhere"), HostConfirmedDown(host_id="elsewhere"),
         GuestReport(vm_id=VM, fqdn="web.lab"), GuestSilent(vm_id=VM, since=NOW), DiskRecorded(disk_id=DISK), Wake(),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from actors.vm.ticket import TicketReply
-
 from protocol.commands.vm import SetVmTicket, StopVm
+from protocol.engine_messages import TicketReply
 from protocol.model.document import Ticket
 from protocol.node_messages import Done, SetTicket
 from tests.actors.expected import accepted, ack, audit, beside, refused

@@ -14,7 +14,7 @@ from protocol.model.inventory import Cluster
 from protocol.model.types import Ref
 from protocol.model.vm import Vm
 from protocol.node_messages import Done
-from tests.actors.expected import accepted, ask, audit, event, refused, release_claim, stored
+from tests.actors.expected import accepted, audit, event, question, refused, release, stored
 from tests.actors.playbook import answered, command_id, done
 from tests.actors.vm.lives import NO, VM, added, launching, place, up
 
@@ -44,7 +44,7 @@ def test_what_a_running_vm_cannot_change_waits_for_its_next_start() -> None:
 def test_what_waits_for_the_next_start_is_there_when_it_is_down() -> None:
     play = up().given(to(memory=1 << 29)).given(StopVm(id=VM)).given(done(Done()))
     assert (play.state.vm.memory, play.state.next_run) == (1 << 29, None)
-    play.when(StartVm(id=VM)).then(ask("scheduler/main", place(command_id(5), memory_bytes=1 << 29)))
+    play.when(StartVm(id=VM)).then(question("scheduler/main", place(command_id(5), memory_bytes=1 << 29)), release())
 
 
 def test_the_same_again_changes_nothing() -> None:
@@ -54,13 +54,11 @@ def test_the_same_again_changes_nothing() -> None:
 def test_a_new_name_is_claimed_first() -> None:
     play = added()
     play.when(to(name="other")).then(
-        ask(
+        question(
             "reservations/main", Reserve(holder=command_id(2), owner_id=VM, names=(NameClaim(kind="vm", name="other"),))
         )
     )
-    play.when(answered(Reserved())).then(
-        event(VmUpdated), audit("vm_updated", user="u", vm=VM), release_claim(), accepted(), stored
-    )
+    play.when(answered(Reserved())).then(event(VmUpdated), audit("vm_updated", user="u", vm=VM), accepted(), stored)
     assert play.state.vm.name == "other"
 
 
@@ -71,12 +69,12 @@ def test_a_name_that_is_taken_is_refused() -> None:
 
 def test_a_cluster_that_goes_meanwhile_lets_the_claim_go() -> None:
     play = added(("cluster", Cluster(id="c2", name="c2"))).given(to(name="other", cluster=Ref(id="c2")))
-    play.without_row("cluster", "c2").when(answered(Reserved())).then(release_claim(), refused("not_found", "cluster"))
+    play.without_row("cluster", "c2").when(answered(Reserved())).then(refused("not_found", "cluster"))
 
 
 def test_a_name_that_was_claimed_for_nothing_is_let_go() -> None:
     play = up().given(to(name="other")).given(ShutdownVm(id=VM, force=True))
-    play.when(answered(Reserved())).then(release_claim(), refused("not_legal", "status"))
+    play.when(answered(Reserved())).then(refused("not_legal", "status"))
 
 
 def test_a_refused_claim_of_one_that_is_busy_by_now_holds_nothing() -> None:
