@@ -21,7 +21,7 @@ from typing import Any, Self, cast
 
 import attrs
 
-from actors.entity.decision import Decision, RunStep, Tell
+from actors.entity.decision import Decision, RunStep, Tell, joined
 from actors.entity.durable import DurableActor
 from actors.entity.ids import job_id_of, object_id_of
 from actors.entity.messages import CommandRequest, TimerFired
@@ -115,7 +115,7 @@ class Play:
         self.commands = 0
         self._has_begun = False
         self._looked_at = False
-        self.actor = self._incarnate()
+        self.actor: Any = self._incarnate()
 
     # --- what a room may give ------------------------------------------------------------------------------------
 
@@ -158,7 +158,7 @@ class Play:
         """The actor crashed, or the engine did: what it goes on with. `then` must follow."""
         self._begin("restarted")
         self.message, self.decisions, self.decision = None, 0, Decision()
-        self.actor = self._incarnate()
+        self.actor: Any = self._incarnate()
         run(self.actor.started())
         return self._end()
 
@@ -175,7 +175,6 @@ class Play:
 
     def _end(self) -> Self:
         self._looked_at = False
-        assert self.decisions <= 1, f"{self.decisions} decisions in one `when`"
         return self
 
     # --- what the shell does -------------------------------------------------------------------------------------
@@ -232,6 +231,10 @@ class Play:
                 decision = alter(len(desk.made), decision)
             desk.made.append(decision)
         self.decisions += 1
+        if self.decisions > 1:  # the shell said more than one thing of the message
+            assert not self._looked_at or not says_yes_or_no(decision), "another message is answered in this `when`"
+            self.decision = joined(self.decision, decision)
+            return decision
         self.decision, self.before = decision, self.state
         self.asked = envelope.message if envelope is not None and envelope.is_awaited else None
         kept: dict[str, list[Envelope]] = getattr(self.actor, "_kept", {}) if hasattr(self, "actor") else {}
@@ -275,6 +278,11 @@ class Play:
         found = [step for step, each in self.sent.items() if isinstance(each.body, bodies)]
         assert found, f"no node was asked {bodies}"
         return found[-1]
+
+
+def says_yes_or_no(decision: Decision) -> bool:
+    """Whether more is said than what happens."""
+    return attrs.evolve(decision, events=(), effects=(), audit=()) != Decision()
 
 
 def run(taking: Coroutine[Any, Any, None]) -> None:

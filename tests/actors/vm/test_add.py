@@ -21,7 +21,7 @@ from protocol.model.network import Nic
 from protocol.model.types import Ref
 from protocol.model.vm import MemoryPolicy, Template, Vm, limits
 from protocol.node_messages import Done
-from tests.actors.expected import accepted, ask, audit, event, question, refused, status, stored
+from tests.actors.expected import accepted, ask, audit, event, question, refused, release_claim, status, stored
 from tests.actors.playbook import answered, command_id, job_id
 from tests.actors.vm.lives import (
     CLUSTER,
@@ -61,7 +61,8 @@ def test_an_add_claims_its_name_and_addresses_first() -> None:
         question(
             "reservations/main",
             Reserve(holder=command_id(1), owner_id=VM, names=(NameClaim(kind="vm", name="web"),), macs=("",)),
-        )
+        ),
+        release_claim(),
     )
 
 
@@ -93,7 +94,8 @@ def test_an_address_that_was_asked_for_is_claimed() -> None:
                 names=(NameClaim(kind="vm", name="web"),),
                 macs=("56:6f:00:00:00:77", ""),
             ),
-        )
+        ),
+        release_claim(),
     )
 
 
@@ -111,8 +113,13 @@ def test_the_same_add_again_gets_the_same_answer() -> None:
     added().when(AddVm(id=VM, document=WEB), again=True).then(accepted())
 
 
-def test_a_dry_run_says_that_it_would_be_accepted_and_claims_nothing() -> None:
-    unborn().when(AddVm(id=VM, document=WEB), dry_run=True).then(accepted())
+def test_a_dry_run_asks_whether_the_name_is_free_and_records_nothing() -> None:
+    claimed = Reserve(holder=command_id(1), owner_id=VM, names=(NameClaim(kind="vm", name="web"),), macs=("",))
+    play = unborn()
+    play.when(AddVm(id=VM, document=WEB), dry_run=True).then(question("reservations/main", claimed), release_claim())
+    play.when(answered(Reserved(macs=(MAC,)))).then(accepted(), status("gone"))
+    play = VmPlay(tiny(DISK)).given(AddVm(id=VM, document=FROM_TINY), dry_run=True)
+    play.when(answered(Reserved())).then(accepted(), status("gone"))
     unborn().when(asked(name=None), dry_run=True).then(refused("missing_attribute", "name"))
 
 

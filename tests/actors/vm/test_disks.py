@@ -17,7 +17,7 @@ from protocol.model.vm import limits
 from protocol.node_messages import Done
 from tests.actors.expected import accepted, answers, ask, audit, event, keep, refused, stored, stored_as
 from tests.actors.playbook import answered, command_id, job_id
-from tests.actors.vm.lives import DISK, GONE, HOST, NO, OTHER_DISK, VM, VmPlay, added, disk, placing, provide, up
+from tests.actors.vm.lives import DISK, GONE, HOST, NO, OTHER_DISK, VM, VmPlay, added, disk, provide, up
 
 NEW_DISK = derived_id(command_id(2), "disk")
 JOB = job_id(2)
@@ -129,10 +129,6 @@ def test_a_disk_of_a_running_vm_is_neither_attached_nor_changed_nor_detached() -
         refused("not_legal", "status")
     )
     up().when(RemoveDiskAttachment(parent_id=VM, id=DISK)).then(refused("not_legal", "status"))
-
-
-def test_while_a_host_is_looked_for_no_disk_is_attached() -> None:
-    placing().when(attaching()).then(refused("busy"))
 
 
 def test_a_vm_has_only_so_many_disks() -> None:

@@ -18,7 +18,7 @@ from protocol.events.vm import (
     VmWentDown,
 )
 from protocol.node_messages import DestroyDomain, DomainStatus, Done, PauseDomain, StopReason
-from tests.actors.expected import ack, ack_stopped, audit, beside, event, status
+from tests.actors.expected import ack, ack_stopped, audit, beside, event, status, timer
 from tests.actors.playbook import NOW, done, fired
 from tests.actors.vm.lives import (
     FULL,
@@ -33,6 +33,8 @@ from tests.actors.vm.lives import (
     launching,
     rebooting,
     saving,
+    side_begun,
+    side_ended,
     unborn,
     up,
 )
@@ -166,12 +168,16 @@ def test_a_start_whose_host_was_rebooted_failed_and_that_is_said() -> None:
 def test_a_stray_qemu_of_a_vm_that_is_down_is_ended() -> None:
     """Only that run: one that starts meanwhile is left alone."""
     stray = domain(step="vm/x:old:0")
+    end = DestroyDomain(vm_id=VM, started_step_id="vm/x:old:0")
     play = added()
     play.when(HostReturned(host_id="elsewhere", domain=stray)).then(
+        side_begun("stray", end),
         audit("stray_domain", severity="warning", vm=VM, host="elsewhere"),
-        beside(DestroyDomain(vm_id=VM, started_step_id="vm/x:old:0"), host="elsewhere"),
+        beside(end, host="elsewhere"),
+        timer("side_steps", 10),
     )
-    play.when(done(Done(), of=DestroyDomain)).then(ack())
+    play.when(HostReturned(host_id="elsewhere", domain=stray)).then()
+    play.when(done(Done(), of=DestroyDomain)).then(side_ended("stray"), ack())
 
 
 def test_what_is_left_of_a_stray_is_left_alone() -> None:

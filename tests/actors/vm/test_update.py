@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 
 from actors.reservations.messages import NameClaim, Reserve, Reserved
-from protocol.commands.vm import ShutdownVm, StartVm, StopVm, UpdateVm
+from protocol.commands.vm import StartVm, StopVm, UpdateVm
 from protocol.errors import Refusal
 from protocol.events.vm import VmUpdated
+from protocol.message import Message
 from protocol.model.inventory import Cluster
 from protocol.model.types import Ref
 from protocol.model.vm import Vm
 from protocol.node_messages import Done
-from tests.actors.expected import accepted, audit, event, question, refused, release, stored
+from tests.actors.expected import accepted, audit, event, question, refused, release, release_claim, stored
 from tests.actors.playbook import answered, command_id, done
 from tests.actors.vm.lives import NO, VM, added, launching, place, up
 
@@ -56,7 +57,8 @@ def test_a_new_name_is_claimed_first() -> None:
     play.when(to(name="other")).then(
         question(
             "reservations/main", Reserve(holder=command_id(2), owner_id=VM, names=(NameClaim(kind="vm", name="other"),))
-        )
+        ),
+        release_claim(),
     )
     play.when(answered(Reserved())).then(event(VmUpdated), audit("vm_updated", user="u", vm=VM), accepted(), stored)
     assert play.state.vm.name == "other"
@@ -72,18 +74,28 @@ def test_a_cluster_that_goes_meanwhile_lets_the_claim_go() -> None:
     play.without_row("cluster", "c2").when(answered(Reserved())).then(refused("not_found", "cluster"))
 
 
-def test_a_name_that_was_claimed_for_nothing_is_let_go() -> None:
-    play = up().given(to(name="other")).given(ShutdownVm(id=VM, force=True))
-    play.when(answered(Reserved())).then(refused("not_legal", "status"))
-
-
-def test_a_refused_claim_of_one_that_is_busy_by_now_holds_nothing() -> None:
-    play = up().given(to(name="other")).given(ShutdownVm(id=VM, force=True))
-    play.when(answered(NO)).then(refused("not_legal", "status"))
+@pytest.mark.parametrize("answer", [Reserved(), NO], ids=["reserved", "refused"])
+def test_an_operation_that_began_meanwhile_is_not_disturbed(answer: Message) -> None:
+    """Commands queue behind the one that waits, so no command begins it."""
+    play = up().given(to(name="other"))
+    play.standing = launching().standing
+    play.when(answered(answer)).then(refused("not_legal", "status"))
 
 
 def test_while_a_name_is_claimed_nothing_else_is_decided() -> None:
-    added().given(to(name="other")).when(to(comment="x")).then(refused("busy"))
+    added().given(to(name="other")).when(to(comment="x")).then()
+
+
+def test_a_dry_run_claims_the_new_name_and_changes_nothing() -> None:
+    play = added()
+    play.when(to(name="other"), dry_run=True).then(
+        question(
+            "reservations/main", Reserve(holder=command_id(2), owner_id=VM, names=(NameClaim(kind="vm", name="other"),))
+        ),
+        release_claim(),
+    )
+    play.when(answered(Reserved())).then(accepted())
+    assert play.state.vm.name == "web"
 
 
 def test_it_moves_to_another_cluster_while_it_is_down() -> None:
