@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from actors.entity.messages import Wake
-from actors.host.signals import HostLost, HostReturned
+from actors.host.signals import HostLost, HostReturned, StepAdvanced, StepOutcome
 from actors.storage.messages import BackDisk, DiscardDisk, DiskRecorded, UnbackDisk
 from protocol.events.disk import DiskAdded, DiskOperationProgressed, DiskReady, DiskRemoved, DiskRemoveFailed
+from protocol.events.operation import StepId
 from protocol.model.storage import Disk
 from protocol.model.types import Ref
 from protocol.node_messages import (
@@ -19,8 +20,6 @@ from protocol.node_messages import (
     ImportVolume,
     RemoveImage,
     ResizeVolume,
-    StepDone,
-    StepProgress,
 )
 from tests.actors.expected import (
     accepted,
@@ -155,8 +154,8 @@ def test_a_failure_is_undone_and_says_why() -> None:
     play = providing()
     play.when(done(FULL)).then(
         event(DiskOperationProgressed, step="Deleting the volumes", undoes="No space left on device."),
-        to_node(RemoveImage(storage_domain_id=SD, image_id=DISK)),
         ack(),
+        to_node(RemoveImage(storage_domain_id=SD, image_id=DISK)),
     )
     play.when_restarted().then(to_node(RemoveImage(storage_domain_id=SD, image_id=DISK)))
     play.when(done(Done())).then(
@@ -223,8 +222,8 @@ def test_a_clone_grows_and_lets_go_of_its_origin_at_the_end() -> None:
     )
     play.when(done(volume(GiB // 2))).then(
         event(DiskOperationProgressed, step="Growing the volume"),
-        to_node(ResizeVolume(volume=VOLUME, size_bytes=GiB)),
         ack(),
+        to_node(ResizeVolume(volume=VOLUME, size_bytes=GiB)),
     )
     play.when(done(volume())).then(
         event(DiskOperationProgressed, step="Releasing the disk that it started from"),
@@ -374,8 +373,8 @@ def test_discarded_while_it_is_made_it_turns_round() -> None:
     play.when(DiscardDisk(operation_id=OPERATION, vm_id=VM)).then(keep("removed"))
     play.when(done(volume())).then(
         event(DiskOperationProgressed, step="Deleting the volumes", undoes="It is not wanted any more."),
-        to_node(RemoveImage(storage_domain_id=SD, image_id=DISK)),
         ack(),
+        to_node(RemoveImage(storage_domain_id=SD, image_id=DISK)),
     )
     play.when(done(Done())).then(
         event(DiskRemoved, ends="rolled_back", why="It is not wanted any more."),
@@ -407,7 +406,8 @@ def test_only_the_host_of_the_step_gets_it_again() -> None:
 def test_an_outcome_twice_is_only_acknowledged() -> None:
     play = making().given(done(volume()))
     play.when(first(CreateVolume)).then(ack())
-    play.when(StepDone(step_id=f"disk/{DISK}:{OPERATION}:0", result=Done())).then()
+    stale = StepId(owner=f"disk/{DISK}", operation=OPERATION, number=0, host=HOST)
+    play.when(StepOutcome(host_id=HOST, step=stale, result=Done())).then(ack())
 
 
 def test_an_answer_twice_is_nothing() -> None:
@@ -416,5 +416,5 @@ def test_an_answer_twice_is_nothing() -> None:
 
 def test_silence_and_progress_are_nothing() -> None:
     making().when(HostLost(host_id=HOST)).then()
-    making().when(StepProgress(step_id="x", percent=7)).then()
+    making().when(StepAdvanced(host_id=HOST, step=StepId(owner="x/y", operation="o", number=0), percent=7)).then()
     ok().when(Wake()).then()

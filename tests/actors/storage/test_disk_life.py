@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from actors.storage.domain.remove import LookAgain
 
+from actors.storage.domain.operations.remove import LookAgain
 from actors.storage.messages import AttachDisk, BackDisk, DetachDisk, DiscardDisk, UnbackDisk
 from protocol.commands.storage import RemoveDisk, UpdateDisk
 from protocol.commands.vm import StartVm
@@ -264,7 +264,7 @@ def test_renamed_and_extended_at_once() -> None:
 
 def test_the_same_again_or_a_dry_run_changes_nothing() -> None:
     ok().when(to(name="data")).then(accepted(shows={"status": "ok"}))
-    ok().when(to(provisioned_size=2 * GiB), dry_run=True).then(accepted(shows={"status": "ok"}))
+    ok().when(to(provisioned_size=2 * GiB), dry_run=True).then(accepted(shows={"status": "locked"}))
 
 
 def test_an_extension_that_fails_keeps_the_size() -> None:
@@ -313,4 +313,4 @@ def test_what_cannot_be_changed_names_its_field(document: dict[str, Any], field:
 def test_what_a_disk_does_not_understand() -> None:
     ok().when(StartVm(id=DISK)).then(refused("invalid"))
     with pytest.raises(NotImplementedError):
-        ok().decide(LookAgain(step_id="x"))
+        ok().happens(LookAgain())

@@ -104,6 +104,8 @@ def test_a_new_disk_goes_where_it_was_asked_for() -> None:
         stored_as(accepted("disk_attachment", NEW_DISK, job=True)),
     )
     added(("storage_domain", second)).when(making()).then(refused("missing_attribute", "disk.storage_domains"))
+    both = making(storage_domains=(Ref(id="sd"), Ref(id="sd2")))
+    added(("storage_domain", second)).when(both).then(refused("invalid", "disk.storage_domains"))
     added().when(making(storage_domain=Ref(id="none"))).then(refused("not_found", "disk.storage_domains"))
 
 
