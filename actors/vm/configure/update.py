@@ -50,7 +50,7 @@ def reserved(state: VmState, request: CommandRequest, answer: Message, facts: Vm
     if isinstance(answer, Refusal):
         return refuse(answer)
     changes = _changes(request)
-    late = _move_refusal(state, changes, facts)
+    late = missing_reference(facts.rows, changes) or _move_refusal(state, changes, facts)
     return refuse(late) if late else _apply(state, request, changes, facts)
 
 

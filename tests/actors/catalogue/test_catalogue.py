@@ -153,7 +153,7 @@ def test_what_is_read_only_is_passed_over() -> None:
         ("cluster", CLUSTER, DataCenter(name="x"), "invalid", "document"),
         ("data_center", DATA_CENTER, DataCenter(quota_mode="sometimes"), "invalid", "quota_mode"),
         ("network", NETWORK, Network(name="mgmt"), "invalid", "name"),
-        ("user", USER, User(user_name="root@internal"), "invalid", "name"),
+        ("user", USER, User(user_name="root@internal"), "invalid", "user_name"),
         ("cluster", "nowhere", Cluster(name="x"), "not_found", ""),
     ],
 )
@@ -170,10 +170,10 @@ def test_what_must_stay_stays() -> None:
 def test_removal_names_what_is_in_the_way() -> None:
     play = catalogue().with_row("host", Host(id="h", name="host-1", cluster=Ref(id=CLUSTER)))
     play.when(RemoveEntity(kind="cluster", id=CLUSTER)).then(
-        refused("conflict", reasons=("It is used by the host host-1.",))
+        refused("conflict", reasons=("It is used by host host-1.",))
     )
     play.when(RemoveEntity(kind="data_center", id=DATA_CENTER)).then(
-        refused("conflict", reasons=("It is used by the cluster Default.",))
+        refused("conflict", reasons=("It is used by cluster Default.",))
     )
 
 
@@ -181,7 +181,7 @@ def test_a_profile_that_a_nic_has_is_not_removed_nor_is_its_network() -> None:
     play = catalogue().given(add("network", network()))
     (profile,) = play.rows.referring("vnic_profile", "network", FIRST)
     play.with_row("vm", Vm(id="v", name="web", nics=(Nic(vnic_profile=Ref(id=profile)),)))
-    in_use = refused("conflict", reasons=("It is used by the vm web.",))
+    in_use = refused("conflict", reasons=("It is used by VM web.",))
     play.when(RemoveEntity(kind="vnic_profile", id=profile)).then(in_use)
     play.when(RemoveEntity(kind="network", id=FIRST)).then(in_use)
     play.with_row("vm", Vm(id="v", name="web", nics=()))

@@ -130,7 +130,7 @@ def test_one_that_never_came_up_can_be_removed() -> None:
 
 def test_a_host_in_use_is_not_removed_and_says_by_what() -> None:
     play = up().given(AWAY).with_vm().with_row("storage_domain", StorageDomain(id="sd", name="sd", host=Ref(id=HOST)))
-    play.when(REMOVE).then(refused("conflict", reasons=("VM vm1", "storage domain sd")))
+    play.when(REMOVE).then(refused("conflict", reasons=("It is used by VM vm1.", "It is used by storage domain sd.")))
 
 
 def test_an_update_sets_what_is_set() -> None:

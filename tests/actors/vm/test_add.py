@@ -265,7 +265,7 @@ def test_wrong_input_is_refused_with_its_field(command: AddVm, code: str, field:
     [
         ((Nic(name="n"), Nic(name="n")), "name_taken", "name"),
         ((Nic(name="a", mac=mac(MAC)), Nic(name="b", mac=mac(MAC))), "conflict", "mac"),
-        ((Nic(name="n", vnic_profile=Ref(id="none")),), "not_found", "vnic_profile"),
+        ((Nic(name="n", vnic_profile=Ref(id="none")),), "not_found", "nics.vnic_profile"),
         (tuple(Nic(name=f"nic{n}") for n in range(limits.vm_nics_max + 1)), "conflict", "nics"),
     ],
 )
