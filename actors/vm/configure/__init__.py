@@ -1,0 +1,1 @@
+"""A VM as configuration: what it is made of, checked and claimed before it is recorded."""
