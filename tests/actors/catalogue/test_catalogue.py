@@ -14,7 +14,7 @@ from protocol.model.storage import StorageDomain
 from protocol.model.types import Document, Ref
 from protocol.model.vm import Vm
 from tests.actors.catalogue.lives import CLUSTER, DATA_CENTER, NETWORK, USER, catalogue, changed, cluster, east, network
-from tests.actors.expected import accepted, audit, refused, stored
+from tests.actors.expected import accepted, audit, refused, stored, stored_as
 from tests.actors.playbook import object_id
 
 FIRST = object_id(1)
@@ -236,3 +236,25 @@ def test_without_storage_a_data_center_is_as_it_began() -> None:
     catalogue().when_restarted().then()
     locked = StorageDomain(id="s", name="s", status="locked", data_center=Ref(id=DATA_CENTER))
     catalogue().with_row("storage_domain", locked).when_restarted().then()
+
+
+def test_a_user_goes_the_administrator_stays() -> None:
+    bob = object_id(1)
+    play = catalogue().given(add("user", User(user_name="bob@internal")))
+    play.when(RemoveEntity(kind="user", id=bob)).then(
+        changed(EntityRemoved, "user", bob),
+        audit("entity_removed", user="u"),
+        accepted("user", bob),
+        stored,
+    )
+
+
+def test_the_stored_outcome_says_what_came_under_an_idempotency_key() -> None:
+    play = catalogue()
+    change = update("cluster", CLUSTER, Cluster(description="Ours.", data_center=Ref(id=DATA_CENTER)))
+    play.when(change, digest="d1").then(
+        changed(EntityUpdated, "cluster", CLUSTER, description="Ours."),
+        audit("entity_updated", user="u", cluster=CLUSTER),
+        accepted("cluster", CLUSTER),
+        stored_as(accepted("cluster", CLUSTER, digest="d1")),
+    )
