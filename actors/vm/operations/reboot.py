@@ -46,7 +46,8 @@ def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
 
 
 def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
-    return came_to_nothing(state, not_rebooted(state, refusal, facts), refusal, RequestReport(host_id=state.host_id))
+    event = not_rebooted(state, refusal, facts)
+    return came_to_nothing(state, event, "vm_reboot_failed", refusal, RequestReport(host_id=state.host_id))
 
 
 def not_rebooted(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> events.VmEvent:
@@ -61,14 +62,14 @@ def started_over(state: VmState, facts: VmDecisionFacts) -> Decision:
         return Decision()
     event = events.VmRebooted(at=facts.now, ended=DONE)
     timers = (CancelTimer(name=KIND), guest_up_timer(facts))
-    return succeeded(state, event, "vm_rebooted", f"VM {state.name} was rebooted.", *timers)
+    return succeeded(state, event, "vm_rebooted", *timers)
 
 
 def timed_out(state: VmState, facts: VmDecisionFacts) -> Decision:
     if state.status != "reboot_in_progress":
         return Decision()
     missed = "was not seen to start over"
-    return guest_wait.ignored(state, events.VmRebootIgnored, "vm_reboot_ignored", missed, "It can be reset.", facts)
+    return guest_wait.ignored(state, events.VmRebootIgnored, "vm_reboot_ignored", missed, facts)
 
 
 REBOOT = VmOperation(

@@ -31,11 +31,12 @@ def sends(state: VmState) -> ResetDomain:
 
 def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     event = events.VmRebooted(at=facts.now, ended=DONE)
-    return succeeded(state, event, "vm_reset", f"VM {state.name} was reset.", guest_up_timer(facts))
+    return succeeded(state, event, "vm_reset", guest_up_timer(facts))
 
 
 def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
-    return came_to_nothing(state, not_rebooted(state, refusal, facts), refusal, RequestReport(host_id=state.host_id))
+    event = not_rebooted(state, refusal, facts)
+    return came_to_nothing(state, event, "vm_reset_failed", refusal, RequestReport(host_id=state.host_id))
 
 
 RESET = VmOperation(kind=KIND, request=request, sends=sends, done=done, failed=failed)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from protocol.audit import line
 from supervisors.engine_tree import Engine
 from supervisors.observe import Kind, Observed, Observer, log_observed
 
-REPORTED = {
-    Kind.RESTARTED: ("actor_restarted", "normal", "was restarted after a crash"),
-    Kind.GAVE_UP: (
-        "actor_escalated",
-        "error",
-        "crashed too often and was given up; it starts again when it is asked something",
-    ),
-    Kind.ESCALATED: ("actor_escalated", "error", "failed to its supervisor"),
+REPORTED: Final = {
+    Kind.RESTARTED: "actor_restarted",
+    Kind.GAVE_UP: "actor_given_up",
+    Kind.ESCALATED: "actor_escalated",
 }
+"""What the audit trail says of it."""
 
 
 def observer(engine: Engine) -> Observer:
@@ -22,13 +21,11 @@ def observer(engine: Engine) -> Observer:
 
     def observe(observed: Observed) -> None:
         log_observed(observed)
-        entry = REPORTED.get(observed.kind)
-        if entry is None:
+        what = REPORTED.get(observed.kind)
+        if what is None:
             return
-        code, severity, text = entry
         kind, _, id = observed.address.partition("/")
         refers = {kind: id} if kind in ("vm", "host", "template", "storage_domain") else {}
-        description = f"Actor {observed.address} {text} (incarnation {observed.incarnation})."
-        engine.audit(line(code, description, severity=severity, **refers))
+        engine.audit(line(what, address=observed.address, incarnation=observed.incarnation, **refers))
 
     return observe

@@ -17,9 +17,9 @@ def gone(state: DiskState, facts: StorageDecisionFacts) -> Decision:
     assert state.operation is not None
     reason = state.operation.rolling_back
     outcome = Outcome(outcome="rolled_back", reason=reason) if reason else Outcome(outcome="done")
-    audit = line_of(state, "disk_removed", f"{state.title} was removed.")
+    audit = line_of(state, "disk_removed")
     if reason:
-        audit = line_of(state, "disk_failed", f"{state.title} was not made: {reason}", severity="error")
+        audit = line_of(state, "disk_add_failed", reason=reason)
     return Decision(
         events=(events.DiskRemoved(at=facts.now, ended=outcome),),
         audit=(audit,),
@@ -36,7 +36,7 @@ def remove_failed(state: DiskState, refused: Refusal, facts: StorageDecisionFact
     ended = Outcome(outcome="failed", reason=reason)
     return Decision(
         events=(events.DiskRemoveFailed(at=facts.now, reason=reason, ended=ended),),
-        audit=(line_of(state, "disk_failed", f"{state.title} could not be removed: {reason}", severity="error"),),
+        audit=(line_of(state, "disk_remove_failed", reason=reason),),
         answers=((MADE, _not_made(state, reason)), (REMOVED, refused)),
     )
 
