@@ -32,7 +32,8 @@ def test_an_empty_host_is_in_maintenance_at_once() -> None:
     play.when(AWAY).then(
         event(HostMaintenanceRequested),
         event(HostEnteredMaintenance),
-        audit("host_maintenance", user="u", host=HOST),
+        audit("host_maintenance_requested", user="u", host=HOST),
+        audit("host_maintenance", host=HOST),
         accepted(),
         stored,
         status("maintenance"),
@@ -44,7 +45,7 @@ def test_with_vms_it_waits_for_the_last_one() -> None:
     play = up().with_vm()
     play.when(DeactivateHost(id=HOST, reason="a new disk")).then(
         event(HostMaintenanceRequested, reason="a new disk"),
-        audit("host_maintenance", text="1 VMs run on it: shut them down.", user="u", host=HOST),
+        audit("host_maintenance_requested", text="VMs that still run on it: 1. Shut", user="u", host=HOST),
         timer("emptied", 2),
         accepted(),
         stored,

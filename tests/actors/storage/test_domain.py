@@ -124,7 +124,7 @@ def test_a_directory_that_does_not_do_is_rolled_back(result: Message, why: str) 
     play = connecting()
     play.when(done(result)).then(
         event(StorageDomainRemoved, ends="rolled_back", why=why),
-        audit("storage_domain_removed", severity="error", text=why, user="u", host=HOST),
+        audit("storage_domain_add_failed", severity="error", text=why, user="u", host=HOST),
         ack(),
         status("gone"),
     )
@@ -311,7 +311,7 @@ def test_changed() -> None:
     play = active()
     play.when(to(name="fast", status="locked")).then(
         event(StorageDomainUpdated),
-        audit("entity_updated", user="u", storage_domain=NEW),
+        audit("storage_domain_updated", user="u", storage_domain=NEW),
         accepted(shows={"status": "active"}),
         stored,
     )

@@ -51,7 +51,7 @@ def test_attach_asks_the_disk_and_shows_the_attachment() -> None:
 def test_attach_is_answered_when_the_disk_agrees() -> None:
     added().given(attaching()).when(answered(Done())).then(
         event(VmOperationEnded, ends="done"),
-        audit("vm_disk_changed", user="u", vm=VM),
+        audit("disk_attached", user="u", vm=VM),
         answers(JOB, accepted("disk_attachment", DISK, job=True)),
     )
 
@@ -61,7 +61,7 @@ def test_a_disk_that_refuses_is_not_attached() -> None:
     play = added().given(attaching())
     play.when(answered(taken)).then(
         event(VmDisksChanged, ends="rolled_back", why="Another VM has it."),
-        audit("disk_failed", severity="error", vm=VM),
+        audit("disk_attach_failed", severity="error", vm=VM),
         answers(JOB, refused("conflict")),
     )
     assert play.state.vm.disk_attachments == ()
@@ -80,7 +80,7 @@ def test_a_new_disk_shows_at_once_and_is_made_behind() -> None:
     )
     play.when(answered(Done())).then(
         event(VmOperationEnded, ends="done"),
-        audit("vm_disk_changed", user="u", vm=VM),
+        audit("disk_attached", user="u", vm=VM),
         answers(JOB, accepted("disk_attachment", NEW_DISK, job=True)),
     )
 
@@ -89,7 +89,7 @@ def test_a_new_disk_that_is_there_before_it_was_read_is_answered_once() -> None:
     play = added().given(making(name="data", format="raw"))
     play.when(answered(Done())).then(
         event(VmOperationEnded, ends="done"),
-        audit("vm_disk_changed", user="u", vm=VM),
+        audit("disk_attached", user="u", vm=VM),
         answers(JOB, accepted("disk_attachment", NEW_DISK, job=True)),
     )
     play.when(DiskRecorded(disk_id=NEW_DISK)).then()
@@ -179,7 +179,7 @@ def test_a_disk_is_detached_and_stays() -> None:
         accepted("disk_attachment", DISK, job=True),
         stored,
     )
-    play.when(answered(Done())).then(event(VmDisksChanged, ends="done"), audit("vm_disk_changed", user="u", vm=VM))
+    play.when(answered(Done())).then(event(VmDisksChanged, ends="done"), audit("disk_detached", user="u", vm=VM))
     assert play.state.vm.disk_attachments == ()
 
 
@@ -191,16 +191,16 @@ def test_a_disk_is_detached_and_deleted() -> None:
         accepted("disk_attachment", DISK, job=True),
         stored,
     )
-    play.when(answered(Done())).then(event(VmDisksChanged, ends="done"), audit("vm_disk_changed", user="u", vm=VM))
+    play.when(answered(Done())).then(event(VmDisksChanged, ends="done"), audit("disk_detached", user="u", vm=VM))
 
 
 def test_a_disk_that_is_gone_already_is_as_good() -> None:
     with_disk().given(RemoveDiskAttachment(parent_id=VM, id=DISK)).when(answered(GONE)).then(
-        event(VmDisksChanged, ends="done"), audit("vm_disk_changed", user="u", vm=VM)
+        event(VmDisksChanged, ends="done"), audit("disk_detached", user="u", vm=VM)
     )
 
 
 def test_a_disk_that_does_not_go_stays_attached() -> None:
     with_disk().given(RemoveDiskAttachment(parent_id=VM, id=DISK)).when(answered(NO)).then(
-        event(VmOperationEnded, ends="failed", why="No."), audit("vm_operation_failed", severity="error", vm=VM)
+        event(VmOperationEnded, ends="failed", why="No."), audit("disk_detach_failed", severity="error", vm=VM)
     )

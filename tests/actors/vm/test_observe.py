@@ -188,14 +188,14 @@ def test_what_is_left_of_a_stray_is_left_alone() -> None:
 def test_an_io_error_pauses_and_is_said() -> None:
     play = up()
     play.when(DomainSeen(host_id=HOST, domain=domain(DomainStatus.PAUSED, reason="io_error"))).then(
-        event(VmPaused, reason="io_error"), audit("vm_io_error", severity="warning", vm=VM, host=HOST), status("paused")
+        event(VmPaused, reason="io_error"), audit("vm_io_error", severity="error", vm=VM, host=HOST), status("paused")
     )
     play.when(DomainSeen(host_id=HOST, domain=domain())).then(event(VmResumed), status("up"))
 
 
 def test_a_pause_that_nobody_explains_is_said_as_such() -> None:
     up().when(DomainSeen(host_id=HOST, domain=domain(DomainStatus.PAUSED))).then(
-        event(VmPaused, reason="unknown"), audit("vm_paused", severity="warning", vm=VM, host=HOST), status("paused")
+        event(VmPaused, reason="unknown"), audit("vm_found_paused", severity="warning", vm=VM, host=HOST), status("paused")
     )
 
 
