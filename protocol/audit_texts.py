@@ -37,7 +37,7 @@ def _error(number: int, text: str) -> AuditText:
 
 _VM: Final[Mapping[str, AuditText]] = {
     "vm_added": _normal(34, "VM {name} was created by {user_name}."),
-    "vm_add_started": _normal(37, "{user_name} started to create VM {name} from template {template_name}."),
+    "vm_add_started": _normal(37, "{user_name} initiated the creation of VM {name} from template {template_name}."),
     "vm_add_finished": _normal(53, "VM {name} was created."),
     "vm_add_failed": _error(60, "Failed to create VM {name}: {reason}."),
     "vm_updated": _normal(35, "VM {name} was updated by {user_name}."),

@@ -30,13 +30,13 @@ def gone(state: DiskState, facts: StorageDecisionFacts) -> Decision:
 def remove_failed(state: DiskState, refused: Refusal, facts: StorageDecisionFacts) -> Decision:
     """What is left of the volumes is not known; the disk stays, to be removed again."""
     assert state.operation is not None
-    reason = str(refused)
+    what, reason = "disk_remove_failed", str(refused)
     if state.operation.rolling_back:
-        reason = f"{state.operation.rolling_back} Undoing it failed too: {reason}"
+        what, reason = "disk_add_failed", f"{state.operation.rolling_back} Undoing it failed too: {reason}"
     ended = Outcome(outcome="failed", reason=reason)
     return Decision(
         events=(events.DiskRemoveFailed(at=facts.now, reason=reason, ended=ended),),
-        audit=(line_of(state, "disk_remove_failed", reason=reason),),
+        audit=(line_of(state, what, reason=reason),),
         answers=((MADE, _not_made(state, reason)), (REMOVED, refused)),
     )
 
