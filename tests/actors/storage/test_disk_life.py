@@ -241,7 +241,7 @@ def test_extended() -> None:
     )
     play.when(done(volume(2 * GiB))).then(
         event(DiskResized, size_bytes=2 * GiB, actual_bytes=4096, ends="done"),
-        audit("disk_updated", user="u"),
+        audit("disk_extended", user="u"),
         ack(),
         status("ok"),
     )

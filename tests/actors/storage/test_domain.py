@@ -84,6 +84,7 @@ def test_added_its_host_connects_it() -> None:
     )
     play.when(done(seen())).then(
         event(StorageDomainActivated, available_bytes=10 * GiB, used_bytes=GiB, ends="done"),
+        audit("storage_domain_added", user="u", host=HOST, storage_domain=NEW),
         audit("storage_domain_active", host=HOST, storage_domain=NEW),
         ack(),
         status("active"),
@@ -288,6 +289,7 @@ def test_a_disk_that_came_late_abandons_the_removal() -> None:
             ends="rolled_back",
             why="The storage domain local holds 1 disks: late. Remove them first.",
         ),
+        audit("storage_domain_remove_failed", severity="error", user="u", storage_domain=NEW),
         beside(ConnectStorageDomain(storage_domain_id=NEW, path="/srv/local"), host=HOST),
         status("inactive"),
     )

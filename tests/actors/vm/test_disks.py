@@ -149,7 +149,7 @@ def test_a_second_disk_does_not_become_bootable() -> None:
     boots = DiskAttachment(bootable=True)
     play.when(UpdateDiskAttachment(parent_id=VM, id=OTHER_DISK, document=boots)).then(refused("conflict", "bootable"))
     play.when(UpdateDiskAttachment(parent_id=VM, id=DISK, document=boots)).then(
-        event(VmDisksChanged), accepted("disk_attachment", DISK), stored
+        event(VmDisksChanged), audit("vm_disk_updated", user="u", vm=VM), accepted("disk_attachment", DISK), stored
     )
 
 
@@ -157,7 +157,7 @@ def test_an_attachment_is_changed() -> None:
     change = DiskAttachment(active=False, interface="sata", read_only=True, bootable=False)
     play = with_disk()
     play.when(UpdateDiskAttachment(parent_id=VM, id=DISK, document=change)).then(
-        event(VmDisksChanged), accepted("disk_attachment", DISK), stored
+        event(VmDisksChanged), audit("vm_disk_updated", user="u", vm=VM), accepted("disk_attachment", DISK), stored
     )
     (attachment,) = play.state.vm.disk_attachments
     assert (attachment.active, attachment.interface, attachment.read_only) == (False, "sata", True)

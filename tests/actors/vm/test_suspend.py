@@ -261,6 +261,7 @@ def test_stop_of_a_suspended_vm_discards_its_memory() -> None:
     play = suspended()
     play.when(StopVm(id=VM)).then(
         event(VmStopRequested, desired="down", begins="stop", step="Discard the saved memory"),
+        audit("vm_suspended_stopped", user="u", vm=VM, host=HOST),
         to_node(RemoveSavedState(vm_id=VM, storage_domain_id=SD)),
         timer("resend", 10),
         accepted(job=True),
