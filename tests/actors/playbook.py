@@ -22,7 +22,6 @@ from typing import Any, Self, cast
 import attrs
 
 from actors.entity.decision import Decision, RunStep, Tell, joined
-from actors.entity.durable import DurableActor
 from actors.entity.ids import job_id_of, object_id_of
 from actors.entity.messages import CommandRequest, TimerFired
 from actors.entity.operation import current_step
@@ -94,7 +93,7 @@ class Play:
     """One entity's life. A room derives from it: which actor, and what of its world is not as usual."""
 
     shell: Any
-    """The actor's class, a `DurableActor`."""
+    """The actor's class: what it decides goes through `carry_out`."""
 
     asking: tuple[type[Message], ...] = (CommandRequest,)
     """Messages whose sender waits for an answer."""
@@ -213,15 +212,14 @@ class Play:
     def _incarnate(self) -> Any:
         """An actor whose decisions are looked at, and may be altered, before they are carried out."""
         actor = self.made()
-        assert isinstance(actor, DurableActor)
-        carry_out: Any = actor.carry_out
+        carry_out = actor.carry_out
 
-        def watched(decision: Decision, envelope: Envelope | None, release: Tell | None = None) -> None:
+        def watched(decision: Decision, envelope: Envelope | None, *release: Tell | None) -> None:
             decision = self.decided(decision, envelope)
-            carry_out(decision, envelope, release)
+            carry_out(decision, envelope, *release)
             self.carried_out(decision)
 
-        cast(Any, actor).carry_out = watched
+        actor.carry_out = watched
         return actor
 
     def decided(self, decision: Decision, envelope: Envelope | None) -> Decision:
