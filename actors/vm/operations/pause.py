@@ -56,17 +56,13 @@ def resumed(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision
     return succeeded(state, event, "vm_resumed")
 
 
-def pause_failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
+def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     """What the CPUs do now is not known: the host is asked."""
+    assert state.operation is not None
+    what = "vm_pause_failed" if state.operation.kind == "pause" else "vm_resume_failed"
     event = events.VmOperationEnded(at=facts.now, ended=failure(refusal))
-    return came_to_nothing(state, event, "vm_pause_failed", refusal, RequestReport(host_id=state.host_id))
+    return came_to_nothing(state, event, what, refusal, RequestReport(host_id=state.host_id))
 
 
-def resume_failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
-    """As for pause."""
-    event = events.VmOperationEnded(at=facts.now, ended=failure(refusal))
-    return came_to_nothing(state, event, "vm_resume_failed", refusal, RequestReport(host_id=state.host_id))
-
-
-PAUSE = VmOperation(kind="pause", request=request_pause, sends=sends_pause, done=paused, failed=pause_failed)
-RESUME = VmOperation(kind="resume", request=request_resume, sends=sends_resume, done=resumed, failed=resume_failed)
+PAUSE = VmOperation(kind="pause", request=request_pause, sends=sends_pause, done=paused, failed=failed)
+RESUME = VmOperation(kind="resume", request=request_resume, sends=sends_resume, done=resumed, failed=failed)
