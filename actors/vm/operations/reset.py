@@ -5,8 +5,16 @@ from __future__ import annotations
 from actors.entity.decision import CancelTimer, Decision, RequestReport, refuse
 from actors.entity.messages import CommandRequest
 from actors.vm.facts import VmDecisionFacts, guest_up_timer
-from actors.vm.operations.reboot import not_rebooted
-from actors.vm.operations.record import DONE, VmOperation, came_to_nothing, legality, one_step, requested, succeeded
+from actors.vm.operations.record import (
+    DONE,
+    VmOperation,
+    came_to_nothing,
+    failure,
+    legality,
+    one_step,
+    requested,
+    succeeded,
+)
 from actors.vm.state import VmState
 from protocol.errors import Refusal
 from protocol.events import vm as events
@@ -35,7 +43,8 @@ def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
 
 
 def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
-    event = not_rebooted(state, refusal, facts)
+    """The guest goes on as it was."""
+    event = events.VmRebootIgnored(at=facts.now, ended=failure(refusal))
     return came_to_nothing(state, event, "vm_reset_failed", refusal, RequestReport(host_id=state.host_id))
 
 
