@@ -111,7 +111,7 @@ def test_one_that_was_to_go_down_stays_so_when_its_host_dies() -> None:
             ends="failed",
             why="Its host was rebooted.",
         ),
-        audit("vm_down_error", severity="error", vm=VM, host=HOST),
+        audit("vm_down_with_host", severity="error", vm=VM, host=HOST),
         *NO_TIMERS,
         status("down"),
     )

@@ -371,7 +371,7 @@ def test_what_was_to_go_down_with_a_host_that_was_rebooted_failed(command: Comma
             ends="failed",
             why="Its host was rebooted.",
         ),
-        audit("vm_down_error", severity="error", vm=VM, host=HOST),
+        audit("vm_down_with_host", severity="error", vm=VM, host=HOST),
         *NO_TIMERS,
         status("down"),
     )
