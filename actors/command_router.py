@@ -137,8 +137,9 @@ class CommandRouter:
         objects = touched(command, *self._about(command, kind, id_of(command)), self._rows)
         refusal = authorize(submit.principal, command, objects, self._rows)
         if refusal is not None:
-            text = f"{submit.principal.name} was denied {message_type(command).tag} on {kind} {id_of(command)}."
-            self._audit(line("access_denied", text, severity="warning", user=submit.principal.user_id))
+            by, what = submit.principal, message_type(command).tag.removeprefix("command.")
+            target = f"{kind}/{id_of(command)}"
+            self._audit(line("access_denied", user=by.user_id, user_name=by.name, command=what, object=target))
             return refusal
         if not self._available():
             return Refusal(

@@ -18,7 +18,7 @@ from actors.entity.messages import CommandRequest
 from actors.storage.messages import AttachDisk, DiskRecorded, ProvideDisk
 from actors.storage.volumes import several_storage_domains
 from actors.vm.configure.attachments import COLD, added, unchangeable, without
-from actors.vm.facts import VmDecisionFacts
+from actors.vm.facts import VmDecisionFacts, disk_name
 from actors.vm.operations.disk_steps import VmDiskData, begin_on_disks, part_of, sends_one
 from actors.vm.operations.record import DONE, VmOperation, requested
 from actors.vm.state import VmState
@@ -131,10 +131,11 @@ def recorded(state: VmState, message: DiskRecorded) -> Decision:
 def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     operation = state.operation
     assert operation is not None
-    text = f"A disk was added to VM {state.name}."
+    assert isinstance(operation.data, VmDiskData)
+    disk = _name(operation.data, facts)
     return Decision(
         events=(events.VmOperationEnded(at=facts.now, ended=DONE),),
-        audit=(line("vm_disk_changed", text, vm=state.id, user=operation.user_id),),
+        audit=(line("disk_attached", vm=state.id, user=operation.user_id, name=state.name, disk_name=disk),),
         answers=((operation.id, _accepted(operation)),),
     )
 
@@ -146,12 +147,18 @@ def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision
     assert isinstance(operation.data, VmDiskData)
     ended = Outcome(outcome="rolled_back", reason=str(refusal))
     left = without(state, operation.data.disk_id)
-    text = f"{operation.description} failed: {refusal}"
+    disk = _name(operation.data, facts)
     return Decision(
         events=(events.VmDisksChanged(at=facts.now, disk_attachments=left, ended=ended),),
-        audit=(line("disk_failed", text, severity="error", vm=state.id),),
+        audit=(line("disk_attach_failed", vm=state.id, name=state.name, disk_name=disk, reason=str(refusal)),),
         answers=((operation.id, refusal),),
     )
+
+
+def _name(data: VmDiskData, facts: VmDecisionFacts) -> str:
+    """The disk's name, also when it could not be made."""
+    wanted = data.message.disk.name if isinstance(data.message, ProvideDisk) else None
+    return wanted or disk_name(data.disk_id, facts)
 
 
 ATTACH_DISK = VmOperation(kind="attach_disk", request=request, sends=sends_one, done=done, failed=failed)

@@ -32,7 +32,7 @@ def test_a_cluster_with_everything_that_was_left_out() -> None:
     play = catalogue()
     play.when(add("cluster", cluster(data_center=Ref(id=DATA_CENTER, name="Default")))).then(
         changed(EntityAdded, "cluster", FIRST, name="two"),
-        audit("entity_added", user="u", cluster=FIRST),
+        audit("cluster_added", user="u", cluster=FIRST),
         accepted("cluster", FIRST),
         stored,
     )
@@ -44,7 +44,7 @@ def test_a_network_brings_its_profile() -> None:
     catalogue().when(add("network", network())).then(
         changed(EntityAdded, "network", FIRST, name="blue"),
         changed(EntityAdded, "vnic_profile", name="blue"),
-        audit("entity_added", user="u"),
+        audit("network_added", user="u"),
         accepted("network", FIRST, shows={"status": "operational"}),
         stored,
     )
@@ -56,7 +56,7 @@ def test_a_data_center_brings_its_management_network() -> None:
         changed(EntityAdded, "data_center", FIRST, name="east"),
         changed(EntityAdded, "network", name="ovirtmgmt"),
         changed(EntityAdded, "vnic_profile", name="ovirtmgmt"),
-        audit("entity_added", user="u", data_center=FIRST),
+        audit("data_center_added", user="u", data_center=FIRST),
         accepted("data_center", FIRST, shows={"status": "uninitialized"}),
         stored,
     )
@@ -64,7 +64,7 @@ def test_a_data_center_brings_its_management_network() -> None:
         changed(EntityRemoved, "vnic_profile"),
         changed(EntityRemoved, "network"),
         changed(EntityRemoved, "data_center", FIRST),
-        audit("entity_removed", user="u"),
+        audit("data_center_removed", user="u"),
         accepted("data_center", FIRST, shows={"status": "uninitialized"}),
         stored,
     )
@@ -74,7 +74,7 @@ def test_the_same_add_again_gets_the_same_answer() -> None:
     bob = add("user", User(user_name="bob@internal"))
     play = catalogue()
     play.when(bob).then(
-        changed(EntityAdded, "user", FIRST), audit("entity_added", user="u"), accepted("user", FIRST), stored
+        changed(EntityAdded, "user", FIRST), audit("user_added", user="u"), accepted("user", FIRST), stored
     )
     play.when(bob, again=True).then(accepted("user", FIRST))
 
@@ -109,7 +109,7 @@ def test_names_of_networks_are_unique_within_a_data_center() -> None:
     play.when(add("network", network())).then(
         changed(EntityAdded, "network", object_id(3), name="blue"),
         changed(EntityAdded, "vnic_profile", name="blue"),
-        audit("entity_added", user="u"),
+        audit("network_added", user="u"),
         accepted("network", object_id(3), shows={"status": "operational"}),
         stored,
     )
@@ -121,7 +121,7 @@ def test_an_update_sets_what_is_given() -> None:
     change = update("cluster", CLUSTER, Cluster(description="Ours.", data_center=Ref(id=DATA_CENTER)))
     play.when(change).then(
         changed(EntityUpdated, "cluster", CLUSTER, name="Default"),
-        audit("entity_updated", user="u", cluster=CLUSTER),
+        audit("cluster_updated", user="u", cluster=CLUSTER),
         accepted("cluster", CLUSTER),
         stored,
     )
@@ -129,7 +129,7 @@ def test_an_update_sets_what_is_given() -> None:
     play.when(change).then(accepted("cluster", CLUSTER))
     play.when(update("data_center", DATA_CENTER, DataCenter(name="West"))).then(
         changed(EntityUpdated, "data_center", DATA_CENTER, name="West"),
-        audit("entity_updated", user="u", data_center=DATA_CENTER),
+        audit("data_center_updated", user="u", data_center=DATA_CENTER),
         accepted("data_center", DATA_CENTER, shows={"status": "uninitialized"}),
         stored,
     )
@@ -139,7 +139,7 @@ def test_what_is_read_only_is_passed_over() -> None:
     play = catalogue()
     play.when(update("data_center", DATA_CENTER, DataCenter(id="x", status="up", comment="!"))).then(
         changed(EntityUpdated, "data_center", DATA_CENTER, name="Default"),
-        audit("entity_updated", user="u", data_center=DATA_CENTER),
+        audit("data_center_updated", user="u", data_center=DATA_CENTER),
         accepted("data_center", DATA_CENTER, shows={"status": "uninitialized"}),
         stored,
     )
@@ -188,7 +188,7 @@ def test_a_profile_that_a_nic_has_is_not_removed_nor_is_its_network() -> None:
     play.when(RemoveEntity(kind="network", id=FIRST)).then(
         changed(EntityRemoved, "vnic_profile"),
         changed(EntityRemoved, "network", FIRST),
-        audit("entity_removed", user="u"),
+        audit("network_removed", user="u"),
         accepted("network", FIRST, shows={"status": "operational"}),
         stored,
     )
@@ -198,13 +198,13 @@ def test_a_profile_more() -> None:
     play = catalogue()
     play.when(add("vnic_profile", VnicProfile(name="fast", network=Ref(id=NETWORK)))).then(
         changed(EntityAdded, "vnic_profile", FIRST, name="fast"),
-        audit("entity_added", user="u"),
+        audit("vnic_profile_added", user="u"),
         accepted("vnic_profile", FIRST),
         stored,
     )
     play.when(RemoveEntity(kind="vnic_profile", id=FIRST)).then(
         changed(EntityRemoved, "vnic_profile", FIRST),
-        audit("entity_removed", user="u"),
+        audit("vnic_profile_removed", user="u"),
         accepted("vnic_profile", FIRST),
         stored,
     )
@@ -243,7 +243,7 @@ def test_a_user_goes_the_administrator_stays() -> None:
     play = catalogue().given(add("user", User(user_name="bob@internal")))
     play.when(RemoveEntity(kind="user", id=bob)).then(
         changed(EntityRemoved, "user", bob),
-        audit("entity_removed", user="u"),
+        audit("user_removed", user="u"),
         accepted("user", bob),
         stored,
     )
@@ -254,7 +254,7 @@ def test_the_stored_outcome_says_what_came_under_an_idempotency_key() -> None:
     change = update("cluster", CLUSTER, Cluster(description="Ours.", data_center=Ref(id=DATA_CENTER)))
     play.when(change, digest="d1").then(
         changed(EntityUpdated, "cluster", CLUSTER, description="Ours."),
-        audit("entity_updated", user="u", cluster=CLUSTER),
+        audit("cluster_updated", user="u", cluster=CLUSTER),
         accepted("cluster", CLUSTER),
         stored_as(accepted("cluster", CLUSTER, digest="d1")),
     )

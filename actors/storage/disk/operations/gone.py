@@ -17,9 +17,9 @@ def gone(state: DiskState, facts: StorageDecisionFacts) -> Decision:
     assert state.operation is not None
     reason = state.operation.rolling_back
     outcome = Outcome(outcome="rolled_back", reason=reason) if reason else Outcome(outcome="done")
-    audit = line_of(state, "disk_removed", f"{state.title} was removed.")
+    audit = line_of(state, "disk_removed")
     if reason:
-        audit = line_of(state, "disk_failed", f"{state.title} was not made: {reason}", severity="error")
+        audit = line_of(state, "disk_add_failed", reason=reason)
     return Decision(
         events=(events.DiskRemoved(at=facts.now, ended=outcome),),
         audit=(audit,),
@@ -30,13 +30,13 @@ def gone(state: DiskState, facts: StorageDecisionFacts) -> Decision:
 def remove_failed(state: DiskState, refused: Refusal, facts: StorageDecisionFacts) -> Decision:
     """What is left of the volumes is not known; the disk stays, to be removed again."""
     assert state.operation is not None
-    reason = str(refused)
+    what, reason = "disk_remove_failed", str(refused)
     if state.operation.rolling_back:
-        reason = f"{state.operation.rolling_back} Undoing it failed too: {reason}"
+        what, reason = "disk_add_failed", f"{state.operation.rolling_back} Undoing it failed too: {reason}"
     ended = Outcome(outcome="failed", reason=reason)
     return Decision(
         events=(events.DiskRemoveFailed(at=facts.now, reason=reason, ended=ended),),
-        audit=(line_of(state, "disk_failed", f"{state.title} could not be removed: {reason}", severity="error"),),
+        audit=(line_of(state, what, reason=reason),),
         answers=((MADE, _not_made(state, reason)), (REMOVED, refused)),
     )
 

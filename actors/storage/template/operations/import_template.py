@@ -94,10 +94,10 @@ def done(state: TemplateState, result: Message, facts: StorageDecisionFacts) -> 
         return _gone(state, operation.rolling_back, facts)
     assert isinstance(result, DiskProvided), result
     attachments = (_attachment(state, result.disk),)
-    text = f"The template {state.template.name} was imported."
+    name = state.template.name or ""
     return Decision(
         events=(events.TemplateReady(at=facts.now, disk_attachments=attachments, ended=Outcome(outcome="done")),),
-        audit=(line("template_added", text, template=state.id, user=operation.user_id),),
+        audit=(line("template_imported", template=state.id, user=operation.user_id, name=name),),
     )
 
 
@@ -116,11 +116,11 @@ def failed(state: TemplateState, refusal: Refusal, facts: StorageDecisionFacts) 
 
 def _gone(state: TemplateState, reason: str, facts: StorageDecisionFacts) -> Decision:
     assert state.operation is not None
-    text = f"The template {state.template.name} was not imported: {reason}"
+    name, by = state.template.name or "", state.operation.user_id
     ended = Outcome(outcome="rolled_back", reason=reason)
     return Decision(
         events=(events.TemplateRemoved(at=facts.now, ended=ended),),
-        audit=(line("template_failed", text, severity="error", user=state.operation.user_id),),
+        audit=(line("template_import_failed", user=by, name=name, reason=reason),),
     )
 
 
