@@ -52,7 +52,7 @@ ROUTES: dict[type[Any], Route] = {
     ),
     **dict.fromkeys(
         (vm.AddVm, vm.UpdateVm, vm.RemoveVm, vm.StartVm, vm.ShutdownVm, vm.StopVm, vm.RebootVm, vm.ResetVm, vm.SuspendVm,
-         vm.PauseVm, vm.ResumeVm, vm.SetVmTicket),
+         vm.PauseVm, vm.ResumeVm, vm.FreezeVmFileSystems, vm.ThawVmFileSystems, vm.SetVmTicket),
         ("vm", _own),
     ),
     **dict.fromkeys(

@@ -16,7 +16,7 @@ CODES: Final[dict[str, int]] = {
     "vm_shutdown": 73, "vm_start_failed": 54, "vm_add_failed": 37, "vm_removed": 113, "vm_rebooted": 157,
     "vm_reset": 9016, "vm_down": 61, "vm_down_error": 119, "vm_suspended": 503, "vm_suspend_failed": 532,
     "vm_guest_up": 9001, "vm_guest_silent": 9002, "vm_unknown": 9003, "vm_found": 9004, "vm_shutdown_ignored": 9005,
-    "vm_reboot_ignored": 9008,
+    "vm_reboot_ignored": 9008, "vm_frozen": 9013, "vm_thawed": 9014,
     "vm_io_error": 138, "vm_nic_changed": 932, "vm_disk_changed": 2017, "vm_operation_failed": 9006,
     "stray_domain": 9007, "strange_step": 9012, "stranger_domain": 9011, "console_ticket": 164,
     "disk_added": 2021, "disk_removed": 2042, "disk_failed": 2022, "disk_updated": 2019,

@@ -88,6 +88,8 @@ class WatchedTables(MemoryTables):
             truth.once("outcome from the wrong host refused")
         if detail.endswith("it is ended."):
             truth.once("stray QEMU ended")
+        if detail.endswith("are frozen."):
+            truth.once("file systems frozen")
         truth.say(f"#{row.sequence} epoch {row.epoch} {row.kind}/{row.id} v{row.version} {row.tag} {detail:.120}")
         if row.kind == "vm":
             self._vm(row)
