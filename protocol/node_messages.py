@@ -11,6 +11,7 @@ from protocol.node_commands import (
     DestroyDomain,
     EngineHeartbeat,
     ForgetSteps,
+    FreezeDomain,
     ImportVolume,
     NodeCommand,
     PauseDomain,
@@ -26,6 +27,7 @@ from protocol.node_commands import (
     SetTicket,
     ShutdownDomain,
     StartDomain,
+    ThawDomain,
 )
 from protocol.node_domain import (
     DomainDisk,
@@ -82,6 +84,7 @@ __all__ = [
     "Done",
     "EngineHeartbeat",
     "ForgetSteps",
+    "FreezeDomain",
     "GuestAddress",
     "GuestDisk",
     "GuestReport",
@@ -110,6 +113,7 @@ __all__ = [
     "StepProgress",
     "StopReason",
     "StorageFacts",
+    "ThawDomain",
     "VolumeFacts",
     "VolumeRef",
 ]

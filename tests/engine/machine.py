@@ -44,17 +44,17 @@ def simulated_node(
     *,
     clock: Clock,
     dial: Dial,
-    ledger: StepStore | None = None,
+    store: StepStore | None = None,
     **settings: Any,
 ) -> SupervisorSpec:
-    """The tree of one life of a host's node daemon; `ledger` is the disk that outlives it."""
+    """The tree of one life of a host's node daemon; `store` is the disk that outlives it."""
     return node_tree(
         NodeSettings(host_id=host_id, name=host.name, **settings),
         NodePorts(
             clock=clock,
             hypervisor=SimulatedHypervisor(world, host),
             storage=SimulatedStorage(world, host),
-            step_log=MemoryStepLog(ledger),
+            step_log=MemoryStepLog(store),
             meter=FlatMeter(),
             dial=dial,
         ),
