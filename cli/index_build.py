@@ -13,7 +13,7 @@ import attrs
 
 from protocol import registry
 from protocol.commands.base import Command
-from protocol.model.types import Ref
+from protocol.model.types import Ref, TakesEffect
 
 _COMMAND_FIELDS = ("id", "parent_id", "document", "kind")
 _PLAIN_TYPES: dict[Any, str] = {str: "text", int: "int", bool: "bool", float: "float", datetime.datetime: "time"}
@@ -79,7 +79,11 @@ def _methods(noun: dict[str, Any], owner: registry.Resource | registry.SubCollec
 
 def _parameters(command: type[Command]) -> list[dict[str, Any]]:
     fields = [field for field in attrs.fields(command) if field.name not in _COMMAND_FIELDS]
-    return [_plain(field.name, _PLAIN_TYPES.get(_resolved(command, field.name), "text")) for field in fields]
+    marks = registry.effects_of(command)
+    return [
+        {**_plain(one.name, _PLAIN_TYPES.get(_resolved(command, one.name), "text")), **_effect(marks.get(one.name))}
+        for one in fields
+    ]
 
 
 def _resolved(command: type[Command], name: str) -> Any:
@@ -91,8 +95,16 @@ def _action(action: registry.Action) -> dict[str, Any]:
         "doc": action.doc or _doc(action.command),
         "result": action.result,
         "extension": action.extension,
-        "parameters": [_typed(_plain(one.name, "text", doc=one.doc), one.type) for one in action.parameters],
+        "parameters": [
+            {**_typed(_plain(one.name, "text", doc=one.doc), one.type), **_effect(action.effect_of(one))}
+            for one in action.parameters
+        ],
     }
+
+
+def _effect(mark: TakesEffect | None) -> dict[str, str]:
+    """One sentence for the help, where there is something to say."""
+    return {"effect": mark.text} if mark is not None and mark.text else {}
 
 
 def _plain(name: str, type_name: str, doc: str = "") -> dict[str, Any]:
@@ -113,12 +125,15 @@ def _typed(entry: dict[str, Any], kind: Any) -> dict[str, Any]:
 
 def _attribute(attribute: registry.Attribute) -> dict[str, Any]:
     about = attribute.about
-    metadata = {field.name: getattr(about, field.name) for field in attrs.fields(type(about))}
+    kept = (field.name for field in attrs.fields(type(about)) if field.name not in ("effect", "nested", "later"))
+    metadata = {name: getattr(about, name) for name in kept}
     entry = {key: value for key, value in metadata.items() if value not in ("", (), False, None)}
     if not entry.get("column"):
         entry.pop("column", None)
-    entry.update(name=attribute.name, many=attribute.many)
+    entry.update(name=attribute.name, many=attribute.many, **_effect(about.effect))
     _typed(entry, attribute.type)
+    if about.nested:
+        entry["nested_effects"] = {name: mark.text for name, mark in about.nested.items()}
     if attribute.many and "item" not in entry:
         entry["item"] = _snake(about.refers or getattr(attribute.type, "__name__", "item"))
     if "choices" in entry:

@@ -7,6 +7,7 @@ not hold behaviour.
 from __future__ import annotations
 
 import typing
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -23,7 +24,7 @@ from protocol.model.inventory import Cluster, DataCenter, User
 from protocol.model.network import Network, Nic, ReportedDevice, VnicProfile
 from protocol.model.statistic import Statistic
 from protocol.model.storage import Disk, DiskAttachment, StorageDomain
-from protocol.model.types import About, about
+from protocol.model.types import LABEL, About, Ref, TakesEffect, about
 from protocol.model.vm import Application, GraphicsConsole, Session, Template, Vm
 
 
@@ -34,6 +35,7 @@ class Parameter:
     name: str
     type: Any
     doc: str = ""
+    effect: TakesEffect | None = None  # None: as the command's field says
 
 
 @attrs.frozen(kw_only=True)
@@ -46,6 +48,13 @@ class Action:
     doc: str = ""
     result: str = ""  # element of the action reply that carries `Accepted.result`
     extension: bool = False
+    not_yet: str = ""  # this release refuses it: what to do instead
+
+    def effect_of(self, parameter: Parameter) -> TakesEffect | None:
+        """When a parameter does something; a nested document says it of its attributes."""
+        if parameter.effect is not None:
+            return parameter.effect
+        return effects_of(self.command).get(parameter.name)
 
 
 @attrs.frozen(kw_only=True)
@@ -108,7 +117,7 @@ TAGS: dict[type[Any], str] = {
 }  # fmt: skip
 PLURALS: dict[type[Any], str] = {cls: ("statistics" if tag == "statistic" else tag + "s") for cls, tag in TAGS.items()}
 
-_async = Parameter(name="async", type=bool, doc="Answer at once; accepted for compatibility.")
+_async = Parameter(name="async", type=bool, doc="Every action answers at once.", effect=LABEL)
 _reason = Parameter(name="reason", type=str, doc="Shown in the event.")
 _force = Parameter(name="force", type=bool)
 
@@ -153,7 +162,10 @@ RESOURCES: tuple[Resource, ...] = (
         add=host_commands.AddHost, update=host_commands.UpdateHost, remove=host_commands.RemoveHost,
         actions=(
             Action(name="activate", command=host_commands.ActivateHost, parameters=(_async,)),
-            Action(name="approve", command=host_commands.ApproveHost, parameters=(_async,)),
+            Action(
+                name="approve", command=host_commands.ApproveHost, parameters=(_async,),
+                not_yet="A host enrols with its token and needs no approval.",
+            ),
             Action(name="deactivate", command=host_commands.DeactivateHost, parameters=(_async, _reason, _force)),
             Action(
                 name="fence", command=host_commands.FenceHost,
@@ -266,3 +278,60 @@ def _attribute(field: attrs.Attribute[Any], hint: Any) -> Attribute:
     if many:
         kind = typing.get_args(kind)[0]
     return Attribute(name=field.name, type=kind, many=many, about=about(field))
+
+
+def effects_of(command: type[Command]) -> dict[str, TakesEffect]:
+    """The marks of a command's own fields: its parameters."""
+    return {field.name: mark for field in attrs.fields(command) if (mark := about(field).effect) is not None}
+
+
+@attrs.frozen(kw_only=True)
+class WritableAttribute:
+    """One attribute that a client may set, at the end of its path. `effect` is None where the mark was forgotten."""
+
+    path: tuple[Attribute, ...]
+    effect: TakesEffect | None
+
+    @property
+    def last(self) -> Attribute:
+        return self.path[-1]
+
+    @property
+    def dotted(self) -> str:
+        return ".".join(attribute.xml for attribute in self.path)
+
+
+def writable_attributes(cls: type[Any]) -> Iterator[WritableAttribute]:
+    """What may be set in a document, nested objects included. Members of sub-collections are walked on their own."""
+    return _writable(cls, (), {})
+
+
+def _writable(
+    cls: type[Any], above: tuple[Attribute, ...], differing: Mapping[str, TakesEffect]
+) -> Iterator[WritableAttribute]:
+    for attribute in attributes(cls):
+        known = attribute.about
+        mark = differing.get(attribute.name) or known.effect
+        if known.read_only or attribute.name == "id" or (known.link and mark is None):
+            continue
+        path = (*above, attribute)
+        if mark is None and attrs.has(attribute.type) and attribute.type is not Ref and not attribute.many:
+            yield from _writable(attribute.type, path, known.nested)
+        else:
+            yield WritableAttribute(path=path, effect=mark)
+
+
+def written_classes() -> dict[type[Any], tuple[str, ...]]:
+    """Every class of documents that a client may send, and whether it adds or updates."""
+    found: dict[type[Any], tuple[str, ...]] = {}
+
+    def take(owner: Resource | SubCollection, cls: type[Any]) -> None:
+        roles = tuple(role for role in ("add", "update") if getattr(owner, role) is not None)
+        if roles:
+            found[cls] = roles
+        for sub in owner.sub:
+            take(sub, sub.item)
+
+    for resource in RESOURCES:
+        take(resource, resource.cls)
+    return found

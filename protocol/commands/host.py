@@ -6,6 +6,7 @@ import attrs
 
 from protocol.commands.base import Add, Command, Remove, Update
 from protocol.message import message
+from protocol.model.types import AT_ONCE, not_yet, parameter
 
 
 @message("command.host.add")
@@ -37,14 +38,14 @@ class ActivateHost(Command):
 class DeactivateHost(Command):
     """Legal while the host is not in maintenance: it takes no new VM; VMs on it must be shut down (migration comes later)."""
 
-    reason: str = ""
-    force: bool = False
+    reason: str = parameter("", AT_ONCE)
+    force: bool = parameter(False, not_yet(False, instead="Shut its VMs down first."))
 
 
 @message("command.host.approve")
 @attrs.frozen(kw_only=True)
 class ApproveHost(Command):
-    """Legal while the host is pending approval."""
+    """Not supported yet: a host enrols with its token and needs no approval."""
 
 
 @message("command.host.fence")
@@ -52,7 +53,7 @@ class ApproveHost(Command):
 class FenceHost(Command):
     """Legal with `fence_type` *manual* while the host is non responsive: the operator confirms that it was rebooted."""
 
-    fence_type: str = "manual"
+    fence_type: str = parameter("manual", AT_ONCE)
 
 
 @message("command.host.enrol_token")

@@ -7,6 +7,7 @@ import attrs
 from protocol.commands.base import Add, Command, Remove, Update
 from protocol.message import message
 from protocol.model.document import Ticket
+from protocol.model.types import AT_ONCE, not_yet, parameter
 from protocol.model.vm import Vm
 
 
@@ -15,7 +16,7 @@ from protocol.model.vm import Vm
 class AddVm(Add):
     """Always legal. Disks of the template are made thin, or full copies with `clone`."""
 
-    clone: bool = False
+    clone: bool = parameter(False, AT_ONCE)
 
 
 @message("command.vm.update")
@@ -23,7 +24,7 @@ class AddVm(Add):
 class UpdateVm(Update):
     """Legal unless an operation runs. What cannot change while the VM runs is applied at its next start."""
 
-    next_run: bool = False
+    next_run: bool = parameter(False, AT_ONCE, "Of a VM that runs, everything but its names waits for the next start.")
 
 
 @message("command.vm.remove")
@@ -31,7 +32,7 @@ class UpdateVm(Update):
 class RemoveVm(Remove):
     """Legal while the VM is down and not delete protected. Its disks go with it unless `detach_only`."""
 
-    detach_only: bool = False
+    detach_only: bool = parameter(False, AT_ONCE)
 
 
 @message("command.vm.start")
@@ -40,8 +41,8 @@ class StartVm(Command):
     """Legal while the VM is down or suspended; while it is paused it resumes. `vm` overrides for this run only."""
 
     vm: Vm | None = None
-    pause: bool = False
-    volatile: bool = False
+    pause: bool = parameter(False, AT_ONCE)
+    volatile: bool = parameter(False, not_yet(False))
 
 
 @message("command.vm.shutdown")
@@ -49,8 +50,8 @@ class StartVm(Command):
 class ShutdownVm(Command):
     """Legal while the VM runs: asks the guest to power off. `force` acts also while an operation runs."""
 
-    reason: str = ""
-    force: bool = False
+    reason: str = parameter("", AT_ONCE)
+    force: bool = parameter(False, AT_ONCE)
 
 
 @message("command.vm.stop")
@@ -58,8 +59,8 @@ class ShutdownVm(Command):
 class StopVm(Command):
     """Legal while the VM is not down: ends QEMU, whatever the guest does."""
 
-    reason: str = ""
-    force: bool = False
+    reason: str = parameter("", AT_ONCE)
+    force: bool = parameter(False, not_yet(False, instead="Without it, stop takes the place of what runs already."))
 
 
 @message("command.vm.reboot")
@@ -67,7 +68,7 @@ class StopVm(Command):
 class RebootVm(Command):
     """Legal while the VM is up."""
 
-    force: bool = False
+    force: bool = parameter(False, not_yet(False, instead="Use reset."))
 
 
 @message("command.vm.reset")
@@ -137,4 +138,4 @@ class UpdateDiskAttachment(Update):
 class RemoveDiskAttachment(Remove):
     """Legal while the VM is down and no operation runs. The disk stays when `detach_only`."""
 
-    detach_only: bool = False
+    detach_only: bool = parameter(False, AT_ONCE)
