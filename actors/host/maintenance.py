@@ -24,7 +24,8 @@ def deactivate(state: HostState, request: CommandRequest, facts: HostDecisionFac
     running = facts.rows.referring("vm", "host", state.id)
     happened: list[Message] = [events.HostMaintenanceRequested(at=facts.now, reason=request.command.reason)]
     effects: tuple[Effect, ...] = ()
-    text = f"Host {state.name} is prepared for maintenance by {request.principal.name}."
+    why = f" Reason: {request.command.reason}." if request.command.reason else ""
+    text = f"Host {state.name} is prepared for maintenance by {request.principal.name}.{why}"
     if running:
         text += f" {len(running)} VMs run on it: shut them down."
         effects = (SetTimer(name="emptied", seconds=VM_GONE_CHECK_SECONDS),)

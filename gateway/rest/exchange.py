@@ -70,7 +70,9 @@ class Exchange:
         wanted = self.headers.get("filter", self.text("filter"))
         if wanted and to_scalar(wanted, bool, "Filter"):
             raise NotSupportedYet(
-                "The user-level view (Filter: true) is not supported yet.", remedy="Leave the header out.", field="Filter"
+                "The user-level view (Filter: true) is not supported yet.",
+                remedy="Leave the header out.",
+                field="Filter",
             )
 
     def correlation_id(self) -> str:
