@@ -14,11 +14,12 @@ from protocol.registry import Attribute, WritableAttribute
 
 VALUES: Final[dict[str, Any]] = {
     "os.type": "windows_2022",
-    "os.boot.devices": ("network", "hd"),
+    "os.boot.devices": ("network",),
+    "bios.type": "q35_ovmf",
     "os.kernel": "/boot/other",
     "os.initrd": "/boot/other-initrd",
     "cpu.type": "Westmere",
-    "cpu.mode": "host_passthrough",
+    "cpu.mode": "host_model",
     "memory": 512 * 1024**2,
     "memory_policy.guaranteed": 64 * 1024**2,
     "memory_policy.max": 16 * 1024**3,
@@ -72,5 +73,6 @@ def other_value(written: WritableAttribute, now: Any = None) -> Any:
         return next(each for each in (about.minimum or 0, 1, 2, 3) if each not in taken and each)
     if last.type is str:
         return "other"
-    assert attrs.has(last.type) and last.type is not Ref, written.dotted
+    assert attrs.has(last.type), written.dotted
+    assert last.type is not Ref, written.dotted
     return {"major": 3} if last.type.__name__ == "Version" else {"cores": 2}
