@@ -12,6 +12,8 @@ from typing import Any, Final
 import attrs
 import pytest
 
+from node.world.faults import CallFault
+from protocol.message import message_type_of
 from protocol.registry import RESOURCES, effects_of
 from tests.engine.installation import Installation, small_installation
 from tests.engine.names import named_id
@@ -39,16 +41,10 @@ def test_every_parameter_has_a_test() -> None:
         commands = [action.command for action in resource.actions]
         commands += [getattr(owner, role) for owner in owners for role in ("add", "update", "remove")]
         for command in filter(None, commands):
-            tag = command.__message_type__.tag if hasattr(command, "__message_type__") else _tag(command)
+            tag = message_type_of(command).tag
             found |= {f"{tag} {name}" for name, mark in effects_of(command).items() if mark.when == "at once"}
     assert found == set(SHOWN_BY)
     assert set(SHOWN_BY.values()) <= set(globals())
-
-
-def _tag(command: type[Any]) -> str:
-    from protocol.message import message_type_of
-
-    return message_type_of(command).tag
 
 
 @attrs.frozen
@@ -153,14 +149,12 @@ async def test_a_forced_shutdown_takes_the_place_of_what_runs(site: Site) -> Non
     vm = await site.from_tiny("web")
     await site.post(f"/vms/{vm.id}/start", {})
     await site.is_on(vm, "up")
-    (qemu,) = site.installation.world.running_of(vm.id)
-    await site.post(f"/vms/{vm.id}/shutdown", {})
-    qemu.shape = attrs.evolve(qemu.shape, shutdown_seconds=60.0)
-    answers = []
-    for force in (False, True):
-        await site.post(f"/vms/{vm.id}/reset", {}) if False else None
-        answers.append((await site.client.api("POST", f"/vms/{vm.id}/shutdown?dry_run=true", {"force": force})).status)
-    assert answers[-1] == 200
+    site.installation.world.fault_hook = lambda _, call, __: CallFault(delay_seconds=60.0) if call == "pause" else None
+    await site.post(f"/vms/{vm.id}/pause", {})
+    path = f"/vms/{vm.id}/shutdown?dry_run=true"
+    refused = await site.client.api("POST", path, {"force": False})
+    assert (refused.status, "'Pausing VM web' runs on it" in refused.json()["reason"]) == (409, True), refused.text
+    assert (await site.client.api("POST", path, {"force": True})).status == 200
 
 
 async def test_only_a_manual_fence_is_served(site: Site) -> None:
