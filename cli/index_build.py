@@ -78,16 +78,12 @@ def _methods(noun: dict[str, Any], owner: registry.Resource | registry.SubCollec
 
 
 def _parameters(command: type[Command]) -> list[dict[str, Any]]:
-    fields = [field for field in attrs.fields(command) if field.name not in _COMMAND_FIELDS]
+    fields = [one for one in registry.attributes(command) if one.name not in _COMMAND_FIELDS]
     marks = registry.effects_of(command)
     return [
-        {**_plain(one.name, _PLAIN_TYPES.get(_resolved(command, one.name), "text")), **_effect(marks.get(one.name))}
+        {**_plain(one.name, _PLAIN_TYPES.get(one.type, "text"), doc=one.about.doc), **_effect(marks.get(one.name))}
         for one in fields
     ]
-
-
-def _resolved(command: type[Command], name: str) -> Any:
-    return next(attribute.type for attribute in registry.attributes(command) if attribute.name == name)
 
 
 def _action(action: registry.Action) -> dict[str, Any]:
@@ -130,7 +126,9 @@ def _attribute(attribute: registry.Attribute) -> dict[str, Any]:
     entry = {key: value for key, value in metadata.items() if value not in ("", (), False, None)}
     if not entry.get("column"):
         entry.pop("column", None)
-    entry.update(name=attribute.name, many=attribute.many, **_effect(about.effect))
+    entry.update(name=attribute.name, many=attribute.many)
+    if about.effect_text:
+        entry["effect"] = about.effect_text
     _typed(entry, attribute.type)
     if about.nested:
         entry["nested_effects"] = {name: mark.text for name, mark in about.nested.items()}

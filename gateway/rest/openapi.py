@@ -116,7 +116,7 @@ def _property(attribute: Attribute) -> dict[str, Any]:
         value = {"type": "object", "properties": {item_tag: {"type": "array", "items": value}}}
     if about.read_only:
         value = {**value, "readOnly": True}
-    effect = about.effect.text if about.effect else ""
+    effect = about.effect_text
     text = " ".join(part for part in (about.doc, f"In {about.unit}." if about.unit else "", effect) if part)
     if text:
         value = {**value, "description": text}

@@ -91,6 +91,12 @@ class About:
     nested: Mapping[str, TakesEffect] = attrs.field(factory=dict)  # where an attribute in here differs from its class
     later: tuple[str, ...] = ()  # choices that this release refuses by name
 
+    @property
+    def effect_text(self) -> str:
+        """When it takes effect and which choices do not yet, for help and descriptions."""
+        later = f"Not supported yet: {', '.join(self.later)}." if self.later else ""
+        return " ".join(part for part in (self.effect.text if self.effect else "", later) if part)
+
 
 def attribute(*, secret: bool = False, **about: Any) -> Any:
     """A field of a document. All are optional in the model; `required` says what an *add* needs.
