@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 import pytest
 
+from gateway.rest.openapi import openapi
 from protocol.commands.base import Command
 from protocol.registry import RESOURCES, WritableAttribute, effects_of, writable_attributes, written_classes
 from tests.engine.installation import Installation, small_installation
@@ -213,3 +214,18 @@ def test_every_parameter_says_when_it_takes_effect() -> None:
             for parameter in action.parameters:
                 is_document = attrs.has(parameter.type)
                 assert is_document or action.effect_of(parameter) is not None, f"{action.name}: {parameter.name}"
+
+
+async def test_descriptions_say_when_an_attribute_takes_effect(site: Site) -> None:
+    rsdl = (await site.client.api("GET", "?rsdl")).json()
+    (update,) = (
+        link
+        for link in rsdl["links"]["link"]
+        if link["rel"] == "update" and link["href"].endswith("/vms/{vm:id}")
+    )  # fmt: skip
+    when = {each["name"]: each.get("takes_effect") for each in update["request"]["body"]["parameters_set"]["parameter"]}
+    assert (when["memory"], when["stateless"], when["type"]) == ("at next start", "not yet", "label")
+    assert when["high_availability.enabled"] == "not yet"
+    vm = openapi("0")["components"]["schemas"]["Vm"]["properties"]
+    assert (vm["stateless"]["x-takes-effect"], vm["delete_protected"]["x-takes-effect"]) == ("not yet", "at once")
+    assert vm["stateless"]["description"] == "Not supported yet: only false is accepted."
