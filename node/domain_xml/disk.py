@@ -68,7 +68,7 @@ def _disk(devices: Element, disk: DomainDisk, source: DiskSource, target: str, b
         "driver",
         name="qemu",
         type_=disk.volume.format,
-        cache="none" if source.direct_io or disk.shareable else "writeback",
+        cache="none" if source.direct_io else "writeback",
         error_policy="report" if disk.propagate_errors else "stop",
         discard="unmap" if disk.discard else "ignore",
     )
