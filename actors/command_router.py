@@ -16,6 +16,7 @@ from actors.access.touched import touched
 from actors.entity.ids import derived_id, object_id_of
 from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
+from actors.entity.supported import refused
 from actors.journal.port import Journal, JournalError
 from actors.kernel.ref import ActorRef
 from protocol import limits
@@ -165,6 +166,9 @@ class CommandRouter:
             return Refusal(
                 code="not_found", status=404, reason=f"There is no {kind} with id {id!r}.", entity=f"{kind}/{id}"
             )
+        refusal = refused(command, kind, self._rows)
+        if refusal is not None:
+            return refusal
         ref = self._ensure(kind, id)
         if ref is None:  # the tree is going down, or that part of it is being started again
             return Refusal(

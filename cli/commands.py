@@ -51,7 +51,9 @@ def _list(noun: Noun) -> click.Command:
         click.Option(["--max", "max_items"], type=click.IntRange(1), help="At most so many."),
         click.Option(["--case-sensitive/--case-insensitive"], default=None, help="How the search compares text."),
         click.Option(["--kwargs"], help="Only those whose attributes are so: 'name=web*;status=up'. * is any text."),
-        click.Option(["--filter", "filtered"], is_flag=True, help="See what a plain user would see."),
+        click.Option(
+            ["--filter", "filtered"], is_flag=True, help="See what a plain user would see (not supported yet)."
+        ),
         click.Option(["--follow"], help="Links to include, like nics,disk_attachments."),
         *_looks(),
         click.Option(["--show-all"], is_flag=True, help="Every attribute that has a value (as -o wide)."),

@@ -41,7 +41,7 @@ def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[Co
 @click.option("--password", "password_option", help="Asked for when it is left out.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.option("--ca-file", type=click.Path(exists=True, dir_okay=False, resolve_path=True), help="CA of the engine.")
-@click.option("--filter", "filtered", is_flag=True, help="See what a plain user would see.")
+@click.option("--filter", "filtered", is_flag=True, help="See what a plain user would see (not supported yet).")
 @click.pass_context
 def connect(ctx: click.Context, /, password_stdin: bool, ca_file: str | None, filtered: bool, **given: Any) -> object:
     """Log in, or use a login that is there.

@@ -12,8 +12,9 @@ from typing import Any
 import attrs
 
 from protocol import registry
+from protocol.attributes import Attribute, attributes, effects_of
 from protocol.commands.base import Command
-from protocol.model.types import Ref
+from protocol.model.types import Ref, TakesEffect
 
 _COMMAND_FIELDS = ("id", "parent_id", "document", "kind")
 _PLAIN_TYPES: dict[Any, str] = {str: "text", int: "int", bool: "bool", float: "float", datetime.datetime: "time"}
@@ -53,7 +54,7 @@ def _noun(nouns: dict[str, Any], cls: type[Any]) -> dict[str, Any]:
             "searchable": False,
             "transient": [],
             "bad": [],
-            "attributes": [_attribute(attribute) for attribute in registry.attributes(cls)],
+            "attributes": [_attribute(attribute) for attribute in attributes(cls)],
             "parents": [],
             "actions": {},
             "add": None,
@@ -82,12 +83,12 @@ def _methods(noun: dict[str, Any], owner: registry.Resource | registry.SubCollec
 
 
 def _parameters(command: type[Command]) -> list[dict[str, Any]]:
-    fields = [field for field in attrs.fields(command) if field.name not in _COMMAND_FIELDS]
-    return [_plain(field.name, _PLAIN_TYPES.get(_resolved(command, field.name), "text")) for field in fields]
-
-
-def _resolved(command: type[Command], name: str) -> Any:
-    return next(attribute.type for attribute in registry.attributes(command) if attribute.name == name)
+    fields = [one for one in attributes(command) if one.name not in _COMMAND_FIELDS]
+    marks = effects_of(command)
+    return [
+        {**_plain(one.name, _PLAIN_TYPES.get(one.type, "text"), doc=one.about.doc), **_effect(marks.get(one.name))}
+        for one in fields
+    ]
 
 
 def _action(action: registry.Action) -> dict[str, Any]:
@@ -95,8 +96,16 @@ def _action(action: registry.Action) -> dict[str, Any]:
         "doc": action.doc or _doc(action.command),
         "result": action.result,
         "extension": action.extension,
-        "parameters": [_typed(_plain(one.name, "text", doc=one.doc), one.type) for one in action.parameters],
+        "parameters": [
+            {**_typed(_plain(one.name, "text", doc=one.doc), one.type), **_effect(action.effect_of(one))}
+            for one in action.parameters
+        ],
     }
+
+
+def _effect(mark: TakesEffect | None) -> dict[str, str]:
+    """One sentence for the help, where there is something to say."""
+    return {"effect": mark.text} if mark is not None and mark.text else {}
 
 
 def _plain(name: str, type_name: str, doc: str = "") -> dict[str, Any]:
@@ -111,18 +120,23 @@ def _typed(entry: dict[str, Any], kind: Any) -> dict[str, Any]:
     elif kind in registry.OBJECTS:
         entry.update(type="object", of=_name(kind))
     else:
-        entry.update(type="object", sub=[_attribute(attribute) for attribute in registry.attributes(kind)])
+        entry.update(type="object", sub=[_attribute(attribute) for attribute in attributes(kind)])
     return entry
 
 
-def _attribute(attribute: registry.Attribute) -> dict[str, Any]:
+def _attribute(attribute: Attribute) -> dict[str, Any]:
     about = attribute.about
-    metadata = {field.name: getattr(about, field.name) for field in attrs.fields(type(about))}
+    kept = (field.name for field in attrs.fields(type(about)) if field.name not in ("effect", "nested", "later"))
+    metadata = {name: getattr(about, name) for name in kept}
     entry = {key: value for key, value in metadata.items() if value not in ("", (), False, None)}
     if not entry.get("column"):
         entry.pop("column", None)
     entry.update(name=attribute.name, many=attribute.many)
+    if about.effect_text:
+        entry["effect"] = about.effect_text
     _typed(entry, attribute.type)
+    if about.nested:
+        entry["nested_effects"] = {name: mark.text for name, mark in about.nested.items()}
     if attribute.many and "item" not in entry:
         entry["item"] = _snake(about.refers or getattr(attribute.type, "__name__", "item"))
     if "choices" in entry:

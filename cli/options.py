@@ -39,7 +39,14 @@ def writable(entries: Iterable[Entry], above: Path = ()) -> Iterator[tuple[Path,
         elif not entry.get("many"):
             if entry.get("refers"):
                 yield (*path, "id"), {"name": "id", "type": "text", "doc": f"An existing {entry['refers']}."}
-            yield from writable([one for one in inner if one["name"] != "id"], path)
+            marks, of_all = entry.get("nested_effects", {}), entry.get("effect", "")
+            inside = [one for one in inner if one["name"] != "id"]
+            yield from writable([_marked(one, of_all or marks.get(one["name"], "")) for one in inside], path)
+
+
+def _marked(entry: Entry, effect: str) -> Entry:
+    """The entry with what holds here of when it takes effect, where that differs."""
+    return {**entry, "effect": effect} if effect else entry
 
 
 def readable(entries: Iterable[Entry], above: Path = ()) -> Iterator[tuple[Path, Entry]]:
@@ -174,5 +181,6 @@ def _help(entry: Entry, required: bool) -> str:
     if entry.get("unit") and entry["unit"] != "bytes":
         parts.append(f"In {entry['unit']}.")
     parts.append("Needed." if required and entry.get("required") else "")
+    parts.append(entry.get("effect", ""))
     parts.append("Extension." if entry.get("extension") else "")
     return " ".join(part for part in parts if part)

@@ -68,7 +68,7 @@ def root() -> LazyGroup:
         "Every word has --help.",
         params=[
             click.Option(["--context", "context_name"], help="Use this login instead of the current one."),
-            click.Option(["--filter", "filtered"], is_flag=True, help="See what a plain user would see."),
+            click.Option(["--filter", "filtered"], is_flag=True, help="See what a plain user would see (not supported yet)."),
             click.Option(["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version,
                          help="Print the version and exit."),
         ],

@@ -15,10 +15,11 @@ from typing import Any
 import attrs
 import trio
 
+from protocol.attributes import Attribute, attributes
 from protocol.engine_messages import Change, Entity, HostSamples, Snapshot, VmSample
 from protocol.model.activity import Event
 from protocol.model.types import Ref
-from protocol.registry import BY_KIND, Attribute, attributes
+from protocol.registry import BY_KIND
 
 
 @attrs.define(slots=True, eq=False)

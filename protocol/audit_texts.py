@@ -74,9 +74,9 @@ _VM: Final[Mapping[str, AuditText]] = {
     "vm_reset": _normal(221, "VM {name} was reset."),
     "vm_reset_failed": _error(222, "Failed to reset VM {name}: {reason}."),
     "vm_frozen": _normal(10_767, "The file systems of VM {name} are frozen."),
-    "vm_freeze_failed": _warning(10_769, "Failed to freeze the file systems of VM {name}: {reason}."),
+    "vm_freeze_failed": _error(10_769, "Failed to freeze the file systems of VM {name}: {reason}."),
     "vm_thawed": _normal(10_768, "The file systems of VM {name} are thawed."),
-    "vm_thaw_failed": _warning(10_770, "Failed to thaw the file systems of VM {name}: {reason}."),
+    "vm_thaw_failed": _error(10_770, "Failed to thaw the file systems of VM {name}: {reason}."),
     "vm_paused": _normal(39, "VM {name} was paused."),
     "vm_pause_failed": _error(55, "Failed to pause VM {name}: {reason}."),
     "vm_found_paused": _warning(1025, "VM {name} has been paused on its host (reason: {reason})."),
@@ -122,7 +122,8 @@ _HOST: Final[Mapping[str, AuditText]] = {
     ),
     "host_maintenance_requested": _normal(
         600,
-        "Host {name} is being moved to maintenance by {user_name}.[ VMs that still run on it: {vm_count}. Shut them down.]",
+        "Host {name} is being moved to maintenance by {user_name}[ (reason: {reason})]."
+        "[ VMs that still run on it: {vm_count}. Shut them down.]",
     ),
     "host_maintenance": _normal(15, "Host {name} is in maintenance."),
     "host_activated": _normal(16, "Host {name} was activated by {user_name}."),

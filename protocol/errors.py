@@ -4,6 +4,7 @@
     |- BadInput            400  invalid
     |  |- UnknownAttribute 400  unknown_attribute
     |  |- MissingAttribute 400  missing_attribute
+    |  |- NotSupportedYet  400  not_supported (a later release will do it)
     |- Unauthenticated     401  unauthenticated
     |- Forbidden           403  forbidden
     |- NotFound            404  not_found
@@ -81,6 +82,10 @@ class UnknownAttribute(BadInput):
 
 class MissingAttribute(BadInput):
     code = "missing_attribute"
+
+
+class NotSupportedYet(BadInput):
+    code = "not_supported"
 
 
 class Unauthenticated(CorralError):

@@ -31,6 +31,9 @@ class DomainDisk:
     boot_order: int = 0  # 1 is first; 0 does not boot
     serial: str = ""
     slot: int = 0  # stable position; the PCI address is derived from it
+    shareable: bool = False  # other VMs may write it at the same time
+    discard: bool = True  # what the guest discards is given back to the storage
+    propagate_errors: bool = False  # the guest sees a write that fails; else the VM pauses
 
 
 @attrs.frozen(kw_only=True)
@@ -42,6 +45,7 @@ class DomainNic:
     linked: bool = True
     boot_order: int = 0
     slot: int = 0
+    mtu: int = 0  # bytes; 0 is the bridge's
 
 
 @attrs.frozen(kw_only=True)
@@ -55,6 +59,8 @@ class DomainSpec:
     sockets: int = 1
     cores: int = 1
     threads: int = 1
+    cpu_mode: str = ""  # custom | host_model | host_passthrough; "" is what the host found to work best
+    cpu_type: str = ""  # a named model, for custom
     machine: str = "q35"
     firmware: str = "bios"  # bios | uefi
     disks: tuple[DomainDisk, ...] = ()
@@ -64,6 +70,8 @@ class DomainSpec:
     kernel: str = ""
     initrd: str = ""
     cmdline: str = ""
+    console: bool = True  # serial
+    windows: bool = False  # the guest is one: it wants Hyper-V's interfaces
     display: str = "vnc"  # vnc | none
     balloon: bool = True
     time_zone: str = "Etc/GMT"

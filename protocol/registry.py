@@ -7,12 +7,12 @@ not hold behaviour.
 from __future__ import annotations
 
 import re
-import typing
 from collections.abc import Iterator
 from typing import Any
 
 import attrs
 
+from protocol.attributes import attributes, effects_of
 from protocol.commands import catalogue as catalogue_commands
 from protocol.commands import host as host_commands
 from protocol.commands import storage as storage_commands
@@ -25,7 +25,7 @@ from protocol.model.inventory import Cluster, DataCenter, User
 from protocol.model.network import Network, Nic, ReportedDevice, VnicProfile
 from protocol.model.statistic import Statistic
 from protocol.model.storage import Disk, DiskAttachment, StorageDomain
-from protocol.model.types import About, about
+from protocol.model.types import LABEL, TakesEffect
 from protocol.model.vm import Application, GraphicsConsole, Session, Template, Vm
 
 
@@ -36,6 +36,7 @@ class Parameter:
     name: str
     type: Any
     doc: str = ""
+    effect: TakesEffect | None = None  # None: as the command's field says
 
 
 @attrs.frozen(kw_only=True)
@@ -48,6 +49,13 @@ class Action:
     doc: str = ""
     result: str = ""  # element of the action reply that carries `Accepted.result`
     extension: bool = False
+    not_yet: str = ""  # this release refuses it: what to do instead
+
+    def effect_of(self, parameter: Parameter) -> TakesEffect | None:
+        """When a parameter does something; a nested document says it of its attributes."""
+        if parameter.effect is not None:
+            return parameter.effect
+        return effects_of(self.command).get(parameter.name)
 
 
 @attrs.frozen(kw_only=True)
@@ -152,7 +160,7 @@ class Resource:
         return title_of(self.kind)
 
 
-_async = Parameter(name="async", type=bool, doc="Answer at once; accepted for compatibility.")
+_async = Parameter(name="async", type=bool, doc="Every action answers at once.", effect=LABEL)
 _reason = Parameter(name="reason", type=str, doc="Shown in the event.")
 _force = Parameter(name="force", type=bool)
 
@@ -208,7 +216,10 @@ RESOURCES: tuple[Resource, ...] = (
         add=host_commands.AddHost, update=host_commands.UpdateHost, remove=host_commands.RemoveHost,
         actions=(
             Action(name="activate", command=host_commands.ActivateHost, parameters=(_async,)),
-            Action(name="approve", command=host_commands.ApproveHost, parameters=(_async,)),
+            Action(
+                name="approve", command=host_commands.ApproveHost, parameters=(_async,),
+                not_yet="A host enrols with its token and needs no approval.",
+            ),
             Action(name="deactivate", command=host_commands.DeactivateHost, parameters=(_async, _reason, _force)),
             Action(
                 name="fence", command=host_commands.FenceHost,
@@ -322,37 +333,17 @@ OBJECTS: tuple[type[Any], ...] = tuple(dict.fromkeys(_objects()))
 """Every class whose documents have an address, at the root or below another object."""
 
 
-@attrs.frozen(kw_only=True)
-class Attribute:
-    """One attribute of a document class: what the codecs, search and columns walk over."""
+def written_classes() -> dict[type[Any], tuple[str, ...]]:
+    """Every class of documents that a client may send, and whether it adds or updates."""
+    found: dict[type[Any], tuple[str, ...]] = {}
 
-    name: str
-    type: Any  # the class of a value or of one item: str, int, bool, float, datetime, an attrs class
-    many: bool
-    about: About
+    def take(owner: Resource | SubCollection, cls: type[Any]) -> None:
+        roles = tuple(role for role in ("add", "update") if getattr(owner, role) is not None)
+        if roles:
+            found[cls] = roles
+        for sub in owner.sub:
+            take(sub, sub.item)
 
-    @property
-    def xml(self) -> str:
-        return self.about.xml or self.name
-
-
-_attributes: dict[type[Any], tuple[Attribute, ...]] = {}
-
-
-def attributes(cls: type[Any]) -> tuple[Attribute, ...]:
-    """The attributes of a document class, in the order of its file."""
-    known = _attributes.get(cls)
-    if known is None:
-        hints = typing.get_type_hints(cls)
-        known = tuple(_attribute(field, hints[field.name]) for field in attrs.fields(cls))
-        _attributes[cls] = known
-    return known
-
-
-def _attribute(field: attrs.Attribute[Any], hint: Any) -> Attribute:
-    inner = [argument for argument in typing.get_args(hint) if argument is not type(None)] or [hint]
-    kind = inner[0]
-    many = typing.get_origin(kind) is tuple
-    if many:
-        kind = typing.get_args(kind)[0]
-    return Attribute(name=field.name, type=kind, many=many, about=about(field))
+    for resource in RESOURCES:
+        take(resource, resource.cls)
+    return found

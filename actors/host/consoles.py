@@ -63,6 +63,11 @@ class ConsoleBroker:
                 code="not_legal", reason=f"VM {vm.name} is {vm.status}: it has no console now.", remedy="Start it first.",
                 entity=f"vm/{vm_id}",
             )  # fmt: skip
+        if vm.console is not None and vm.console.enabled is False and not vm.run_once:  # a run once may have another
+            return Refusal(
+                code="not_legal", reason=f"VM {vm.name} has no serial console.",
+                remedy="Update it with console.enabled=true and start it anew.", entity=f"vm/{vm_id}", field="console.enabled",
+            )  # fmt: skip
         stream_id = self._make_id()
         console = HostConsole(self, stream_id, host_id)
         self._open[stream_id] = console

@@ -28,7 +28,7 @@ def deactivate(state: HostState, request: CommandRequest, facts: HostDecisionFac
     said = [
         line(
             "host_maintenance_requested", host=state.id, user=by.user_id, name=state.name, user_name=by.name,
-            vm_count=len(running),
+            vm_count=len(running), reason=request.command.reason,
         )
     ]  # fmt: skip
     if running:

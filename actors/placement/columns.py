@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import attrs
 
+from protocol.model.vm import MemoryPolicy
+
 host_reserve_bytes: Final = 256 * 1024**2
 """Memory of a host that is never given to VMs: its own system and the node daemon."""
 
@@ -111,7 +113,7 @@ class HostColumns:
             self.release(self._holder.get(id, ""))
             load = Load(
                 self._make_row(host_id),
-                (vm.memory or 0) + qemu_overhead_bytes,
+                reserved_bytes(vm.memory or 0, vm.memory_policy) + qemu_overhead_bytes,
                 vcpus_of(vm.cpu.topology if vm.cpu else None),
             )
             self._running[id] = load
@@ -147,6 +149,12 @@ class HostColumns:
         """Frees the row of a host that is gone once nothing counts on it any more."""
         if not self.statuses[row] and not self.vms[row] and self._row_of.pop(self.ids[row], None) is not None:
             self._free.append(row)
+
+
+def reserved_bytes(memory_bytes: int, policy: MemoryPolicy | None) -> int:
+    """What a host keeps for a VM: what is guaranteed to it, or all of its memory."""
+    guaranteed = policy.guaranteed if policy is not None else None
+    return memory_bytes if guaranteed is None else min(memory_bytes, guaranteed)
 
 
 def vcpus_of(topology: Any) -> int:

@@ -10,6 +10,7 @@ import attrs
 from actors.entity.rows import Rows
 from actors.storage.volumes import volume_of
 from protocol.errors import Refusal
+from protocol.model.inventory import Cpu
 from protocol.model.network import Nic
 from protocol.model.vm import Vm
 from protocol.node_messages import DomainDisk, DomainNic, DomainSpec
@@ -44,7 +45,7 @@ def build(vm: Vm, rows: Rows, *, paused: bool, run_once: bool) -> DomainSpec | R
                 order += 1
                 nics = (*nics[:index], attrs.evolve(nic, boot_order=order), *nics[index + 1 :])
     sockets, cores, threads = topology_of(vm)
-    system = vm.os
+    system, bios = vm.os, _bios_type(vm, rows)
     memory = vm.memory or DEFAULT_MEMORY_BYTES
     return DomainSpec(
         vm_id=vm.id,
@@ -54,19 +55,38 @@ def build(vm: Vm, rows: Rows, *, paused: bool, run_once: bool) -> DomainSpec | R
         sockets=sockets,
         cores=cores,
         threads=threads,
-        machine="pc" if vm.bios and vm.bios.type == "i440fx_sea_bios" else "q35",
-        firmware="uefi" if vm.bios and vm.bios.type in ("q35_ovmf", "q35_secure_boot") else "bios",
+        cpu_mode=_cpu_mode(vm),
+        cpu_type=(vm.cpu.type if vm.cpu else None) or "",
+        machine="pc" if bios == "i440fx_sea_bios" else "q35",
+        firmware="uefi" if bios == "q35_ovmf" else "bios",
         disks=tuple(disks),
         nics=nics,
         boot_menu=bool(vm.bios and vm.bios.boot_menu and vm.bios.boot_menu.enabled),
         kernel=(system.kernel if system else None) or "",
         initrd=(system.initrd if system else None) or "",
         cmdline=(system.cmdline if system else None) or "",
+        console=vm.console is None or vm.console.enabled is not False,
+        windows=((system.type if system else None) or "").startswith("windows"),
         balloon=vm.memory_policy is None or vm.memory_policy.ballooning is not False,
         time_zone=(vm.time_zone.name if vm.time_zone else None) or "Etc/GMT",
         paused=paused,
         run_once=run_once,
     )
+
+
+def _bios_type(vm: Vm, rows: Rows) -> str | None:
+    """The VM's own, or its cluster's."""
+    own = vm.bios.type if vm.bios else None
+    if own not in (None, "cluster_default"):
+        return own
+    cluster = rows.document("cluster", (vm.cluster.id if vm.cluster else None) or "")
+    return cluster.bios_type if cluster is not None else None
+
+
+def _cpu_mode(vm: Vm) -> str:
+    """A model without a mode is a custom one."""
+    cpu = vm.cpu or Cpu()
+    return cpu.mode or ("custom" if cpu.type else "")
 
 
 def _disks(vm: Vm, rows: Rows) -> list[DomainDisk] | Refusal:
@@ -94,6 +114,9 @@ def _disks(vm: Vm, rows: Rows) -> list[DomainDisk] | Refusal:
                 read_only=bool(attachment.read_only),
                 serial=disk.id[:20],
                 slot=attachment.slot or 0,
+                shareable=bool(disk.shareable),
+                discard=attachment.pass_discard is not False,
+                propagate_errors=bool(disk.propagate_errors),
             )
         )
     return made
@@ -112,6 +135,7 @@ def _nic(nic: Nic, rows: Rows) -> DomainNic:
         model=nic.interface or "virtio",
         linked=nic.linked is not False and nic.plugged is not False,
         slot=nic.slot or 0,
+        mtu=(network.mtu if network is not None else None) or 0,
     )
 
 

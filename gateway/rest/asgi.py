@@ -56,6 +56,7 @@ class RestApp:
                     "GET" if method == "HEAD" else method, base, segments, parameters, headers,
                     lambda: _read_body(receive), caller, as_json,
                 )  # fmt: skip
+                exchange.refuse_user_view()
                 reply = await self._resources.answer(exchange)
             except CorralError as error:
                 reply = self._fault(error.refusal, as_json)

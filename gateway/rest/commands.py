@@ -20,11 +20,12 @@ from gateway.rest.parse import Node
 from gateway.rest.read import read_document, read_object, read_scalar, to_scalar
 from gateway.rest.references import resolve
 from protocol import limits
+from protocol.attributes import Attribute, attributes
 from protocol.commands.base import Command
 from protocol.engine_messages import Accepted, Submit
 from protocol.errors import BadInput, Refusal, Refused, Unavailable
 from protocol.model.types import About
-from protocol.registry import Action, Attribute, attributes
+from protocol.registry import Action
 
 _own_fields: Final = frozenset({"id", "parent_id", "document", "kind"})
 _action_ignored: Final = frozenset({"async", "href", "id", "link", "status", "actions", "correlation_id"})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Collection
-from typing import Final
 
 from gateway.read_model import ReadModel
 from gateway.rest.addresses import BASE
@@ -12,9 +11,8 @@ from gateway.rest.exchange import Exchange, HttpReply
 from gateway.rest.write import DocumentPlace, Writer
 from protocol.model.document import Api, ApiSummary, ApiSummaryItem, ProductInfo, SpecialObjects, Version
 from protocol.model.types import Ref
+from protocol.model.vm import BLANK_TEMPLATE_ID
 from protocol.registry import BY_KIND, RESOURCES
-
-BLANK_TEMPLATE_ID: Final = "00000000-0000-0000-0000-000000000000"
 
 
 class EntryPoint:

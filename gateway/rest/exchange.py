@@ -14,7 +14,7 @@ from gateway.rest.follow import EVERYTHING, Follow, parse_follow
 from gateway.rest.parse import Node, parse
 from gateway.rest.read import to_scalar
 from gateway.rest.render import JSON_TYPE, XML_DECLARATION, XML_TYPE, Plain, json_bytes, xml_bytes
-from protocol.errors import BadInput
+from protocol.errors import BadInput, NotSupportedYet
 
 _max_max: Final = 1_000_000
 
@@ -64,6 +64,16 @@ class Exchange:
             return EVERYTHING
         text = self.text("follow")
         return parse_follow(text) if text else Follow()
+
+    def refuse_user_view(self) -> None:
+        """Raises `NotSupportedYet` for `Filter: true`: everybody who may log in sees everything in this release."""
+        wanted = self.headers.get("filter", self.text("filter"))
+        if wanted and to_scalar(wanted, bool, "Filter"):
+            raise NotSupportedYet(
+                "The user-level view (Filter: true) is not supported yet.",
+                remedy="Leave the header out.",
+                field="Filter",
+            )
 
     def correlation_id(self) -> str:
         """The client's own id for what this request sets off."""

@@ -10,8 +10,9 @@ import attrs
 
 from gateway.rest.addresses import BASE
 from gateway.rest.walk import Link, nested_classes, walk_links
-from protocol.model.types import Ref
-from protocol.registry import Attribute, attributes, element_of, element_of_name
+from protocol.attributes import Attribute, attributes
+from protocol.model.types import Ref, TakesEffect
+from protocol.registry import Parameter, element_of, element_of_name
 
 _plain: Final[dict[type[Any], str]] = {str: "string", bool: "boolean", int: "integer", float: "number"}
 _template: Final = re.compile(r"\{([a-z_]+):id\}")
@@ -45,7 +46,10 @@ def openapi(version: str) -> dict[str, Any]:
 
 def _operation(link: Link, path_names: list[str]) -> dict[str, Any]:
     parameters = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in path_names]
-    parameters += [{"name": name, "in": "query", "schema": {"type": _plain[kind]}} for name, kind in link.query]
+    for name, kind in link.query:
+        mark = link.effects.get(name)
+        entry: dict[str, Any] = {"name": name, "in": "query", "schema": {"type": _plain[kind]}}
+        parameters.append({**entry, "description": mark.text} if mark and mark.text else entry)
     made: dict[str, Any] = {
         "operationId": re.sub(r"[^a-z0-9]+", "_", f"{link.rel}_{link.method}_{link.path}".lower()).strip("_"),
         "summary": link.doc,
@@ -60,11 +64,17 @@ def _operation(link: Link, path_names: list[str]) -> dict[str, Any]:
     if link.request is not None:
         made["requestBody"] = {"required": True, **_content(_reference(link.request.__name__))}
     elif link.method == "POST":
-        properties = {parameter.name: _value(parameter.type, "") for parameter in link.parameters}
+        properties = {one.name: _parameter(one, link.effects.get(one.name)) for one in link.parameters}
         made["requestBody"] = {"required": True, **_content({"type": "object", "properties": properties})}
     if link.extension:
         made["x-extension"] = True
     return made
+
+
+def _parameter(parameter: Parameter, mark: TakesEffect | None) -> dict[str, Any]:
+    text = " ".join(part for part in (parameter.doc, mark.text if mark else "") if part)
+    value = _value(parameter.type, "")
+    return {**value, "description": text} if text else value
 
 
 def _content(schema: dict[str, Any]) -> dict[str, Any]:
@@ -109,9 +119,12 @@ def _property(attribute: Attribute) -> dict[str, Any]:
         value = {"type": "object", "properties": {item_tag: {"type": "array", "items": value}}}
     if about.read_only:
         value = {**value, "readOnly": True}
-    text = " ".join(part for part in (about.doc, f"In {about.unit}." if about.unit else "") if part)
+    effect = about.effect_text
+    text = " ".join(part for part in (about.doc, f"In {about.unit}." if about.unit else "", effect) if part)
     if text:
         value = {**value, "description": text}
+    if about.effect:
+        value = {**value, "x-takes-effect": about.effect.when}
     if about.extension:
         value = {**value, "x-extension": True}
     return value

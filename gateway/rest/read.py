@@ -15,9 +15,10 @@ import attrs
 from gateway.rest.known import is_ovirt_name, unknown
 from gateway.rest.parse import Node
 from protocol import limits
+from protocol.attributes import Attribute, attributes
 from protocol.errors import BadInput, MissingAttribute
 from protocol.model.types import Ref
-from protocol.registry import Attribute, attributes, element_of, element_of_name
+from protocol.registry import element_of, element_of_name
 
 _always_ignored: Final = frozenset({"href", "actions", "link", "rel"})
 _integer: Final = re.compile(r"[+-]?[0-9]{1,19}")

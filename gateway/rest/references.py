@@ -8,9 +8,9 @@ import attrs
 
 from gateway.read_model import ReadModel, Record
 from gateway.rest.addresses import BY_TYPE_NAME
+from protocol.attributes import Attribute, attributes
 from protocol.errors import BadInput, NotFound
 from protocol.model.types import Ref
-from protocol.registry import Attribute, attributes
 
 
 def resolve(model: ReadModel, document: Any, *, cluster_id: str | None = None, path: str = "") -> Any:

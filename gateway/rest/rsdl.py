@@ -9,7 +9,8 @@ from gateway.rest.addresses import BASE
 from gateway.rest.exchange import Exchange, HttpReply
 from gateway.rest.render import Plain
 from gateway.rest.walk import Link, attribute_paths, nested_classes, type_name, walk_links
-from protocol.registry import attributes
+from protocol.attributes import attributes, writable_attributes
+from protocol.model.types import TakesEffect
 
 
 async def rsdl(exchange: Exchange) -> HttpReply:
@@ -50,23 +51,41 @@ def _request(link: Link) -> Plain:
     request["headers"] = {"header": headers}
     if link.query:
         names = [
-            {"name": name, "type": type_name(kind), "context": "query", "required": "false"}
+            {
+                "name": name,
+                "type": type_name(kind),
+                "context": "query",
+                "required": "false",
+                **_effect(link.effects.get(name)),
+            }
             for name, kind in link.query
         ]
         request["url"] = {"parameters_set": {"parameter": names}}
     if link.request is not None:
         parameters = []
+        marks = {written.dotted: written.effect for written in writable_attributes(link.request)}
         for path, attribute in attribute_paths(link.request, writable=True):
             required = link.rel == "add" and attribute.about.required and "." not in path
-            parameters.append({"name": path, "type": _type(attribute), "required": "true" if required else "false"})
+            entry = {"name": path, "type": _type(attribute), "required": "true" if required else "false"}
+            parameters.append({**entry, **_effect(marks.get(path))})
         request["body"] = {"type": link.request.__name__, "parameters_set": {"parameter": parameters}}
     elif link.parameters:
         names = [
-            {"name": f"action.{parameter.name}", "type": type_name(parameter.type), "required": "false"}
+            {
+                "name": f"action.{parameter.name}",
+                "type": type_name(parameter.type),
+                "required": "false",
+                **_effect(link.effects.get(parameter.name)),
+            }
             for parameter in link.parameters
         ]
         request["body"] = {"type": "Action", "parameters_set": {"parameter": names}}
     return request
+
+
+def _effect(mark: TakesEffect | None) -> Plain:
+    """When a parameter does something."""
+    return {"takes_effect": mark.when} if mark is not None else {}
 
 
 def _type(attribute: Any) -> str:

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
 
-from protocol.registry import (
-    RESOURCES,
-    Attribute,
-    Parameter,
-    Resource,
-    SubCollection,
-    attributes,
-    element_of,
-    plural_of,
-)
+from protocol.attributes import Attribute, attributes, effects_of
+from protocol.model.types import TakesEffect
+from protocol.registry import RESOURCES, Parameter, Resource, SubCollection, element_of, plural_of
 
 _own_fields = frozenset({"id", "parent_id", "document", "kind"})
 
@@ -33,6 +26,7 @@ class Link:
     request: type[Any] | None = None  # the document's class
     parameters: tuple[Parameter, ...] = ()  # of an action
     query: tuple[tuple[str, type[Any]], ...] = ()
+    effects: Mapping[str, TakesEffect] = attrs.field(factory=dict)  # of the parameters, in the body or the query
     response: str = ""  # element
     response_cls: type[Any] | None = None
     many: bool = False
@@ -60,6 +54,7 @@ def _of_resource(resource: Resource) -> Iterator[Link]:
         yield Link(
             path=f"{one}/{action.name}", rel=action.name, method="POST",
             doc=action.doc or _first_line(action.command), parameters=action.parameters, response="action",
+            effects={each.name: mark for each in action.parameters if (mark := action.effect_of(each))},
             extension=action.extension,
         )  # fmt: skip
     yield from _below(one, resource.sub)
@@ -85,16 +80,22 @@ def _changes(path: str, one: str, cls: type[Any], add: Any, update: Any, remove:
     if add is not None:
         yield Link(
             path=path, rel="add", method="POST", doc=_first_line(add), request=cls, query=_query_of(add), response=tag,
-            response_cls=cls,
+            response_cls=cls, effects=effects_of(add),
         )  # fmt: skip
     if update is not None:
         yield Link(
             path=one, rel="update", method="PUT", doc=_first_line(update), request=cls, query=_query_of(update),
-            response=tag, response_cls=cls,
+            response=tag, response_cls=cls, effects=effects_of(update),
         )  # fmt: skip
     if remove is not None:
         yield Link(
-            path=one, rel="remove", method="DELETE", doc=_first_line(remove), query=_query_of(remove), response="action"
+            path=one,
+            rel="remove",
+            method="DELETE",
+            doc=_first_line(remove),
+            query=_query_of(remove),
+            response="action",
+            effects=effects_of(remove),
         )
 
 

@@ -16,8 +16,9 @@ from gateway.rest.follow import EVERYTHING, Follow
 from gateway.rest.host_summary import with_summary
 from gateway.rest.render import Plain
 from gateway.rest.statistics import statistics_of
+from protocol.attributes import Attribute, attributes
 from protocol.model.types import Ref
-from protocol.registry import BY_KIND, Attribute, Resource, SubCollection, attributes, element_of, element_of_name
+from protocol.registry import BY_KIND, Resource, SubCollection, element_of, element_of_name
 
 NOTHING: Final = Follow()
 

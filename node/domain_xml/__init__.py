@@ -1,8 +1,9 @@
 """Turns a `DomainSpec` into libvirt's document and reads a live one. It must not ask libvirt or a file anything."""
 
+from node.domain_xml.cpu import cpu_problem
 from node.domain_xml.disk import DiskSource
 from node.domain_xml.domain import domain_xml
 from node.domain_xml.live import DeviceIds, LiveDomain, live_domain
 from node.domain_xml.platform import GuestPlatform
 
-__all__ = ["DeviceIds", "DiskSource", "GuestPlatform", "LiveDomain", "domain_xml", "live_domain"]
+__all__ = ["DeviceIds", "DiskSource", "GuestPlatform", "LiveDomain", "cpu_problem", "domain_xml", "live_domain"]

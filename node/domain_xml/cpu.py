@@ -1,10 +1,12 @@
-"""Virtual CPUs, memory, clock and platform features. It must not choose the CPU model: the probe of the host did."""
+"""Virtual CPUs, memory, clock and platform features. The CPU model is the VM's, or what the probe of the host found."""
 
 from __future__ import annotations
 
 from node.domain_xml.element import Element, child
 from node.domain_xml.platform import GuestPlatform, host_cpu, largest_cpu
 from protocol.node_messages import DomainSpec
+
+_spinlock_retries = 8191  # libvirt's own advice for Windows guests
 
 
 def add_memory(domain: Element, spec: DomainSpec) -> None:
@@ -13,16 +15,44 @@ def add_memory(domain: Element, spec: DomainSpec) -> None:
     child(domain, "vcpu", str(spec.sockets * spec.cores * spec.threads), placement="static")
 
 
-def add_features(domain: Element, spec: DomainSpec) -> None:
+def add_features(domain: Element, spec: DomainSpec, platform: GuestPlatform) -> None:
     features = child(domain, "features")
     child(features, "acpi")
     child(features, "apic")
     if "q35" in spec.machine:
         child(features, "vmport", state="off")
+    if _has_hyperv(spec, platform):
+        hyperv = child(features, "hyperv")
+        child(hyperv, "relaxed", state="on")
+        child(hyperv, "vapic", state="on")
+        child(hyperv, "spinlocks", state="on", retries=str(_spinlock_retries))
+
+
+def _has_hyperv(spec: DomainSpec, platform: GuestPlatform) -> bool:
+    """TCG has none of it; Windows runs without, only slower."""
+    return spec.windows and platform.accelerator == "kvm"
+
+
+def cpu_problem(spec: DomainSpec, platform: GuestPlatform) -> str:
+    """Why this host cannot give the guest the CPU that its VM asks for; "" when it can."""
+    if spec.cpu_mode not in ("host_model", "host_passthrough"):
+        return ""
+    if platform.accelerator != "kvm":
+        return f"This host emulates its guests' CPUs (TCG), so the CPU mode {spec.cpu_mode} is not to be had."
+    if platform.cpu_model != host_cpu:
+        return f"Guests do not run with this host's own CPU, so the CPU mode {spec.cpu_mode} is not to be had."
+    return ""
 
 
 def add_cpu(domain: Element, spec: DomainSpec, platform: GuestPlatform) -> None:
-    if platform.cpu_model == host_cpu:
+    if spec.cpu_mode == "custom":
+        cpu = child(
+            domain, "cpu", mode="custom", match="exact", check="none" if platform.accelerator != "kvm" else "partial"
+        )
+        child(cpu, "model", spec.cpu_type, fallback="forbid")
+    elif spec.cpu_mode == "host_model":
+        cpu = child(domain, "cpu", mode="host-model", check="partial")
+    elif platform.cpu_model == host_cpu:
         cpu = child(domain, "cpu", mode="host-passthrough", check="none", migratable="on")
     elif platform.cpu_model == largest_cpu:
         cpu = child(domain, "cpu", mode="maximum", check="none")
@@ -41,6 +71,8 @@ def add_clock(domain: Element, spec: DomainSpec, platform: GuestPlatform) -> Non
         child(clock, "timer", name="rtc", tickpolicy="catchup")
         child(clock, "timer", name="pit", tickpolicy="delay")
     child(clock, "timer", name="hpet", present="no")
+    if _has_hyperv(spec, platform):
+        child(clock, "timer", name="hypervclock", present="yes")
 
 
 def add_life_cycle(domain: Element) -> None:

@@ -69,13 +69,15 @@ def _disk(devices: Element, disk: DomainDisk, source: DiskSource, target: str, b
         name="qemu",
         type_=disk.volume.format,
         cache="none" if source.direct_io else "writeback",
-        error_policy="stop",
-        discard="unmap",
+        error_policy="report" if disk.propagate_errors else "stop",
+        discard="unmap" if disk.discard else "ignore",
     )
     child(made, "source", file=source.path)
     child(made, "target", dev=target, bus=bus)
     if disk.read_only:
         child(made, "readonly")
+    if disk.shareable:
+        child(made, "shareable")
     child(made, "serial", disk.serial or disk.disk_id)
     child(made, "alias", name=alias_of(disk.disk_id))
     return made

@@ -32,7 +32,7 @@ def domain_xml(spec: DomainSpec, step_id: str, sources: Sources, platform: Guest
     add_metadata(domain, Mark(spec.vm_id, step_id, spec.run_once))
     add_memory(domain, spec)
     add_os(domain, spec)
-    add_features(domain, spec)
+    add_features(domain, spec, platform)
     add_cpu(domain, spec, platform)
     add_clock(domain, spec, platform)
     add_life_cycle(domain)
@@ -48,7 +48,8 @@ def _add_devices(domain: Element, spec: DomainSpec, sources: Sources, platform: 
     highest_bus = max(add_disks(devices, spec, sources, orders), add_nics(devices, spec, orders))
     if address.has_fixed_addresses(spec):
         address.add_root_ports(devices, highest_bus)
-    add_console(devices, spec, platform)
+    if spec.console:
+        add_console(devices, spec, platform)
     add_channels(devices, spec)
     add_display(devices, spec)
     _add_balloon(devices, spec)

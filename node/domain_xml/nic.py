@@ -31,6 +31,8 @@ def _nic(devices: Element, nic: DomainNic) -> Element:
     if nic.bridge:
         child(made, "source", bridge=nic.bridge)
     child(made, "model", type_=nic.model)
+    if nic.mtu:
+        child(made, "mtu", size=str(nic.mtu))
     child(made, "link", state="up" if nic.linked and nic.bridge else "down")
     child(made, "alias", name=alias_of(nic.nic_id))
     return made

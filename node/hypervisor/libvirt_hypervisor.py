@@ -15,7 +15,7 @@ import libvirt
 import trio
 
 from actors.kernel.ports import Clock, TrioClock
-from node.domain_xml import DiskSource, GuestPlatform, domain_xml
+from node.domain_xml import DiskSource, GuestPlatform, cpu_problem, domain_xml
 from node.domain_xml.domain import domain_name
 from node.domain_xml.live import restored_xml
 from node.hypervisor import libvirt_actions as actions
@@ -108,6 +108,9 @@ class LibvirtHypervisor:
     async def start(self, spec: DomainSpec, step_id: str, resolve: Resolve) -> DomainObserved:
         if spec.paused:
             await self._needs(Capability.START_PAUSED)
+        if problem := cpu_problem(spec, self._platform):
+            remedy = "Leave cpu.mode out, or start the VM on a host that runs KVM with its own CPU."
+            raise NotLegal(problem, remedy=remedy, entity=spec.vm_id)
         sources = await self._sources(spec, resolve)
         try:
             document = domain_xml(spec, step_id, sources, self._platform)
@@ -189,6 +192,8 @@ class LibvirtHypervisor:
     async def open_console(self, vm_id: str) -> ByteStream:
         await self._needs(Capability.CONSOLE)
         found = await self._host.see_running(vm_id)
+        if not found.live.console_terminal:
+            raise NotLegal(f"VM {vm_id} has no serial console: it runs with console.enabled=false.", entity=vm_id)
         path = place.seen_by(found.observed.qemu_pid, found.live.console_terminal)
         opened = f"{vm_id} {found.observed.started_step_id}"  # the next QEMU's console is another one
         if opened in self._consoles:

@@ -112,6 +112,8 @@ class SimulatedHypervisor(WorldPort):
     async def open_console(self, vm_id: str) -> ByteStream:
         def effect() -> ByteStream:
             qemu = self.host.qemu(vm_id)
+            if not qemu.spec.console:
+                raise NotLegal(f"VM {vm_id} has no serial console: it runs with console.enabled=false.", entity=vm_id)
             if qemu.console_open:
                 raise Busy(f"The console of VM {vm_id} is open already.", entity=vm_id)
             return ConsoleLine(qemu)

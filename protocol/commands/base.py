@@ -9,6 +9,7 @@ from __future__ import annotations
 import attrs
 
 from protocol.message import Message
+from protocol.model.types import not_yet, parameter
 
 
 @attrs.frozen(kw_only=True)
@@ -35,4 +36,4 @@ class Update(Command):
 
 @attrs.frozen(kw_only=True)
 class Remove(Command):
-    force: bool = False
+    force: bool = parameter(False, not_yet(False))

@@ -6,6 +6,7 @@ import attrs
 
 from protocol.commands.base import Add, Command, Remove, Update
 from protocol.message import message
+from protocol.model.types import AT_ONCE, not_yet, parameter
 
 
 @message("command.host.add")
@@ -39,14 +40,14 @@ class DeactivateHost(Command):
     """Take a host to maintenance: it takes no new VM, and is there once its VMs were shut down. Legal unless it is
     there."""
 
-    reason: str = ""
-    force: bool = False
+    reason: str = parameter("", AT_ONCE)
+    force: bool = parameter(False, not_yet(False, instead="Shut its VMs down first."))
 
 
 @message("command.host.approve")
 @attrs.frozen(kw_only=True)
 class ApproveHost(Command):
-    """Approve a host that registered itself. Legal while it is pending approval."""
+    """Not supported yet: a host enrols with its token and needs no approval."""
 
 
 @message("command.host.fence")
@@ -55,7 +56,7 @@ class FenceHost(Command):
     """Confirm that a host was rebooted, so that its VMs count as down: `fence_type` *manual*. Legal while it is non
     responsive."""
 
-    fence_type: str = "manual"
+    fence_type: str = parameter("manual", AT_ONCE)
 
 
 @message("command.host.enrol_token")

@@ -7,6 +7,7 @@ import attrs
 from protocol.commands.base import Add, Command, Remove, Update
 from protocol.message import message
 from protocol.model.document import Ticket
+from protocol.model.types import AT_ONCE, not_yet, parameter
 from protocol.model.vm import Vm
 
 
@@ -16,7 +17,7 @@ class AddVm(Add):
     """Add a VM from a template, `Blank` when none is named. Its template's disks are made thin, or as full copies with
     `clone`. Legal always."""
 
-    clone: bool = False
+    clone: bool = parameter(False, AT_ONCE)
 
 
 @message("command.vm.update")
@@ -25,7 +26,7 @@ class UpdateVm(Update):
     """Change a VM's configuration. What cannot change while it runs is applied at its next start. Legal unless an operation
     runs on it."""
 
-    next_run: bool = False
+    next_run: bool = parameter(False, AT_ONCE, "Of a VM that runs, everything but its names waits for the next start.")
 
 
 @message("command.vm.remove")
@@ -33,7 +34,7 @@ class UpdateVm(Update):
 class RemoveVm(Remove):
     """Remove a VM and its disks; with `detach_only` the disks stay. Legal while it is down and not delete protected."""
 
-    detach_only: bool = False
+    detach_only: bool = parameter(False, AT_ONCE)
 
 
 @message("command.vm.start")
@@ -43,8 +44,8 @@ class StartVm(Command):
     alone. Legal while it is down, suspended or paused."""
 
     vm: Vm | None = None
-    pause: bool = False
-    volatile: bool = False
+    pause: bool = parameter(False, AT_ONCE)
+    volatile: bool = parameter(False, not_yet(False))
 
 
 @message("command.vm.shutdown")
@@ -53,8 +54,8 @@ class ShutdownVm(Command):
     """Ask the guest to power off, and wait until it has. Legal while the VM runs; with `force` also while another
     operation does, whose place it takes."""
 
-    reason: str = ""
-    force: bool = False
+    reason: str = parameter("", AT_ONCE)
+    force: bool = parameter(False, AT_ONCE)
 
 
 @message("command.vm.stop")
@@ -63,8 +64,8 @@ class StopVm(Command):
     """Power a VM off at once, whatever the guest does; of a suspended VM the saved memory is discarded. Legal while it is
     not down."""
 
-    reason: str = ""
-    force: bool = False
+    reason: str = parameter("", AT_ONCE)
+    force: bool = parameter(False, not_yet(False, instead="Without it, stop takes the place of what runs already."))
 
 
 @message("command.vm.reboot")
@@ -72,7 +73,7 @@ class StopVm(Command):
 class RebootVm(Command):
     """Ask the guest to start over, and wait until it does. Legal while the VM is up."""
 
-    force: bool = False
+    force: bool = parameter(False, not_yet(False, instead="Use reset."))
 
 
 @message("command.vm.reset")
@@ -157,4 +158,4 @@ class RemoveDiskAttachment(Remove):
     """Detach a disk from a VM and remove it; with `detach_only` it stays. Legal while the VM is down and no operation
     runs on it."""
 
-    detach_only: bool = False
+    detach_only: bool = parameter(False, AT_ONCE)

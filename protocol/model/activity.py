@@ -7,7 +7,7 @@ import datetime
 import attrs
 
 from protocol.message import message
-from protocol.model.types import Document, Ref, attribute
+from protocol.model.types import SHOWN, Document, Ref, attribute
 
 job_statuses = ("aborted", "failed", "finished", "started", "unknown")
 
@@ -21,20 +21,20 @@ class Event(Document):
     index: int | None = attribute(read_only=True)
     time: datetime.datetime | None = attribute(read_only=True, search="time", column=1)
     severity: str | None = attribute(
-        required=True, choices=("alert", "error", "normal", "warning"), search="severity", column=2
+        effect=SHOWN, required=True, choices=("alert", "error", "normal", "warning"), search="severity", column=2
     )
-    code: int | None = attribute(search="type")
-    description: str | None = attribute(required=True, search="message", column=3)
-    correlation_id: str | None = attribute(search="correlation_id", column=4)
-    origin: str | None = attribute(required=True)
-    custom_id: int | None = attribute()
-    user: Ref | None = attribute(refers="User", search="usrname")
-    vm: Ref | None = attribute(refers="Vm", search="vm")
-    host: Ref | None = attribute(refers="Host", search="host")
-    template: Ref | None = attribute(refers="Template", search="template")
-    cluster: Ref | None = attribute(refers="Cluster", search="cluster")
-    data_center: Ref | None = attribute(refers="DataCenter", search="datacenter")
-    storage_domain: Ref | None = attribute(refers="StorageDomain", search="storage")
+    code: int | None = attribute(effect=SHOWN, search="type")
+    description: str | None = attribute(effect=SHOWN, required=True, search="message", column=3)
+    correlation_id: str | None = attribute(effect=SHOWN, search="correlation_id", column=4)
+    origin: str | None = attribute(effect=SHOWN, required=True)
+    custom_id: int | None = attribute(effect=SHOWN)
+    user: Ref | None = attribute(effect=SHOWN, refers="User", search="usrname")
+    vm: Ref | None = attribute(effect=SHOWN, refers="Vm", search="vm")
+    host: Ref | None = attribute(effect=SHOWN, refers="Host", search="host")
+    template: Ref | None = attribute(effect=SHOWN, refers="Template", search="template")
+    cluster: Ref | None = attribute(effect=SHOWN, refers="Cluster", search="cluster")
+    data_center: Ref | None = attribute(effect=SHOWN, refers="DataCenter", search="datacenter")
+    storage_domain: Ref | None = attribute(effect=SHOWN, refers="StorageDomain", search="storage")
 
 
 @message("model.step")

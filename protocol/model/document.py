@@ -7,7 +7,7 @@ import datetime
 import attrs
 
 from protocol.message import Message, message
-from protocol.model.types import Ref, attribute
+from protocol.model.types import AT_ONCE, Ref, attribute
 
 
 @attrs.frozen(kw_only=True)
@@ -31,8 +31,8 @@ class Fault(Message):
 class Ticket(Message):
     """A one-time password, for a console or for a host's enrolment."""
 
-    value: str | None = attribute(secret=True)
-    expiry: int | None = attribute(unit="s")
+    value: str | None = attribute(effect=AT_ONCE, secret=True)
+    expiry: int | None = attribute(effect=AT_ONCE, unit="s")
 
 
 @attrs.frozen(kw_only=True)

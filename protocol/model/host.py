@@ -7,7 +7,7 @@ import attrs
 from protocol.message import message
 from protocol.model.document import Version
 from protocol.model.inventory import Cpu
-from protocol.model.types import Document, Ref, attribute
+from protocol.model.types import AT_ONCE, SHOWN, Document, Ref, attribute, not_yet
 from protocol.model.vm import OperatingSystem
 
 host_statuses = (
@@ -34,7 +34,7 @@ class HardwareInformation:
 
 @attrs.frozen(kw_only=True)
 class Spm:
-    priority: int | None = attribute(minimum=-1, maximum=10)
+    priority: int | None = attribute(effect=not_yet(5), minimum=-1, maximum=10)
     status: str | None = attribute(read_only=True, choices=("contending", "none", "spm"))
 
 
@@ -48,12 +48,12 @@ class Certificate:
 @attrs.frozen(kw_only=True)
 class Host(Document):
     id: str | None = attribute(as_xml_attribute=True)
-    name: str | None = attribute(required=True, search="name", column=1)
-    description: str | None = attribute()
-    comment: str | None = attribute(search="comment")
-    address: str | None = attribute(required=True, search="address", column=2)
+    name: str | None = attribute(effect=SHOWN, required=True, search="name", column=1)
+    description: str | None = attribute(effect=SHOWN)
+    comment: str | None = attribute(effect=SHOWN, search="comment")
+    address: str | None = attribute(effect=SHOWN, required=True, search="address", column=2)
     port: int | None = attribute(read_only=True)
-    cluster: Ref | None = attribute(refers="Cluster", search="cluster", column=3)
+    cluster: Ref | None = attribute(effect=AT_ONCE, refers="Cluster", search="cluster", column=3)
     status: str | None = attribute(read_only=True, choices=host_statuses, search="status", column=4)
     status_detail: str | None = attribute(read_only=True)
     type: str | None = attribute(read_only=True, choices=("ovirt_node", "rhel", "rhev_h"))

@@ -6,6 +6,7 @@ attribute is written once. It must not know any particular document.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
@@ -13,6 +14,57 @@ import attrs
 from protocol.message import Message
 
 KEY: Final = "corral"
+
+
+@attrs.frozen
+class TakesEffect:
+    """When what a client sets does something, so that nothing is accepted in silence.
+
+    `shown`: the document itself is the effect; people and searches read it. `accepted`: the values of *not yet* that
+    ask for nothing, the default first. `instead`: what to do where leaving it out is not all, or what a label lacks.
+    """
+
+    when: str  # at once | at next start | label | not yet
+    shown: bool = False
+    accepted: tuple[Any, ...] = ()
+    instead: str = ""
+
+    @property
+    def is_not_yet(self) -> bool:
+        return self.when == "not yet"
+
+    @property
+    def text(self) -> str:
+        """One sentence for help and descriptions; "" where the usual happens."""
+        if self.when == "label":
+            return f"Kept as a label. {self.instead or 'It changes nothing.'}"
+        if self.is_not_yet:
+            only = f": only {plain_text(self.accepted[0])} is accepted" if self.accepted else ""
+            return f"Not supported yet{only}."
+        return "Takes effect at the next start." if self.when == "at next start" else ""
+
+
+AT_ONCE: Final = TakesEffect("at once")
+SHOWN: Final = TakesEffect("at once", shown=True)
+AT_NEXT_START: Final = TakesEffect("at next start")
+LABEL: Final = TakesEffect("label")
+
+
+def label(missing: str) -> TakesEffect:
+    """Kept for clients that cannot do without it; `missing` says what it does not do."""
+    return TakesEffect("label", instead=missing)
+
+
+def not_yet(*accepted: Any, instead: str = "") -> TakesEffect:
+    """Refused by name when it is set to anything but these; the default comes first."""
+    return TakesEffect("not yet", accepted=accepted, instead=instead)
+
+
+def plain_text(value: Any) -> str:
+    """A value as a client writes it."""
+    if isinstance(value, tuple):
+        return ", ".join(plain_text(item) for item in value) or "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @attrs.frozen(kw_only=True)
@@ -36,6 +88,15 @@ class About:
     holds: bool = False  # what a read-only reference points to cannot be removed
     extension: bool = False  # ours, not in oVirt's model
     as_xml_attribute: bool = False
+    effect: TakesEffect | None = None  # of a writable one; on a nested object it holds for all that is in it
+    nested: Mapping[str, TakesEffect] = attrs.field(factory=dict)  # where an attribute in here differs from its class
+    later: tuple[str, ...] = ()  # choices that this release refuses by name
+
+    @property
+    def effect_text(self) -> str:
+        """When it takes effect and which choices do not yet, for help and descriptions."""
+        later = f"Not supported yet: {', '.join(self.later)}." if self.later else ""
+        return " ".join(part for part in (self.effect.text if self.effect else "", later) if part)
 
 
 def attribute(*, secret: bool = False, **about: Any) -> Any:
@@ -44,6 +105,11 @@ def attribute(*, secret: bool = False, **about: Any) -> Any:
     A `secret` is left out of `repr`, and so out of logs.
     """
     return attrs.field(default=None, repr=not secret, metadata={KEY: About(**about)})
+
+
+def parameter(default: Any, effect: TakesEffect, doc: str = "") -> Any:
+    """A field of a command that a client may set beside the document."""
+    return attrs.field(default=default, metadata={KEY: About(doc=doc, effect=effect)})
 
 
 def about(field: attrs.Attribute[Any]) -> About:

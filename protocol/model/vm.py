@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from typing import Final
 
 import attrs
 
@@ -12,7 +13,10 @@ from protocol.model.document import Version
 from protocol.model.inventory import Cpu
 from protocol.model.network import Nic, ReportedDevice
 from protocol.model.storage import DiskAttachment
-from protocol.model.types import Document, Ref, attribute
+from protocol.model.types import AT_NEXT_START, AT_ONCE, SHOWN, Document, Ref, attribute, label, not_yet
+
+BLANK_TEMPLATE_ID: Final = "00000000-0000-0000-0000-000000000000"
+"""The template without disks that a VM is made from when none is named."""
 
 vm_statuses = (
     "down", "image_locked", "migrating", "not_responding", "paused", "powering_down", "powering_up",
@@ -23,70 +27,81 @@ vm_statuses = (
 
 @attrs.frozen(kw_only=True)
 class Boot:
-    devices: tuple[str, ...] | None = attribute(item="device", choices=("cdrom", "hd", "network"))
+    devices: tuple[str, ...] | None = attribute(
+        effect=AT_NEXT_START, item="device", choices=("cdrom", "hd", "network"), later=("cdrom",)
+    )
 
 
 @attrs.frozen(kw_only=True)
 class OperatingSystem:
-    type: str | None = attribute()
-    version: Version | None = attribute()
+    type: str | None = attribute(
+        effect=AT_NEXT_START, doc="Types that start with windows get Hyper-V's interfaces and clock where KVM runs."
+    )
+    version: Version | None = attribute(effect=not_yet())
     boot: Boot | None = attribute()
-    kernel: str | None = attribute(doc="Absolute path of a kernel on the host, for direct boot.")
-    initrd: str | None = attribute()
-    cmdline: str | None = attribute()
+    kernel: str | None = attribute(effect=AT_NEXT_START, doc="Absolute path of a kernel on the host, for direct boot.")
+    initrd: str | None = attribute(effect=AT_NEXT_START)
+    cmdline: str | None = attribute(effect=AT_NEXT_START)
     description: str | None = attribute(read_only=True)
     reported_kernel_cmdline: str | None = attribute(read_only=True)
 
 
 @attrs.frozen(kw_only=True)
 class MemoryPolicy:
-    guaranteed: int | None = attribute(unit="bytes", minimum=0)
-    max: int | None = attribute(unit="bytes", minimum=0)
-    ballooning: bool | None = attribute()
+    guaranteed: int | None = attribute(
+        effect=AT_NEXT_START,
+        unit="bytes",
+        minimum=0,
+        doc="What is reserved on the host; all of the memory when left out.",
+    )
+    max: int | None = attribute(effect=not_yet(), unit="bytes", minimum=0)
+    ballooning: bool | None = attribute(effect=AT_NEXT_START)
 
 
 @attrs.frozen(kw_only=True)
 class HighAvailability:
-    enabled: bool | None = attribute()
-    priority: int | None = attribute(minimum=0, maximum=100)
+    enabled: bool | None = attribute(effect=not_yet(False))
+    priority: int | None = attribute(effect=not_yet(0), minimum=0, maximum=100)
 
 
 @attrs.frozen(kw_only=True)
 class VmPlacementPolicy:
-    affinity: str | None = attribute(choices=("migratable", "pinned", "user_migratable"))
-    hosts: tuple[Ref, ...] | None = attribute(refers="Host")
+    affinity: str | None = attribute(effect=not_yet("migratable"), choices=("migratable", "pinned", "user_migratable"))
+    hosts: tuple[Ref, ...] | None = attribute(effect=AT_NEXT_START, refers="Host")
 
 
 @attrs.frozen(kw_only=True)
 class Display:
-    type: str | None = attribute(choices=("spice", "vnc"))
+    type: str | None = attribute(effect=not_yet("vnc"), choices=("spice", "vnc"))
     address: str | None = attribute(read_only=True)
     port: int | None = attribute(read_only=True)
-    monitors: int | None = attribute(minimum=1, maximum=4)
+    monitors: int | None = attribute(effect=not_yet(1), minimum=1, maximum=4)
 
 
 @attrs.frozen(kw_only=True)
 class Console:
-    enabled: bool | None = attribute()
+    enabled: bool | None = attribute(effect=AT_NEXT_START, doc="Whether the VM has a serial console.")
 
 
 @attrs.frozen(kw_only=True)
 class BootMenu:
-    enabled: bool | None = attribute()
+    enabled: bool | None = attribute(effect=AT_NEXT_START)
 
 
 @attrs.frozen(kw_only=True)
 class Bios:
     type: str | None = attribute(
-        choices=("cluster_default", "i440fx_sea_bios", "q35_ovmf", "q35_sea_bios", "q35_secure_boot")
+        effect=AT_NEXT_START,
+        choices=("cluster_default", "i440fx_sea_bios", "q35_ovmf", "q35_sea_bios", "q35_secure_boot"),
+        later=("q35_secure_boot",),
     )
     boot_menu: BootMenu | None = attribute()
 
 
 @attrs.frozen(kw_only=True)
 class TimeZone:
-    name: str | None = attribute()
-    utc_offset: str | None = attribute()
+    name: str | None = attribute(effect=AT_NEXT_START)
+    utc_offset: str | None = attribute(effect=not_yet())
 
 
 @attrs.frozen(kw_only=True)
@@ -132,19 +147,26 @@ class GraphicsConsole:
 @attrs.frozen(kw_only=True)
 class Vm(Document):
     id: str | None = attribute(as_xml_attribute=True)
-    name: str | None = attribute(required=True, search="name", column=1)
-    description: str | None = attribute(search="description")
-    comment: str | None = attribute(search="comment")
-    type: str | None = attribute(choices=("desktop", "high_performance", "server"), search="type")
+    name: str | None = attribute(effect=SHOWN, required=True, search="name", column=1)
+    description: str | None = attribute(effect=SHOWN, search="description")
+    comment: str | None = attribute(effect=SHOWN, search="comment")
+    type: str | None = attribute(
+        effect=label("VMs of all types run alike."), choices=("desktop", "high_performance", "server"), search="type"
+    )
     status: str | None = attribute(read_only=True, choices=vm_statuses, search="status", column=2)
     status_detail: str | None = attribute(read_only=True)
-    stop_reason: str | None = attribute(doc="Why it was stopped, or why it went down.")
-    cluster: Ref | None = attribute(refers="Cluster", required=True, search="cluster", column=4)
-    template: Ref | None = attribute(refers="Template", search="template")
+    stop_reason: str | None = attribute(read_only=True, doc="Why it was stopped, or why it went down.")
+    cluster: Ref | None = attribute(effect=AT_NEXT_START, refers="Cluster", required=True, search="cluster", column=4)
+    template: Ref | None = attribute(effect=AT_ONCE, refers="Template", search="template")
     original_template: Ref | None = attribute(refers="Template", read_only=True)
     host: Ref | None = attribute(refers="Host", read_only=True, holds=True, search="host", column=3)
     memory: int | None = attribute(
-        unit="bytes", minimum=limits.vm_memory_bytes_min, maximum=limits.vm_memory_bytes_max, search="memory", column=5
+        effect=AT_NEXT_START,
+        unit="bytes",
+        minimum=limits.vm_memory_bytes_min,
+        maximum=limits.vm_memory_bytes_max,
+        search="memory",
+        column=5,
     )
     memory_policy: MemoryPolicy | None = attribute()
     cpu: Cpu | None = attribute(column=6)
@@ -155,9 +177,9 @@ class Vm(Document):
     time_zone: TimeZone | None = attribute()
     high_availability: HighAvailability | None = attribute()
     placement_policy: VmPlacementPolicy | None = attribute()
-    stateless: bool | None = attribute()
-    delete_protected: bool | None = attribute()
-    start_paused: bool | None = attribute()
+    stateless: bool | None = attribute(effect=not_yet(False))
+    delete_protected: bool | None = attribute(effect=AT_ONCE)
+    start_paused: bool | None = attribute(effect=AT_NEXT_START, doc="Its CPUs stand still until it is resumed.")
     origin: str | None = attribute(read_only=True)
     creation_time: datetime.datetime | None = attribute(read_only=True, search="creationtime")
     start_time: datetime.datetime | None = attribute(read_only=True, column=8)
@@ -168,7 +190,9 @@ class Vm(Document):
     guest_operating_system: GuestOperatingSystem | None = attribute(read_only=True)
     guest_time_zone: TimeZone | None = attribute(read_only=True)
     nics: tuple[Nic, ...] | None = attribute(link=True)
-    disk_attachments: tuple[DiskAttachment, ...] | None = attribute(link=True)
+    disk_attachments: tuple[DiskAttachment, ...] | None = attribute(
+        effect=not_yet((), instead="Add disks once the VM is there: POST /vms/{id}/diskattachments."), link=True
+    )
     reported_devices: tuple[ReportedDevice, ...] | None = attribute(link=True, read_only=True)
     applications: tuple[Application, ...] | None = attribute(link=True, read_only=True, search="apps")
     sessions: tuple[Session, ...] | None = attribute(link=True, read_only=True)
@@ -187,14 +211,20 @@ class Vm(Document):
 @attrs.frozen(kw_only=True)
 class Template(Document):
     id: str | None = attribute(as_xml_attribute=True)
-    name: str | None = attribute(required=True, search="name", column=1)
-    description: str | None = attribute(search="description", column=6)
-    comment: str | None = attribute(search="comment")
-    type: str | None = attribute(choices=("desktop", "high_performance", "server"))
+    name: str | None = attribute(effect=SHOWN, required=True, search="name", column=1)
+    description: str | None = attribute(effect=SHOWN, search="description", column=6)
+    comment: str | None = attribute(effect=SHOWN, search="comment")
+    type: str | None = attribute(
+        effect=label("VMs of all types run alike."), choices=("desktop", "high_performance", "server")
+    )
     status: str | None = attribute(read_only=True, choices=("illegal", "locked", "ok"), search="status", column=2)
-    cluster: Ref | None = attribute(refers="Cluster", search="cluster", column=3)
+    cluster: Ref | None = attribute(effect=SHOWN, refers="Cluster", search="cluster", column=3)
     memory: int | None = attribute(
-        unit="bytes", minimum=limits.vm_memory_bytes_min, maximum=limits.vm_memory_bytes_max, column=4
+        effect=AT_NEXT_START,
+        unit="bytes",
+        minimum=limits.vm_memory_bytes_min,
+        maximum=limits.vm_memory_bytes_max,
+        column=4,
     )
     memory_policy: MemoryPolicy | None = attribute()
     cpu: Cpu | None = attribute(column=5)
@@ -204,8 +234,8 @@ class Template(Document):
     console: Console | None = attribute()
     time_zone: TimeZone | None = attribute()
     high_availability: HighAvailability | None = attribute()
-    stateless: bool | None = attribute()
-    delete_protected: bool | None = attribute()
+    stateless: bool | None = attribute(effect=not_yet(False))
+    delete_protected: bool | None = attribute(effect=AT_ONCE)
     origin: str | None = attribute(read_only=True)
     creation_time: datetime.datetime | None = attribute(read_only=True)
     nics: tuple[Nic, ...] | None = attribute(link=True)

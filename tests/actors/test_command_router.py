@@ -84,7 +84,15 @@ async def opened(answer: Callable[[CommandRequest], Message] = accept) -> AsyncI
     epoch = await journal.acquire_lease("engine", 1e6)
     assert epoch is not None
     got: list[tuple[str, CommandRequest]] = []
-    addresses = ("vm/1", "vm/c1", "host/h", "disk/d", "template/t", "storage_domain/s", "catalogue/main")
+    addresses = (
+        "vm/1",
+        f"vm/{object_id_of('c1')}",
+        "host/h",
+        "disk/d",
+        "template/t",
+        "storage_domain/s",
+        "catalogue/main",
+    )
     children = tuple(
         ChildSpec(address.replace("/", "-"), lambda context: Clerk(context, got, answer), address=address)
         for address in addresses

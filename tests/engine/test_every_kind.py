@@ -14,13 +14,14 @@ import pytest
 
 from actors.catalogue.kinds import KINDS as INVENTORY
 from actors.command_router import ROUTES
+from protocol.attributes import Attribute, attributes
 from protocol.commands.base import Add, Command, Remove, Update
 from protocol.engine_messages import Accepted, Principal, Submit
 from protocol.errors import Refusal
 from protocol.model.storage import HostStorage
 from protocol.model.types import Ref
 from protocol.references import ReferencePath, reference_paths
-from protocol.registry import BY_KIND, RESOURCES, Attribute, Resource, attributes
+from protocol.registry import BY_KIND, RESOURCES, Resource
 from tests.engine.installation import Installation, small_installation
 from tests.engine.names import named_id
 

@@ -65,8 +65,8 @@ async def test_a_guest_stands_still_and_goes_on(world: World) -> None:
     for _ in range(2):
         assert (await world.do("thawfilesystems")).outcome == "done"
         assert not world.is_frozen
-    assert world.said(9013) == ["The file systems of VM vm-0 are frozen."] * 2
-    assert world.said(9014) == ["The file systems of VM vm-0 are thawed."] * 2
+    assert world.said(10_767) == ["The file systems of VM vm-0 are frozen."] * 2
+    assert world.said(10_768) == ["The file systems of VM vm-0 are thawed."] * 2
 
 
 async def test_a_frozen_vm_is_rebooted_and_shut_down(world: World) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 from gateway.rest.coverage import PAGE, coverage
 from gateway.rest.known import ovirt_names
 from gateway.rest.walk import nested_classes
+from protocol.attributes import attributes
 from protocol.model.types import Ref
-from protocol.registry import RESOURCES, Resource, SubCollection, attributes
+from protocol.registry import RESOURCES, Resource, SubCollection
 
 SURFACE: dict[str, Any] = json.loads((Path(__file__).parents[1] / "data" / "api_surface.json").read_text())
 

@@ -13,7 +13,7 @@ import attrs
 import pytest
 
 from actors.command_router import ROUTES
-from protocol import registry
+from protocol.attributes import attributes
 from protocol.commands.base import Add, Command, Remove, Update
 from protocol.message import message_type_of
 from protocol.model.types import Document, Ref, about
@@ -116,17 +116,17 @@ def test_sub_collections_have_their_source(parent: type[Any], sub: SubCollection
     assert sub.source in SOURCES
     match sub.source:
         case "nested":
-            found = {attribute.name: attribute for attribute in registry.attributes(parent)}[sub.attribute]
+            found = {attribute.name: attribute for attribute in attributes(parent)}[sub.attribute]
             assert found.many
             assert found.type is sub.item
             assert found.about.link, f"{sub.attribute} would be shown in full with its parent"
         case "filter":
             assert BY_KIND[sub.kind].cls is sub.item
             first, _, through = sub.by.partition(".")
-            item = {attribute.name: attribute for attribute in registry.attributes(sub.item)}[first]
+            item = {attribute.name: attribute for attribute in attributes(sub.item)}[first]
             assert item.type is Ref
             if through:  # "data_center.of_cluster": members share the data center with the parent
-                assert first in {attribute.name for attribute in registry.attributes(parent)}
+                assert first in {attribute.name for attribute in attributes(parent)}
             else:
                 assert item.about.refers == parent.__name__
         case "statistics":
@@ -144,7 +144,7 @@ def test_members_that_are_linked_have_an_id(parent: type[Any], sub: SubCollectio
 @pytest.mark.parametrize("cls", OBJECTS, ids=lambda cls: cls.__name__)
 def test_references_point_to_resources(cls: type[Any]) -> None:
     known = {each.__name__ for each in OBJECTS}
-    for attribute in registry.attributes(cls):
+    for attribute in attributes(cls):
         if attribute.type is Ref:
             assert attribute.about.refers in known, attribute.name
 
@@ -180,18 +180,18 @@ def test_every_model_message_bears_the_name_of_its_class() -> None:
 
 @pytest.mark.parametrize("cls", BY_CLASS, ids=lambda cls: cls.__name__)
 def test_what_is_searched_or_shown_is_said_once(cls: type[Any]) -> None:
-    abouts = [attribute.about for attribute in registry.attributes(cls)]
+    abouts = [attribute.about for attribute in attributes(cls)]
     keys = [each.search for each in abouts if each.search]
     columns = [each.column for each in abouts if each.column]
     assert len(keys) == len(set(keys))
     assert len(columns) == len(set(columns))
-    xml = [attribute.xml for attribute in registry.attributes(cls)]
+    xml = [attribute.xml for attribute in attributes(cls)]
     assert len(xml) == len(set(xml))
 
 
 @pytest.mark.parametrize("cls", OBJECTS, ids=lambda cls: cls.__name__)
 def test_bounds_and_choices_fit_their_types(cls: type[Any]) -> None:
-    for attribute in registry.attributes(cls):
+    for attribute in attributes(cls):
         limits = attribute.about
         assert not limits.choices or attribute.type is str, attribute.name
         assert (limits.minimum is None and limits.maximum is None) or attribute.type is int, attribute.name

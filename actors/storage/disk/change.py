@@ -23,9 +23,7 @@ from protocol.events import disk as events
 from protocol.model.storage import Disk
 from protocol.model.types import about
 
-changeable: Final = frozenset(
-    {"name", "alias", "description", "comment", "wipe_after_delete", "propagate_errors", "shareable"}
-)
+changeable: Final = frozenset({"name", "alias", "description", "comment", "propagate_errors", "shareable"})
 _taken_apart: Final = frozenset({"id", "provisioned_size", "storage_domain", "storage_domains", "bootable"})
 
 
@@ -89,6 +87,9 @@ def _problem(
         return problem
     if wanted.get("shareable") and state.disk.format == "cow":
         return invalid("shareable", "A shareable disk cannot be cow: two writers would spoil its tables.")
+    if wanted.get("shareable") is False and len(state.vm_ids) > 1:
+        reason = f"{state.title} is attached to {len(state.vm_ids)} VMs."
+        return invalid("shareable", reason, "Detach it from all but one first.", status=409, code="conflict")
     now = state.disk.provisioned_size or 0
     if size < now:
         return invalid("provisioned_size", f"{state.title} cannot shrink from {now} to {size} bytes.", "Give more.")

@@ -27,7 +27,7 @@ from protocol.model.storage import StorageDomain
 from protocol.model.types import about
 from protocol.node_messages import Done
 
-changeable: Final = frozenset({"name", "description", "comment", "wipe_after_delete"})
+changeable: Final = frozenset({"name", "description", "comment"})
 
 
 def decide(id: str, state: StorageDomainState | None, message: Message, facts: StorageDecisionFacts) -> Decision:

@@ -8,9 +8,9 @@ import attrs
 
 from protocol.events.operation import Operation
 from protocol.message import Message, message
-from protocol.model.vm import Template
+from protocol.model.vm import BLANK_TEMPLATE_ID, Template
 
-blank_id: Final = "00000000-0000-0000-0000-000000000000"
+blank_id: Final = BLANK_TEMPLATE_ID
 
 
 @message("state.template")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from actors.entity.checks import invalid, values
+from actors.entity.checks import given, invalid, values
 from actors.entity.decision import Decision, refuse
 from actors.entity.messages import CommandRequest
 from actors.vm.facts import VmDecisionFacts, busy, disk_name, not_legal
@@ -16,6 +16,7 @@ from protocol.commands.vm import UpdateDiskAttachment
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.events import vm as events
+from protocol.model.merge import writable
 from protocol.model.storage import Disk, DiskAttachment
 from protocol.model.types import Ref
 
@@ -30,12 +31,15 @@ def update(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> D
     refusal = unchangeable(state, "change a disk of") or values(command.document) or unknown(state, command.id)
     if refusal:
         return refuse(refusal)
+    if _changes_disk(command.document, facts):
+        remedy = f"Change the disk itself: PUT /disks/{command.id}."
+        return refuse(invalid("disk", "An attachment does not change its disk.", remedy))
     attachments = state.vm.disk_attachments or ()
     if command.document.bootable and any(each.bootable for each in attachments if each.id != command.id):
         return refuse(_boots_already(state))
     wanted = {
         name: value
-        for name in ("interface", "bootable", "active", "read_only")
+        for name in ("interface", "bootable", "active", "read_only", "pass_discard")
         if (value := getattr(command.document, name)) is not None
     }
     changed = tuple(attrs.evolve(each, **wanted) if each.id == command.id else each for each in attachments)
@@ -44,6 +48,13 @@ def update(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> D
     by, disk = request.principal, disk_name(command.id, facts)
     said = line("vm_disk_updated", vm=state.id, user=by.user_id, name=state.name, disk_name=disk, user_name=by.name)
     return Decision(events=(event,), audit=(said,), reply=accepted, outcome=accepted)
+
+
+def _changes_disk(document: DiskAttachment, facts: VmDecisionFacts) -> bool:
+    """Whether the disk within is set otherwise than it is; clients send back what they got."""
+    sent = writable(document.disk) if document.disk is not None else Disk()
+    disk = facts.rows.document("disk", sent.id or document.id or "") or Disk()
+    return any(value != getattr(disk, name) for name, value in given(sent).items() if name not in ("id", "bootable"))
 
 
 def unchangeable(state: VmState, verb: str, remedy: str = "") -> Refusal | None:
@@ -74,6 +85,7 @@ def added(state: VmState, document: DiskAttachment, disk_id: str) -> DiskAttachm
         bootable=bool(document.bootable),
         interface=document.interface or "virtio",
         read_only=bool(document.read_only),
+        pass_discard=document.pass_discard,
         vm=Ref(id=state.id),
         slot=slot,
     )

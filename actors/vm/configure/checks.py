@@ -9,11 +9,13 @@ import re
 from typing import Final
 
 from actors.entity.checks import invalid, plain_name, required, values
+from actors.vm.configure import memory
 from protocol import limits
 from protocol.errors import Refusal
 from protocol.model.network import Nic
 from protocol.model.vm import Vm
 
+_cpu_model: Final = re.compile(r"[A-Za-z0-9][\w.\-]*")
 _mac: Final = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 
 
@@ -25,15 +27,26 @@ def vm(document: Vm, *, adding: bool) -> Refusal | None:
         return refusal
     if refusal := values(document):
         return refusal
-    policy = document.memory_policy
-    if policy and policy.guaranteed and document.memory and policy.guaranteed > document.memory:
-        return invalid("memory_policy.guaranteed", "Guaranteed memory is more than the memory of the VM.")
+    if refusal := memory.problem(document):
+        return refusal
     topology = document.cpu.topology if document.cpu else None
     if topology:
         count = (topology.sockets or 1) * (topology.cores or 1) * (topology.threads or 1)
         if count > limits.vm_vcpus_max:
             return invalid("cpu.topology", f"{count} virtual CPUs are more than {limits.vm_vcpus_max}.")
     return next((refusal for each in document.nics or () if (refusal := nic(each))), None)
+
+
+def cpu(whole: Vm) -> Refusal | None:
+    """A custom CPU names its model, and only a custom one does. `whole`: the configuration with the changes in it."""
+    mode, model = (whole.cpu.mode, whole.cpu.type) if whole.cpu else (None, None)
+    if model and not _cpu_model.fullmatch(model):
+        return invalid("cpu.type", f"{model[:80]!r} is no CPU model.", "Name one as libvirt does, like Westmere.")
+    if mode == "custom" and not model:
+        return invalid("cpu.type", "The CPU mode custom needs a model.", "Name one as libvirt does, like Westmere.")
+    if model and mode not in (None, "custom"):
+        return invalid("cpu.mode", f"The CPU mode {mode} takes no model.", "Use custom, or empty cpu.type.")
+    return None
 
 
 def nic(document: Nic) -> Refusal | None:

@@ -12,7 +12,7 @@ import attrs
 from actors.entity.checks import invalid
 from actors.entity.messages import CommandRequest
 from actors.entity.references import missing_reference
-from actors.vm.configure import checks, nics
+from actors.vm.configure import checks, memory, nics
 from actors.vm.domain_spec import DEFAULT_MEMORY_BYTES, topology_of
 from actors.vm.facts import VmDecisionFacts
 from protocol.commands.vm import AddVm
@@ -21,9 +21,9 @@ from protocol.model.inventory import Cpu, CpuTopology
 from protocol.model.merge import merge, writable
 from protocol.model.network import Nic
 from protocol.model.types import Ref
-from protocol.model.vm import Boot, OperatingSystem, Template, Vm
+from protocol.model.vm import BLANK_TEMPLATE_ID, Boot, OperatingSystem, Template, Vm
 
-BLANK: Final = "00000000-0000-0000-0000-000000000000"
+BLANK: Final = BLANK_TEMPLATE_ID
 
 FROM_TEMPLATE: Final = (
     "memory", "memory_policy", "cpu", "os", "bios", "display", "console", "time_zone", "type", "high_availability",
@@ -47,6 +47,9 @@ def complete(vm_id: str, request: CommandRequest, facts: VmDecisionFacts) -> Vm 
         return made_nics
     base = Vm(**{name: getattr(template, name) for name in FROM_TEMPLATE})
     vm = merge(base, writable(attrs.evolve(document, nics=None, disk_attachments=None)))
+    vm = memory.settled(vm, document, template.memory)
+    if refusal := memory.problem(vm) or checks.cpu(vm):
+        return refusal
     made_from = Ref(id=template.id)
     return attrs.evolve(
         _with_defaults(vm),

@@ -6,10 +6,11 @@ from typing import Final
 
 import attrs
 
+from actors.entity.checks import invalid
 from actors.entity.decision import Decision, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.references import missing_reference
-from actors.vm.configure import checks
+from actors.vm.configure import checks, memory
 from actors.vm.configure.claims import claim
 from actors.vm.facts import VmDecisionFacts, busy, not_legal
 from actors.vm.state import VmState
@@ -28,6 +29,9 @@ DEFERRED: Final = (
 )  # fmt: skip
 """What a running VM takes on at its next start."""
 
+DEFERRED_ON_DEMAND: Final = ("placement_policy", "high_availability", "delete_protected", "start_paused")
+"""What waits as well when `next_run` asks for it. Names and the like never wait."""
+
 
 def update(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """Legal while no operation runs. A new name is reserved first."""
@@ -37,6 +41,7 @@ def update(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> D
         or checks.vm(document, adding=False)
         or missing_reference(facts.rows, changes)
         or _move_refusal(state, changes, facts)
+        or _clash(state, document)
     )
     if refusal:
         return refuse(refusal)
@@ -54,6 +59,19 @@ def reserved(state: VmState, request: CommandRequest, answer: Message, facts: Vm
     return refuse(late) if late else _apply(state, request, changes, facts)
 
 
+def _with(vm: Vm, changes: Vm) -> Vm:
+    return memory.settled(merge(vm, changes), changes, vm.memory)
+
+
+def _clash(state: VmState, document: Vm) -> Refusal | None:
+    """What fits neither the VM nor the rest of its configuration."""
+    made_from = state.vm.template.id if state.vm.template is not None else None
+    if document.template is not None and document.template.id != made_from:
+        return invalid("template", "The template of a VM cannot be changed.", "Leave it out.")
+    after = _with(state.next_run or state.vm, _changes_of(document))
+    return memory.problem(after) or checks.cpu(after)
+
+
 def _document(request: CommandRequest) -> Vm:
     assert isinstance(request.command, UpdateVm)
     assert isinstance(request.command.document, Vm)
@@ -61,8 +79,12 @@ def _document(request: CommandRequest) -> Vm:
 
 
 def _changes(request: CommandRequest) -> Vm:
-    """What of the document an update reads: NICs, disks and template have commands of their own."""
-    return attrs.evolve(_document(request), id=None, nics=None, disk_attachments=None, template=None)
+    return _changes_of(_document(request))
+
+
+def _changes_of(document: Vm) -> Vm:
+    """What of the document an update reads: NICs and disks have commands of their own."""
+    return attrs.evolve(document, id=None, nics=None, disk_attachments=None, template=None)
 
 
 def _move_refusal(state: VmState, changes: Vm, facts: VmDecisionFacts) -> Refusal | None:
@@ -77,9 +99,11 @@ def _move_refusal(state: VmState, changes: Vm, facts: VmDecisionFacts) -> Refusa
 def _apply(state: VmState, request: CommandRequest, changes: Vm, facts: VmDecisionFacts) -> Decision:
     accepted = Accepted(kind="vm", id=state.id, command_id=request.command_id)
     running = state.status in LIVE
-    now_changes = attrs.evolve(changes, **dict.fromkeys(DEFERRED)) if running else changes
-    vm = merge(state.vm, now_changes)
-    later = merge(merge(state.next_run or state.vm, now_changes), changes) if running else None
+    assert isinstance(request.command, UpdateVm)
+    waits = (*DEFERRED, *DEFERRED_ON_DEMAND) if request.command.next_run else DEFERRED
+    now_changes = attrs.evolve(changes, **dict.fromkeys(waits)) if running else changes
+    vm = _with(state.vm, now_changes)
+    later = _with(merge(state.next_run or state.vm, now_changes), changes) if running else None
     next_run = later if later is not None and later != vm else None
     if vm == state.vm and next_run == state.next_run:
         return Decision(reply=accepted)

@@ -14,8 +14,10 @@ import attrs
 from actors.entity.decision import Decision, Effect, Question, Tell, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
+from actors.placement.columns import reserved_bytes
 from actors.placement.messages import Place, Placed, ReleasePlacement
 from actors.vm import domain_spec
+from actors.vm.configure import checks, memory
 from actors.vm.desired import desired_after_end
 from actors.vm.facts import VmDecisionFacts, busy, guest_up_timer, host_name, not_legal
 from actors.vm.operations.pause import request_resume
@@ -30,7 +32,7 @@ from protocol.events.operation import Outcome
 from protocol.message import Message
 from protocol.model.merge import merge
 from protocol.model.vm import Vm
-from protocol.node_messages import DestroyDomain, DomainStarted, DomainStatus, RestoreDomain, StartDomain
+from protocol.node_messages import DestroyDomain, DomainSpec, DomainStarted, DomainStatus, RestoreDomain, StartDomain
 
 SCHEDULER: Final = "scheduler/main"
 
@@ -46,7 +48,9 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
     if state.status not in ("down", "suspended"):
         return refuse(not_legal(state, "start", "down, suspended or paused", "Stop it first, or leave it as it is."))
     vm = effective(state, command)
-    spec = domain_spec.build(vm, facts.rows, paused=command.pause, run_once=command.vm is not None)
+    if refusal := checks.vm(command.vm or Vm(), adding=False) or memory.problem(vm) or checks.cpu(vm):
+        return refuse(refusal)
+    spec = _spec(state, vm, command, facts)
     if isinstance(spec, Refusal):
         return refuse(spec)
     policy = vm.placement_policy
@@ -55,7 +59,7 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
         vm_id=state.id,
         vm_name=state.name,
         cluster_id=(vm.cluster.id if vm.cluster else None) or "",
-        memory_bytes=spec.memory_bytes,
+        memory_bytes=reserved_bytes(spec.memory_bytes, vm.memory_policy),
         vcpus=spec.sockets * spec.cores * spec.threads,
         pinned_host_ids=tuple(host.id for host in (policy.hosts if policy else None) or () if host.id),
         required_host_ids=_hosts_that_can(state, vm, facts),
@@ -63,6 +67,12 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
     ask = Tell(address=SCHEDULER, message=place, token=f"place:{request.command_id}")
     release = Tell(address=SCHEDULER, message=ReleasePlacement(operation_id=request.command_id))
     return Decision(question=Question(ask=ask, release=release))
+
+
+def _spec(state: VmState, vm: Vm, command: StartVm, facts: VmDecisionFacts) -> DomainSpec | Refusal:
+    """The domain of this run. One that was suspended goes on where it stood, whatever `start_paused` says."""
+    paused = command.pause or (bool(vm.start_paused) and not state.saved_on)
+    return domain_spec.build(vm, facts.rows, paused=paused, run_once=command.vm is not None)
 
 
 def _hosts_that_can(state: VmState, vm: Vm, facts: VmDecisionFacts) -> tuple[str, ...] | None:
@@ -75,7 +85,7 @@ def _hosts_that_can(state: VmState, vm: Vm, facts: VmDecisionFacts) -> tuple[str
 def effective(state: VmState, start: StartVm) -> Vm:
     """The configuration of this run: what waits for the next start, then the overrides of *run once*."""
     vm = state.next_run or state.vm
-    return merge(vm, start.vm) if start.vm is not None else vm
+    return memory.settled(merge(vm, start.vm), start.vm, vm.memory) if start.vm is not None else vm
 
 
 def placed(state: VmState, request: CommandRequest, answer: Placed | Refusal, facts: VmDecisionFacts) -> Decision:
@@ -84,9 +94,7 @@ def placed(state: VmState, request: CommandRequest, answer: Placed | Refusal, fa
     assert isinstance(command, StartVm)
     if isinstance(answer, Refusal):
         return refuse(answer)
-    spec = domain_spec.build(
-        effective(state, command), facts.rows, paused=command.pause, run_once=command.vm is not None
-    )
+    spec = _spec(state, effective(state, command), command, facts)
     if isinstance(spec, Refusal):
         return refuse(spec)
     if state.operation is not None or state.status not in ("down", "suspended"):

@@ -91,6 +91,7 @@ def test_a_shareable_disk_has_many() -> None:
         event(DiskAttached, vm_id="another"), reply(there(format="raw", shareable=True, vms=(Ref(id=VM),)))
     )
     assert play.state.vm_ids == (VM, "another")
+    play.when(to(shareable=False)).then(refused("conflict", "shareable"))
 
 
 def test_what_others_rest_on_is_neither_written_nor_removed() -> None:

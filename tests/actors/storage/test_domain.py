@@ -150,6 +150,7 @@ def test_a_directory_that_does_not_do_is_rolled_back(result: Message, why: str) 
         ({"host": None}, "missing_attribute", "host"),
         ({"host": Ref(id="nowhere")}, "not_found", ""),
         ({"host": Ref(id="silent")}, "not_legal", "host"),
+        ({"data_center": Ref(id="another")}, "invalid", "data_center"),
     ],
 )
 def test_what_is_refused_names_its_field(document: dict[str, Any], code: str, field: str) -> None:

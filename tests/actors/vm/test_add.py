@@ -275,3 +275,11 @@ def test_wrong_input_is_refused_with_its_field(command: AddVm, code: str, field:
 )
 def test_nics_that_do_not_fit_are_refused(nics: tuple[Nic, ...], code: str, field: str) -> None:
     unborn().when(asked(nics=nics)).then(refused(code, field))
+
+
+def test_a_template_that_is_not_there_is_refused() -> None:
+    unborn().when(asked(template=Ref(id="none"))).then(refused("not_found", "template"))
+
+
+def test_a_cpu_without_its_model_is_refused() -> None:
+    unborn().when(asked(cpu=Cpu(mode="custom"))).then(refused("invalid", "cpu.type"))

@@ -224,3 +224,8 @@ def test_a_dry_run_attaches_nothing() -> None:
     play.when(attaching(), dry_run=True).then(accepted("disk_attachment", DISK))
     play.when(making(), dry_run=True).then(accepted("disk_attachment", derived_id(command_id(3), "disk")))
     assert play.state.vm.disk_attachments == ()
+
+
+def test_an_attachment_does_not_change_its_disk() -> None:
+    changed = DiskAttachment(disk=Disk(name="another"))
+    with_disk().when(UpdateDiskAttachment(parent_id=VM, id=DISK, document=changed)).then(refused("invalid", "disk"))

@@ -74,7 +74,7 @@ def test_thaw_asks_the_guest_and_ends_with_its_answer() -> None:
 def test_a_guest_that_cannot_says_why() -> None:
     freezing().when(done(FULL)).then(
         event(VmOperationEnded, ends="failed", why="The disk is full."),
-        audit("vm_freeze_failed", severity="warning", vm=VM, host=HOST),
+        audit("vm_freeze_failed", severity="error", vm=VM, host=HOST),
         ack(),
         look(HOST),
     )

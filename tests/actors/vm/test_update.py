@@ -11,9 +11,9 @@ from protocol.commands.vm import StartVm, StopVm, UpdateVm
 from protocol.errors import Refusal
 from protocol.events.vm import VmUpdated
 from protocol.message import Message
-from protocol.model.inventory import Cluster
+from protocol.model.inventory import Cluster, Cpu
 from protocol.model.types import Ref
-from protocol.model.vm import Vm
+from protocol.model.vm import MemoryPolicy, Vm
 from protocol.node_messages import Done
 from tests.actors.expected import accepted, audit, event, question, refused, release, release_claim, stored
 from tests.actors.playbook import answered, command_id, done
@@ -115,3 +115,35 @@ def test_wrong_input_is_refused_with_its_field(document: dict[str, Any]) -> None
 
 def test_while_an_operation_runs_it_stays_as_it_is() -> None:
     launching().when(to(comment="x")).then(refused("busy"))
+
+
+def test_its_template_stays() -> None:
+    added().when(to(template=Ref(id="another"))).then(refused("invalid", "template"))
+
+
+@pytest.mark.parametrize(
+    ("cpu", "field"),
+    [
+        (Cpu(mode="custom", type="a<b"), "cpu.type"),
+        (Cpu(mode="custom"), "cpu.type"),
+        (Cpu(mode="host_passthrough", type="Westmere"), "cpu.mode"),
+    ],
+    ids=["no name", "no model", "both"],
+)
+def test_a_custom_cpu_alone_names_its_model(cpu: Cpu, field: str) -> None:
+    added().when(to(cpu=cpu)).then(refused("invalid", field))
+    added().when(StartVm(id=VM, vm=Vm(cpu=cpu))).then(refused("invalid", field))
+
+
+@pytest.mark.parametrize(
+    ("memory", "guaranteed"), [(1 << 29, 1 << 27), (1 << 26, 1 << 26)], ids=["more memory", "less memory"]
+)
+def test_what_is_guaranteed_stays_within_the_memory(memory: int, guaranteed: int) -> None:
+    play = added().given(to(memory_policy=MemoryPolicy(guaranteed=1 << 27)))
+    play.when(to(memory=memory)).then(event(VmUpdated), audit("vm_updated", user="u", vm=VM), accepted(), stored)
+    assert play.state.vm.memory_policy == MemoryPolicy(guaranteed=guaranteed)
+
+
+def test_memory_that_is_all_guaranteed_stays_so() -> None:
+    play = added().given(to(memory_policy=MemoryPolicy(guaranteed=1 << 28))).given(to(memory=1 << 29))
+    assert play.state.vm.memory_policy == MemoryPolicy(guaranteed=1 << 29)

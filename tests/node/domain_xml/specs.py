@@ -81,6 +81,20 @@ CASES: Mapping[str, tuple[DomainSpec, GuestPlatform]] = {
         ),
         NAMED,
     ),
+    "own_cpu": (spec(cpu_mode="host_passthrough", windows=True), KVM),
+    "model_of_the_host": (spec(cpu_mode="host_model", windows=True, time_zone="Europe/Berlin"), KVM),
+    "custom_cpu": (spec(cpu_mode="custom", cpu_type="Westmere", console=False), TCG),
+    "custom_cpu_of_kvm": (spec(cpu_mode="custom", cpu_type="Westmere"), KVM),
+    "shared_disk": (
+        spec(
+            disks=(
+                disk(1, bootable=True, discard=False),
+                disk(2, slot=1, volume=ref(2, "raw"), shareable=True, propagate_errors=True),
+            ),
+            nics=(nic(1, bridge="ovirtmgmt", mtu=9000),),
+        ),
+        KVM,
+    ),
     "uefi": (spec(firmware="uefi"), KVM),
     "pc": (spec(machine="pc", disks=(disk(1, interface="ide"),), cdrom_path="/isos/live.iso"), TCG),
 }

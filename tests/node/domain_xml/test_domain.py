@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from lxml import etree
 
-from node.domain_xml import domain_xml, live_domain
+from node.domain_xml import GuestPlatform, cpu_problem, domain_xml, live_domain
 from node.domain_xml.address import settled_slots
 from node.domain_xml.domain import domain_name
 from node.domain_xml.live import graphics_with_ticket, restored_xml
 from protocol.node_messages import DomainSpec
-from tests.node.domain_xml.specs import CASES, FOLDER, TCG, disk, document, nic, sources, spec
+from tests.node.domain_xml.specs import CASES, FOLDER, KVM, NAMED, TCG, disk, document, nic, sources, spec
 
 
 def made(what: DomainSpec) -> etree._Element:
@@ -190,3 +190,32 @@ def test_a_restored_domain_gets_a_new_mark_and_this_hosts_paths() -> None:
     assert live.mark.step_id == "step-2"
     assert len(again.findall("metadata/*")) == 1
     assert again.find("devices/disk/source").get("file", "").startswith("/data/")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("mode", "platform", "why"),
+    [
+        ("", TCG, ""),
+        ("custom", TCG, ""),
+        ("host_passthrough", KVM, ""),
+        ("host_model", KVM, ""),
+        ("host_passthrough", TCG, "emulates"),
+        ("host_model", TCG, "emulates"),
+        ("host_passthrough", NAMED, "do not run with this host's own CPU"),
+    ],
+)
+def test_a_host_says_which_cpu_it_cannot_give(mode: str, platform: GuestPlatform, why: str) -> None:
+    said = cpu_problem(spec(cpu_mode=mode, cpu_type="Westmere" if mode == "custom" else ""), platform)
+    assert why in said
+    assert bool(said) == bool(why)
+
+
+def test_windows_is_told_of_kvm_alone() -> None:
+    """TCG has none of Hyper-V's interfaces: QEMU would not start."""
+    assert made(spec(windows=True)).find("features/hyperv") is None
+    assert etree.fromstring(document("own_cpu")).find("features/hyperv/relaxed") is not None
+
+
+def test_a_vm_without_a_serial_console_has_no_terminal() -> None:
+    assert live_domain(document("custom_cpu")).console_terminal == ""
+    assert etree.fromstring(document("custom_cpu")).find("devices/serial") is None

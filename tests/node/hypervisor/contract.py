@@ -292,6 +292,15 @@ class HypervisorContract:
             with pytest.raises(NotFound):
                 await hypervisor.shutdown(spec.vm_id)
 
+    async def test_a_vm_without_a_serial_console_says_so(self, harness: Harness) -> None:
+        await needs(harness, Capability.CONSOLE)
+        async with opened(harness.hypervisor) as hypervisor:
+            spec = _with(harness.spec(), console=False)
+            await hypervisor.start(spec, "step-1", harness.resolve)
+            with pytest.raises(NotLegal, match="no serial console"):
+                await hypervisor.open_console(spec.vm_id)
+            await hypervisor.destroy(spec.vm_id)
+
     async def test_a_guest_may_end_or_reboot_itself(self, harness: Harness) -> None:
         await needs(harness, Capability.CONSOLE)
         async with opened(harness.hypervisor) as hypervisor:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import attrs
 import pytest
 import trio
 
 from node.domain_xml import GuestPlatform
 from node.hypervisor.port import Hypervisor
 from node.hypervisor.probe import Virtualization
-from protocol.errors import Unavailable
+from protocol.errors import NotLegal, Unavailable
 from protocol.node_messages import DomainDisk, DomainSpec, DomainStatus, VolumeRef
 from tests.node.hypervisor.contract import HypervisorContract, opened
 
@@ -53,6 +54,16 @@ class TestLibvirtTestDriver(HypervisorContract):
     @pytest.fixture
     async def harness(self, tmp_path: Path) -> TestDriverHarness:
         return TestDriverHarness(tmp_path / "host.xml")
+
+
+async def test_a_cpu_that_the_host_cannot_give_is_refused_with_the_reason(tmp_path: Path) -> None:
+    harness = TestDriverHarness(tmp_path / "host.xml")
+    async with opened(harness.hypervisor) as hypervisor:
+        spec = attrs.evolve(harness.spec(), cpu_mode="host_passthrough")
+        with pytest.raises(NotLegal, match="emulates its guests' CPUs") as caught:
+            await hypervisor.start(spec, "step-1", harness.resolve)
+        assert "Leave cpu.mode out" in caught.value.refusal.remedy
+        assert await hypervisor.list() == ()
 
 
 async def test_domains_of_others_are_not_seen(tmp_path: Path) -> None:

@@ -125,7 +125,8 @@ def _checked(storage_domain: StorageDomain, facts: StorageDecisionFacts) -> Host
     if storage_domain.storage.type != "localfs":
         reason = f"Storage of type {storage_domain.storage.type} is not served yet."
         return invalid("storage.type", reason, "Use localfs: a directory of a host.")
-    if problem := _path_problem(storage_domain.storage.path or ""):
+    path = storage_domain.storage.path or ""
+    if problem := _path_problem(path):
         return problem
     host_id = (storage_domain.host.id if storage_domain.host else None) or ""
     host = facts.rows.document("host", host_id)
@@ -135,7 +136,17 @@ def _checked(storage_domain: StorageDomain, facts: StorageDecisionFacts) -> Host
         return refusal(
             "not_legal", f"The host {host.name} is {host.status}.", "Activate it first.", entity=host_id, field="host"
         )
-    return _path_taken(storage_domain.storage.path or "", host, facts) or host
+    return _data_center_problem(storage_domain, host, facts) or _path_taken(path, host, facts) or host
+
+
+def _data_center_problem(storage_domain: StorageDomain, host: Host, facts: StorageDecisionFacts) -> Refusal | None:
+    """A directory belongs where its host does."""
+    cluster = facts.rows.document("cluster", (host.cluster.id if host.cluster else None) or "")
+    own = cluster.data_center.id if cluster is not None and cluster.data_center is not None else None
+    if storage_domain.data_center is None or storage_domain.data_center.id == own:
+        return None
+    reason = f"The host {host.name} belongs to another data center."
+    return invalid("data_center", reason, "Leave it out, or choose a host of that data center.")
 
 
 def _path_problem(path: str) -> Refusal | None:
