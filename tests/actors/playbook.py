@@ -130,7 +130,7 @@ class Play:
         """The actor crashed, or the engine did: what it goes on with. `then` must follow."""
         self._begin("restarted")
         self.message, self.decisions, self.decision = None, 0, Decision()
-        self.actor: Any = self._incarnate()
+        self.actor = self._incarnate()
         run(self.actor.started())
         return self._end()
 
