@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from tests.protocol.source import root
 
-SHELLS: Final = frozenset({"__init__", "actor"})
-HOST: Final = ("commands", "decide", "liveness", "maintenance")
+SHELLS: Final = frozenset({"__init__", "actor", "project"})
+ENTITY: Final = ("decision", "operation", "operation_record", "transitions")
+HOST: Final = ("commands", "decide", "evolve", "liveness", "maintenance")
 """Of the hosts' room only these decide; the others are links, certificates and samples."""
 CATALOGUE: Final = ("decide", "references", "status")
 
@@ -21,11 +22,11 @@ CATALOGUE: Final = ("decide", "references", "status")
 def modules() -> list[str]:
     """Paths of the modules that decide, from the root."""
     actors = root / "actors"
-    paths = [path for path in (actors / "vm").glob("*.py") if path.stem not in SHELLS | {"project"}]
+    paths = [actors / "entity" / f"{name}.py" for name in ENTITY]
     paths += [actors / "host" / f"{name}.py" for name in HOST]
     paths += [actors / "catalogue" / f"{name}.py" for name in CATALOGUE]
-    for kind in ("disk", "domain", "template"):
-        paths += [path for path in (actors / "storage" / kind).glob("*.py") if path.stem not in SHELLS]
+    for room in ("vm", "storage/disk", "storage/domain", "storage/template"):
+        paths += [path for path in (actors / room).rglob("*.py") if path.stem not in SHELLS]
     return sorted(str(path.relative_to(root)) for path in paths)
 
 

@@ -17,20 +17,24 @@ from protocol.events.vm import (
     VmStartFailed,
     VmWentDown,
 )
-from protocol.node_messages import DestroyDomain, DomainStatus, Done, GuestSilent, PauseDomain, StopReason
-from tests.actors.expected import ack, ack_stopped, audit, beside, event, status
+from protocol.node_messages import DestroyDomain, DomainStatus, Done, PauseDomain, StopReason
+from tests.actors.expected import ack, ack_stopped, audit, beside, event, status, timer
 from tests.actors.playbook import NOW, done, fired
 from tests.actors.vm.lives import (
     FULL,
     GUEST,
     HOST,
     NO_TIMERS,
+    SILENT,
     VM,
     added,
     domain,
+    heard,
     launching,
     rebooting,
     saving,
+    side_begun,
+    side_ended,
     unborn,
     up,
 )
@@ -49,7 +53,7 @@ from tests.actors.vm.lives import (
 def test_a_qemu_that_ended_is_down_with_the_reason(why: StopReason, code: str, severity: str, reported: str) -> None:
     gone = domain(DomainStatus.ABSENT)
     up().when(DomainSeen(host_id=HOST, domain=gone, stopped=why, detail="signal 9")).then(
-        event(VmWentDown, cause=why.value, reason=reported),
+        event(VmWentDown, desired="down", cause=why.value, reason=reported),
         audit(code, severity=severity, text=reported, vm=VM, host=HOST),
         *NO_TIMERS,
         ack_stopped(),
@@ -61,7 +65,12 @@ def test_a_qemu_that_ended_in_the_middle_of_an_operation_fails_it() -> None:
     play = up().given(PauseVm(id=VM))
     play.when(gone).then(
         event(
-            VmWentDown, cause="crashed", reason="QEMU ended unexpectedly.", ends="failed", why="QEMU ended (crashed)."
+            VmWentDown,
+            desired="down",
+            cause="crashed",
+            reason="QEMU ended unexpectedly.",
+            ends="failed",
+            why="QEMU ended (crashed).",
         ),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
         *NO_TIMERS,
@@ -97,14 +106,14 @@ def test_found_paused_after_silence() -> None:
 
 def test_found_gone_after_silence() -> None:
     up().given(HostLost(host_id=HOST)).when(HostReturned(host_id=HOST)).then(
-        event(VmWentDown, cause="unknown", reason="It was found not running on its host."),
+        event(VmWentDown, desired="down", cause="unknown", reason="It was found not running on its host."),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
         *NO_TIMERS,
         status("down"),
     )
     absent = domain(DomainStatus.ABSENT)
     up().given(HostLost(host_id=HOST)).when(HostReturned(host_id=HOST, domain=absent)).then(
-        event(VmWentDown, cause="unknown", reason="It was found not running on its host."),
+        event(VmWentDown, desired="down", cause="unknown", reason="It was found not running on its host."),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
         *NO_TIMERS,
         status("down"),
@@ -118,7 +127,7 @@ def test_the_silence_of_another_host_is_nothing() -> None:
 
 def test_a_confirmed_reboot_of_the_host_ends_the_vm() -> None:
     up().given(HostLost(host_id=HOST)).when(HostConfirmedDown(host_id=HOST)).then(
-        event(VmWentDown, cause="host_down", reason="Its host was confirmed as rebooted."),
+        event(VmWentDown, desired="down", cause="host_down", reason="Its host was confirmed as rebooted."),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
         *NO_TIMERS,
         status("down"),
@@ -130,6 +139,7 @@ def test_a_confirmed_reboot_of_the_host_ends_what_was_under_way() -> None:
     rebooting().given(HostLost(host_id=HOST)).when(HostConfirmedDown(host_id=HOST)).then(
         event(
             VmWentDown,
+            desired="down",
             cause="host_down",
             reason="Its host was confirmed as rebooted.",
             ends="failed",
@@ -145,6 +155,7 @@ def test_a_start_whose_host_was_rebooted_failed_and_that_is_said() -> None:
     launching().given(HostLost(host_id=HOST)).when(HostConfirmedDown(host_id=HOST)).then(
         event(
             VmStartFailed,
+            desired="down",
             reason="Its host was confirmed as rebooted.",
             ends="failed",
             why="Its host was confirmed as rebooted.",
@@ -157,12 +168,16 @@ def test_a_start_whose_host_was_rebooted_failed_and_that_is_said() -> None:
 def test_a_stray_qemu_of_a_vm_that_is_down_is_ended() -> None:
     """Only that run: one that starts meanwhile is left alone."""
     stray = domain(step="vm/x:old:0")
+    end = DestroyDomain(vm_id=VM, started_step_id="vm/x:old:0")
     play = added()
     play.when(HostReturned(host_id="elsewhere", domain=stray)).then(
+        side_begun("stray", end),
         audit("stray_domain", severity="warning", vm=VM, host="elsewhere"),
-        beside(DestroyDomain(vm_id=VM, started_step_id="vm/x:old:0"), host="elsewhere"),
+        beside(end, host="elsewhere"),
+        timer("side_steps", 10),
     )
-    play.when(done(Done(), of=DestroyDomain)).then(ack())
+    play.when(HostReturned(host_id="elsewhere", domain=stray)).then()
+    play.when(done(Done(), of=DestroyDomain)).then(side_ended("stray"), ack())
 
 
 def test_what_is_left_of_a_stray_is_left_alone() -> None:
@@ -195,29 +210,27 @@ def test_what_is_seen_while_an_operation_runs_waits_for_its_outcome() -> None:
 
 def test_the_guest_is_shown() -> None:
     notified = attrs.evolve(GUEST, fqdn="new.lab", memory_available_bytes=7)
-    up().when(notified).then(event(VmGuestReported))
+    up().when(heard(notified)).then(event(VmGuestReported))
 
 
 def test_the_same_report_is_not_journaled_twice() -> None:
-    up().when(attrs.evolve(GUEST, memory_available_bytes=7)).then()
+    up().when(heard(attrs.evolve(GUEST, memory_available_bytes=7))).then()
 
 
 def test_a_guest_of_a_vm_that_is_down_is_not_shown() -> None:
-    added().when(GUEST).then()
-    added().when(GuestSilent(vm_id=VM, since=NOW)).then()
+    added().when(heard()).then()
+    added().when(SILENT).then()
 
 
 def test_a_silent_agent_takes_back_what_it_said() -> None:
     play = up()
-    play.when(GuestSilent(vm_id=VM, since=NOW)).then(
-        event(VmGuestSilent), audit("vm_guest_silent", severity="warning", vm=VM, host=HOST)
-    )
+    play.when(SILENT).then(event(VmGuestSilent), audit("vm_guest_silent", severity="warning", vm=VM, host=HOST))
     assert (play.state.guest, play.state.guest_silent_since) == (None, NOW)
-    play.when(GuestSilent(vm_id=VM, since=NOW)).then()
-    play.when(GUEST).then(event(VmGuestReported, report=GUEST))
+    play.when(SILENT).then()
+    play.when(heard()).then(event(VmGuestReported, report=GUEST))
     assert play.state.guest_silent_since is None
 
 
 def test_what_nobody_understands_is_nothing() -> None:
     up().when(fired("nobody")).then()
-    unborn().when(GUEST).then()
+    unborn().when(heard()).then()
