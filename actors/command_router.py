@@ -12,6 +12,8 @@ import attrs
 
 from actors.access.authorize import authorize
 from actors.access.touched import touched
+from actors.entity.cancel import over
+from actors.entity.checks import not_found
 from actors.entity.ids import object_id_of
 from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
@@ -20,12 +22,13 @@ from actors.kernel.ref import ActorRef
 from protocol import limits
 from protocol.audit import line
 from protocol.codec import CodecError, decode, encode
+from protocol.commands.activity import CancelJob
 from protocol.commands.base import Add, Command
 from protocol.engine_messages import Accepted, Submit
 from protocol.errors import CorralError, Refusal
 from protocol.message import message_type
 from protocol.model.activity import Event
-from protocol.registry import RESOURCES, SubCollection
+from protocol.registry import BY_KIND, RESOURCES, SubCollection
 
 Route = tuple[str, Callable[[Command], str]]
 
@@ -92,6 +95,21 @@ class CommandRouter:
         self._available = available
         self._audit = audit
 
+    def _receiver(self, command: Command) -> tuple[str, str]:
+        """The kind and id of the actor that a command goes to: one on a job to the object that the job works on."""
+        kind, id_of = ROUTES[type(command)]
+        id = id_of(command)
+        if kind in BY_KIND and BY_KIND[kind].owned and (document := self._rows.document(kind, id)) is not None:
+            kind, _, id = document.object.partition("/")
+        return kind, id
+
+    def _not_running(self, job_id: str) -> Refusal | None:
+        """Why a job cannot be cancelled whatever it does: nobody knows it, or it has ended."""
+        job = self._rows.document("job", job_id)
+        if job is None:
+            return not_found("job", job_id)
+        return over(job_id, job) if job.outcome else None
+
     def _about(self, command: Command, kind: str, id: str) -> tuple[str, str]:
         """The kind and id of the object that a command is about; the inventory's commands name their kind."""
         return getattr(command, "kind", kind), command.id if kind == "catalogue" else id
@@ -113,16 +131,17 @@ class CommandRouter:
         route = ROUTES.get(type(command))
         if route is None or not isinstance(command, Command):
             return Refusal(code="invalid", status=400, reason=f"No such command: {type(command).__name__}.")
-        kind, id_of = route
+        _, id_of = route
         if isinstance(command, Add) and not command.id and id_of is _own:
             command = attrs.evolve(command, id=object_id_of(submit.command_id))
+        kind, id = self._receiver(command)
         refusal = _unsayable(command)
         if refusal is not None:
             return refusal
-        objects = touched(command, *self._about(command, kind, id_of(command)), self._rows)
+        objects = touched(command, *self._about(command, kind, id), self._rows)
         refusal = authorize(submit.principal, command, objects, self._rows)
         if refusal is not None:
-            text = f"{submit.principal.name} was denied {message_type(command).tag} on {kind} {id_of(command)}."
+            text = f"{submit.principal.name} was denied {message_type(command).tag} on {kind} {id}."
             self._audit(line("access_denied", text, severity="warning", user=submit.principal.user_id))
             return refusal
         if not self._available():
@@ -135,7 +154,8 @@ class CommandRouter:
             known = decode(stored)
             assert isinstance(known, Accepted | Refusal)
             return known
-        id = id_of(command)
+        if isinstance(command, CancelJob) and (refusal := self._not_running(command.id)):
+            return refusal
         if not isinstance(command, Add) and kind != "catalogue" and self._rows.row(kind, id) is None:
             return Refusal(
                 code="not_found",

@@ -2,6 +2,7 @@
 
 from protocol.node_commands import (
     Body,
+    CancelStep,
     CertificateIssued,
     ConnectStorageDomain,
     ConsoleData,
@@ -61,6 +62,7 @@ from protocol.node_reports import (
 
 __all__ = [
     "Body",
+    "CancelStep",
     "CertificateIssued",
     "CertificateRequested",
     "ConnectStorageDomain",
