@@ -5,6 +5,7 @@ It must not decide: refusals come from `authorize` and from the entity's actor.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from actors.access.authorize import authorize
 from actors.access.touched import touched
 from actors.entity.cancel import over
 from actors.entity.checks import not_found
-from actors.entity.ids import object_id_of
+from actors.entity.ids import derived_id, object_id_of
 from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
 from actors.journal.port import Journal, JournalError
@@ -78,6 +79,14 @@ def _unsayable(command: Command) -> Refusal | None:
     return None
 
 
+def _key_used(key: str) -> Refusal:
+    return Refusal(
+        code="conflict", field="Idempotency-Key",
+        reason=f"The idempotency key {key!r} was used for another request. Nothing was done.",
+        remedy="Use a new key for each new request, and the old one only to repeat the same one.",
+    )  # fmt: skip
+
+
 class CommandRouter:
     """One per engine. `submit` never raises: what goes wrong is a refusal."""
 
@@ -131,6 +140,10 @@ class CommandRouter:
         route = ROUTES.get(type(command))
         if route is None or not isinstance(command, Command):
             return Refusal(code="invalid", status=400, reason=f"No such command: {type(command).__name__}.")
+        digest = ""
+        if submit.idempotency_key:
+            id = derived_id(submit.principal.user_id, f"command with the key {submit.idempotency_key}")
+            submit = attrs.evolve(submit, command_id=id)
         _, id_of = route
         if isinstance(command, Add) and not command.id and id_of is _own:
             command = attrs.evolve(command, id=object_id_of(submit.command_id))
@@ -138,6 +151,8 @@ class CommandRouter:
         refusal = _unsayable(command)
         if refusal is not None:
             return refusal
+        if submit.idempotency_key:
+            digest = hashlib.sha256(encode(submit.command)).hexdigest()
         objects = touched(command, *self._about(command, kind, id), self._rows)
         refusal = authorize(submit.principal, command, objects, self._rows)
         if refusal is not None:
@@ -153,6 +168,8 @@ class CommandRouter:
         if stored is not None:
             known = decode(stored)
             assert isinstance(known, Accepted | Refusal)
+            if isinstance(known, Accepted) and known.digest != digest:
+                return _key_used(submit.idempotency_key)
             return known
         if isinstance(command, CancelJob) and (refusal := self._not_running(command.id)):
             return refusal
@@ -175,7 +192,7 @@ class CommandRouter:
             )  # fmt: skip
         request = CommandRequest(
             command_id=submit.command_id, principal=submit.principal, command=command,
-            correlation_id=submit.correlation_id, dry_run=submit.dry_run,
+            correlation_id=submit.correlation_id, digest=digest, dry_run=submit.dry_run,
         )  # fmt: skip
         answer = await ref.ask(
             request, timeout_seconds=limits.ask_timeout_seconds, correlation_id=submit.correlation_id

@@ -26,12 +26,14 @@ class Principal:
 @message("engine.submit")
 @attrs.frozen(kw_only=True)
 class Submit(Message):
-    """One command. `command_id` makes a retry harmless: the same id gets the stored reply."""
+    """One command. `command_id` makes a retry harmless: the same id gets the stored reply. So does the client's own
+    `idempotency_key`, which is another one for each user; then the command's id follows from it."""
 
     command_id: str
     principal: Principal
     command: Message
     correlation_id: str = ""
+    idempotency_key: str = ""
     dry_run: bool = False
 
 
@@ -41,6 +43,7 @@ class Accepted(Message):
     """The command is durable. `sequence` is the last journal row it wrote: a reader waits for it to see its own write.
 
     `job_id` names the operation that goes on, "" when all is done. `result` is a message of the action (a ticket, ...).
+    `digest` is kept with the reply to a command that came with an idempotency key: what exactly was accepted.
     """
 
     kind: str
@@ -50,6 +53,7 @@ class Accepted(Message):
     command_id: str = ""
     document: Message | None = None
     result: Message | None = None
+    digest: str = ""
 
 
 @message("engine.ticket_reply")

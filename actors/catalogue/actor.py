@@ -16,7 +16,7 @@ import attrs
 from actors.catalogue.decide import CatalogueDecision, CatalogueDecisionFacts, decide
 from actors.catalogue.rows import transaction_of
 from actors.catalogue.status import due_changes
-from actors.entity.decision import Decision, rehearsed
+from actors.entity.decision import Decision, rehearsed, with_digest
 from actors.entity.messages import CommandRequest, Crash
 from actors.entity.services import Services
 from actors.journal.port import CommandOutcome
@@ -103,7 +103,7 @@ class CatalogueActor(Actor):
         decision = decide(request, facts)
         if request.dry_run:
             decision = rehearsed(decision)
-        self.carry_out(decision, envelope)
+        self.carry_out(with_digest(decision, request), envelope)
 
     def _follow(self) -> None:
         """Statuses that follow from what others did."""

@@ -119,6 +119,14 @@ def refuse(refusal: Message) -> Decision:
     return Decision(reply=refusal)
 
 
+def with_digest(decision: Decision, request: Message | None) -> Decision:
+    """The stored outcome says which command it is of, when that came with an idempotency key."""
+    digest = getattr(request, "digest", "")
+    if not digest or decision.outcome is None:
+        return decision
+    return attrs.evolve(decision, outcome=attrs.evolve(decision.outcome, digest=digest))
+
+
 def joined(first: Decision, second: Decision) -> Decision:
     """Both as one. Only the first may answer."""
     return attrs.evolve(

@@ -25,6 +25,7 @@ from actors.entity.decision import (
     StopStep,
     Tell,
     rehearsed,
+    with_digest,
 )
 from actors.entity.messages import CommandRequest, CommitFailed, Crash, TimerFired, Wake
 from actors.entity.services import Services
@@ -201,6 +202,7 @@ class DurableActor(Actor):
                 self._act(decision, envelope, 0, release)
             return
         correlation = envelope.correlation_id if envelope is not None else ""
+        decision = with_digest(decision, envelope.message if envelope is not None else None)
         transaction, self._standing = transaction_of(
             self, self._standing, decision, self.now, self._job_version, correlation
         )

@@ -21,6 +21,7 @@ class CommandRequest(Message):
     principal: Principal
     command: Message
     correlation_id: str = ""
+    digest: str = ""  # of the command, when it came with an idempotency key
     dry_run: bool = False
 
 

@@ -117,6 +117,7 @@ class CommandSender:
             principal=exchange.caller.principal,
             command=command,
             correlation_id=exchange.correlation_id() or self._outside.uuid(),
+            idempotency_key=exchange.idempotency_key(),
             dry_run=exchange.flag("dry_run"),
         )
         reply: Accepted | Refusal | None = None

@@ -72,6 +72,13 @@ class Exchange:
             raise BadInput("The correlation id is too long or not printable.", remedy="At most 255 characters.")
         return given
 
+    def idempotency_key(self) -> str:
+        """The client's own key of a request that it may repeat, "" for none."""
+        given = self.headers.get("idempotency-key", "")
+        if len(given) > 255 or not given.isprintable():
+            raise BadInput("The Idempotency-Key is too long or not printable.", remedy="At most 255 characters.")
+        return given
+
     async def body(self) -> Node | None:
         return parse(await self.read_body(), self.headers.get("content-type", ""))
 

@@ -14,7 +14,7 @@ from protocol.message import message
 @message("command.catalogue.add")
 @attrs.frozen(kw_only=True)
 class AddEntity(Add):
-    """Legal when the parent exists and the name is free."""
+    """Add an object. Legal when what it lies in exists and its name is free."""
 
     kind: str
 
@@ -22,7 +22,7 @@ class AddEntity(Add):
 @message("command.catalogue.update")
 @attrs.frozen(kw_only=True)
 class UpdateEntity(Update):
-    """Legal when the object exists and the new name is free."""
+    """Change an object. Legal when its new name is free."""
 
     kind: str
 
@@ -30,7 +30,7 @@ class UpdateEntity(Update):
 @message("command.catalogue.remove")
 @attrs.frozen(kw_only=True)
 class RemoveEntity(Remove):
-    """Legal when nothing refers to the object."""
+    """Remove an object. Legal when nothing refers to it."""
 
     kind: str
 
@@ -38,4 +38,4 @@ class RemoveEntity(Remove):
 @message("command.event.add")
 @attrs.frozen(kw_only=True)
 class AddEvent(Add):
-    """Legal always: an event of an external system."""
+    """Write an event of an external system into the audit trail. Legal always."""

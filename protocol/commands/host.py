@@ -11,31 +11,33 @@ from protocol.message import message
 @message("command.host.add")
 @attrs.frozen(kw_only=True)
 class AddHost(Add):
-    """Always legal: announces a host. Its reply names a one-time token with which its node daemon enrols."""
+    """Announce a host to a cluster. It comes up when its node has enrolled, with the one-time token that `enroltoken`
+    gives. Legal always."""
 
 
 @message("command.host.update")
 @attrs.frozen(kw_only=True)
 class UpdateHost(Update):
-    """Always legal; the cluster only while the host is in maintenance."""
+    """Change a host. Legal always; its cluster only while it is in maintenance."""
 
 
 @message("command.host.remove")
 @attrs.frozen(kw_only=True)
 class RemoveHost(Remove):
-    """Legal while the host is in maintenance (or never came up) and no VM is on it."""
+    """Remove a host. Legal while it is in maintenance, or never came up, and nothing refers to it."""
 
 
 @message("command.host.activate")
 @attrs.frozen(kw_only=True)
 class ActivateHost(Command):
-    """Legal while the host is in maintenance, non operational or in error."""
+    """Let a host take VMs again. Legal while it is in maintenance, or on the way there."""
 
 
 @message("command.host.deactivate")
 @attrs.frozen(kw_only=True)
 class DeactivateHost(Command):
-    """Legal while the host is not in maintenance: it takes no new VM; VMs on it must be shut down (migration comes later)."""
+    """Take a host to maintenance: it takes no new VM, and is there once its VMs were shut down. Legal unless it is
+    there."""
 
     reason: str = ""
     force: bool = False
@@ -44,13 +46,14 @@ class DeactivateHost(Command):
 @message("command.host.approve")
 @attrs.frozen(kw_only=True)
 class ApproveHost(Command):
-    """Legal while the host is pending approval."""
+    """Approve a host that registered itself. Legal while it is pending approval."""
 
 
 @message("command.host.fence")
 @attrs.frozen(kw_only=True)
 class FenceHost(Command):
-    """Legal with `fence_type` *manual* while the host is non responsive: the operator confirms that it was rebooted."""
+    """Confirm that a host was rebooted, so that its VMs count as down: `fence_type` *manual*. Legal while it is non
+    responsive."""
 
     fence_type: str = "manual"
 
@@ -58,4 +61,4 @@ class FenceHost(Command):
 @message("command.host.enrol_token")
 @attrs.frozen(kw_only=True)
 class IssueEnrolmentToken(Command):
-    """Legal always: a new one-time token for this host (extension)."""
+    """Get a new one-time token with which the host's node enrols; older ones die. Legal always (extension)."""

@@ -11,43 +11,44 @@ from protocol.message import message
 @message("command.storage_domain.add")
 @attrs.frozen(kw_only=True)
 class AddStorageDomain(Add):
-    """Always legal: makes a directory of a host a storage domain and attaches it to the host's data center."""
+    """Make a directory of a host a storage domain of the host's data center. Legal while the host is up."""
 
 
 @message("command.storage_domain.update")
 @attrs.frozen(kw_only=True)
 class UpdateStorageDomain(Update):
-    """Always legal."""
+    """Change a storage domain. Legal unless an operation runs on it."""
 
 
 @message("command.storage_domain.remove")
 @attrs.frozen(kw_only=True)
 class RemoveStorageDomain(Remove):
-    """Legal while no disk lives on it. The directory's content stays."""
+    """Remove a storage domain; its directory's content stays. Legal while no disk lives on it."""
 
 
 @message("command.disk.add")
 @attrs.frozen(kw_only=True)
 class AddDisk(Add):
-    """Always legal: a floating disk."""
+    """Add a floating disk, attached to no VM. Legal while its storage domain is active."""
 
 
 @message("command.disk.update")
 @attrs.frozen(kw_only=True)
 class UpdateDisk(Update):
-    """Legal while the disk is ok; a larger `provisioned_size` extends it."""
+    """Change a disk; a larger `provisioned_size` extends it. Legal while the disk is ok."""
 
 
 @message("command.disk.remove")
 @attrs.frozen(kw_only=True)
 class RemoveDisk(Remove):
-    """Legal while the disk is attached to nothing, backs nothing and no operation runs on it."""
+    """Remove a disk with its volumes. Legal while it is attached to nothing, backs nothing and no operation runs on it."""
 
 
 @message("command.template.import")
 @attrs.frozen(kw_only=True)
 class ImportTemplate(Add):
-    """Always legal: a template whose one disk is copied from an image file of a host (what a lab does with `tiny`)."""
+    """Add a template whose one disk is copied from an image file of a host, as a lab does with `tiny`. Legal while the
+    storage domain is active."""
 
     storage_domain_id: str
     image_path: str
@@ -58,10 +59,10 @@ class ImportTemplate(Add):
 @message("command.template.update")
 @attrs.frozen(kw_only=True)
 class UpdateTemplate(Update):
-    """Always legal, except for `Blank`."""
+    """Change a template. Legal always, but never for `Blank`."""
 
 
 @message("command.template.remove")
 @attrs.frozen(kw_only=True)
 class RemoveTemplate(Remove):
-    """Legal while no VM's disk is backed by it; never for `Blank`."""
+    """Remove a template with its disks. Legal while no VM's disk is backed by it; never for `Blank`."""

@@ -13,7 +13,8 @@ from protocol.model.vm import Vm
 @message("command.vm.add")
 @attrs.frozen(kw_only=True)
 class AddVm(Add):
-    """Always legal. Disks of the template are made thin, or full copies with `clone`."""
+    """Add a VM from a template, `Blank` when none is named. Its template's disks are made thin, or as full copies with
+    `clone`. Legal always."""
 
     clone: bool = False
 
@@ -21,7 +22,8 @@ class AddVm(Add):
 @message("command.vm.update")
 @attrs.frozen(kw_only=True)
 class UpdateVm(Update):
-    """Legal unless an operation runs. What cannot change while the VM runs is applied at its next start."""
+    """Change a VM's configuration. What cannot change while it runs is applied at its next start. Legal unless an operation
+    runs on it."""
 
     next_run: bool = False
 
@@ -29,7 +31,7 @@ class UpdateVm(Update):
 @message("command.vm.remove")
 @attrs.frozen(kw_only=True)
 class RemoveVm(Remove):
-    """Legal while the VM is down and not delete protected. Its disks go with it unless `detach_only`."""
+    """Remove a VM and its disks; with `detach_only` the disks stay. Legal while it is down and not delete protected."""
 
     detach_only: bool = False
 
@@ -37,7 +39,8 @@ class RemoveVm(Remove):
 @message("command.vm.start")
 @attrs.frozen(kw_only=True)
 class StartVm(Command):
-    """Legal while the VM is down or suspended; while it is paused it resumes. `vm` overrides for this run only."""
+    """Start a VM on a host that the scheduler chooses, or resume it. `vm` overrides its configuration for this run
+    alone. Legal while it is down, suspended or paused."""
 
     vm: Vm | None = None
     pause: bool = False
@@ -47,7 +50,8 @@ class StartVm(Command):
 @message("command.vm.shutdown")
 @attrs.frozen(kw_only=True)
 class ShutdownVm(Command):
-    """Legal while the VM runs: asks the guest to power off. `force` acts also while an operation runs."""
+    """Ask the guest to power off, and wait until it has. Legal while the VM runs; with `force` also while another
+    operation does, whose place it takes."""
 
     reason: str = ""
     force: bool = False
@@ -56,7 +60,8 @@ class ShutdownVm(Command):
 @message("command.vm.stop")
 @attrs.frozen(kw_only=True)
 class StopVm(Command):
-    """Legal while the VM is not down: ends QEMU, whatever the guest does."""
+    """Power a VM off at once, whatever the guest does; of a suspended VM the saved memory is discarded. Legal while it is
+    not down."""
 
     reason: str = ""
     force: bool = False
@@ -65,7 +70,7 @@ class StopVm(Command):
 @message("command.vm.reboot")
 @attrs.frozen(kw_only=True)
 class RebootVm(Command):
-    """Legal while the VM is up."""
+    """Ask the guest to start over, and wait until it does. Legal while the VM is up."""
 
     force: bool = False
 
@@ -73,31 +78,31 @@ class RebootVm(Command):
 @message("command.vm.reset")
 @attrs.frozen(kw_only=True)
 class ResetVm(Command):
-    """Legal while the VM is up, paused or not responding: the reset button."""
+    """Press the reset button, which the guest cannot ignore. Legal while the VM is up, paused or rebooting."""
 
 
 @message("command.vm.suspend")
 @attrs.frozen(kw_only=True)
 class SuspendVm(Command):
-    """Legal while the VM is up: memory goes to a file on the storage and QEMU ends."""
+    """Save a VM's memory to the storage and end its QEMU; a start resumes it there. Legal while it is up."""
 
 
 @message("command.vm.pause")
 @attrs.frozen(kw_only=True)
 class PauseVm(Command):
-    """Legal while the VM is up: its CPUs stop (extension)."""
+    """Stop a VM's CPUs. Legal while it is up (extension)."""
 
 
 @message("command.vm.resume")
 @attrs.frozen(kw_only=True)
 class ResumeVm(Command):
-    """Legal while the VM is paused (extension; oVirt resumes by `start`)."""
+    """Let a paused VM's CPUs go on. Legal while it is paused (extension; in oVirt a start does it)."""
 
 
 @message("command.vm.ticket")
 @attrs.frozen(kw_only=True)
 class SetVmTicket(Command):
-    """Legal while the VM runs: a one-time console password, made when none is given."""
+    """Get a one-time console password, valid for two minutes unless said otherwise. Legal while the VM runs."""
 
     ticket: Ticket | None = None
 
@@ -105,36 +110,38 @@ class SetVmTicket(Command):
 @message("command.nic.add")
 @attrs.frozen(kw_only=True)
 class AddNic(Add):
-    """Legal while no operation runs on the VM (`parent_id`) and it is down."""
+    """Add a NIC to a VM (`parent_id`). Legal while the VM is down and no operation runs on it."""
 
 
 @message("command.nic.update")
 @attrs.frozen(kw_only=True)
 class UpdateNic(Update):
-    """Legal while no operation runs on the VM and it is down."""
+    """Change a NIC of a VM. Legal while the VM is down and no operation runs on it."""
 
 
 @message("command.nic.remove")
 @attrs.frozen(kw_only=True)
 class RemoveNic(Remove):
-    """Legal while no operation runs on the VM and it is down."""
+    """Remove a NIC from a VM. Legal while the VM is down and no operation runs on it."""
 
 
 @message("command.disk_attachment.add")
 @attrs.frozen(kw_only=True)
 class AddDiskAttachment(Add):
-    """Legal while the VM is down and no operation runs: attaches a disk by id, or makes it first."""
+    """Attach a disk to a VM by its id, or make a new one for it. Legal while the VM is down and no operation runs on
+    it."""
 
 
 @message("command.disk_attachment.update")
 @attrs.frozen(kw_only=True)
 class UpdateDiskAttachment(Update):
-    """Legal while the VM is down and no operation runs."""
+    """Change how a disk is attached to a VM. Legal while the VM is down and no operation runs on it."""
 
 
 @message("command.disk_attachment.remove")
 @attrs.frozen(kw_only=True)
 class RemoveDiskAttachment(Remove):
-    """Legal while the VM is down and no operation runs. The disk stays when `detach_only`."""
+    """Detach a disk from a VM and remove it; with `detach_only` it stays. Legal while the VM is down and no operation
+    runs on it."""
 
     detach_only: bool = False

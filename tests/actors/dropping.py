@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import attrs
+
 from actors.entity.decision import Decision
 from tests.actors.playbook import desk
 

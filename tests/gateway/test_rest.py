@@ -145,6 +145,21 @@ async def test_the_correlation_id_is_on_every_change_of_a_command(world: World) 
     assert {"vm", "event", "job"} <= kinds("query")
 
 
+async def test_a_request_repeated_under_its_key_is_done_once(world: World) -> None:
+    body = {"name": "keyed", "cluster": {"name": "Default"}}
+    first = await world.client.api("POST", "/vms", body, Idempotency_Key="k1")
+    again = await world.client.api("POST", "/vms", body, Idempotency_Key="k1")
+    assert first.json()["id"] == again.json()["id"]
+    assert len(world.site.engine.rows.named("vm", "keyed")) == 1
+    other = await world.client.api("POST", "/vms", body | {"name": "other"}, Idempotency_Key="k1")
+    assert other.status == 409
+    assert "was used for another request" in other.text
+    assert world.site.engine.rows.named("vm", "other") == []
+    assert "k1" not in (first.json()["id"], named_id("k1")), "key, command, object and job have ids of their own"
+    long = await world.client.api("POST", "/vms", body | {"name": "long"}, Idempotency_Key="k" * 256)
+    assert long.status == 400
+
+
 @pytest.mark.parametrize(
     ("body", "status", "reason"),
     [

@@ -28,6 +28,7 @@ from protocol.model.storage import Disk
 from protocol.model.types import Ref
 from protocol.model.vm import Vm
 from protocol.node_messages import Done, RemoveImage, ResizeVolume
+from tests.actors.comparison import Expected
 from tests.actors.expected import (
     accepted,
     ack,
@@ -40,12 +41,16 @@ from tests.actors.expected import (
     reply,
     status,
     stored,
+    timer,
     to_node,
 )
-from tests.actors.playbook import answered, done
+from tests.actors.playbook import answered, done, fired
 from tests.actors.storage.lives import (
+    BUSY,
     DISK,
     FULL,
+    GONE,
+    IN_USE,
     OPERATION,
     ORIGIN,
     SD,
@@ -314,3 +319,28 @@ def test_what_a_disk_does_not_understand() -> None:
     ok().when(StartVm(id=DISK)).then(refused("invalid"))
     with pytest.raises(NotImplementedError):
         ok().happens(LookAgain())
+
+
+def gone_all() -> tuple[Expected, ...]:
+    return (
+        event(DiskRemoved, ends="done"),
+        audit("disk_removed", user="u"),
+        answers("made", refused("host_failed")),
+        answers("removed", Done()),
+        status("gone"),
+    )
+
+
+def test_the_disk_that_it_rested_on_does_not_keep_it() -> None:
+    play = thin().given(DetachDisk(vm_id=VM)).given(RemoveDisk(id=DISK)).given(done(Done()))
+    play.when(answered(BUSY)).then(timer("step", 2))
+    play.when(fired("step")).then(ask(f"disk/{ORIGIN}", UnbackDisk(child_id=DISK)))
+    play.when(answered(GONE)).then(*gone_all())
+    play = thin().given(DetachDisk(vm_id=VM)).given(RemoveDisk(id=DISK)).given(done(Done()))
+    play.when(answered(IN_USE)).then(*gone_all())
+
+
+def test_an_outcome_from_another_host_is_not_believed() -> None:
+    making().when(done(volume(), host="elsewhere")).then(status("locked"))
+    removing().when(done(Done(), host="elsewhere")).then(status("locked"))
+    removing().when(done(FULL, host="")).then(status("locked"))

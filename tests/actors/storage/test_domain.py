@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from actors.entity.messages import Wake
-from actors.host.signals import HostLost, HostReturned, StepAdvanced
+from actors.host.signals import HostLost, HostReturned, StepAdvanced, StepOutcome, StorageSeen
 from actors.kernel.envelope import Answer
 from actors.storage.domain.operations.remove import LookAgain
 from actors.storage.messages import DetachDisk
@@ -337,3 +337,12 @@ def test_what_a_storage_domain_does_not_understand() -> None:
     active().when(StartVm(id=NEW)).then(refused("invalid"))
     with pytest.raises(NotImplementedError):
         active().happens(DetachDisk(vm_id="x"))
+
+
+def test_only_the_host_that_holds_the_directory_is_believed() -> None:
+    connecting().when(done(seen(), host="elsewhere")).then(status("locked"))
+    active().when(StorageSeen(host_id="elsewhere", facts=seen(writable=False))).then(status("active"))
+    play = active().given(HostReturned(host_id=HOST))
+    play.when(done(GONE, of=ConnectStorageDomain, host="elsewhere")).then(status("active"))
+    lie = StepId(owner=f"storage_domain/{NEW}", operation="probe", number=0, host="elsewhere")
+    play.when(StepOutcome(host_id="elsewhere", step=lie, result=GONE)).then(ack(), status("active"))

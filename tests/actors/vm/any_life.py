@@ -150,6 +150,7 @@ def _seen(life: Life) -> Moves:
     for host_id in (HOST, "elsewhere"):
         moves += [partial(life.happens, HostReturned(host_id=host_id, domain=each)) for each in (*observed, None)]
     gone = domain(DomainStatus.ABSENT, step)
+    moves.append(partial(life.happens, DomainSeen(host_id=HOST, domain=observed[0], rebooted=True)))
     return moves + [partial(life.happens, DomainSeen(host_id=HOST, domain=gone, stopped=why)) for why in StopReason]
 
 

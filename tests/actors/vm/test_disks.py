@@ -17,7 +17,7 @@ from protocol.model.vm import limits
 from protocol.node_messages import Done
 from tests.actors.expected import accepted, answers, ask, audit, event, keep, refused, stored, stored_as
 from tests.actors.playbook import answered, command_id, job_id
-from tests.actors.vm.lives import DISK, GONE, HOST, NO, OTHER_DISK, VM, VmPlay, added, disk, provide, up
+from tests.actors.vm.lives import DISK, GONE, HOST, NO, OTHER_DISK, VM, VmPlay, added, disk, launching, provide, up
 
 NEW_DISK = derived_id(command_id(2), "disk")
 JOB = job_id(2)
@@ -131,6 +131,7 @@ def test_a_disk_of_a_running_vm_is_neither_attached_nor_changed_nor_detached() -
         refused("not_legal", "status")
     )
     up().when(RemoveDiskAttachment(parent_id=VM, id=DISK)).then(refused("not_legal", "status"))
+    launching().when(attaching()).then(refused("busy"))
 
 
 def test_a_vm_has_only_so_many_disks() -> None:
@@ -204,3 +205,22 @@ def test_a_disk_that_does_not_go_stays_attached() -> None:
     with_disk().given(RemoveDiskAttachment(parent_id=VM, id=DISK)).when(answered(NO)).then(
         event(VmOperationEnded, ends="failed", why="No."), audit("vm_operation_failed", severity="error", vm=VM)
     )
+
+
+def test_an_answer_to_an_earlier_incarnation_is_for_nobody_that_waits() -> None:
+    """Whoever asked was told that the actor crashed; the attachment shows whether the disk agreed."""
+    play = added().given(attaching())
+    play.when_restarted().then(ask(f"disk/{DISK}", AttachDisk(vm_id=VM, operation_id=JOB)))
+    play.when(answered(Done())).then(
+        event(VmOperationEnded, ends="done"),
+        audit("vm_disk_changed", user="u", vm=VM),
+        answers(JOB, accepted("disk_attachment", DISK, job=True)),
+    )
+    play.when(answered(Done())).then()
+
+
+def test_a_dry_run_attaches_nothing() -> None:
+    play = added()
+    play.when(attaching(), dry_run=True).then(accepted("disk_attachment", DISK))
+    play.when(making(), dry_run=True).then(accepted("disk_attachment", derived_id(command_id(3), "disk")))
+    assert play.state.vm.disk_attachments == ()

@@ -79,3 +79,11 @@ def test_a_second_nic_of_the_same_name_is_refused() -> None:
 def test_the_nics_of_a_running_vm_stay_as_they_are() -> None:
     up().when(adding()).then(refused("not_legal", "status"))
     launching().when(adding()).then(refused("busy"))
+
+
+def test_a_dry_run_claims_an_address_and_adds_nothing() -> None:
+    play = added()
+    reserve = Reserve(holder=command_id(2), owner_id=VM, macs=("",))
+    play.when(adding(), dry_run=True).then(question("reservations/main", reserve), release_claim())
+    play.when(answered(Reserved(macs=(MAC_2,)))).then(accepted("nic", NIC_2))
+    assert len(play.state.vm.nics) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from actors.host.signals import DomainSeen, HostConfirmedDown, HostLost, HostReturned
+from actors.host.signals import DomainSeen, GuestLost, HostConfirmedDown, HostLost, HostReturned, StepAdvanced
 from protocol.commands.vm import PauseVm
 from protocol.events.vm import (
     VmFound,
@@ -19,7 +19,7 @@ from protocol.events.vm import (
 )
 from protocol.node_messages import DestroyDomain, DomainStatus, Done, PauseDomain, StopReason
 from tests.actors.expected import ack, ack_stopped, audit, beside, event, status, timer
-from tests.actors.playbook import NOW, done, fired
+from tests.actors.playbook import NOW, done, fired, step_under_way
 from tests.actors.vm.lives import (
     FULL,
     GUEST,
@@ -28,6 +28,7 @@ from tests.actors.vm.lives import (
     SILENT,
     VM,
     added,
+    booting,
     domain,
     heard,
     launching,
@@ -231,6 +232,21 @@ def test_a_silent_agent_takes_back_what_it_said() -> None:
     assert play.state.guest_silent_since is None
 
 
+def test_a_guest_is_heard_from_the_host_where_it_runs_alone() -> None:
+    lie = attrs.evolve(GUEST, fqdn="liar.lab")
+    up().when(heard(lie, host="elsewhere")).then()
+    up().when(GuestLost(host_id="elsewhere", since=NOW)).then()
+    booting().when(heard(host="elsewhere")).then()
+
+
+def test_a_guest_that_starts_over_while_it_is_paused_waits_for_the_outcome() -> None:
+    over = DomainSeen(host_id=HOST, domain=domain(), rebooted=True)
+    up().given(PauseVm(id=VM)).when(over).then()
+
+
 def test_what_nobody_understands_is_nothing() -> None:
     up().when(fired("nobody")).then()
+    launching().when(fired("nobody")).then()
+    launching().when(fired("start")).then()
+    saving().when(StepAdvanced(host_id=HOST, step=step_under_way(saving()), percent=7)).then()
     unborn().when(heard()).then()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from actors.host.signals import DomainSeen, HostLost, HostReturned
+import pytest
+
+from actors.host.signals import DomainSeen, HostConfirmedDown, HostLost, HostReturned
+from protocol.commands.base import Command
 from protocol.commands.vm import PauseVm, ResetVm, ResumeVm, ShutdownVm, StartVm, StopVm
 from protocol.events.vm import (
     VmFound,
@@ -350,3 +353,34 @@ def test_a_pause_that_fails_while_unknown_has_the_host_look_again() -> None:
 
 def test_while_an_operation_runs_no_other_begins() -> None:
     saving().when(PauseVm(id=VM)).then(refused("busy"))
+
+
+def test_a_shutdown_whose_host_falls_silent_goes_on_waiting() -> None:
+    up().given(ShutdownVm(id=VM)).given(done(Done())).given(HostLost(host_id=HOST)).when(fired("shutdown")).then()
+
+
+@pytest.mark.parametrize("command", [ShutdownVm(id=VM, reason="night"), StopVm(id=VM, reason="night")])
+def test_what_was_to_go_down_with_a_host_that_was_rebooted_failed(command: Command) -> None:
+    """Nobody knows what became of the guest."""
+    up().given(command).given(HostLost(host_id=HOST)).when(HostConfirmedDown(host_id=HOST)).then(
+        event(
+            VmWentDown,
+            desired="down",
+            cause="host_down",
+            reason="Its host was confirmed as rebooted.",
+            ends="failed",
+            why="Its host was rebooted.",
+        ),
+        audit("vm_down_error", severity="error", vm=VM, host=HOST),
+        *NO_TIMERS,
+        status("down"),
+    )
+
+
+def test_an_outcome_from_another_host_is_not_believed() -> None:
+    """Nor is it acknowledged: it was that host's to forget nothing."""
+    play = up().given(StopVm(id=VM))
+    play.when(done(Done(), host="elsewhere")).then()
+    play.when(done(FULL, host="elsewhere")).then()
+    play.when(done(Done(), host="")).then()
+    play.when(HostReturned(host_id=HOST, domain=domain())).then(to_node(DestroyDomain(vm_id=VM)))

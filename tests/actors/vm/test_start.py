@@ -6,10 +6,11 @@ import attrs
 import pytest
 
 from actors.entity.messages import Wake
-from actors.host.signals import DomainSeen, HostReturned
+from actors.host.signals import DomainSeen, HostReturned, StepOutcome
 from actors.placement.messages import Placed
 from protocol.commands.vm import StartVm, UpdateDiskAttachment
 from protocol.errors import Refusal
+from protocol.events.operation import StepId
 from protocol.events.vm import (
     VmGuestReported,
     VmGuestUp,
@@ -27,10 +28,10 @@ from protocol.node_messages import (
     DomainDisk,
     DomainNic,
     DomainSpec,
+    DomainStarted,
     DomainStatus,
     Done,
     StartDomain,
-    StepDone,
     StopReason,
     VolumeRef,
 )
@@ -49,7 +50,7 @@ from tests.actors.expected import (
     timer,
     to_node,
 )
-from tests.actors.playbook import answered, command_id, done, fired
+from tests.actors.playbook import answered, command_id, done, fired, job_id
 from tests.actors.vm.lives import (
     DISK,
     FULL,
@@ -73,6 +74,7 @@ from tests.actors.vm.lives import (
     place,
     placing,
     started,
+    unborn,
     up,
 )
 
@@ -341,9 +343,17 @@ def test_a_qemu_that_dies_before_the_outcome_came_has_nothing_to_undo() -> None:
     play.when(started()).then(ack())
 
 
-def test_an_outcome_of_a_step_that_nobody_knows_is_left_alone() -> None:
-    up().when(StepDone(step_id=f"vm/{VM}:{command_id(9)}:0", result=Done())).then()
-    up().when(StepDone(step_id=f"vm/{VM}:{command_id(9)}", result=Done())).then()
+def test_an_outcome_of_a_step_that_nobody_knows_is_only_acknowledged() -> None:
+    unknown = StepId(owner=f"vm/{VM}", operation=job_id(9), number=0, host=HOST)
+    up().when(StepOutcome(host_id=HOST, step=unknown, result=Done())).then(ack())
+    unborn().when(StepOutcome(host_id=HOST, step=unknown, result=Done())).then()
+
+
+def test_an_outcome_of_a_start_from_another_host_is_not_believed() -> None:
+    play = launching()
+    lie = DomainStarted(domain=domain(step=play.state.started_step))
+    play.when(done(lie, host="elsewhere")).then(status("wait_for_launch"))
+    play.when(done(FULL, host="elsewhere")).then(status("wait_for_launch"))
 
 
 def test_the_step_is_sent_again_when_the_host_returns() -> None:
@@ -364,3 +374,11 @@ def test_nothing_is_sent_again_when_nothing_is_under_way() -> None:
 
 def test_another_host_that_returns_does_not_get_the_step() -> None:
     launching().when(HostReturned(host_id="elsewhere")).then()
+
+
+def test_a_dry_run_asks_for_a_host_and_starts_nothing() -> None:
+    play = added()
+    play.when(StartVm(id=VM), dry_run=True).then(question("scheduler/main", place(command_id(2))), release())
+    play.when(answered(Placed(host_id=HOST))).then(accepted(), status("down"))
+    play.when(StartVm(id=VM), dry_run=True).then(question("scheduler/main", place(command_id(3))), release())
+    play.when(answered(Refusal(code="no_host_fits", reason="No host fits."))).then(refused("no_host_fits"))
