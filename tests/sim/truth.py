@@ -26,6 +26,7 @@ SOMETIMES = (
     "operation finished under a later epoch than it began",
     "operation rolled back",
     "operation failed",
+    "copy cancelled on its way",
     "stale command refused by a node",
     "engine of an old epoch turned a node away",
     "step repeated and answered from the step log",
@@ -143,6 +144,8 @@ class Truth:
         self.say(f"{host} -> {message.step_id} {shown}")
         if isinstance(result, Refusal) and result.code == "stale_epoch":
             self.once("stale command refused by a node")
+        if isinstance(result, Refusal) and result.code == "cancelled":
+            self.once("copy cancelled on its way")
         step = StepId.parse(message.step_id)
         if step.host == host_id:
             self.proven.add((step.operation, step.number))

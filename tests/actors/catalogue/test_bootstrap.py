@@ -6,8 +6,8 @@ import datetime
 from typing import Any
 
 from actors.catalogue.bootstrap import bootstrap
-from actors.entity.references import missing_reference
 from actors.catalogue.rows import evolve
+from actors.entity.references import missing_reference
 from actors.entity.rows import Rows
 from actors.journal.port import EntityRow
 from actors.kernel.ports import SeededIds
