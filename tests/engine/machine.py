@@ -45,6 +45,7 @@ def simulated_node(
     clock: Clock,
     dial: Dial,
     ledger: StepStore | None = None,
+    copy_bytes_per_second: float = 10e9,
     **settings: Any,
 ) -> SupervisorSpec:
     """The tree of one life of a host's node daemon; `ledger` is the disk that outlives it."""
@@ -53,7 +54,7 @@ def simulated_node(
         NodePorts(
             clock=clock,
             hypervisor=SimulatedHypervisor(world, host),
-            storage=SimulatedStorage(world, host),
+            storage=SimulatedStorage(world, host, copy_bytes_per_second=copy_bytes_per_second),
             step_log=MemoryStepLog(ledger),
             meter=FlatMeter(),
             dial=dial,
