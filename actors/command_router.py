@@ -156,8 +156,8 @@ class CommandRouter:
         objects = touched(command, *self._about(command, kind, id), self._rows)
         refusal = authorize(submit.principal, command, objects, self._rows)
         if refusal is not None:
-            text = f"{submit.principal.name} was denied {message_type(command).tag} on {kind} {id}."
-            self._audit(line("access_denied", text, severity="warning", user=submit.principal.user_id))
+            by, what = submit.principal, message_type(command).tag.removeprefix("command.")
+            self._audit(line("access_denied", user=by.user_id, user_name=by.name, command=what, object=f"{kind}/{id}"))
             return refusal
         if not self._available():
             return Refusal(

@@ -21,7 +21,8 @@ from actors.entity.ids import object_id_of
 from actors.entity.messages import CommandRequest
 from actors.entity.references import in_use, missing_reference
 from actors.entity.rows import Rows
-from protocol.audit import CODES, line
+from protocol.audit import line
+from protocol.audit_texts import EXTERNAL
 from protocol.commands.catalogue import AddEntity, AddEvent, RemoveEntity, UpdateEntity
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
@@ -91,7 +92,7 @@ def _add(request: CommandRequest, command: AddEntity, facts: CatalogueDecisionFa
         reply=reply,
         outcome=reply,
         changes=tuple(added(each, facts.now) for each in documents),
-        audit=(_line("entity_added", "added", request, command.kind, complete),),
+        audit=(_line("added", request, command.kind, complete),),
     )
 
 
@@ -115,7 +116,7 @@ def _update(request: CommandRequest, command: Any, present: Any, facts: Catalogu
         reply=reply,
         outcome=reply,
         changes=(updated(after, row.version, facts.now),),
-        audit=(_line("entity_updated", "changed", request, command.kind, after),),
+        audit=(_line("updated", request, command.kind, after),),
     )
 
 
@@ -137,7 +138,7 @@ def _remove(request: CommandRequest, command: Any, present: Any, facts: Catalogu
         reply=reply,
         outcome=reply,
         changes=tuple(changes),
-        audit=(_line("entity_removed", "removed", request, command.kind, present),),
+        audit=(_line("removed", request, command.kind, present),),
     )
 
 
@@ -148,7 +149,7 @@ def _add_event(request: CommandRequest, command: AddEvent) -> Decision:
         return Decision(reply=invalid("document", "This is no event."))
     if problem := checks.required(event, "event") or checks.values(event):
         return Decision(reply=problem)
-    event = attrs.evolve(writable(event), id=None, code=event.code or CODES["external"])
+    event = attrs.evolve(writable(event), id=None, code=event.code or EXTERNAL[event.severity or "normal"])
     reply = Accepted(kind="event", id="", command_id=request.command_id, document=event)
     return Decision(reply=reply, audit=(event,), outcome=reply)
 
@@ -209,7 +210,7 @@ def _accepted(request: CommandRequest, kind: str, document: Any) -> Accepted:
     return Accepted(kind=kind, id=document.id, command_id=request.command_id, document=document)
 
 
-def _line(what: str, verb: str, request: CommandRequest, kind: str, document: Any) -> Event:
-    text = f"The {title_of(kind)} {name_of(document)} was {verb} by {request.principal.name}."
+def _line(verb: str, request: CommandRequest, kind: str, document: Any) -> Event:
+    by = request.principal
     about = {kind: document.id} if kind in REFERENCES and verb != "removed" else {}
-    return line(what, text, user=request.principal.user_id, **about)
+    return line(f"{kind}_{verb}", user=by.user_id, name=name_of(document) or "", user_name=by.name, **about)

@@ -18,6 +18,7 @@ from protocol.engine_messages import Accepted
 from protocol.errors import NotLegal, Refusal
 from protocol.events.operation import Operation, Outcome
 from protocol.model.activity import Event, Job
+from protocol.model.types import Ref
 from protocol.registry import BY_KIND
 
 NOT_WANTED: Final = "It is not wanted any more."
@@ -58,11 +59,6 @@ def rolled_back(operation: Operation) -> Outcome:
     return Outcome(outcome="rolled_back", reason=operation.rolling_back)
 
 
-def severity_of(operation: Operation) -> str:
-    """Of the line about what was not made: an error, unless it was taken back on purpose."""
-    return "normal" if operation.is_unwanted else "error"
-
-
 def over(job_id: str, job: Job | None) -> Refusal:
     """A job that has ended cannot be cancelled. `job`: its document, when that says already how it ended."""
     name, how = (f"'{job.description}'", _how(job)) if job is not None else (job_id, "")
@@ -92,5 +88,6 @@ _ABOUT: Final = frozenset(field.name for field in attrs.fields(Event)) & frozens
 
 def _line(operation: Operation, address: str, request: CommandRequest) -> Event:
     kind, _, id = address.partition("/")
-    text = f"{request.principal.name} cancelled job '{operation.description}'."
-    return line("job_cancelled", text, user=request.principal.user_id, **({kind: id} if kind in _ABOUT else {}))
+    by = request.principal
+    said = line("job_cancelled", user=by.user_id, user_name=by.name, description=operation.description)
+    return attrs.evolve(said, **{kind: Ref(id=id)}) if kind in _ABOUT else said

@@ -141,8 +141,10 @@ class HostActor(DurableActor):
             return step
         self._strange_steps += 1
         if self._strange_steps == 1:  # once in a session: a node must not be able to fill the audit trail
-            said = f"Host {self.id} reports the outcome of a step that was not its own: {text[:120]!r}. It is not believed."
-            self.carry_out(Decision(audit=(line("strange_step", said, severity="warning", host=self.id),)), None)
+            host = self.services.rows.document("host", self.id)
+            name = (host.name if host is not None else None) or self.id
+            said = line("strange_step", host=self.id, name=name, step=repr(text[:120]))
+            self.carry_out(Decision(audit=(said,)), None)
         return None
 
     def _domain_changed(self, message: DomainChanged) -> None:

@@ -37,10 +37,10 @@ def add(host_id: str, state: HostState | None, request: CommandRequest, facts: H
         refusal = missing("cluster", "host")
     if refusal:
         return refuse(refusal)
-    text = f"Host {document.name} was added by {request.principal.name}. It comes up when its node has enrolled."
+    by = request.principal
     return Decision(
         events=(events.HostAdded(at=facts.now, host=document),),
-        audit=(line("host_added", text, host=host_id, user=request.principal.user_id),),
+        audit=(line("host_added", host=host_id, user=by.user_id, name=document.name or "", user_name=by.name),),
         reply=accepted,
         outcome=accepted,
     )
@@ -61,7 +61,13 @@ def update(state: HostState, request: CommandRequest, facts: HostDecisionFacts) 
     host = merge(state.host, attrs.evolve(document, id=None))
     if host == state.host:
         return Decision(reply=accepted)
-    return Decision(events=(events.HostUpdated(at=facts.now, host=host),), reply=accepted, outcome=accepted)
+    by = request.principal
+    return Decision(
+        events=(events.HostUpdated(at=facts.now, host=host),),
+        audit=(line("host_updated", host=state.id, user=by.user_id, name=host.name or "", user_name=by.name),),
+        reply=accepted,
+        outcome=accepted,
+    )
 
 
 def remove(state: HostState, request: CommandRequest, facts: HostDecisionFacts) -> Decision:
@@ -70,10 +76,10 @@ def remove(state: HostState, request: CommandRequest, facts: HostDecisionFacts) 
     if problem := in_use(facts.rows, "host", state.id, f"Host {state.name}"):
         return refuse(problem)
     accepted = Accepted(kind="host", id=state.id, command_id=request.command_id)
-    text = f"Host {state.name} was removed by {request.principal.name}."
+    by = request.principal
     return Decision(
         events=(events.HostRemoved(at=facts.now),),
-        audit=(line("host_removed", text, user=request.principal.user_id),),
+        audit=(line("host_removed", user=by.user_id, name=state.name, user_name=by.name),),
         reply=accepted,
         outcome=accepted,
     )
@@ -89,10 +95,10 @@ def fence(state: HostState, request: CommandRequest, facts: HostDecisionFacts) -
         return refuse(not_legal(state, "confirm the reboot of", "non responsive"))
     accepted = Accepted(kind="host", id=state.id, command_id=request.command_id)
     down = HostConfirmedDown(host_id=state.id)
-    text = f"{request.principal.name} confirmed that Host {state.name} was rebooted: its VMs are down."
+    by = request.principal
     return Decision(
         events=(events.HostConfirmedRebooted(at=facts.now),),
-        audit=(line("host_silent", text, severity="warning", host=state.id, user=request.principal.user_id),),
+        audit=(line("host_reboot_confirmed", host=state.id, user=by.user_id, name=state.name, user_name=by.name),),
         reply=accepted,
         outcome=accepted,
         effects=tuple(

@@ -37,8 +37,10 @@ def recovered(state: HostState, facts: HostDecisionFacts) -> Decision:
 def linked(state: HostState, facts: HostDecisionFacts) -> Decision:
     """The node is there: ask for everything it has; it is up once it has said so."""
     happened = (events.HostLinked(at=facts.now),) if state.status in ACTIVE else ()
+    audit = (line("host_enrolled", host=state.id, name=state.name),) if state.status == "installing" else ()
     return Decision(
         events=happened,
+        audit=audit,
         effects=(CancelTimer(name="silent"), RequestReport(host_id=state.id)),
     )
 
@@ -57,10 +59,9 @@ def unlinked(state: HostState, message: NodeUnlinked, facts: HostDecisionFacts) 
     timer = SetTimer(name="silent", seconds=facts.silent_after_seconds)
     if state.status not in ACTIVE:
         return Decision(effects=(timer,))
-    text = f"The link to Host {state.name} ended: {message.reason}"
     return Decision(
         events=(events.HostLinkLost(at=facts.now, reason=message.reason),),
-        audit=(line("host_link_lost", text, severity="warning", host=state.id),),
+        audit=(line("host_link_lost", host=state.id, name=state.name, reason=message.reason),),
         effects=(timer,),
     )
 
@@ -73,10 +74,9 @@ def silent(state: HostState, facts: HostDecisionFacts) -> Decision:
     effects = tuple(notify_residents(state, facts, lambda _: lost))
     if state.status not in ACTIVE or state.status == "non_responsive":
         return Decision(effects=effects)
-    text = f"Host {state.name} is non responsive: no link for {facts.silent_after_seconds:g} s. What runs there is unknown."
     return Decision(
         events=(events.HostFellSilent(at=facts.now),),
-        audit=(line("host_silent", text, severity="error", host=state.id),),
+        audit=(line("host_silent", host=state.id, name=state.name, seconds=facts.silent_after_seconds),),
         effects=effects,
     )
 
@@ -103,26 +103,23 @@ def reported(state: HostState, snapshot: DomainsSnapshot, facts: HostDecisionFac
     strangers = tuple(_stranger(state, id) for id in by_vm if facts.rows.document("vm", id) is None)
     return Decision(
         events=(events.HostCameUp(at=facts.now),),
-        audit=(line("host_up", f"Host {state.name} is up.{_without_kvm(state)}", host=state.id), *strangers),
+        audit=(_up(state), *strangers),
         effects=tuple(effects),
     )
 
 
 def _stranger(state: HostState, vm_id: str) -> Event:
     """A domain with Corral's mark that this engine knows nothing of, as after an older backup was restored."""
-    text = (
-        f"Host {state.name} runs domain {vm_id}, which is marked as Corral's and unknown to this engine: it is left "
-        f"alone. End it on the host when it is not needed."
-    )
-    return line("stranger_domain", text, severity="warning", host=state.id)
+    return line("stranger_domain", host=state.id, name=state.name, domain_id=vm_id)
 
 
-def _without_kvm(state: HostState) -> str:
-    """How guests run where the machine has no KVM, and why; "" where it has."""
-    host_facts = state.facts
-    if host_facts is None or host_facts.virtualization == "kvm":
-        return ""
-    return f" Guests run by {host_facts.virtualization}: {host_facts.virtualization_reason.rstrip('.')}."
+def _up(state: HostState) -> Event:
+    """That the host is up; where the machine has no KVM, how VMs run there and why."""
+    has = state.facts
+    if has is None or has.virtualization == "kvm":
+        return line("host_up", host=state.id, name=state.name)
+    how, why = has.virtualization, has.virtualization_reason
+    return line("host_up_without_kvm", host=state.id, name=state.name, virtualization=how, reason=why)
 
 
 def notify_residents(state: HostState, facts: HostDecisionFacts, signal_for: Callable[[str], Message]) -> list[Effect]:

@@ -24,15 +24,21 @@ def deactivate(state: HostState, request: CommandRequest, facts: HostDecisionFac
     running = facts.rows.referring("vm", "host", state.id)
     happened: list[Message] = [events.HostMaintenanceRequested(at=facts.now, reason=request.command.reason)]
     effects: tuple[Effect, ...] = ()
-    text = f"Host {state.name} is prepared for maintenance by {request.principal.name}."
+    by = request.principal
+    said = [
+        line(
+            "host_maintenance_requested", host=state.id, user=by.user_id, name=state.name, user_name=by.name,
+            vm_count=len(running),
+        )
+    ]  # fmt: skip
     if running:
-        text += f" {len(running)} VMs run on it: shut them down."
         effects = (SetTimer(name="emptied", seconds=VM_GONE_CHECK_SECONDS),)
     else:
         happened.append(events.HostEnteredMaintenance(at=facts.now))
+        said.append(line("host_maintenance", host=state.id, name=state.name))
     return Decision(
         events=tuple(happened),
-        audit=(line("host_maintenance", text, host=state.id, user=request.principal.user_id),),
+        audit=tuple(said),
         reply=accepted,
         outcome=accepted,
         effects=effects,
@@ -47,7 +53,7 @@ def emptied(state: HostState, facts: HostDecisionFacts) -> Decision:
         return Decision(effects=(SetTimer(name="emptied", seconds=VM_GONE_CHECK_SECONDS),))
     return Decision(
         events=(events.HostEnteredMaintenance(at=facts.now),),
-        audit=(line("host_maintenance", f"Host {state.name} is in maintenance.", host=state.id),),
+        audit=(line("host_maintenance", host=state.id, name=state.name),),
     )
 
 
@@ -61,10 +67,10 @@ def activate(state: HostState, request: CommandRequest, facts: HostDecisionFacts
         happened = (*happened, events.HostLinked(at=facts.now))
         effects = (RequestReport(host_id=state.id),)
     accepted = Accepted(kind="host", id=state.id, command_id=request.command_id)
-    text = f"Host {state.name} was activated by {request.principal.name}."
+    by = request.principal
     return Decision(
         events=happened,
-        audit=(line("host_activated", text, host=state.id, user=request.principal.user_id),),
+        audit=(line("host_activated", host=state.id, user=by.user_id, name=state.name, user_name=by.name),),
         reply=accepted,
         outcome=accepted,
         effects=effects,

@@ -60,6 +60,12 @@ def host_name(host_id: str, facts: VmDecisionFacts) -> str:
     return str(host.name) if host is not None else host_id
 
 
+def disk_name(disk_id: str, facts: VmDecisionFacts) -> str:
+    """What people call a disk."""
+    disk = facts.rows.document("disk", disk_id)
+    return (disk.name if disk is not None else None) or disk_id
+
+
 def guest_up_timer(facts: VmDecisionFacts) -> SetTimer:
     """How long a guest that boots may take to answer before it counts as up."""
     return SetTimer(name="guest_up", seconds=facts.guest_up_timeout_seconds)

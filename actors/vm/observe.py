@@ -12,7 +12,7 @@ from actors.entity.ids import derived_id
 from actors.entity.operation_record import sent_again
 from actors.host.signals import DomainSeen, GuestHeard, GuestLost, HostConfirmedDown, HostLost, HostReturned
 from actors.vm import side_steps
-from actors.vm.facts import VmDecisionFacts, guest_up_timer
+from actors.vm.facts import VmDecisionFacts, guest_up_timer, host_name
 from actors.vm.operations import OPERATIONS
 from actors.vm.operations.record import VmOperation
 from actors.vm.run_end import RunEnd, went_down
@@ -79,10 +79,9 @@ def _started_over(state: VmState, facts: VmDecisionFacts) -> Decision:
         return record.started_over(state, facts)
     if state.status != "up":
         return NOTHING
-    text = f"VM {state.name} was rebooted from inside."
     return Decision(
         events=(events.VmRebooted(at=facts.now),),
-        audit=(line("vm_rebooted", text, vm=state.id, host=state.host_id),),
+        audit=(line("vm_rebooted_inside", vm=state.id, host=state.host_id, name=state.name),),
         effects=(guest_up_timer(facts),),
     )
 
@@ -97,8 +96,8 @@ def _stray(state: VmState, host_id: str, domain: DomainObserved, facts: VmDecisi
     begun = side_steps.begun(state, side_steps.side_step(state, side_steps.STRAY, run, host_id, body), facts)
     if not begun.events:
         return NOTHING  # it is being ended already
-    text = f"VM {state.name} is {state.status}, but a QEMU of it runs on host {host_id}: it is ended."
-    said = line("stray_domain", text, severity="warning", vm=state.id, host=host_id)
+    host = host_name(host_id, facts)
+    said = line("stray_domain", vm=state.id, host=host_id, name=state.name, status=state.status, host_name=host)
     return attrs.evolve(begun, audit=(said,))
 
 
@@ -110,12 +109,10 @@ def _still_there(state: VmState, domain: DomainObserved, facts: VmDecisionFacts)
         return _found(state, domain, facts)
     if domain.status is DomainStatus.PAUSED and state.status in ("up", "powering_up") and domain.reason not in PASSING:
         reason = domain.reason or "unknown"
-        text = f"VM {state.name} is paused: {reason}."
-        code = "vm_io_error" if reason == "io_error" else "vm_paused"
-        return Decision(
-            events=(events.VmPaused(at=facts.now, reason=reason),),
-            audit=(line(code, text, severity="warning", vm=state.id, host=state.host_id),),
-        )
+        said = line("vm_found_paused", vm=state.id, host=state.host_id, name=state.name, reason=reason)
+        if reason == "io_error":
+            said = line("vm_io_error", vm=state.id, host=state.host_id, name=state.name)
+        return Decision(events=(events.VmPaused(at=facts.now, reason=reason),), audit=(said,))
     if domain.status is DomainStatus.RUNNING and state.status == "paused":
         return Decision(events=(events.VmResumed(at=facts.now),))
     return NOTHING
@@ -126,10 +123,9 @@ def _found(state: VmState, domain: DomainObserved, facts: VmDecisionFacts) -> De
     status = "paused" if domain.status is DomainStatus.PAUSED else "up"
     if record is not None and record.seen_as:
         status = record.seen_as
-    text = f"VM {state.name} is seen again on its host."
     return Decision(
         events=(events.VmFound(at=facts.now, status=status),),
-        audit=(line("vm_found", text, vm=state.id, host=state.host_id),),
+        audit=(line("vm_found", vm=state.id, host=state.host_id, name=state.name, status=status),),
         effects=record.timers(state, facts) if record is not None else (),
     )
 
@@ -150,11 +146,9 @@ def host_lost(state: VmState, signal: HostLost, facts: VmDecisionFacts) -> Decis
     """Silence proves nothing: the VM is unknown, never down."""
     if not runs_on(state, signal.host_id) or state.status == "unknown":
         return NOTHING
-    return Decision(
-        events=(events.VmLost(at=facts.now),),
-        audit=(line("vm_unknown", f"VM {state.name} is unknown: its host does not answer.", severity="warning",
-                    vm=state.id, host=state.host_id),),
-    )  # fmt: skip
+    host = host_name(state.host_id, facts)
+    said = line("vm_unknown", vm=state.id, host=state.host_id, name=state.name, host_name=host)
+    return Decision(events=(events.VmLost(at=facts.now),), audit=(said,))
 
 
 def host_confirmed_down(state: VmState, signal: HostConfirmedDown, facts: VmDecisionFacts) -> Decision:
@@ -183,10 +177,9 @@ def guest_report(state: VmState, heard: GuestHeard, facts: VmDecisionFacts) -> D
     reported = events.VmGuestReported(at=facts.now, report=kept)
     decision = Decision(events=(reported,)) if report_changes else NOTHING
     if heard_first:
-        text = f"VM {state.name} is up: its agent reports."
         up = Decision(
             events=(events.VmGuestUp(at=facts.now),),
-            audit=(line("vm_guest_up", text, vm=state.id, host=state.host_id),),
+            audit=(line("vm_guest_up", vm=state.id, host=state.host_id, name=state.name),),
             effects=(CancelTimer(name="guest_up"),),
         )
         decision = joined(decision, up)
@@ -203,8 +196,7 @@ def guest_silent(state: VmState, lost: GuestLost, facts: VmDecisionFacts) -> Dec
     """The agent is gone: what it said is no longer shown."""
     if state.guest is None or not runs_on(state, lost.host_id):
         return NOTHING
-    text = f"The guest agent of VM {state.name} is silent: what it reported is no longer shown."
     return Decision(
         events=(events.VmGuestSilent(at=facts.now, since=lost.since),),
-        audit=(line("vm_guest_silent", text, severity="warning", vm=state.id, host=state.host_id),),
+        audit=(line("vm_guest_silent", vm=state.id, host=state.host_id, name=state.name),),
     )

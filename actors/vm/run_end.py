@@ -9,11 +9,12 @@ import attrs
 from actors.entity.decision import CancelTimer, Decision, joined
 from actors.vm import side_steps
 from actors.vm.desired import desired_after_end
-from actors.vm.facts import VmDecisionFacts
+from actors.vm.facts import VmDecisionFacts, host_name
 from actors.vm.state import VmState
 from protocol.audit import line
 from protocol.events import vm as events
 from protocol.events.operation import Outcome
+from protocol.model.activity import Event
 from protocol.node_messages import RemoveSavedState, StopReason
 
 TIMERS: Final = ("guest_up", "shutdown", "reboot")
@@ -49,8 +50,13 @@ class RunEnd:
 
 def went_down(state: VmState, end: RunEnd, facts: VmDecisionFacts, ended: Outcome | None) -> Decision:
     """Nobody asked for it here: the VM is down for the reason that its end gives."""
-    severity = "normal" if end.why in CLEAN and not end.host_down else "error"
-    return down(state, end.cause, end.reason, facts, ended, severity=severity)
+    if end.host_down:
+        host = host_name(state.host_id, facts)
+        said = line("vm_down_with_host", vm=state.id, host=state.host_id, name=state.name, host_name=host)
+    else:
+        what = "vm_down" if end.why in CLEAN else "vm_down_error"
+        said = line(what, vm=state.id, host=state.host_id, name=state.name, reason=end.reason)
+    return _down(state, end.cause, end.reason, said, facts, ended)
 
 
 def failed_with_it(state: VmState, end: RunEnd, facts: VmDecisionFacts) -> Decision:
@@ -59,20 +65,19 @@ def failed_with_it(state: VmState, end: RunEnd, facts: VmDecisionFacts) -> Decis
     return went_down(state, end, facts, Outcome(outcome="failed", reason=reason))
 
 
-def down(
-    state: VmState, cause: str, reason: str, facts: VmDecisionFacts, ended: Outcome | None, *, severity: str = "normal"
+def down(state: VmState, cause: str, reason: str, facts: VmDecisionFacts, ended: Outcome | None) -> Decision:
+    """The VM is down as it was asked to be."""
+    said = line("vm_down", vm=state.id, host=state.host_id, name=state.name, reason=reason)
+    return _down(state, cause, reason, said, facts, ended)
+
+
+def _down(
+    state: VmState, cause: str, reason: str, said: Event, facts: VmDecisionFacts, ended: Outcome | None
 ) -> Decision:
-    """The VM is down."""
     event = events.VmWentDown(
         at=facts.now, cause=cause, reason=reason, ended=ended, desired=desired_after_end(state, cause)
     )
-    text = f"VM {state.name} is down." + (f" {reason}" if reason else "")
-    code = "vm_down" if severity == "normal" else "vm_down_error"
-    decision = Decision(
-        events=(event,),
-        audit=(line(code, text, severity=severity, vm=state.id, host=state.host_id),),
-        effects=tuple(CancelTimer(name=name) for name in TIMERS),
-    )
+    decision = Decision(events=(event,), audit=(said,), effects=tuple(CancelTimer(name=name) for name in TIMERS))
     return joined(decision, _memory_removed(state, facts))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from actors.entity.decision import NOTHING, AcknowledgeStep, Decision, Effect, RunStep, SetTimer
-from actors.vm.facts import VmDecisionFacts
+from actors.vm.facts import VmDecisionFacts, host_name
 from actors.vm.state import VmState
 from protocol.audit import line
 from protocol.errors import Refusal
@@ -25,11 +25,12 @@ SAVED_STATE: Final = "saved_state"
 TIMER: Final = "side_steps"
 RESEND_SECONDS: Final = 10.0
 
-TITLES: Final = {
-    TICKET: "Setting a console ticket of VM {vm}",
-    STRAY: "Ending a stray QEMU of VM {vm}",
-    SAVED_STATE: "Removing the saved memory of VM {vm}",
+FAILED: Final = {
+    TICKET: "console_ticket_failed",
+    STRAY: "stray_domain_not_ended",
+    SAVED_STATE: "vm_memory_not_removed",
 }
+"""What the audit trail says when one fails, by purpose."""
 
 
 def side_step(state: VmState, purpose: str, operation: str, host_id: str, body: Message | None) -> SideStep:
@@ -75,8 +76,9 @@ def ended(state: VmState, step: StepId, result: Message, facts: VmDecisionFacts)
         return None
     audit: tuple[Event, ...] = ()
     if isinstance(result, Refusal):
-        text = f"{TITLES[known.purpose].format(vm=state.name)} failed: {result}"
-        audit = (line("vm_operation_failed", text, severity="warning", vm=state.id, host=step.host),)
+        why, host = str(result), host_name(step.host, facts)
+        said = line(FAILED[known.purpose], vm=state.id, host=step.host, name=state.name, host_name=host, reason=why)
+        audit = (said,)
     return Decision(
         events=(events.VmSideStepEnded(at=facts.now, step=step),),
         audit=audit,

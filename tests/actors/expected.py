@@ -27,7 +27,7 @@ from actors.entity.operation import current_step
 from actors.host.signals import DomainSeen, StepOutcome
 from actors.placement.messages import ReleasePlacement
 from actors.reservations.messages import ReleaseReservation
-from protocol.audit import CODES
+from protocol.audit_texts import EXTERNAL, TEXTS
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.message import Message
@@ -346,11 +346,13 @@ def answers(key: str, message: OR_FROM_PLAY | Expected) -> Expected:
 def audit(code: str, *, severity: str = "normal", text: str = "", **refers: str) -> Expected:
     """A line of the audit trail that refers to these and to nothing else; `text` is part of it."""
 
+    number = EXTERNAL[severity] if code == "external" else TEXTS[code].number
+
     def differs(play: Play, found: Any) -> str | None:
         referred = {field.name: value.id for field in attrs.fields(type(found))
                     if isinstance(value := getattr(found, field.name), Ref)}  # fmt: skip
         wrong = [
-            *(["code"] if found.code != CODES[code] else []),
+            *(["code"] if found.code != number else []),
             *(["severity"] if found.severity != severity else []),
             *(["text"] if text not in (found.description or "") else []),
             *([f"refers {referred}"] if referred != refers else []),

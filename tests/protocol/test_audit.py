@@ -1,107 +1,281 @@
-"""The audit trail: every line that the source writes has a code, and a code says one thing."""
+"""The audit trail: every line that the source writes is in the catalogue, with exactly the parameters of its text."""
 
 from __future__ import annotations
 
 import ast
 import collections
+import pathlib
+import re
+import string
+from collections.abc import Iterator
+from typing import Final
 
-from cli.daemons.engine.observer import REPORTED
-from protocol.audit import CODES, line
+import attrs
+import pytest
+
+from actors.catalogue.kinds import KINDS as SERVED
+from protocol.audit import line
+from protocol.audit_texts import EXTERNAL, OWN_FROM, TEXTS
 from protocol.codec import decode, encode
 from protocol.model.activity import Event
 from protocol.model.types import about
 from tests.protocol import source
 
-ours = 9_000  # oVirt's codes of engine events end below; ours begin here
+REFERENCES: Final = {field.name for field in Event.__attrs_attrs__ if about(field).refers}
+SEVERITIES: Final = about(next(field for field in Event.__attrs_attrs__ if field.name == "severity")).choices
 
-# What nothing writes yet: the feature behind it is not there. A line that gets its writer leaves this list.
-not_written_yet = frozenset({"host_enrolled", "storage_domain_added", "vm_suspend_failed"})
+GRAVER: Final = {"vm_down_with_host", "vm_found_paused", "disk_remove_failed", "storage_domain_inactive"}
+"""What oVirt says with less weight. Each leaves something that does not work until somebody acts."""
+
+INVENTORY: Final = "actors/catalogue/decide.py: f'{kind}_{verb}'"
+"""The one name that is put together: of an entity without behaviour, by its kind."""
+
+OVIRT: Final = {
+    ours: (int(number), name, severity)
+    for ours, number, name, severity in (
+        row.split()
+        for row in (pathlib.Path(__file__).parents[1] / "data/ovirt_event_codes.txt").read_text().splitlines()
+        if not row.startswith("#")
+    )
+}
 
 
-def written() -> tuple[dict[str, str], list[str]]:
-    """What is written, with one place each; and places where the name is made and cannot be told from the source."""
-    found: dict[str, str] = {}
+# --- what the source writes -------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Use:
+    """A place that writes the line `name`, with these parameters."""
+
+    at: str
+    name: str
+    parameters: frozenset[str]
+
+
+@attrs.frozen
+class Wrapper:
+    """A function that writes whatever line its caller names, with these parameters and those that come on top."""
+
+    position: int
+    parameters: frozenset[str]
+    passes_on: bool
+
+
+def uses() -> tuple[list[Use], list[str]]:
+    """Every place that writes a line, and the names that cannot be told from the source."""
+    wrappers = dict(_wrappers())
+    found: list[Use] = []
     made: list[str] = []
     for module in source.modules():
-        if module.path == "protocol/audit.py" or "protocol.audit" not in module.text:
-            continue
-        functions = [node for node in ast.walk(module.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-        for call in module.calls("line"):
-            if not call.args:
+        for call, function in _calls(module):
+            name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+            wrapper = wrappers.get(_scoped(name, module))
+            if name == "line" and _imports_line(module):
+                position, parameters = 0, _given(call)
+                if ast.unparse(call.args[0]) in _names(function):
+                    continue  # a wrapper: its callers are looked at
+            elif wrapper is not None:
+                position = wrapper.position
+                parameters = wrapper.parameters | (_given(call) if wrapper.passes_on else frozenset())
+            else:
                 continue
-            names = source.texts(call.args[0])
-            if names is None:
-                around = [function for function in functions if call in ast.walk(function)]
-                names = _names_of(call.args[0], around[-1], module) if around else []
+            names = _texts(call.args[position], function, module)
             if not names:
-                made.append(f"{module.path}: {ast.unparse(call.args[0])}")
-            found |= dict.fromkeys(names, module.at(call))
+                made.append(f"{module.path}: {ast.unparse(call.args[position])}")
+            found += [Use(module.at(call), each, frozenset(parameters)) for each in names]
     return found, made
 
 
-def _names_of(made: ast.expr, function: ast.FunctionDef | ast.AsyncFunctionDef, module: source.Module) -> list[str]:
-    """What a name may hold: what is assigned to it in the function, or what callers in this module pass for it."""
-    names: list[str] = []
-    wanted = ast.unparse(made)
-    for node in ast.walk(function):
-        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [wanted]:
-            names += source.texts(node.value) or []
-    parameters = [argument.arg for argument in function.args.args]
-    if wanted in parameters:
-        for call in module.calls(function.name):
-            if len(call.args) > parameters.index(wanted):
-                names += source.texts(call.args[parameters.index(wanted)]) or []
-    return names
-
-
-def test_every_line_that_is_written_has_a_code() -> None:
-    found, made = written()
-    assert {name: at for name, at in found.items() if name not in CODES} == {}
-    assert len(found) > 40
-    assert made == ["cli/daemons/engine/observer.py: code"]  # from a table, see the next test
-
-
-def test_what_actors_do_has_codes() -> None:
-    assert {code for code, _, _ in REPORTED.values()} <= set(CODES)
-
-
-def test_codes_are_unique() -> None:
-    twice = [code for code, count in collections.Counter(CODES.values()).items() if count > 1]
-    assert twice == []
-
-
-def test_codes_are_positive_and_names_are_messages() -> None:
-    for name, code in CODES.items():
-        assert 0 < code < 10_000, name
-        assert name.replace("_", "").isalpha(), name
-        assert name.islower(), name
-
-
-def test_a_line_refers_by_attributes_of_the_event() -> None:
-    references = {field.name for field in Event.__attrs_attrs__ if about(field).refers}
-    wrong = []
+def _wrappers() -> Iterator[tuple[str, Wrapper]]:
     for module in source.modules():
-        if "protocol.audit" not in module.text or module.path == "protocol/audit.py":
+        if not _imports_line(module):
             continue
-        for call in module.calls("line"):
-            given = {keyword.arg for keyword in call.keywords if keyword.arg} - {"severity", "description"}
-            if isinstance(call.func, ast.Name) and not given <= references:
-                wrong.append(f"{module.at(call)}: {sorted(given - references)}")
+        for call, function in _calls(module):
+            if function is None or not isinstance(call.func, ast.Name) or call.func.id != "line":
+                continue
+            name = ast.unparse(call.args[0])
+            if name in _names(function):
+                passes_on = any(given.arg is None for given in call.keywords)
+                yield _scoped(function.name, module), Wrapper(_names(function).index(name), _given(call), passes_on)
+
+
+def _scoped(name: str, module: source.Module) -> str:
+    """A function's name; a private one counts in its module alone."""
+    return f"{module.path}:{name}" if name.startswith("_") else name
+
+
+def _calls(module: source.Module) -> Iterator[tuple[ast.Call, ast.FunctionDef | None]]:
+    """Every call, with the innermost function around it."""
+
+    def walk(node: ast.AST, function: ast.FunctionDef | None) -> Iterator[tuple[ast.Call, ast.FunctionDef | None]]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Call):
+                yield child, function
+            yield from walk(child, child if isinstance(child, ast.FunctionDef) else function)
+
+    yield from walk(module.tree, None)
+
+
+def _imports_line(module: source.Module) -> bool:
+    return "from protocol.audit import line" in module.text
+
+
+def _names(function: ast.FunctionDef | None) -> list[str]:
+    return [argument.arg for argument in function.args.args] if function is not None else []
+
+
+def _given(call: ast.Call) -> frozenset[str]:
+    return frozenset(keyword.arg for keyword in call.keywords if keyword.arg) - REFERENCES
+
+
+def _texts(node: ast.expr, function: ast.FunctionDef | None, module: source.Module) -> list[str]:
+    """What a name may be: written there, assigned in the function, or looked up in a table of the module."""
+    if (written := source.texts(node)) is not None:
+        return written
+    if isinstance(node, ast.Subscript):
+        return _table(ast.unparse(node.value), module)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+        return _table(ast.unparse(node.func.value), module)
+    found: list[str] = []
+    if isinstance(node, ast.Name) and function is not None:
+        for assigned in ast.walk(function):
+            if isinstance(assigned, ast.Assign):
+                for target, value in _pairs(assigned):
+                    if ast.unparse(target) == node.id:
+                        found += _texts(value, None, module)
+    return found
+
+
+def _pairs(assigned: ast.Assign) -> Iterator[tuple[ast.expr, ast.expr]]:
+    for target in assigned.targets:
+        if isinstance(target, ast.Tuple) and isinstance(assigned.value, ast.Tuple):
+            yield from zip(target.elts, assigned.value.elts, strict=True)
+        else:
+            yield target, assigned.value
+
+
+def _table(name: str, module: source.Module) -> list[str]:
+    """The values of a table at the top of a module."""
+    for node in module.tree.body:
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == name and isinstance(node.value, ast.Dict):
+            return [text for value in node.value.values for text in source.texts(value) or []]
+    return []
+
+
+def _fields(text: str) -> frozenset[str]:
+    """The parameters of a text."""
+    return frozenset(name for _, name, _, _ in string.Formatter().parse(text) if name is not None)
+
+
+def test_every_line_is_in_the_catalogue_and_gives_the_parameters_of_its_text() -> None:
+    found, made = uses()
+    assert sorted(set(made)) == [INVENTORY]
+    assert {use.at: use.name for use in found if use.name not in TEXTS} == {}
+    wrong = [use for use in found if use.parameters != _fields(TEXTS[use.name].text)]
     assert wrong == []
+    assert len(found) > 80, "the walk finds what there is"
 
 
-def test_severities_are_ovirts() -> None:
-    choices = about(next(field for field in Event.__attrs_attrs__ if field.name == "severity")).choices
-    for module in source.modules():
-        if "protocol.audit" in module.text:
-            for call in module.calls("line"):
-                severity = source.keyword(call, "severity", "normal")
-                assert severity is ... or severity in choices, module.at(call)
+def test_the_catalogue_holds_only_what_is_written() -> None:
+    written = {use.name for use in uses()[0]} | {f"{kind}_{verb}" for kind in SERVED for verb in VERBS}
+    assert set(TEXTS) - written == set()
+
+
+VERBS: Final = ("added", "updated", "removed")
+
+
+@pytest.mark.parametrize("kind", sorted(SERVED))
+def test_entities_without_behaviour_have_their_three_lines(kind: str) -> None:
+    """Their call puts the name together; it gives these two parameters."""
+    for verb in VERBS:
+        assert _fields(TEXTS[f"{kind}_{verb}"].text) == {"name", "user_name"}
+
+
+def test_the_walk_sees_a_wrong_parameter() -> None:
+    """Each of these would fail the first test."""
+    text = (
+        "from protocol.audit import line\n"
+        "def one(state): return line('vm_removed', vm=state.id)\n"
+        "def two(what): return line(what, name='n')\n"
+        "def three(): return two('vm_paused' if True else 'vm_started')\n"
+        "TABLE: Final = {1: 'vm_reset', 2: 'nothing'}\n"
+        "def four(key): return line(TABLE[key], name='n', reason='r')\n"
+    )
+    module = source.Module("x.py", text, ast.parse(text))
+    calls = {ast.unparse(call): _texts(call.args[0], function, module) for call, function in _calls(module)}
+    assert calls == {
+        "line('vm_removed', vm=state.id)": ["vm_removed"],
+        "line(what, name='n')": [],
+        "two('vm_paused' if True else 'vm_started')": ["vm_paused", "vm_started"],
+        "line(TABLE[key], name='n', reason='r')": ["vm_reset", "nothing"],
+    }
+    given = [_given(call) for call, _ in _calls(module)]
+    assert given == [frozenset(), {"name"}, frozenset(), {"name", "reason"}]
+
+
+# --- numbers and severities -------------------------------------------------------------------------------------
+
+
+def test_numbers_are_unique() -> None:
+    numbers = collections.Counter([*(said.number for said in TEXTS.values()), *EXTERNAL.values()])
+    assert [number for number, count in numbers.items() if count > 1] == []
+
+
+def test_numbers_below_ours_mean_what_ovirt_means_by_them() -> None:
+    """`tests/data/ovirt_event_codes.txt` lays our names beside oVirt's, for a reader to judge."""
+    borrowed = {name: said.number for name, said in TEXTS.items() if said.number < OWN_FROM}
+    borrowed |= {f"external_{severity}": number for severity, number in EXTERNAL.items()}
+    assert borrowed == {ours: number for ours, (number, _, _) in OVIRT.items()}
+    assert max(borrowed.values()) < 16_000, "oVirt has none above"
+
+
+def test_severities_are_ovirts_where_the_number_is() -> None:
+    assert {said.severity for said in TEXTS.values()} <= set(SEVERITIES)
+    assert set(EXTERNAL) == set(SEVERITIES)
+    other = {name for name, said in TEXTS.items() if name in OVIRT and said.severity != OVIRT[name][2]}
+    assert other == GRAVER
+
+
+def test_what_failed_is_no_normal_line() -> None:
+    for name, said in TEXTS.items():
+        if name.endswith("_failed"):
+            assert said.severity == "error", name
+            assert said.text.startswith("Failed to "), name
+
+
+# --- texts ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(TEXTS))
+def test_a_text_is_made_of_whole_sentences(name: str) -> None:
+    text = TEXTS[name].text
+    assert text.endswith((".", ".]"))
+    assert "  " not in text
+    assert text[0].isupper() or text.startswith(("{", "vNIC"))
+    assert len(text) <= 180
+    assert re.fullmatch(r"[^\[\]]*(\[[^\[\]]*\{\w+\}[^\[\]]*\][^\[\]]*)?", text), (
+        "one optional part, which has a parameter"
+    )
+    assert re.sub(r"\{[a-z_]+(:g)?\}", "", text).count("{") == 0
+
+
+def test_names_are_plain_and_no_two_texts_are_the_same() -> None:
+    assert all(re.fullmatch(r"[a-z_]+", name) for name in TEXTS)
+    assert len({said.text for said in TEXTS.values()}) == len(TEXTS)
+
+
+def test_parameters_are_not_taken_for_references() -> None:
+    for name, said in TEXTS.items():
+        assert not _fields(said.text) & (REFERENCES | {"what"}), name
+
+
+# --- a line -----------------------------------------------------------------------------------------------------
 
 
 def test_a_line_is_an_event() -> None:
-    event = line("vm_started", "VM one started on Host two.", vm="v", host="h", user="")
+    event = line("vm_started", vm="v", host="h", user="", name="one", host_name="two")
     assert event == decode(encode(event))
+    assert event.description == "VM one started on host two."
     assert (event.code, event.severity, event.origin) == (32, "normal", "corral")
     assert event.vm is not None
     assert event.vm.id == "v"
@@ -109,7 +283,33 @@ def test_a_line_is_an_event() -> None:
     assert event.time is None
 
 
-def test_every_code_is_written_somewhere() -> None:
-    text = "\n".join(module.text for module in source.modules() if module.path != "protocol/audit.py")
-    unwritten = {name for name in CODES if f'"{name}"' not in text}
-    assert unwritten == not_written_yet
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        ("", "root initiated the shutdown of VM web."),
+        ("night", "root initiated the shutdown of VM web (reason: night)."),
+        ("[x] {name}", "root initiated the shutdown of VM web (reason: [x] {name})."),
+    ],
+)
+def test_an_optional_part_is_left_out_when_empty(reason: str, shown: str) -> None:
+    assert line("vm_shutdown", name="web", user_name="root", reason=reason).description == shown
+
+
+@pytest.mark.parametrize("reason", ["The disk is full.", "The disk is full"])
+def test_a_line_ends_with_one_full_stop(reason: str) -> None:
+    said = line("vm_add_failed", name="web", reason=reason)
+    assert said.description == "Failed to create VM web: The disk is full."
+
+
+def test_numbers_are_shown_as_they_are() -> None:
+    said = line("vm_shutdown_ignored", name="web", seconds=300.0)
+    assert said.description == "VM web did not shut down within 300 s. It runs on; stop it to power it off."
+    said = line("host_maintenance_requested", name="one", user_name="root", vm_count=0)
+    assert said.description == "Host one is being moved to maintenance by root."
+
+
+def test_what_the_catalogue_does_not_know_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        line("vm_exploded", name="web")
+    with pytest.raises(KeyError):
+        line("vm_removed", vm="v")

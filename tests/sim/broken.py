@@ -229,7 +229,7 @@ def by_the_name_in_it(original: Any) -> Any:
 def guest_text_in_the_trail(original: Any) -> Any:
     def guest_report(state: Any, heard: Any, facts: Any) -> Decision:
         decision: Decision = original(state, heard, facts)
-        audit = line("vm_guest_up", f"The guest calls itself {heard.report.fqdn}.", vm=state.id)
+        audit = line("vm_guest_up", vm=state.id, name=heard.report.fqdn)
         return attrs.evolve(decision, audit=(*decision.audit, audit)) if decision.events else decision
 
     return guest_report

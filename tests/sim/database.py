@@ -19,6 +19,7 @@ from actors.storage.disk.evolve import evolve as evolve_disk
 from actors.storage.domain.evolve import evolve as evolve_storage_domain
 from actors.storage.template.evolve import evolve as evolve_template
 from actors.vm.evolve import evolve as evolve_vm
+from protocol.audit_texts import TEXTS
 from protocol.codec import decode
 from protocol.registry import RESOURCES
 from tests.checkers import s04_epochs, s05_acknowledged, s15_transitions, s17_guests
@@ -83,11 +84,12 @@ class WatchedTables(MemoryTables):
             return
         detail = ""
         if row.kind == "event" and row.document is not None:
-            detail = str(decode(row.document).description)
-        if "was not its own" in detail:
-            truth.once("outcome from the wrong host refused")
-        if detail.endswith("it is ended."):
-            truth.once("stray QEMU ended")
+            event = decode(row.document)
+            detail = str(event.description)
+            if event.code == TEXTS["strange_step"].number:
+                truth.once("outcome from the wrong host refused")
+            elif event.code == TEXTS["stray_domain"].number:
+                truth.once("stray QEMU ended")
         truth.say(f"#{row.sequence} epoch {row.epoch} {row.kind}/{row.id} v{row.version} {row.tag} {detail:.120}")
         if row.kind == "vm":
             self._vm(row)

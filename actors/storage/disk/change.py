@@ -56,7 +56,8 @@ def update(
 
 
 def _changed(state: DiskState, request: CommandRequest, disk: Disk, facts: StorageDecisionFacts) -> Decision:
-    audit = line("disk_updated", f"{state.title} was changed.", user=request.principal.user_id)
+    by = request.principal
+    audit = line("disk_updated", user=by.user_id, name=disk.name or state.id, user_name=by.name)
     return Decision(events=(events.DiskUpdated(at=facts.now, disk=disk),), audit=(audit,))
 
 

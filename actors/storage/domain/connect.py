@@ -86,19 +86,13 @@ def reported(state: StorageDomainState | None, facts_: StorageFacts, facts: Stor
 def activated(state: StorageDomainState, facts_: StorageFacts, facts: StorageDecisionFacts, **more: Any) -> Decision:
     """It can be used."""
     event = events.StorageDomainActivated(at=facts.now, **space(state, facts_, facts), **more)
-    audit = line("storage_domain_active", f"{state.title} is active.", storage_domain=state.id, host=state.host_id)
+    audit = line("storage_domain_active", storage_domain=state.id, host=state.host_id, name=state.name)
     return Decision(events=(event,), audit=(audit,))
 
 
 def deactivated(state: StorageDomainState, reason: str, facts: StorageDecisionFacts) -> Decision:
     """It cannot be used now."""
-    audit = line(
-        "storage_domain_inactive",
-        f"{state.title} is inactive: {reason}",
-        severity="error",
-        storage_domain=state.id,
-        host=state.host_id,
-    )
+    audit = line("storage_domain_inactive", storage_domain=state.id, host=state.host_id, name=state.name, reason=reason)
     return Decision(events=(events.StorageDomainDeactivated(at=facts.now, reason=reason),), audit=(audit,))
 
 

@@ -101,12 +101,13 @@ def update(
     reply = accepted("storage_domain", request, storage_domain)
     if storage_domain == state.storage_domain:
         return Decision(reply=reply)
+    by, name = request.principal, storage_domain.name or ""
     return Decision(
         events=(events.StorageDomainUpdated(at=facts.now, storage_domain=storage_domain),),
-        audit=(line("entity_updated", f"{state.title} was changed.", user=request.principal.user_id, storage_domain=state.id),),
+        audit=(line("storage_domain_updated", user=by.user_id, storage_domain=state.id, name=name, user_name=by.name),),
         reply=reply,
         outcome=reply,
-    )  # fmt: skip
+    )
 
 
 def _update_problem(state: StorageDomainState, document: StorageDomain, facts: StorageDecisionFacts) -> Refusal | None:

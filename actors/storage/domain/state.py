@@ -28,9 +28,13 @@ class StorageDomainState(Message):
         return f"storage_domain/{self.id}"
 
     @property
+    def name(self) -> str:
+        return self.storage_domain.name or self.id
+
+    @property
     def title(self) -> str:
         """For sentences."""
-        return f"The storage domain {self.storage_domain.name}"
+        return f"The storage domain {self.name}"
 
     @property
     def status(self) -> str:

@@ -71,10 +71,11 @@ def update(
     reply = accepted("template", request, template)
     if template == state.template:
         return Decision(reply=reply)
-    text = f"The template {state.template.name} was changed."
+    by = request.principal
+    said = line("template_updated", user=by.user_id, template=state.id, name=template.name or "", user_name=by.name)
     return Decision(
         events=(events.TemplateUpdated(at=facts.now, template=template),),
-        audit=(line("entity_updated", text, user=request.principal.user_id, template=state.id),),
+        audit=(said,),
         reply=reply,
         outcome=reply,
     )

@@ -7,10 +7,11 @@ import attrs
 from actors.entity.checks import invalid, values
 from actors.entity.decision import Decision, refuse
 from actors.entity.messages import CommandRequest
-from actors.vm.facts import VmDecisionFacts, busy, not_legal
+from actors.vm.facts import VmDecisionFacts, busy, disk_name, not_legal
 from actors.vm.slots import free_slot
 from actors.vm.state import VmState
 from protocol import limits
+from protocol.audit import line
 from protocol.commands.vm import UpdateDiskAttachment
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
@@ -40,7 +41,9 @@ def update(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> D
     changed = tuple(attrs.evolve(each, **wanted) if each.id == command.id else each for each in attachments)
     accepted = Accepted(kind="disk_attachment", id=command.id, command_id=request.command_id)
     event = events.VmDisksChanged(at=facts.now, disk_attachments=changed)
-    return Decision(events=(event,), reply=accepted, outcome=accepted)
+    by, disk = request.principal, disk_name(command.id, facts)
+    said = line("vm_disk_updated", vm=state.id, user=by.user_id, name=state.name, disk_name=disk, user_name=by.name)
+    return Decision(events=(event,), audit=(said,), reply=accepted, outcome=accepted)
 
 
 def unchangeable(state: VmState, verb: str, remedy: str = "") -> Refusal | None:

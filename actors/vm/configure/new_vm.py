@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from actors.entity.checks import invalid, not_found
+from actors.entity.checks import invalid
 from actors.entity.messages import CommandRequest
 from actors.entity.references import missing_reference
 from actors.vm.configure import checks, nics
@@ -61,11 +61,8 @@ def complete(vm_id: str, request: CommandRequest, facts: VmDecisionFacts) -> Vm 
 
 
 def template_of(document: Vm, facts: VmDecisionFacts) -> Template | Refusal:
-    """The template that was named, or Blank; it must be there and finished."""
-    template_id = (document.template.id if document.template else None) or BLANK
-    template = facts.rows.document("template", template_id)
-    if template is None:
-        return not_found("template", template_id, "template")
+    """The template that was named, which is there, or Blank; it must be finished."""
+    template = facts.rows.document("template", (document.template.id if document.template else None) or BLANK)
     assert isinstance(template, Template)
     if template.status != "ok":
         reason = f"Template {template.name} is {template.status}."

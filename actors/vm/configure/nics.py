@@ -41,8 +41,9 @@ def change(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> D
     if isinstance(wanted, Refusal):
         return refuse(wanted)
     if wanted is None:
-        gone: str = request.command.id  # type: ignore[attr-defined]
-        return _changed(state, request, tuple(nic for nic in state.vm.nics or () if nic.id != gone), gone, facts)
+        gone = next(nic for nic in state.vm.nics or () if nic.id == request.command.id)  # type: ignore[attr-defined]
+        left = tuple(nic for nic in state.vm.nics or () if nic is not gone)
+        return _changed(state, request, left, gone, "nic_removed", facts)
     return claim(request, state.id, macs=((wanted.mac.address if wanted.mac else "") or "",))
 
 
@@ -58,9 +59,8 @@ def reserved(state: VmState, request: CommandRequest, answer: Message, facts: Vm
     known = [nic.id for nic in state.vm.nics or ()]
     if made.id in known:
         nics = tuple(made if nic.id == made.id else nic for nic in state.vm.nics or ())
-    else:
-        nics = (*(state.vm.nics or ()), made)
-    return _changed(state, request, nics, made.id or "", facts)
+        return _changed(state, request, nics, made, "nic_updated", facts)
+    return _changed(state, request, (*(state.vm.nics or ()), made), made, "nic_added", facts)
 
 
 def _wanted(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Nic | Refusal | None:
@@ -83,13 +83,14 @@ def _wanted(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
 
 
 def _changed(
-    state: VmState, request: CommandRequest, nics: tuple[Nic, ...], nic_id: str, facts: VmDecisionFacts
+    state: VmState, request: CommandRequest, nics: tuple[Nic, ...], nic: Nic, what: str, facts: VmDecisionFacts
 ) -> Decision:
-    text = f"The network interfaces of VM {state.name} were changed by {request.principal.name}."
-    accepted = Accepted(kind="nic", id=nic_id, command_id=request.command_id)
+    by = request.principal
+    said = line(what, vm=state.id, user=by.user_id, name=state.name, nic_name=nic.name or "", user_name=by.name)
+    accepted = Accepted(kind="nic", id=nic.id or "", command_id=request.command_id)
     return Decision(
         events=(events.VmNicsChanged(at=facts.now, nics=nics),),
-        audit=(line("vm_nic_changed", text, vm=state.id, user=request.principal.user_id),),
+        audit=(said,),
         reply=accepted,
         outcome=accepted,
     )

@@ -30,7 +30,7 @@ def ticket(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> D
     value = wanted.value or facts.fresh_secret[:TICKET_CHARACTERS]
     expiry = wanted.expiry or EXPIRY_SECONDS
     step = side_steps.side_step(state, side_steps.TICKET, request.command_id, state.host_id, None)
-    text = f"{request.principal.name} got a console ticket for VM {state.name}."
+    by = request.principal
     reply = Accepted(
         kind="vm",
         id=state.id,
@@ -38,7 +38,7 @@ def ticket(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> D
         result=TicketReply(ticket=Ticket(value=value, expiry=expiry)),
     )
     decision = Decision(
-        audit=(line("console_ticket", text, vm=state.id, user=request.principal.user_id),),
+        audit=(line("console_ticket", vm=state.id, user=by.user_id, name=state.name, user_name=by.name),),
         effects=(RunStep(step=step.id, body=SetTicket(vm_id=state.id, value=value, expiry_seconds=expiry)),),
         reply=reply,
     )

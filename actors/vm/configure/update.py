@@ -50,7 +50,7 @@ def reserved(state: VmState, request: CommandRequest, answer: Message, facts: Vm
     if isinstance(answer, Refusal):
         return refuse(answer)
     changes = _changes(request)
-    late = _move_refusal(state, changes, facts)
+    late = missing_reference(facts.rows, changes) or _move_refusal(state, changes, facts)
     return refuse(late) if late else _apply(state, request, changes, facts)
 
 
@@ -83,12 +83,10 @@ def _apply(state: VmState, request: CommandRequest, changes: Vm, facts: VmDecisi
     next_run = later if later is not None and later != vm else None
     if vm == state.vm and next_run == state.next_run:
         return Decision(reply=accepted)
-    text = f"VM {vm.name} configuration was updated by {request.principal.name}."
-    if next_run:
-        text += " Part of it waits for the next start."
+    by, what = request.principal, "vm_updated_next_run" if next_run else "vm_updated"
     return Decision(
         events=(VmUpdated(at=facts.now, vm=vm, next_run=next_run),),
-        audit=(line("vm_updated", text, vm=state.id, user=request.principal.user_id),),
+        audit=(line(what, vm=state.id, user=by.user_id, name=vm.name or "", user_name=by.name),),
         reply=accepted,
         outcome=accepted,
     )

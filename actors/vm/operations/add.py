@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import attrs
 
-from actors.entity.cancel import cancelled_by, severity_of
+from actors.entity.cancel import cancelled_by
 from actors.entity.decision import Decision, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, finish_steps, with_step
@@ -30,6 +30,7 @@ from protocol.errors import Refusal
 from protocol.events import vm as events
 from protocol.events.operation import Operation, Outcome
 from protocol.message import Message
+from protocol.model.activity import Event
 from protocol.model.network import Mac
 from protocol.model.vm import Template, Vm
 
@@ -63,8 +64,7 @@ def claimed(vm_id: str, request: CommandRequest, answer: Reserved | Refusal, fac
     attachments, provided = disks_of(vm, request, template, facts)
     nics = (attrs.evolve(nic, mac=Mac(address=mac)) for nic, mac in zip(vm.nics or (), answer.macs, strict=True))
     vm = attrs.evolve(vm, nics=tuple(nics), disk_attachments=attachments)
-    audit = line("vm_added", f"VM {vm.name} was created by {request.principal.name}.", vm=vm_id,
-                 user=request.principal.user_id, cluster=vm.cluster.id if vm.cluster else None)  # fmt: skip
+    audit = _said(vm, request, template if provided else None)
     operation = _begin(vm, request, template, provided, facts) if provided else None
     event = events.VmAdded(at=facts.now, vm=vm, operation=operation)
     after = evolve(None, event)
@@ -79,6 +79,17 @@ def _begin(
     operation = begin_for(request, KIND, f"Creating VM {vm.name} from template {template.name}", facts.now)
     operation = attrs.evolve(operation, data=VmAddData(disks=provided))
     return with_step(operation, f"vm/{vm.id}", f"Create disk {provided[0].disk.name}", facts.now)
+
+
+def _said(vm: Vm, request: CommandRequest, template: Template | None) -> Event:
+    """That it was created; with disks to be made from `template`, that this was begun."""
+    by, cluster, name = request.principal, vm.cluster.id if vm.cluster else None, vm.name or ""
+    if template is None:
+        return line("vm_added", vm=vm.id, user=by.user_id, cluster=cluster, name=name, user_name=by.name)
+    return line(
+        "vm_add_started", vm=vm.id, user=by.user_id, cluster=cluster, name=name, user_name=by.name,
+        template_name=template.name or "",
+    )  # fmt: skip
 
 
 def sends(state: VmState) -> Ask | None:
@@ -100,7 +111,8 @@ def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     assert isinstance(operation.data, VmAddData)
     made = len(operation.steps)
     if made == len(operation.data.disks):
-        return Decision(events=(events.VmCreated(at=facts.now, ended=DONE),))
+        said = line("vm_add_finished", vm=state.id, user=operation.user_id, name=state.name)
+        return Decision(events=(events.VmCreated(at=facts.now, ended=DONE),), audit=(said,))
     text = f"Create disk {operation.data.disks[made].disk.name}"
     return progressed(ADD, state, with_step(operation, state.address, text, facts.now), facts)
 
@@ -139,12 +151,10 @@ def _removed_one(state: VmState, operation: Operation, refusal: Refusal | None, 
     if refusal is not None and refusal.code != "not_found":
         reason += f" What was made could not be removed: {refusal}"
     gone = events.VmRemoved(at=facts.now, ended=Outcome(outcome="rolled_back", reason=reason))
-    said = (
-        f"VM {state.name} was not created: {reason}"
-        if operation.is_unwanted
-        else f"Failed to create VM {state.name}: {reason}"
-    )
-    audit = line("vm_add_failed", said, severity=severity_of(operation), vm=state.id)
+    if operation.is_unwanted:
+        audit = line("vm_add_cancelled", vm=state.id, name=state.name, reason=reason)
+    else:
+        audit = line("vm_add_failed", vm=state.id, name=state.name, reason=reason)
     return Decision(events=(gone,), audit=(audit,))
 
 

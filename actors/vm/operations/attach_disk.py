@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import attrs
 
-from actors.entity.cancel import cancelled_by, severity_of
+from actors.entity.cancel import cancelled_by
 from actors.entity.checks import invalid, not_found, values
 from actors.entity.decision import Decision, refuse
 from actors.entity.ids import job_id_of
@@ -21,7 +21,7 @@ from actors.entity.operation import finish_steps, with_step
 from actors.storage.messages import AttachDisk, DiscardDisk, DiskRecorded, ProvideDisk
 from actors.storage.volumes import several_storage_domains
 from actors.vm.configure.attachments import COLD, added, unchangeable, without
-from actors.vm.facts import VmDecisionFacts
+from actors.vm.facts import VmDecisionFacts, disk_name
 from actors.vm.operations.disk_steps import VmDiskData, begin_on_disks, part_of, sends_one
 from actors.vm.operations.record import DONE, VmOperation, progressed, requested
 from actors.vm.state import VmState
@@ -145,12 +145,13 @@ def cancel(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> D
 def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     operation = state.operation
     assert operation is not None
+    assert isinstance(operation.data, VmDiskData)
     if operation.rolling_back:
         return _taken_back(state, Cancelled(operation.rolling_back).refusal, facts)
-    text = f"A disk was added to VM {state.name}."
+    disk = _name(operation.data, facts)
     return Decision(
         events=(events.VmOperationEnded(at=facts.now, ended=DONE),),
-        audit=(line("vm_disk_changed", text, vm=state.id, user=operation.user_id),),
+        audit=(line("disk_attached", vm=state.id, user=operation.user_id, name=state.name, disk_name=disk),),
         answers=((operation.id, _accepted(operation)),),
     )
 
@@ -170,12 +171,22 @@ def _taken_back(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Dec
     assert isinstance(operation.data, VmDiskData)
     ended = Outcome(outcome="rolled_back", reason=str(refusal))
     left = without(state, operation.data.disk_id)
-    text = f"{operation.description} {'was taken back' if operation.is_unwanted else 'failed'}: {refusal}"
+    disk, reason = _name(operation.data, facts), str(refusal)
+    if operation.is_unwanted:
+        audit = line("disk_attach_cancelled", vm=state.id, name=state.name, disk_name=disk, reason=reason)
+    else:
+        audit = line("disk_attach_failed", vm=state.id, name=state.name, disk_name=disk, reason=reason)
     return Decision(
         events=(events.VmDisksChanged(at=facts.now, disk_attachments=left, ended=ended),),
-        audit=(line("disk_failed", text, severity=severity_of(operation), vm=state.id),),
+        audit=(audit,),
         answers=((operation.id, refusal),),
     )
+
+
+def _name(data: VmDiskData, facts: VmDecisionFacts) -> str:
+    """The disk's name, also when it could not be made."""
+    wanted = data.message.disk.name if isinstance(data.message, ProvideDisk) else None
+    return wanted or disk_name(data.disk_id, facts)
 
 
 ATTACH_DISK = VmOperation(kind="attach_disk", request=request, sends=sends_one, done=done, failed=failed)

@@ -9,7 +9,7 @@ from actors.entity.ids import job_id_of
 from actors.entity.messages import CommandRequest
 from actors.storage.messages import DetachDisk, DiscardDisk
 from actors.vm.configure.attachments import COLD, unchangeable, unknown, without
-from actors.vm.facts import VmDecisionFacts
+from actors.vm.facts import VmDecisionFacts, disk_name
 from actors.vm.operations.disk_steps import VmDiskData, begin_on_disks, failed_where_it_is, sends_one
 from actors.vm.operations.record import DONE, VmOperation, requested
 from actors.vm.state import VmState
@@ -44,16 +44,22 @@ def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     assert operation is not None
     assert isinstance(operation.data, VmDiskData)
     left = without(state, operation.data.disk_id)
-    text = f"A disk was removed from VM {state.name}."
+    disk = disk_name(operation.data.disk_id, facts)
     return Decision(
         events=(events.VmDisksChanged(at=facts.now, disk_attachments=left, ended=DONE),),
-        audit=(line("vm_disk_changed", text, vm=state.id, user=operation.user_id),),
+        audit=(line("disk_detached", vm=state.id, user=operation.user_id, name=state.name, disk_name=disk),),
     )
 
 
 def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     """A disk that is not there any more is as good as detached."""
-    return done(state, refusal, facts) if refusal.code == "not_found" else failed_where_it_is(state, refusal, facts)
+    if refusal.code == "not_found":
+        return done(state, refusal, facts)
+    assert state.operation is not None
+    assert isinstance(state.operation.data, VmDiskData)
+    disk = disk_name(state.operation.data.disk_id, facts)
+    said = line("disk_detach_failed", vm=state.id, name=state.name, disk_name=disk, reason=str(refusal))
+    return failed_where_it_is(state, refusal, said, facts)
 
 
 DETACH_DISK = VmOperation(kind="detach_disk", request=request, sends=sends_one, done=done, failed=failed)

@@ -14,11 +14,11 @@ from actors.storage.messages import DetachDisk, DiscardDisk, ProvideDisk
 from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.record import failure
 from actors.vm.state import VmState
-from protocol.audit import line
 from protocol.errors import Refusal
 from protocol.events import vm as events
 from protocol.events.operation import Operation
 from protocol.message import Message, message
+from protocol.model.activity import Event
 
 
 @message("vm.add_data")
@@ -85,12 +85,7 @@ def part_of(request: CommandRequest, what: str) -> str:
     return derived_id(request.command_id, what)
 
 
-def failed_where_it_is(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
-    """The operation ends where it is, and says why."""
-    assert state.operation is not None
+def failed_where_it_is(state: VmState, refusal: Refusal, said: Event, facts: VmDecisionFacts) -> Decision:
+    """The operation ends where it is, and the audit trail says why."""
     kind = events.VmCreated if state.status == "image_locked" else events.VmOperationEnded
-    text = f"{state.operation.description} failed: {refusal}"
-    return Decision(
-        events=(kind(at=facts.now, ended=failure(refusal)),),
-        audit=(line("vm_operation_failed", text, severity="error", vm=state.id),),
-    )
+    return Decision(events=(kind(at=facts.now, ended=failure(refusal)),), audit=(said,))

@@ -41,18 +41,16 @@ def asked(record: VmOperation, state: VmState, step: str, facts: VmDecisionFacts
 def ignored(
     state: VmState,
     event: type[events.VmEvent],
-    code: str,
+    what: str,
     missed: str,
-    remedy: str,
     facts: VmDecisionFacts,
     desired: str = "",
 ) -> Decision:
     """The guest did not do in time what it was asked: as far as we are concerned the VM is up again."""
-    assert state.operation is not None
-    reason = f"The guest {missed} within {facts.shutdown_timeout_seconds:g} s."
-    text = f"VM {state.name} ignored the {state.operation.kind} request. {reason} {remedy}"
+    seconds = facts.shutdown_timeout_seconds
+    reason = f"The guest {missed} within {seconds:g} s."
     return Decision(
         events=(event(at=facts.now, ended=Outcome(outcome="failed", reason=reason), desired=desired),),
-        audit=(line(code, text, severity="warning", vm=state.id, host=state.host_id),),
+        audit=(line(what, vm=state.id, host=state.host_id, name=state.name, seconds=seconds),),
         effects=(RequestReport(host_id=state.host_id),),
     )

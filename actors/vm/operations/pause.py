@@ -48,18 +48,20 @@ def sends_resume(state: VmState) -> ResumeDomain:
 
 def paused(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     event = events.VmPaused(at=facts.now, ended=DONE)
-    return succeeded(state, event, "vm_paused", f"VM {state.name} is paused.")
+    return succeeded(state, event, "vm_paused")
 
 
 def resumed(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     event = events.VmResumed(at=facts.now, ended=DONE)
-    return succeeded(state, event, "vm_resumed", f"VM {state.name} goes on.")
+    return succeeded(state, event, "vm_resumed")
 
 
 def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     """What the CPUs do now is not known: the host is asked."""
+    assert state.operation is not None
+    what = "vm_pause_failed" if state.operation.kind == "pause" else "vm_resume_failed"
     event = events.VmOperationEnded(at=facts.now, ended=failure(refusal))
-    return came_to_nothing(state, event, refusal, RequestReport(host_id=state.host_id))
+    return came_to_nothing(state, event, what, refusal, RequestReport(host_id=state.host_id))
 
 
 PAUSE = VmOperation(kind="pause", request=request_pause, sends=sends_pause, done=paused, failed=failed)

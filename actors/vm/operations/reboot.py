@@ -46,22 +46,22 @@ def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
 
 
 def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
-    """The guest goes on as it was: also for a reset that failed."""
+    """The guest goes on as it was."""
     event = events.VmRebootIgnored(at=facts.now, ended=failure(refusal))
-    return came_to_nothing(state, event, refusal, RequestReport(host_id=state.host_id))
+    return came_to_nothing(state, event, "vm_reboot_failed", refusal, RequestReport(host_id=state.host_id))
 
 
 def started_over(state: VmState, facts: VmDecisionFacts) -> Decision:
     event = events.VmRebooted(at=facts.now, ended=DONE)
     timers = (CancelTimer(name=KIND), guest_up_timer(facts))
-    return succeeded(state, event, "vm_rebooted", f"VM {state.name} was rebooted.", *timers)
+    return succeeded(state, event, "vm_rebooted", *timers)
 
 
 def timed_out(state: VmState, facts: VmDecisionFacts) -> Decision:
     if state.status != "reboot_in_progress":
         return Decision()
     missed = "was not seen to start over"
-    return guest_wait.ignored(state, events.VmRebootIgnored, "vm_reboot_ignored", missed, "It can be reset.", facts)
+    return guest_wait.ignored(state, events.VmRebootIgnored, "vm_reboot_ignored", missed, facts)
 
 
 REBOOT = VmOperation(

@@ -117,18 +117,16 @@ def progressed(
     return Decision(events=(event,), effects=(*step_effects(record, after), *effects))
 
 
-def succeeded(state: VmState, event: events.VmEvent, code: str, text: str, *effects: Effect) -> Decision:
-    """The operation ends with `event`, and the audit trail says so."""
+def succeeded(state: VmState, event: events.VmEvent, what: str, *effects: Effect) -> Decision:
+    """The operation ends with `event`, and the audit trail says `what`."""
     assert state.operation is not None
-    said = line(code, text, vm=state.id, host=state.host_id, user=state.operation.user_id)
+    said = line(what, vm=state.id, host=state.host_id, user=state.operation.user_id, name=state.name)
     return Decision(events=(event,), audit=(said,), effects=effects)
 
 
-def came_to_nothing(state: VmState, event: events.VmEvent, refusal: Refusal, *effects: Effect) -> Decision:
-    """The operation fails with `event`."""
-    assert state.operation is not None
-    text = f"{state.operation.description} failed: {refusal}"
-    said = line("vm_operation_failed", text, severity="error", vm=state.id, host=state.host_id)
+def came_to_nothing(state: VmState, event: events.VmEvent, what: str, refusal: Refusal, *effects: Effect) -> Decision:
+    """The operation fails with `event`, and the audit trail says `what`."""
+    said = line(what, vm=state.id, host=state.host_id, name=state.name, reason=str(refusal))
     return Decision(events=(event,), audit=(said,), effects=effects)
 
 

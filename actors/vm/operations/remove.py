@@ -76,11 +76,14 @@ def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
 
 def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     """A disk that is gone already is as good as removed."""
-    return done(state, refusal, facts) if refusal.code == "not_found" else failed_where_it_is(state, refusal, facts)
+    if refusal.code == "not_found":
+        return done(state, refusal, facts)
+    said = line("vm_remove_failed", vm=state.id, name=state.name, reason=str(refusal))
+    return failed_where_it_is(state, refusal, said, facts)
 
 
 def _removed(state: VmState, operation: Operation) -> Event:
-    return line("vm_removed", f"VM {state.name} was removed.", vm=state.id, user=operation.user_id)
+    return line("vm_removed", vm=state.id, user=operation.user_id, name=state.name)
 
 
 REMOVE = VmOperation(kind=KIND, request=request, sends=sends_removal, done=done, failed=failed)

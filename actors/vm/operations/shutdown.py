@@ -46,9 +46,11 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
         return refuse(not_legal(state, "shut down", "up", "A VM that does not answer can be stopped."))
     operation = one_step(state, request, KIND, f"Shutting down VM {state.name}", "Ask the guest to power off", facts)
     event = events.VmShutdownRequested(at=facts.now, operation=operation, reason=command.reason, desired="down")
-    why = f" Reason: {command.reason}." if command.reason else ""
-    text = f"VM {state.name} was asked to shut down.{why}"
-    audit = line("vm_shutdown", text, vm=state.id, host=state.host_id, user=request.principal.user_id)
+    by = request.principal
+    audit = line(
+        "vm_shutdown", vm=state.id, host=state.host_id, user=by.user_id, name=state.name, user_name=by.name,
+        reason=command.reason,
+    )  # fmt: skip
     timers = (CancelTimer(name="reboot"), guest_wait.deadline(KIND, facts))
     return requested(SHUTDOWN, state, request, event, *timers, audit=(audit,))
 
@@ -64,7 +66,7 @@ def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
 def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     wanted = desired_after_end(state, "shutdown_ignored")
     event = events.VmShutdownIgnored(at=facts.now, ended=failure(refusal), desired=wanted)
-    return came_to_nothing(state, event, refusal, RequestReport(host_id=state.host_id))
+    return came_to_nothing(state, event, "vm_shutdown_failed", refusal, RequestReport(host_id=state.host_id))
 
 
 def run_ended(state: VmState, end: RunEnd, facts: VmDecisionFacts) -> Decision:
@@ -82,7 +84,6 @@ def timed_out(state: VmState, facts: VmDecisionFacts) -> Decision:
         events.VmShutdownIgnored,
         "vm_shutdown_ignored",
         "did not power off",
-        "It can be stopped.",
         facts,
         desired=desired_after_end(state, "shutdown_ignored"),
     )

@@ -131,21 +131,22 @@ def started(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision
     effects: tuple[Effect, ...] = (guest_up_timer(facts),)
     if isinstance(result, DomainStarted) and result.domain.status is DomainStatus.PAUSED:
         happened, effects = (*happened, events.VmPaused(at=facts.now, reason="user")), ()
-    return _succeeded(state, happened, "started", facts, *effects)
+    return _succeeded(state, happened, "vm_started", facts, *effects)
 
 
 def restored(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     if _is_undone(state):
         return failed_for_good(state, _undone_reason(state), facts)
-    return _succeeded(state, (events.VmRestored(at=facts.now, ended=DONE),), "was restored", facts)
+    return _succeeded(state, (events.VmRestored(at=facts.now, ended=DONE),), "vm_restored", facts)
 
 
 def _succeeded(
-    state: VmState, happened: tuple[events.VmEvent, ...], verb: str, facts: VmDecisionFacts, *effects: Effect
+    state: VmState, happened: tuple[events.VmEvent, ...], what: str, facts: VmDecisionFacts, *effects: Effect
 ) -> Decision:
     assert state.operation is not None
-    text = f"VM {state.name} {verb} on Host {host_name(state.host_id, facts)}"
-    said = line("vm_started", text, vm=state.id, host=state.host_id, user=state.operation.user_id)
+    host = host_name(state.host_id, facts)
+    by = state.operation.user_id
+    said = line(what, vm=state.id, host=state.host_id, user=by, name=state.name, host_name=host)
     return Decision(events=happened, audit=(said,), effects=effects)
 
 
@@ -183,11 +184,9 @@ def failed_for_good(state: VmState, reason: str, facts: VmDecisionFacts) -> Deci
     operation = state.operation
     assert operation is not None
     ended = Outcome(outcome="failed", reason=reason)
-    text = f"Failed to run VM {state.name} on Host {host_name(state.host_id, facts)}: {reason}"
-    return Decision(
-        events=(_event_of_failure(state, reason, ended, facts),),
-        audit=(line("vm_start_failed", text, severity="error", vm=state.id, host=state.host_id),),
-    )
+    host = host_name(state.host_id, facts)
+    said = line("vm_start_failed", vm=state.id, host=state.host_id, name=state.name, host_name=host, reason=reason)
+    return Decision(events=(_event_of_failure(state, reason, ended, facts),), audit=(said,))
 
 
 def _event_of_failure(state: VmState, reason: str, ended: Outcome, facts: VmDecisionFacts) -> events.VmEvent:

@@ -48,9 +48,11 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
         return refuse(not_legal(state, "stop", "running or suspended"))
     operation = one_step(state, request, KIND, f"Stopping VM {state.name}", "End QEMU", facts)
     event = events.VmStopRequested(at=facts.now, operation=operation, reason=command.reason, desired="down")
-    why = f" Reason: {command.reason}." if command.reason else ""
-    text = f"VM {state.name} is powered off by {request.principal.name}.{why}"
-    audit = line("vm_stopped", text, vm=state.id, host=state.host_id, user=request.principal.user_id)
+    by = request.principal
+    audit = line(
+        "vm_stopped", vm=state.id, host=state.host_id, user=by.user_id, name=state.name, user_name=by.name,
+        reason=command.reason,
+    )  # fmt: skip
     over = (CancelTimer(name="shutdown"), CancelTimer(name="reboot"))
     return requested(STOP, state, request, event, *over, audit=(audit,))
 
@@ -60,7 +62,12 @@ def _discard(state: VmState, request: CommandRequest, command: StopVm, facts: Vm
     host = storage_domain.host.id if storage_domain is not None and storage_domain.host is not None else ""
     operation = one_step(state, request, KIND, f"Stopping VM {state.name}", "Discard the saved memory", facts, host)
     event = events.VmStopRequested(at=facts.now, operation=operation, reason=command.reason, desired="down")
-    return requested(STOP, state, request, event, _resend_timer())
+    by = request.principal
+    audit = line(
+        "vm_suspended_stopped", vm=state.id, host=host, user=by.user_id, name=state.name, user_name=by.name,
+        reason=command.reason,
+    )  # fmt: skip
+    return requested(STOP, state, request, event, _resend_timer(), audit=(audit,))
 
 
 def _works_elsewhere(state: VmState) -> bool:
@@ -86,12 +93,12 @@ def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
 def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     if _works_elsewhere(state):  # its memory is still there
         suspended = events.VmSuspended(at=facts.now, ended=failure(refusal), desired=desired_after_end(state, "saved"))
-        return came_to_nothing(state, suspended, refusal)
+        return came_to_nothing(state, suspended, "vm_suspended_stop_failed", refusal)
     event: events.VmEvent = events.VmOperationEnded(at=facts.now, ended=failure(refusal))
     if state.status == "powering_down":
         wanted = desired_after_end(state, "shutdown_ignored")
         event = events.VmShutdownIgnored(at=facts.now, ended=failure(refusal), desired=wanted)
-    return came_to_nothing(state, event, refusal, RequestReport(host_id=state.host_id))
+    return came_to_nothing(state, event, "vm_stop_failed", refusal, RequestReport(host_id=state.host_id))
 
 
 def run_ended(state: VmState, end: RunEnd, facts: VmDecisionFacts) -> Decision:

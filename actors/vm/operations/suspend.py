@@ -58,13 +58,13 @@ def sends(state: VmState) -> SaveDomain:
 
 def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     event = events.VmSuspended(at=facts.now, ended=DONE, desired=desired_after_end(state, "saved"))
-    return succeeded(state, event, "vm_suspended", f"VM {state.name} is suspended.")
+    return succeeded(state, event, "vm_suspended")
 
 
 def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     wanted = desired_after_end(state, "suspend_failed")
     event = events.VmSuspendFailed(at=facts.now, reason=str(refusal), ended=failure(refusal), desired=wanted)
-    return came_to_nothing(state, event, refusal, RequestReport(host_id=state.host_id))
+    return came_to_nothing(state, event, "vm_suspend_failed", refusal, RequestReport(host_id=state.host_id))
 
 
 def run_ended(state: VmState, end: RunEnd, facts: VmDecisionFacts) -> Decision:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import attrs
 
 from protocol.audit import line
@@ -10,15 +12,12 @@ from protocol.registry import BY_KIND
 from supervisors.engine_tree import Engine
 from supervisors.observe import Kind, Observed, Observer, log_observed
 
-REPORTED = {
-    Kind.RESTARTED: ("actor_restarted", "normal", "was restarted after a crash"),
-    Kind.GAVE_UP: (
-        "actor_escalated",
-        "error",
-        "crashed too often and was given up; it starts again when it is asked something",
-    ),
-    Kind.ESCALATED: ("actor_escalated", "error", "failed to its supervisor"),
+REPORTED: Final = {
+    Kind.RESTARTED: "actor_restarted",
+    Kind.GAVE_UP: "actor_given_up",
+    Kind.ESCALATED: "actor_escalated",
 }
+"""What the audit trail says of it."""
 
 
 REFERENCES = frozenset(field.name for field in attrs.fields(Event)) & frozenset(BY_KIND)
@@ -30,13 +29,11 @@ def observer(engine: Engine) -> Observer:
 
     def observe(observed: Observed) -> None:
         log_observed(observed)
-        entry = REPORTED.get(observed.kind)
-        if entry is None:
+        what = REPORTED.get(observed.kind)
+        if what is None:
             return
-        code, severity, text = entry
         kind, _, id = observed.address.partition("/")
         refers = {kind: id} if kind in REFERENCES else {}
-        description = f"Actor {observed.address} {text} (incarnation {observed.incarnation})."
-        engine.audit(line(code, description, severity=severity, **refers))
+        engine.audit(line(what, address=observed.address, incarnation=observed.incarnation, **refers))
 
     return observe

@@ -14,7 +14,7 @@ from protocol.model.storage import StorageDomain
 from protocol.model.types import Document, Ref
 from protocol.model.vm import Vm
 from tests.actors.catalogue.lives import CLUSTER, DATA_CENTER, NETWORK, USER, catalogue, changed, cluster, east, network
-from tests.actors.expected import accepted, audit, refused, stored
+from tests.actors.expected import accepted, audit, refused, stored, stored_as
 from tests.actors.playbook import object_id
 
 FIRST = object_id(1)
@@ -32,7 +32,7 @@ def test_a_cluster_with_everything_that_was_left_out() -> None:
     play = catalogue()
     play.when(add("cluster", cluster(data_center=Ref(id=DATA_CENTER, name="Default")))).then(
         changed(EntityAdded, "cluster", FIRST, name="two"),
-        audit("entity_added", user="u", cluster=FIRST),
+        audit("cluster_added", user="u", cluster=FIRST),
         accepted("cluster", FIRST),
         stored,
     )
@@ -44,7 +44,7 @@ def test_a_network_brings_its_profile() -> None:
     catalogue().when(add("network", network())).then(
         changed(EntityAdded, "network", FIRST, name="blue"),
         changed(EntityAdded, "vnic_profile", name="blue"),
-        audit("entity_added", user="u"),
+        audit("network_added", user="u"),
         accepted("network", FIRST, shows={"status": "operational"}),
         stored,
     )
@@ -56,7 +56,7 @@ def test_a_data_center_brings_its_management_network() -> None:
         changed(EntityAdded, "data_center", FIRST, name="east"),
         changed(EntityAdded, "network", name="ovirtmgmt"),
         changed(EntityAdded, "vnic_profile", name="ovirtmgmt"),
-        audit("entity_added", user="u", data_center=FIRST),
+        audit("data_center_added", user="u", data_center=FIRST),
         accepted("data_center", FIRST, shows={"status": "uninitialized"}),
         stored,
     )
@@ -64,7 +64,7 @@ def test_a_data_center_brings_its_management_network() -> None:
         changed(EntityRemoved, "vnic_profile"),
         changed(EntityRemoved, "network"),
         changed(EntityRemoved, "data_center", FIRST),
-        audit("entity_removed", user="u"),
+        audit("data_center_removed", user="u"),
         accepted("data_center", FIRST, shows={"status": "uninitialized"}),
         stored,
     )
@@ -74,7 +74,7 @@ def test_the_same_add_again_gets_the_same_answer() -> None:
     bob = add("user", User(user_name="bob@internal"))
     play = catalogue()
     play.when(bob).then(
-        changed(EntityAdded, "user", FIRST), audit("entity_added", user="u"), accepted("user", FIRST), stored
+        changed(EntityAdded, "user", FIRST), audit("user_added", user="u"), accepted("user", FIRST), stored
     )
     play.when(bob, again=True).then(accepted("user", FIRST))
 
@@ -109,7 +109,7 @@ def test_names_of_networks_are_unique_within_a_data_center() -> None:
     play.when(add("network", network())).then(
         changed(EntityAdded, "network", object_id(3), name="blue"),
         changed(EntityAdded, "vnic_profile", name="blue"),
-        audit("entity_added", user="u"),
+        audit("network_added", user="u"),
         accepted("network", object_id(3), shows={"status": "operational"}),
         stored,
     )
@@ -121,7 +121,7 @@ def test_an_update_sets_what_is_given() -> None:
     change = update("cluster", CLUSTER, Cluster(description="Ours.", data_center=Ref(id=DATA_CENTER)))
     play.when(change).then(
         changed(EntityUpdated, "cluster", CLUSTER, name="Default"),
-        audit("entity_updated", user="u", cluster=CLUSTER),
+        audit("cluster_updated", user="u", cluster=CLUSTER),
         accepted("cluster", CLUSTER),
         stored,
     )
@@ -129,7 +129,7 @@ def test_an_update_sets_what_is_given() -> None:
     play.when(change).then(accepted("cluster", CLUSTER))
     play.when(update("data_center", DATA_CENTER, DataCenter(name="West"))).then(
         changed(EntityUpdated, "data_center", DATA_CENTER, name="West"),
-        audit("entity_updated", user="u", data_center=DATA_CENTER),
+        audit("data_center_updated", user="u", data_center=DATA_CENTER),
         accepted("data_center", DATA_CENTER, shows={"status": "uninitialized"}),
         stored,
     )
@@ -139,7 +139,7 @@ def test_what_is_read_only_is_passed_over() -> None:
     play = catalogue()
     play.when(update("data_center", DATA_CENTER, DataCenter(id="x", status="up", comment="!"))).then(
         changed(EntityUpdated, "data_center", DATA_CENTER, name="Default"),
-        audit("entity_updated", user="u", data_center=DATA_CENTER),
+        audit("data_center_updated", user="u", data_center=DATA_CENTER),
         accepted("data_center", DATA_CENTER, shows={"status": "uninitialized"}),
         stored,
     )
@@ -153,7 +153,7 @@ def test_what_is_read_only_is_passed_over() -> None:
         ("cluster", CLUSTER, DataCenter(name="x"), "invalid", "document"),
         ("data_center", DATA_CENTER, DataCenter(quota_mode="sometimes"), "invalid", "quota_mode"),
         ("network", NETWORK, Network(name="mgmt"), "invalid", "name"),
-        ("user", USER, User(user_name="root@internal"), "invalid", "name"),
+        ("user", USER, User(user_name="root@internal"), "invalid", "user_name"),
         ("cluster", "nowhere", Cluster(name="x"), "not_found", ""),
     ],
 )
@@ -170,10 +170,10 @@ def test_what_must_stay_stays() -> None:
 def test_removal_names_what_is_in_the_way() -> None:
     play = catalogue().with_row("host", Host(id="h", name="host-1", cluster=Ref(id=CLUSTER)))
     play.when(RemoveEntity(kind="cluster", id=CLUSTER)).then(
-        refused("conflict", reasons=("It is used by the host host-1.",))
+        refused("conflict", reasons=("It is used by host host-1.",))
     )
     play.when(RemoveEntity(kind="data_center", id=DATA_CENTER)).then(
-        refused("conflict", reasons=("It is used by the cluster Default.",))
+        refused("conflict", reasons=("It is used by cluster Default.",))
     )
 
 
@@ -181,14 +181,14 @@ def test_a_profile_that_a_nic_has_is_not_removed_nor_is_its_network() -> None:
     play = catalogue().given(add("network", network()))
     (profile,) = play.rows.referring("vnic_profile", "network", FIRST)
     play.with_row("vm", Vm(id="v", name="web", nics=(Nic(vnic_profile=Ref(id=profile)),)))
-    in_use = refused("conflict", reasons=("It is used by the vm web.",))
+    in_use = refused("conflict", reasons=("It is used by VM web.",))
     play.when(RemoveEntity(kind="vnic_profile", id=profile)).then(in_use)
     play.when(RemoveEntity(kind="network", id=FIRST)).then(in_use)
     play.with_row("vm", Vm(id="v", name="web", nics=()))
     play.when(RemoveEntity(kind="network", id=FIRST)).then(
         changed(EntityRemoved, "vnic_profile"),
         changed(EntityRemoved, "network", FIRST),
-        audit("entity_removed", user="u"),
+        audit("network_removed", user="u"),
         accepted("network", FIRST, shows={"status": "operational"}),
         stored,
     )
@@ -198,13 +198,13 @@ def test_a_profile_more() -> None:
     play = catalogue()
     play.when(add("vnic_profile", VnicProfile(name="fast", network=Ref(id=NETWORK)))).then(
         changed(EntityAdded, "vnic_profile", FIRST, name="fast"),
-        audit("entity_added", user="u"),
+        audit("vnic_profile_added", user="u"),
         accepted("vnic_profile", FIRST),
         stored,
     )
     play.when(RemoveEntity(kind="vnic_profile", id=FIRST)).then(
         changed(EntityRemoved, "vnic_profile", FIRST),
-        audit("entity_removed", user="u"),
+        audit("vnic_profile_removed", user="u"),
         accepted("vnic_profile", FIRST),
         stored,
     )
@@ -236,3 +236,25 @@ def test_without_storage_a_data_center_is_as_it_began() -> None:
     catalogue().when_restarted().then()
     locked = StorageDomain(id="s", name="s", status="locked", data_center=Ref(id=DATA_CENTER))
     catalogue().with_row("storage_domain", locked).when_restarted().then()
+
+
+def test_a_user_goes_the_administrator_stays() -> None:
+    bob = object_id(1)
+    play = catalogue().given(add("user", User(user_name="bob@internal")))
+    play.when(RemoveEntity(kind="user", id=bob)).then(
+        changed(EntityRemoved, "user", bob),
+        audit("user_removed", user="u"),
+        accepted("user", bob),
+        stored,
+    )
+
+
+def test_the_stored_outcome_says_what_came_under_an_idempotency_key() -> None:
+    play = catalogue()
+    change = update("cluster", CLUSTER, Cluster(description="Ours.", data_center=Ref(id=DATA_CENTER)))
+    play.when(change, digest="d1").then(
+        changed(EntityUpdated, "cluster", CLUSTER, description="Ours."),
+        audit("cluster_updated", user="u", cluster=CLUSTER),
+        accepted("cluster", CLUSTER),
+        stored_as(accepted("cluster", CLUSTER, digest="d1")),
+    )

@@ -66,7 +66,13 @@ def test_wrong_input_is_refused_with_its_field(document: dict[str, Any], code: s
 
 
 def test_linked_it_is_asked_for_everything_and_is_up_when_it_has_come() -> None:
-    play = added().when(link).then(event(HostLinked), cancel("silent"), look(HOST), status("initializing"))
+    play = (
+        added()
+        .when(link)
+        .then(
+            event(HostLinked), audit("host_enrolled", host=HOST), cancel("silent"), look(HOST), status("initializing")
+        )
+    )
     play.when(FACTS).then(event(HostFactsChanged, facts=FACTS))
     play.when(FACTS).then()
     play.when(report()).then(event(HostCameUp), audit("host_up", host=HOST), status("up"))
@@ -76,7 +82,7 @@ def test_a_machine_without_kvm_says_so_when_it_comes_up() -> None:
     notified = attrs.evolve(FACTS, virtualization="tcg", virtualization_reason="/dev/kvm is missing.")
     added().given(link).given(notified).when(report()).then(
         event(HostCameUp),
-        audit("host_up", text="Host one is up. Guests run by tcg: /dev/kvm is missing.", host=HOST),
+        audit("host_up_without_kvm", severity="warning", text="by tcg. /dev/kvm is missing.", host=HOST),
         status("up"),
     )
 
@@ -112,7 +118,9 @@ def test_after_a_restart_it_has_the_silent_period_to_come_back() -> None:
 
 def test_a_while_after_a_failed_commit_a_linked_host_is_looked_at_again() -> None:
     up().when(fired("linked")).then(look(HOST))
-    added().linked().when(fired("linked")).then(event(HostLinked), cancel("silent"), look(HOST), status("initializing"))
+    added().linked().when(fired("linked")).then(
+        event(HostLinked), audit("host_enrolled", host=HOST), cancel("silent"), look(HOST), status("initializing")
+    )
     silent().when(fired("linked")).then()
 
 

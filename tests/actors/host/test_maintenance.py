@@ -32,7 +32,8 @@ def test_an_empty_host_is_in_maintenance_at_once() -> None:
     play.when(AWAY).then(
         event(HostMaintenanceRequested),
         event(HostEnteredMaintenance),
-        audit("host_maintenance", user="u", host=HOST),
+        audit("host_maintenance_requested", user="u", host=HOST),
+        audit("host_maintenance", host=HOST),
         accepted(),
         stored,
         status("maintenance"),
@@ -44,7 +45,7 @@ def test_with_vms_it_waits_for_the_last_one() -> None:
     play = up().with_vm()
     play.when(DeactivateHost(id=HOST, reason="a new disk")).then(
         event(HostMaintenanceRequested, reason="a new disk"),
-        audit("host_maintenance", text="1 VMs run on it: shut them down.", user="u", host=HOST),
+        audit("host_maintenance_requested", text="VMs that still run on it: 1. Shut", user="u", host=HOST),
         timer("emptied", 2),
         accepted(),
         stored,
@@ -130,11 +131,15 @@ def test_one_that_never_came_up_can_be_removed() -> None:
 
 def test_a_host_in_use_is_not_removed_and_says_by_what() -> None:
     play = up().given(AWAY).with_vm().with_row("storage_domain", StorageDomain(id="sd", name="sd", host=Ref(id=HOST)))
-    play.when(REMOVE).then(refused("conflict", reasons=("VM vm1", "storage domain sd")))
+    play.when(REMOVE).then(refused("conflict", reasons=("It is used by VM vm1.", "It is used by storage domain sd.")))
 
 
 def test_an_update_sets_what_is_set() -> None:
-    play = up().when(UpdateHost(id=HOST, document=Host(comment="rack 3"))).then(event(HostUpdated), accepted(), stored)
+    play = (
+        up()
+        .when(UpdateHost(id=HOST, document=Host(comment="rack 3")))
+        .then(event(HostUpdated), audit("host_updated", user="u", host=HOST), accepted(), stored)
+    )
     assert (play.state.host.comment, play.state.host.name) == ("rack 3", "one")
     play.when(UpdateHost(id=HOST, document=Host(comment="rack 3"))).then(accepted())
 
@@ -143,7 +148,7 @@ def test_it_moves_to_another_cluster_in_maintenance_alone() -> None:
     move = UpdateHost(id=HOST, document=Host(cluster=Ref(id="c2")))
     play = up().with_row("cluster", Cluster(id="c2", name="c2")).when(move).then(refused("not_legal", "status"))
     play = up().with_row("cluster", Cluster(id="c2", name="c2")).given(AWAY)
-    play.when(move).then(event(HostUpdated), accepted(), stored)
+    play.when(move).then(event(HostUpdated), audit("host_updated", user="u", host=HOST), accepted(), stored)
     assert play.state.host.cluster == Ref(id="c2")
 
 

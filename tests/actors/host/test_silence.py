@@ -86,7 +86,7 @@ def test_a_confirmed_reboot_ends_its_vms() -> None:
     """It is up again when its node says so."""
     silent().with_vm().when(FenceHost(id=HOST)).then(
         event(HostConfirmedRebooted),
-        audit("host_silent", severity="warning", text="was rebooted", user="u", host=HOST),
+        audit("host_reboot_confirmed", text="was rebooted", user="u", host=HOST),
         tell("vm/vm1", HostConfirmedDown(host_id=HOST)),
         accepted(),
         stored,

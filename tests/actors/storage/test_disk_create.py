@@ -161,7 +161,7 @@ def test_a_failure_is_undone_and_says_why() -> None:
     play.when_restarted().then(to_node(RemoveImage(storage_domain_id=SD, image_id=DISK)))
     play.when(done(Done())).then(
         event(DiskRemoved, ends="rolled_back", why="No space left on device."),
-        audit("disk_failed", severity="error", vm=VM),
+        audit("disk_add_failed", severity="error", vm=VM),
         ack(),
         answers("made", refused("host_failed")),
         answers("removed", Done()),
@@ -177,7 +177,7 @@ def test_what_cannot_be_undone_is_illegal() -> None:
             ends="failed",
             why="No space left on device. Undoing it failed too: No space left on device.",
         ),
-        audit("disk_failed", severity="error", vm=VM),
+        audit("disk_add_failed", severity="error", vm=VM),
         ack(),
         answers("made", refused("host_failed")),
         answers("removed", refused("host_failed")),
@@ -282,7 +282,7 @@ def test_a_clone_that_fails_goes_and_lets_go_of_its_origin() -> None:
     )
     play.when(answered(Done())).then(
         event(DiskRemoved, ends="rolled_back", why="No space left on device."),
-        audit("disk_failed", severity="error", vm=VM),
+        audit("disk_add_failed", severity="error", vm=VM),
         answers("made", refused("host_failed")),
         answers("removed", Done()),
         status("gone"),
@@ -312,7 +312,7 @@ def test_an_import_takes_the_size_of_the_image() -> None:
 def test_an_origin_that_refuses_ends_it_without_touching_the_storage() -> None:
     providing(disk=Disk(id=DISK, name="web_Disk1"), backing_disk_id=ORIGIN).when(answered(IN_USE)).then(
         event(DiskRemoved, ends="rolled_back", why="A disk rests on it."),
-        audit("disk_failed", severity="error", vm=VM),
+        audit("disk_add_failed", severity="error", vm=VM),
         answers("made", refused("host_failed")),
         answers("removed", Done()),
         status("gone"),
@@ -381,7 +381,7 @@ def test_discarded_while_it_is_made_it_turns_round() -> None:
     )
     play.when(done(Done())).then(
         event(DiskRemoved, ends="rolled_back", why="It is not wanted any more."),
-        audit("disk_failed", vm=VM),
+        audit("disk_add_cancelled", vm=VM),
         ack(),
         answers("made", refused("host_failed")),
         answers("removed", Done()),

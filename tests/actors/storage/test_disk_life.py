@@ -169,7 +169,7 @@ def test_a_removal_that_fails_leaves_it_illegal_to_be_removed_again() -> None:
     play = removing()
     play.when(done(FULL)).then(
         event(DiskRemoveFailed, reason="No space left on device.", ends="failed", why="No space left on device."),
-        audit("disk_failed", severity="error", user="u"),
+        audit("disk_remove_failed", severity="error", user="u"),
         ack(),
         answers("made", refused("host_failed")),
         answers("removed", refused("host_failed")),
@@ -218,7 +218,7 @@ def test_discarded_by_the_vm_that_has_it() -> None:
 def test_a_discard_that_fails_is_said_to_whoever_waits() -> None:
     attached().given(DiscardDisk(operation_id=OPERATION, vm_id=VM)).when(done(FULL)).then(
         event(DiskRemoveFailed, reason="No space left on device.", ends="failed", why="No space left on device."),
-        audit("disk_failed", severity="error", vm=VM),
+        audit("disk_remove_failed", severity="error", vm=VM),
         ack(),
         answers("made", refused("host_failed")),
         answers("removed", refused("host_failed")),
@@ -246,7 +246,7 @@ def test_extended() -> None:
     )
     play.when(done(volume(2 * GiB))).then(
         event(DiskResized, size_bytes=2 * GiB, actual_bytes=4096, ends="done"),
-        audit("disk_updated", user="u"),
+        audit("disk_extended", user="u"),
         ack(),
         status("ok"),
     )
@@ -276,7 +276,7 @@ def test_an_extension_that_fails_keeps_the_size() -> None:
     play = growing()
     play.when(done(FULL)).then(
         event(DiskResizeFailed, reason="No space left on device.", ends="rolled_back", why="No space left on device."),
-        audit("disk_failed", severity="error", user="u"),
+        audit("disk_extend_failed", severity="error", user="u"),
         ack(),
         status("ok"),
     )

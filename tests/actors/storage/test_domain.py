@@ -84,6 +84,7 @@ def test_added_its_host_connects_it() -> None:
     )
     play.when(done(seen())).then(
         event(StorageDomainActivated, available_bytes=10 * GiB, used_bytes=GiB, ends="done"),
+        audit("storage_domain_added", user="u", host=HOST, storage_domain=NEW),
         audit("storage_domain_active", host=HOST, storage_domain=NEW),
         ack(),
         status("active"),
@@ -124,7 +125,7 @@ def test_a_directory_that_does_not_do_is_rolled_back(result: Message, why: str) 
     play = connecting()
     play.when(done(result)).then(
         event(StorageDomainRemoved, ends="rolled_back", why=why),
-        audit("storage_domain_removed", severity="error", text=why, user="u", host=HOST),
+        audit("storage_domain_add_failed", severity="error", text=why, user="u", host=HOST),
         ack(),
         status("gone"),
     )
@@ -288,6 +289,7 @@ def test_a_disk_that_came_late_abandons_the_removal() -> None:
             ends="rolled_back",
             why="The storage domain local holds 1 disks: late. Remove them first.",
         ),
+        audit("storage_domain_remove_failed", severity="error", user="u", storage_domain=NEW),
         beside(ConnectStorageDomain(storage_domain_id=NEW, path="/srv/local"), host=HOST),
         status("inactive"),
     )
@@ -311,7 +313,7 @@ def test_changed() -> None:
     play = active()
     play.when(to(name="fast", status="locked")).then(
         event(StorageDomainUpdated),
-        audit("entity_updated", user="u", storage_domain=NEW),
+        audit("storage_domain_updated", user="u", storage_domain=NEW),
         accepted(shows={"status": "active"}),
         stored,
     )

@@ -84,7 +84,7 @@ def test_imported_its_disk_is_filled_first() -> None:
     )
     play.when_restarted().then(ask(f"disk/{TEMPLATE_DISK}", FILLING))
     play.when(answered(template_disk())).then(
-        event(TemplateReady, ends="done"), audit("template_added", user="u", template=TEMPLATE), status("ok")
+        event(TemplateReady, ends="done"), audit("template_imported", user="u", template=TEMPLATE), status("ok")
     )
     template = play.state.template
     assert [(a.id, a.bootable) for a in template.disk_attachments] == [(TEMPLATE_DISK, True)]
@@ -117,7 +117,7 @@ def test_a_disk_that_cannot_be_made_takes_the_template_along() -> None:
     )
     play.when(answered(Done())).then(
         event(TemplateRemoved, ends="rolled_back", why="No space left on device."),
-        audit("template_failed", severity="error", user="u"),
+        audit("template_import_failed", severity="error", user="u"),
         status("gone"),
     )
 
@@ -129,7 +129,7 @@ def test_a_disk_that_cannot_be_undone_is_said() -> None:
             ends="rolled_back",
             why="No space left on device. Undoing it failed too: A disk rests on it.",
         ),
-        audit("template_failed", severity="error", user="u"),
+        audit("template_import_failed", severity="error", user="u"),
         status("gone"),
     )
 
@@ -230,7 +230,7 @@ def test_a_disk_that_refuses_to_go_leaves_the_template_as_it_was() -> None:
         event(
             TemplateRemoveFailed, reason="A disk rests on it.", usable=True, ends="failed", why="A disk rests on it."
         ),
-        audit("template_failed", severity="error", user="u", template=TEMPLATE),
+        audit("template_remove_failed", severity="error", user="u", template=TEMPLATE),
         status("ok"),
     )
 
@@ -244,14 +244,14 @@ def test_a_disk_that_cannot_be_deleted_leaves_it_illegal() -> None:
             ends="failed",
             why="No space left on device.",
         ),
-        audit("template_failed", severity="error", user="u", template=TEMPLATE),
+        audit("template_remove_failed", severity="error", user="u", template=TEMPLATE),
         status("illegal"),
     )
     with_two_disks().given(REMOVE).given(answered(Done())).when(answered(IN_USE)).then(
         event(
             TemplateRemoveFailed, reason="A disk rests on it.", usable=False, ends="failed", why="A disk rests on it."
         ),
-        audit("template_failed", severity="error", user="u", template=TEMPLATE),
+        audit("template_remove_failed", severity="error", user="u", template=TEMPLATE),
         status("illegal"),
     )
 
@@ -275,7 +275,7 @@ def test_changed_without_what_is_read_only() -> None:
     play = imported()
     play.when(to(description="Small.", status="illegal", cpu=Cpu(topology=CpuTopology(sockets=2)))).then(
         event(TemplateUpdated),
-        audit("entity_updated", user="u", template=TEMPLATE),
+        audit("template_updated", user="u", template=TEMPLATE),
         accepted(shows={"status": "ok"}),
         stored,
     )
@@ -285,7 +285,7 @@ def test_changed_without_what_is_read_only() -> None:
     play.when(to(description="Small.")).then(accepted(shows={"status": "ok"}))
     play.when(to(name="little")).then(
         event(TemplateUpdated),
-        audit("entity_updated", user="u", template=TEMPLATE),
+        audit("template_updated", user="u", template=TEMPLATE),
         accepted(shows={"status": "ok"}),
         stored,
     )

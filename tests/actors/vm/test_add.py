@@ -131,20 +131,22 @@ def test_from_a_template_its_disk_is_made_first() -> None:
     play = VmPlay(tiny(DISK)).given(AddVm(id=VM, document=FROM_TINY))
     play.when(answered(Reserved())).then(
         event(VmAdded, begins="add", step="Create disk web_Disk1"),
-        audit("vm_added", user="u", vm=VM, cluster=CLUSTER),
+        audit("vm_add_started", user="u", vm=VM, cluster=CLUSTER),
         ask(f"disk/{WEB_DISK}", provide(WEB_DISK, "web_Disk1", DISK)),
         accepted(job=True),
         stored,
         status("image_locked"),
     )
     play.when_restarted().then(ask(f"disk/{WEB_DISK}", provide(WEB_DISK, "web_Disk1", DISK)))
-    play.when(answered(Done())).then(event(VmCreated, ends="done"), status("down"))
+    play.when(answered(Done())).then(
+        event(VmCreated, ends="done"), audit("vm_add_finished", user="u", vm=VM), status("down")
+    )
 
 
 def test_a_clone_asks_for_full_copies() -> None:
     VmPlay(tiny(DISK)).given(AddVm(id=VM, document=FROM_TINY, clone=True)).when(answered(Reserved())).then(
         event(VmAdded, begins="add", step="Create disk web_Disk1"),
-        audit("vm_added", user="u", vm=VM, cluster=CLUSTER),
+        audit("vm_add_started", user="u", vm=VM, cluster=CLUSTER),
         ask(f"disk/{WEB_DISK}", provide(WEB_DISK, "web_Disk1", DISK, clone=True)),
         accepted(job=True),
         stored,
@@ -158,7 +160,9 @@ def test_two_disks_are_made_one_after_the_other() -> None:
         event(VmOperationProgressed, step="Create disk web_Disk2"),
         ask(f"disk/{WEB_DISK_2}", provide(WEB_DISK_2, "web_Disk2", OTHER_DISK)),
     )
-    play.when(answered(Done())).then(event(VmCreated, ends="done"), status("down"))
+    play.when(answered(Done())).then(
+        event(VmCreated, ends="done"), audit("vm_add_finished", user="u", vm=VM), status("down")
+    )
 
 
 def test_a_disk_of_the_template_that_is_gone_is_left_out() -> None:
@@ -265,7 +269,7 @@ def test_wrong_input_is_refused_with_its_field(command: AddVm, code: str, field:
     [
         ((Nic(name="n"), Nic(name="n")), "name_taken", "name"),
         ((Nic(name="a", mac=mac(MAC)), Nic(name="b", mac=mac(MAC))), "conflict", "mac"),
-        ((Nic(name="n", vnic_profile=Ref(id="none")),), "not_found", "vnic_profile"),
+        ((Nic(name="n", vnic_profile=Ref(id="none")),), "not_found", "nics.vnic_profile"),
         (tuple(Nic(name=f"nic{n}") for n in range(limits.vm_nics_max + 1)), "conflict", "nics"),
     ],
 )

@@ -94,7 +94,7 @@ def test_one_that_was_ended_on_purpose_is_not(why: StopReason, reported: str) ->
 def test_a_host_that_dies_does_not_make_it_unwanted(life: Callable[[], VmPlay], wanted: str) -> None:
     life().given(HostLost(host_id=HOST)).when(HostConfirmedDown(host_id=HOST)).then(
         event(VmWentDown, desired=wanted, cause="host_down", reason="Its host was confirmed as rebooted."),
-        audit("vm_down_error", severity="error", vm=VM, host=HOST),
+        audit("vm_down_with_host", severity="error", vm=VM, host=HOST),
         *NO_TIMERS,
         status("down"),
     )
@@ -111,7 +111,7 @@ def test_one_that_was_to_go_down_stays_so_when_its_host_dies() -> None:
             ends="failed",
             why="Its host was rebooted.",
         ),
-        audit("vm_down_error", severity="error", vm=VM, host=HOST),
+        audit("vm_down_with_host", severity="error", vm=VM, host=HOST),
         *NO_TIMERS,
         status("down"),
     )

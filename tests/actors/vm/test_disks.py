@@ -51,7 +51,7 @@ def test_attach_asks_the_disk_and_shows_the_attachment() -> None:
 def test_attach_is_answered_when_the_disk_agrees() -> None:
     added().given(attaching()).when(answered(Done())).then(
         event(VmOperationEnded, ends="done"),
-        audit("vm_disk_changed", user="u", vm=VM),
+        audit("disk_attached", user="u", vm=VM),
         answers(JOB, accepted("disk_attachment", DISK, job=True)),
     )
 
@@ -61,7 +61,7 @@ def test_a_disk_that_refuses_is_not_attached() -> None:
     play = added().given(attaching())
     play.when(answered(taken)).then(
         event(VmDisksChanged, ends="rolled_back", why="Another VM has it."),
-        audit("disk_failed", severity="error", vm=VM),
+        audit("disk_attach_failed", severity="error", vm=VM),
         answers(JOB, refused("conflict")),
     )
     assert play.state.vm.disk_attachments == ()
@@ -80,7 +80,7 @@ def test_a_new_disk_shows_at_once_and_is_made_behind() -> None:
     )
     play.when(answered(Done())).then(
         event(VmOperationEnded, ends="done"),
-        audit("vm_disk_changed", user="u", vm=VM),
+        audit("disk_attached", user="u", vm=VM),
         answers(JOB, accepted("disk_attachment", NEW_DISK, job=True)),
     )
 
@@ -89,7 +89,7 @@ def test_a_new_disk_that_is_there_before_it_was_read_is_answered_once() -> None:
     play = added().given(making(name="data", format="raw"))
     play.when(answered(Done())).then(
         event(VmOperationEnded, ends="done"),
-        audit("vm_disk_changed", user="u", vm=VM),
+        audit("disk_attached", user="u", vm=VM),
         answers(JOB, accepted("disk_attachment", NEW_DISK, job=True)),
     )
     play.when(DiskRecorded(disk_id=NEW_DISK)).then()
@@ -150,7 +150,7 @@ def test_a_second_disk_does_not_become_bootable() -> None:
     boots = DiskAttachment(bootable=True)
     play.when(UpdateDiskAttachment(parent_id=VM, id=OTHER_DISK, document=boots)).then(refused("conflict", "bootable"))
     play.when(UpdateDiskAttachment(parent_id=VM, id=DISK, document=boots)).then(
-        event(VmDisksChanged), accepted("disk_attachment", DISK), stored
+        event(VmDisksChanged), audit("vm_disk_updated", user="u", vm=VM), accepted("disk_attachment", DISK), stored
     )
 
 
@@ -158,7 +158,7 @@ def test_an_attachment_is_changed() -> None:
     change = DiskAttachment(active=False, interface="sata", read_only=True, bootable=False)
     play = with_disk()
     play.when(UpdateDiskAttachment(parent_id=VM, id=DISK, document=change)).then(
-        event(VmDisksChanged), accepted("disk_attachment", DISK), stored
+        event(VmDisksChanged), audit("vm_disk_updated", user="u", vm=VM), accepted("disk_attachment", DISK), stored
     )
     (attachment,) = play.state.vm.disk_attachments
     assert (attachment.active, attachment.interface, attachment.read_only) == (False, "sata", True)
@@ -180,7 +180,7 @@ def test_a_disk_is_detached_and_stays() -> None:
         accepted("disk_attachment", DISK, job=True),
         stored,
     )
-    play.when(answered(Done())).then(event(VmDisksChanged, ends="done"), audit("vm_disk_changed", user="u", vm=VM))
+    play.when(answered(Done())).then(event(VmDisksChanged, ends="done"), audit("disk_detached", user="u", vm=VM))
     assert play.state.vm.disk_attachments == ()
 
 
@@ -192,18 +192,18 @@ def test_a_disk_is_detached_and_deleted() -> None:
         accepted("disk_attachment", DISK, job=True),
         stored,
     )
-    play.when(answered(Done())).then(event(VmDisksChanged, ends="done"), audit("vm_disk_changed", user="u", vm=VM))
+    play.when(answered(Done())).then(event(VmDisksChanged, ends="done"), audit("disk_detached", user="u", vm=VM))
 
 
 def test_a_disk_that_is_gone_already_is_as_good() -> None:
     with_disk().given(RemoveDiskAttachment(parent_id=VM, id=DISK)).when(answered(GONE)).then(
-        event(VmDisksChanged, ends="done"), audit("vm_disk_changed", user="u", vm=VM)
+        event(VmDisksChanged, ends="done"), audit("disk_detached", user="u", vm=VM)
     )
 
 
 def test_a_disk_that_does_not_go_stays_attached() -> None:
     with_disk().given(RemoveDiskAttachment(parent_id=VM, id=DISK)).when(answered(NO)).then(
-        event(VmOperationEnded, ends="failed", why="No."), audit("vm_operation_failed", severity="error", vm=VM)
+        event(VmOperationEnded, ends="failed", why="No."), audit("disk_detach_failed", severity="error", vm=VM)
     )
 
 
@@ -213,7 +213,7 @@ def test_an_answer_to_an_earlier_incarnation_is_for_nobody_that_waits() -> None:
     play.when_restarted().then(ask(f"disk/{DISK}", AttachDisk(vm_id=VM, operation_id=JOB)))
     play.when(answered(Done())).then(
         event(VmOperationEnded, ends="done"),
-        audit("vm_disk_changed", user="u", vm=VM),
+        audit("disk_attached", user="u", vm=VM),
         answers(JOB, accepted("disk_attachment", DISK, job=True)),
     )
     play.when(answered(Done())).then()

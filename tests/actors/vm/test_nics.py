@@ -32,7 +32,7 @@ def test_a_nic_is_added_in_the_next_slot() -> None:
     play = added().given(adding())
     play.when(answered(Reserved(macs=(MAC_2,)))).then(
         event(VmNicsChanged),
-        audit("vm_nic_changed", user="u", vm=VM),
+        audit("nic_added", user="u", vm=VM),
         accepted("nic", NIC_2),
         stored,
     )
@@ -45,7 +45,7 @@ def test_a_nic_is_changed() -> None:
         question("reservations/main", Reserve(holder=command_id(2), owner_id=VM, macs=(MAC,))), release_claim()
     )
     play.when(answered(Reserved(macs=(MAC,)))).then(
-        event(VmNicsChanged), audit("vm_nic_changed", user="u", vm=VM), accepted("nic", NIC), stored
+        event(VmNicsChanged), audit("nic_updated", user="u", vm=VM), accepted("nic", NIC), stored
     )
     assert [(nic.id, nic.name, nic.slot) for nic in play.state.vm.nics] == [(NIC, "uplink", 0)]
 
@@ -53,7 +53,7 @@ def test_a_nic_is_changed() -> None:
 def test_a_nic_is_removed() -> None:
     play = added()
     play.when(RemoveNic(parent_id=VM, id=NIC)).then(
-        event(VmNicsChanged), audit("vm_nic_changed", user="u", vm=VM), accepted("nic", NIC), stored
+        event(VmNicsChanged), audit("nic_removed", user="u", vm=VM), accepted("nic", NIC), stored
     )
     assert play.state.vm.nics == ()
 

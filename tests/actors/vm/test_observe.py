@@ -129,7 +129,7 @@ def test_the_silence_of_another_host_is_nothing() -> None:
 def test_a_confirmed_reboot_of_the_host_ends_the_vm() -> None:
     up().given(HostLost(host_id=HOST)).when(HostConfirmedDown(host_id=HOST)).then(
         event(VmWentDown, desired="down", cause="host_down", reason="Its host was confirmed as rebooted."),
-        audit("vm_down_error", severity="error", vm=VM, host=HOST),
+        audit("vm_down_with_host", severity="error", vm=VM, host=HOST),
         *NO_TIMERS,
         status("down"),
     )
@@ -146,7 +146,7 @@ def test_a_confirmed_reboot_of_the_host_ends_what_was_under_way() -> None:
             ends="failed",
             why="Its host was rebooted.",
         ),
-        audit("vm_down_error", severity="error", vm=VM, host=HOST),
+        audit("vm_down_with_host", severity="error", vm=VM, host=HOST),
         *NO_TIMERS,
         status("down"),
     )
@@ -189,14 +189,16 @@ def test_what_is_left_of_a_stray_is_left_alone() -> None:
 def test_an_io_error_pauses_and_is_said() -> None:
     play = up()
     play.when(DomainSeen(host_id=HOST, domain=domain(DomainStatus.PAUSED, reason="io_error"))).then(
-        event(VmPaused, reason="io_error"), audit("vm_io_error", severity="warning", vm=VM, host=HOST), status("paused")
+        event(VmPaused, reason="io_error"), audit("vm_io_error", severity="error", vm=VM, host=HOST), status("paused")
     )
     play.when(DomainSeen(host_id=HOST, domain=domain())).then(event(VmResumed), status("up"))
 
 
 def test_a_pause_that_nobody_explains_is_said_as_such() -> None:
     up().when(DomainSeen(host_id=HOST, domain=domain(DomainStatus.PAUSED))).then(
-        event(VmPaused, reason="unknown"), audit("vm_paused", severity="warning", vm=VM, host=HOST), status("paused")
+        event(VmPaused, reason="unknown"),
+        audit("vm_found_paused", severity="warning", vm=VM, host=HOST),
+        status("paused"),
     )
 
 

@@ -70,7 +70,7 @@ def test_shutdown_asks_the_guest() -> None:
         event(
             VmShutdownRequested, desired="down", reason="night", begins="shutdown", step="Ask the guest to power off"
         ),
-        audit("vm_shutdown", text="Reason: night.", user="u", vm=VM, host=HOST),
+        audit("vm_shutdown", text="(reason: night).", user="u", vm=VM, host=HOST),
         to_node(ShutdownDomain(vm_id=VM, reason="night")),
         cancel("reboot"),
         timer("shutdown", 300),
@@ -115,7 +115,7 @@ def test_a_shutdown_that_the_guest_ignores_leaves_it_up() -> None:
 def test_a_shutdown_that_the_host_cannot_ask_for_leaves_it_up() -> None:
     up().given(ShutdownVm(id=VM)).when(done(FULL)).then(
         event(VmShutdownIgnored, desired="up", ends="failed", why="The disk is full."),
-        audit("vm_operation_failed", severity="error", vm=VM, host=HOST),
+        audit("vm_shutdown_failed", severity="error", vm=VM, host=HOST),
         ack(),
         look(HOST),
         status("up"),
@@ -170,7 +170,7 @@ def test_stop_ends_qemu() -> None:
     play = up()
     play.when(StopVm(id=VM, reason="stuck")).then(
         event(VmStopRequested, desired="down", reason="stuck", begins="stop", step="End QEMU"),
-        audit("vm_stopped", text="Reason: stuck.", user="u", vm=VM, host=HOST),
+        audit("vm_stopped", text="(reason: stuck).", user="u", vm=VM, host=HOST),
         to_node(DestroyDomain(vm_id=VM)),
         cancel("shutdown"),
         cancel("reboot"),
@@ -235,7 +235,7 @@ def test_a_stop_that_failed_is_looked_at() -> None:
     play = launching().given(StopVm(id=VM))
     play.when(done(FULL)).then(
         event(VmShutdownIgnored, desired="up", ends="failed", why="The disk is full."),
-        audit("vm_operation_failed", severity="error", vm=VM, host=HOST),
+        audit("vm_stop_failed", severity="error", vm=VM, host=HOST),
         ack(),
         look(HOST),
         status("up"),
@@ -291,7 +291,7 @@ def test_reset_boots_again() -> None:
 def test_a_reset_that_fails_leaves_it_as_it_was() -> None:
     up().given(ResetVm(id=VM)).when(done(FULL)).then(
         event(VmRebootIgnored, ends="failed", why="The disk is full."),
-        audit("vm_operation_failed", severity="error", vm=VM, host=HOST),
+        audit("vm_reset_failed", severity="error", vm=VM, host=HOST),
         ack(),
         look(HOST),
         status("up"),
@@ -342,7 +342,7 @@ def test_a_pause_that_fails_while_unknown_has_the_host_look_again() -> None:
     play.when(HostReturned(host_id=HOST, domain=domain())).then(to_node(PauseDomain(vm_id=VM)))
     play.when(done(FULL)).then(
         event(VmOperationEnded, ends="failed", why="The disk is full."),
-        audit("vm_operation_failed", severity="error", vm=VM, host=HOST),
+        audit("vm_pause_failed", severity="error", vm=VM, host=HOST),
         ack(),
         look(HOST),
     )
@@ -371,7 +371,7 @@ def test_what_was_to_go_down_with_a_host_that_was_rebooted_failed(command: Comma
             ends="failed",
             why="Its host was rebooted.",
         ),
-        audit("vm_down_error", severity="error", vm=VM, host=HOST),
+        audit("vm_down_with_host", severity="error", vm=VM, host=HOST),
         *NO_TIMERS,
         status("down"),
     )

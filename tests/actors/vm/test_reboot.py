@@ -129,7 +129,7 @@ def test_a_reboot_that_the_host_cannot_ask_for_leaves_the_vm_up() -> None:
     play = up().given(RebootVm(id=VM))
     play.when(done(FULL)).then(
         event(VmRebootIgnored, ends="failed", why="The disk is full."),
-        audit("vm_operation_failed", severity="error", vm=VM, host=HOST),
+        audit("vm_reboot_failed", severity="error", vm=VM, host=HOST),
         ack(),
         look(HOST),
         status("up"),
@@ -195,7 +195,7 @@ def test_a_reboot_from_inside_is_said() -> None:
     play = up()
     play.when(ANEW).then(
         event(VmRebooted),
-        audit("vm_rebooted", text="from inside", vm=VM, host=HOST),
+        audit("vm_rebooted_inside", text="from inside", vm=VM, host=HOST),
         timer("guest_up", 60),
         status("powering_up"),
     )

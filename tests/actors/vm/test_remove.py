@@ -95,7 +95,7 @@ def test_disks_that_are_wanted_or_shared_stay() -> None:
 def test_a_disk_that_does_not_go_keeps_the_vm() -> None:
     from_tiny(DISK).given(RemoveVm(id=VM)).when(answered(NO)).then(
         event(VmCreated, ends="failed", why="No."),
-        audit("vm_operation_failed", severity="error", vm=VM),
+        audit("vm_remove_failed", severity="error", vm=VM),
         status("down"),
     )
 

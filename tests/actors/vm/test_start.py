@@ -255,7 +255,7 @@ def test_the_host_that_people_wish_and_the_firmware_are_asked_for() -> None:
 def test_started_it_boots() -> None:
     launching().when(started()).then(
         event(VmStarted, ends="done"),
-        audit("vm_started", text="VM web started on Host one", user="u", vm=VM, host=HOST),
+        audit("vm_started", text="VM web started on host one", user="u", vm=VM, host=HOST),
         ack(),
         timer("guest_up", 60),
         status("powering_up"),

@@ -103,7 +103,7 @@ def test_suspended_it_leaves_its_host() -> None:
 def test_a_suspend_that_fails_leaves_it_up() -> None:
     saving().when(done(FULL)).then(
         event(VmSuspendFailed, desired="up", reason="The disk is full.", ends="failed", why="The disk is full."),
-        audit("vm_operation_failed", severity="error", vm=VM, host=HOST),
+        audit("vm_suspend_failed", severity="error", vm=VM, host=HOST),
         ack(),
         look(HOST),
         status("up"),
@@ -173,7 +173,7 @@ def test_a_suspended_vm_is_restored() -> None:
     play.when_restarted().then(to_node(RestoreDomain(spec=SPEC, storage_domain_id=SD)))
     play.when(started()).then(
         event(VmRestored, ends="done"),
-        audit("vm_started", text="VM web was restored on Host one", user="u", vm=VM, host=HOST),
+        audit("vm_restored", text="VM web was restored from its saved memory on host one", user="u", vm=VM, host=HOST),
         ack(),
         status("up"),
     )
@@ -261,6 +261,7 @@ def test_stop_of_a_suspended_vm_discards_its_memory() -> None:
     play = suspended()
     play.when(StopVm(id=VM)).then(
         event(VmStopRequested, desired="down", begins="stop", step="Discard the saved memory"),
+        audit("vm_suspended_stopped", user="u", vm=VM, host=HOST),
         to_node(RemoveSavedState(vm_id=VM, storage_domain_id=SD)),
         timer("resend", 10),
         accepted(job=True),
@@ -283,7 +284,7 @@ def test_stop_of_a_suspended_vm_discards_its_memory() -> None:
 def test_memory_that_cannot_be_discarded_is_still_there() -> None:
     suspended().given(StopVm(id=VM)).when(done(FULL)).then(
         event(VmSuspended, desired="suspended", ends="failed", why="The disk is full."),
-        audit("vm_operation_failed", severity="error", vm=VM),
+        audit("vm_suspended_stop_failed", severity="error", vm=VM),
         ack(),
         status("suspended"),
     )

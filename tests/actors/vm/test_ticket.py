@@ -54,7 +54,7 @@ def test_a_dry_run_of_a_ticket_hands_out_none() -> None:
 
 def test_a_ticket_that_the_host_cannot_set_is_said() -> None:
     with_ticket().when(done(NO, of=SetTicket)).then(
-        side_ended("ticket"), audit("vm_operation_failed", severity="warning", vm=VM, host=HOST), ack()
+        side_ended("ticket"), audit("console_ticket_failed", severity="error", vm=VM, host=HOST), ack()
     )
 
 
@@ -78,7 +78,7 @@ def test_a_side_step_is_sent_again_until_its_host_answers() -> None:
     play.when(fired("side_steps")).then(beside(END, host="elsewhere"), timer("side_steps", 10))
     play.when_restarted().then(beside(END, host="elsewhere"), timer("side_steps", 10))
     play.when(done(NO, of=DestroyDomain)).then(
-        side_ended("stray"), audit("vm_operation_failed", severity="warning", vm=VM, host="elsewhere"), ack()
+        side_ended("stray"), audit("stray_domain_not_ended", severity="warning", vm=VM, host="elsewhere"), ack()
     )
     play.when(fired("side_steps")).then()
     play.when_restarted().then()

@@ -34,7 +34,7 @@ def test_what_a_running_vm_cannot_change_waits_for_its_next_start() -> None:
     play = up()
     play.when(to(memory=1 << 29, description="new")).then(
         event(VmUpdated),
-        audit("vm_updated", text="Part of it waits for the next start.", user="u", vm=VM),
+        audit("vm_updated_next_run", user="u", vm=VM),
         accepted(),
         stored,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors.entity.cancel import rolled_back, severity_of
+from actors.entity.cancel import rolled_back
 from actors.entity.decision import Decision
 from actors.storage.disk.operations.phases import MADE, REMOVED, line_of
 from actors.storage.disk.state import DiskState
@@ -18,10 +18,11 @@ def gone(state: DiskState, facts: StorageDecisionFacts) -> Decision:
     assert state.operation is not None
     reason = state.operation.rolling_back
     outcome = rolled_back(state.operation) if reason else Outcome(outcome="done")
-    audit = line_of(state, "disk_removed", f"{state.title} was removed.")
-    if reason:
-        severity = severity_of(state.operation)
-        audit = line_of(state, "disk_failed", f"{state.title} was not made: {reason}", severity=severity)
+    audit = line_of(state, "disk_removed")
+    if state.operation.is_unwanted:
+        audit = line_of(state, "disk_add_cancelled", reason=reason)
+    elif reason:
+        audit = line_of(state, "disk_add_failed", reason=reason)
     return Decision(
         events=(events.DiskRemoved(at=facts.now, ended=outcome),),
         audit=(audit,),
@@ -32,13 +33,13 @@ def gone(state: DiskState, facts: StorageDecisionFacts) -> Decision:
 def remove_failed(state: DiskState, refused: Refusal, facts: StorageDecisionFacts) -> Decision:
     """What is left of the volumes is not known; the disk stays, to be removed again."""
     assert state.operation is not None
-    reason = str(refused)
+    what, reason = "disk_remove_failed", str(refused)
     if state.operation.rolling_back:
-        reason = f"{state.operation.rolling_back} Undoing it failed too: {reason}"
+        what, reason = "disk_add_failed", f"{state.operation.rolling_back} Undoing it failed too: {reason}"
     ended = Outcome(outcome="failed", reason=reason)
     return Decision(
         events=(events.DiskRemoveFailed(at=facts.now, reason=reason, ended=ended),),
-        audit=(line_of(state, "disk_failed", f"{state.title} could not be removed: {reason}", severity="error"),),
+        audit=(line_of(state, what, reason=reason),),
         answers=((MADE, _not_made(state, reason)), (REMOVED, refused)),
     )
 

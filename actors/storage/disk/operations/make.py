@@ -190,7 +190,7 @@ def _ready(state: DiskState, work: DiskWork, facts: StorageDecisionFacts) -> Dec
     assert after is not None
     return Decision(
         events=(event,),
-        audit=(line_of(state, "disk_added", f"{state.title} was made."),),
+        audit=(line_of(state, "disk_added"),),
         answers=((MADE, provided(after)),),
     )
 

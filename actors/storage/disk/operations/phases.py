@@ -8,7 +8,7 @@ remove    remove -> release_backing -> gone
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
@@ -107,8 +107,9 @@ def retried(state: DiskState, refusal: Refusal) -> Decision | None:
     return Decision(effects=(SetTimer(name=RETRY, seconds=RETRY_SECONDS),))
 
 
-def line_of(state: DiskState, what: str, text: str, **more: Any) -> Event:
+def line_of(state: DiskState, what: str, **parameters: str) -> Event:
     """A line of the audit trail about the operation under way."""
     assert state.operation is not None
-    work = state.work
-    return line(what, text, user=state.operation.user_id, vm=work.vm_id, template=work.template_id, **more)
+    work, name = state.work, state.disk.name or state.id
+    user = state.operation.user_id
+    return line(what, user=user, vm=work.vm_id, template=work.template_id, name=name, **parameters)

@@ -43,17 +43,17 @@ def done(state: DiskState, result: Message, facts: StorageDecisionFacts) -> Deci
         actual_bytes=result.actual_bytes,
         ended=Outcome(outcome="done"),
     )
-    text = f"{state.title} has {result.size_bytes} bytes now."
-    return Decision(events=(event,), audit=(line_of(state, "disk_updated", text),))
+    return Decision(
+        events=(event,), audit=(line_of(state, "disk_extended", size_gib=f"{result.size_bytes / 1024**3:g}"),)
+    )
 
 
 def failed(state: DiskState, refusal: Refusal, facts: StorageDecisionFacts) -> Decision:
     reason = str(refusal)
     ended = Outcome(outcome="rolled_back", reason=reason)
-    text = f"{state.title} keeps its size: {reason}"
     return Decision(
         events=(events.DiskResizeFailed(at=facts.now, reason=reason, ended=ended),),
-        audit=(line_of(state, "disk_failed", text, severity="error"),),
+        audit=(line_of(state, "disk_extend_failed", reason=reason),),
     )
 
 

@@ -68,7 +68,11 @@ def done(state: StorageDomainState, result: Message, facts: StorageDecisionFacts
     problem = result.problem or ("" if result.writable else "It cannot be written.")
     if problem:
         return _rolled_back(state, problem, facts)
-    return activated(state, result, facts, ended=Outcome(outcome="done"))
+    active = activated(state, result, facts, ended=Outcome(outcome="done"))
+    assert state.operation is not None
+    by = state.operation.user_id
+    said = line("storage_domain_added", user=by, storage_domain=state.id, host=state.host_id, name=state.name)
+    return attrs.evolve(active, audit=(said, *active.audit))
 
 
 def failed(state: StorageDomainState, refusal: Refusal, facts: StorageDecisionFacts) -> Decision:
@@ -78,13 +82,8 @@ def failed(state: StorageDomainState, refusal: Refusal, facts: StorageDecisionFa
 def _rolled_back(state: StorageDomainState, problem: str, facts: StorageDecisionFacts) -> Decision:
     """The record goes again; the directory's content stays."""
     assert state.operation is not None
-    audit = line(
-        "storage_domain_removed",
-        f"{state.title} was not added: {problem}",
-        severity="error",
-        user=state.operation.user_id,
-        host=state.host_id,
-    )
+    by = state.operation.user_id
+    audit = line("storage_domain_add_failed", user=by, host=state.host_id, name=state.name, reason=problem)
     event = events.StorageDomainRemoved(at=facts.now, ended=Outcome(outcome="rolled_back", reason=problem))
     return Decision(events=(event,), audit=(audit,))
 

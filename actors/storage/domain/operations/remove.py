@@ -73,7 +73,7 @@ def done(state: StorageDomainState, result: Message, facts: StorageDecisionFacts
         return _with_step_sent(state, events.StorageDomainOperationProgressed(at=facts.now, operation=operation))
     if problem := _disks_on(state, facts):
         return failed(state, problem, facts)
-    audit = line("storage_domain_removed", f"{state.title} was removed.", user=operation.user_id, host=state.host_id)
+    audit = line("storage_domain_removed", user=operation.user_id, host=state.host_id, name=state.name)
     return Decision(events=(events.StorageDomainRemoved(at=facts.now, ended=Outcome(outcome="done")),), audit=(audit,))
 
 
@@ -81,7 +81,10 @@ def failed(state: StorageDomainState, refusal: Refusal, facts: StorageDecisionFa
     """It stays, inactive until its host has looked at it."""
     ended = Outcome(outcome="rolled_back", reason=str(refusal))
     event = events.StorageDomainRemoveAbandoned(at=facts.now, reason="Its removal was abandoned.", ended=ended)
-    return joined(Decision(events=(event,)), probe(state, facts))
+    assert state.operation is not None
+    by, why = state.operation.user_id, str(refusal)
+    said = line("storage_domain_remove_failed", user=by, storage_domain=state.id, name=state.name, reason=why)
+    return joined(Decision(events=(event,), audit=(said,)), probe(state, facts))
 
 
 def _disks_on(state: StorageDomainState, facts: StorageDecisionFacts) -> Refusal | None:

@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 
 from actors.entity import checks
-from actors.entity.cancel import cancelled_by, severity_of
+from actors.entity.cancel import cancelled_by
 from actors.entity.checks import invalid
 from actors.entity.decision import Decision
 from actors.entity.ids import derived_id, job_id_of
@@ -95,10 +95,10 @@ def done(state: TemplateState, result: Message, facts: StorageDecisionFacts) -> 
         return _gone(state, operation.rolling_back, facts)
     assert isinstance(result, DiskProvided), result
     attachments = (_attachment(state, result.disk),)
-    text = f"The template {state.template.name} was imported."
+    name = state.template.name or ""
     return Decision(
         events=(events.TemplateReady(at=facts.now, disk_attachments=attachments, ended=Outcome(outcome="done")),),
-        audit=(line("template_added", text, template=state.id, user=operation.user_id),),
+        audit=(line("template_imported", template=state.id, user=operation.user_id, name=name),),
     )
 
 
@@ -127,12 +127,15 @@ def _turned_round(state: TemplateState, operation: Operation, facts: StorageDeci
 
 def _gone(state: TemplateState, reason: str, facts: StorageDecisionFacts) -> Decision:
     assert state.operation is not None
-    text = f"The template {state.template.name} was not imported: {reason}"
-    severity = severity_of(state.operation)
+    name, by = state.template.name or "", state.operation.user_id
     ended = Outcome(outcome="rolled_back", reason=reason)
+    if state.operation.is_unwanted:
+        audit = line("template_import_cancelled", user=by, name=name, reason=reason)
+    else:
+        audit = line("template_import_failed", user=by, name=name, reason=reason)
     return Decision(
         events=(events.TemplateRemoved(at=facts.now, ended=ended),),
-        audit=(line("template_failed", text, severity=severity, user=state.operation.user_id),),
+        audit=(audit,),
     )
 
 

@@ -78,8 +78,8 @@ def failed(state: TemplateState, refusal: Refusal, facts: StorageDecisionFacts) 
         usable=len(operation.steps) == 1 and refusal.code == "conflict",
         ended=Outcome(outcome="failed", reason=reason),
     )
-    text = f"The template {state.template.name} could not be removed: {reason}"
-    audit = line("template_failed", text, severity="error", template=state.id, user=operation.user_id)
+    name, by = state.template.name or "", operation.user_id
+    audit = line("template_remove_failed", template=state.id, user=by, name=name, reason=reason)
     return Decision(events=(event,), audit=(audit,))
 
 
@@ -88,10 +88,9 @@ def _with_next(state: TemplateState, operation: Operation, facts: StorageDecisio
 
 
 def _gone(state: TemplateState, operation: Operation, facts: StorageDecisionFacts) -> Decision:
-    text = f"The template {state.template.name} was removed."
     return Decision(
         events=(events.TemplateRemoved(at=facts.now, ended=Outcome(outcome="done")),),
-        audit=(line("template_removed", text, user=operation.user_id),),
+        audit=(line("template_removed", user=operation.user_id, name=state.template.name or ""),),
     )
 
 
