@@ -5,7 +5,7 @@ It must not know how an operation undoes itself: that is in the operation's reco
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -90,4 +90,5 @@ def _line(operation: Operation, address: str, request: CommandRequest) -> Event:
     kind, _, id = address.partition("/")
     by = request.principal
     said = line("job_cancelled", user=by.user_id, user_name=by.name, description=operation.description)
-    return attrs.evolve(said, **{kind: Ref(id=id)}) if kind in _ABOUT else said
+    about: dict[str, Any] = {kind: Ref(id=id)} if kind in _ABOUT else {}
+    return attrs.evolve(said, **about)
