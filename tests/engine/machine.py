@@ -44,18 +44,18 @@ def simulated_node(
     *,
     clock: Clock,
     dial: Dial,
-    ledger: StepStore | None = None,
+    store: StepStore | None = None,
     copy_bytes_per_second: float = 10e9,
     **settings: Any,
 ) -> SupervisorSpec:
-    """The tree of one life of a host's node daemon; `ledger` is the disk that outlives it."""
+    """The tree of one life of a host's node daemon; `store` is the disk that outlives it."""
     return node_tree(
         NodeSettings(host_id=host_id, name=host.name, **settings),
         NodePorts(
             clock=clock,
             hypervisor=SimulatedHypervisor(world, host),
             storage=SimulatedStorage(world, host, copy_bytes_per_second=copy_bytes_per_second),
-            step_log=MemoryStepLog(ledger),
+            step_log=MemoryStepLog(store),
             meter=FlatMeter(),
             dial=dial,
         ),

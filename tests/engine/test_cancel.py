@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
+
 from protocol.commands.activity import CancelJob
 from protocol.commands.vm import AddVm, ShutdownVm
 from protocol.engine_messages import Accepted, Principal, Submit
@@ -68,8 +70,8 @@ async def test_the_making_of_its_disk_can_be_cancelled_as_well() -> None:
 
 async def test_a_shutdown_that_waits_is_cancelled() -> None:
     async with small_installation(vms=1, hosts=1) as installation:
-        host = installation.machines[0].host
-        host.shape.guests.ignores_power_button = True
+        (qemu,) = installation.world.running_of(named_id("vm-0"))
+        qemu.shape = attrs.evolve(qemu.shape, ignores_power_button=True)
         reply = await installation.give("shutdown", ShutdownVm(id=named_id("vm-0")))
         assert isinstance(reply, Accepted), reply
         await installation.until_status("vm", "vm-0", "powering_down")
