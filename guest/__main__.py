@@ -12,7 +12,8 @@ from actors.kernel.directory import Directory
 from actors.kernel.ports import Ports
 from guest.agent import PowerCommands
 from guest.facts import Machine
-from guest.tree import guest_tree, tell_crashes
+from guest.file_systems import FileSystems
+from guest.tree import crash_printer, guest_tree
 from protocol.guest_messages import channel_name
 from supervisors.tree import running
 
@@ -25,6 +26,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--poweroff", default="", help="command that powers the machine off, instead of poweroff")
     parser.add_argument("--reboot", default="", help="command that reboots it, instead of reboot")
     arguments = parser.parse_args(argv)
+    sys.dont_write_bytecode = True  # a module that is imported late would hang on a file system that we froze
     power = PowerCommands()
     if arguments.poweroff or arguments.reboot:
         power = PowerCommands(
@@ -37,8 +39,9 @@ def main(argv: list[str]) -> int:
 
 async def _run(channel_path: str, power: PowerCommands) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        tree = guest_tree(channel_path, Machine(), power)
-        async with running(tree, Ports.system(), Directory(), observer=tell_crashes) as alive:
+        file_systems = FileSystems()
+        tree = guest_tree(channel_path, Machine(), power, file_systems)
+        async with running(tree, Ports.system(), Directory(), observer=crash_printer(file_systems)) as alive:
             async with trio.open_nursery() as nursery:
 
                 async def until_ended() -> None:

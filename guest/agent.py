@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -14,8 +13,9 @@ import trio
 from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Envelope
 from actors.kernel.failures import ActorGone, MailboxFull
+from guest.channel import answer, as_line
 from guest.facts import Machine, agent_version, as_fields
-from guest.local_messages import FactsFound, LookNow, Order, Say
+from guest.local_messages import FactsFound, HostGone, LookNow, Order, Say, ThawNow
 from protocol import guest_messages, limits
 from protocol.message import Message
 from protocol.node_messages import GuestReport
@@ -35,14 +35,17 @@ class PowerCommands:
 
 
 class Agent(Actor):
-    """Speaks through the actor at `channel`, asks the one at `watcher`."""
+    """Speaks through the actor at `channel`, asks those at `watcher` and `freezer`."""
 
-    def __init__(self, context: Context, machine: Machine, power: PowerCommands, channel: str, watcher: str) -> None:
+    def __init__(
+        self, context: Context, machine: Machine, power: PowerCommands, channel: str, watcher: str, freezer: str
+    ) -> None:
         super().__init__(context)
         self._machine = machine
         self._power = power
         self._channel = channel
         self._watcher = watcher
+        self._freezer = freezer
         self._period = limits.guest_heartbeat_period_seconds
 
     async def started(self) -> None:
@@ -57,6 +60,8 @@ class Agent(Actor):
                 self._tell(self._channel, Say(line=facts_line(report)))
             case Order() as order:
                 self._obey(order)
+            case HostGone():
+                self._tell(self._freezer, ThawNow())
             case other:
                 raise NotImplementedError(f"the agent got {type(other).__name__}")
 
@@ -72,14 +77,18 @@ class Agent(Actor):
                 self._end_machine(order, self._power.off)
             case guest_messages.REBOOT:
                 self._end_machine(order, self._power.reboot)
+            case guest_messages.FREEZE | guest_messages.THAW:
+                self._tell(self._freezer, order)
+            case unknown if order.id:
+                self._tell(self._channel, answer(order, f"this agent does not know the order {unknown}"))
 
     def _end_machine(self, order: Order, commands: Sequence[Sequence[str]]) -> None:
         command = next((command for command in commands if shutil.which(command[0])), None)
-        reply: dict[str, Any] = {"type": guest_messages.REPLY, "id": order.id, "ok": command is not None}
         if command is None:
-            self._say(reply | {"error": "this machine has no command for it"})
+            self._tell(self._channel, answer(order, "this machine has no command for it"))
             return
-        self._say(reply)
+        self._tell(self._channel, answer(order))
+        self._tell(self._freezer, ThawNow())  # what ends a machine writes to its disks
         self.context.spawn(self._run, command)
 
     async def _run(self, command: Sequence[str]) -> None:
@@ -96,7 +105,7 @@ class Agent(Actor):
             await self.context.ports.clock.sleep(self._period)
 
     def _say(self, value: dict[str, Any]) -> None:
-        self._tell(self._channel, Say(line=_line(value)))
+        self._tell(self._channel, Say(line=as_line(value)))
 
     def _tell(self, address: str, message: Message) -> None:
         ref = self.context.directory.find(address)
@@ -110,12 +119,8 @@ class Agent(Actor):
 def facts_line(report: GuestReport) -> bytes:
     """The facts as one line that fits a frame: the list of applications is cut when it does not."""
     fields: dict[str, Any] = {"type": guest_messages.FACTS, **as_fields(report)}
-    line = _line(fields)
+    line = as_line(fields)
     while len(line) > line_bytes_max and fields["applications"]:
         fields["applications"] = fields["applications"][: len(fields["applications"]) * 3 // 4]
-        line = _line(fields)
+        line = as_line(fields)
     return line
-
-
-def _line(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode() + b"\n"

@@ -14,29 +14,26 @@ import trio
 from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Envelope
 from actors.kernel.failures import ActorGone, MailboxFull
-from guest.local_messages import Order, Say
+from guest.local_messages import HostGone, Order, Say
 from protocol import guest_messages, limits
+from protocol.message import Message
 
 absent_seconds: Final = 1.0
 """How long to wait before a port is tried again that is missing, in use, or has nobody on the other side."""
 write_timeout_seconds: Final = 5.0
 read_bytes: Final = 4096
-orders: Final = (
-    guest_messages.WELCOME,
-    guest_messages.SHUTDOWN,
-    guest_messages.REBOOT,
-    guest_messages.REFRESH,
-)
 
 
 class Channel(Actor):
-    """Owns the port. `Say` goes out; what comes in is told to the actor at `listener` as `Order`."""
+    """Owns the port. `Say` goes out; what comes in is told to the actor at `listener` as `Order`, and its end as
+    `HostGone`."""
 
     def __init__(self, context: Context, path: str, listener: str) -> None:
         super().__init__(context)
         self._path = path
         self._listener = listener
         self._port = -1
+        self._host_is_there = False  # somebody spoke, and the port has not ended since
 
     async def started(self) -> None:
         self._open()
@@ -68,11 +65,14 @@ class Channel(Actor):
                 continue
             except (OSError, trio.ClosedResourceError):
                 self._close()
+                self._host_gone()
                 continue
             if not data:
                 rest = b""
+                self._host_gone()
                 await clock.sleep(absent_seconds)
                 continue
+            self._host_is_there = True
             *lines, rest = (rest + data).split(b"\n")
             rest = rest[-limits.guest_frame_bytes_max :]
             for line in lines:
@@ -93,12 +93,21 @@ class Channel(Actor):
 
     def _understand(self, line: bytes) -> None:
         order = read_order(line)
+        if order is not None:
+            self._tell(order)
+
+    def _host_gone(self) -> None:
+        if self._host_is_there:
+            self._host_is_there = False
+            self._tell(HostGone())
+
+    def _tell(self, message: Message) -> None:
         listener = self.context.directory.find(self._listener)
-        if order is not None and listener is not None:
-            try:
-                listener.tell(order)
-            except (MailboxFull, ActorGone):
-                return  # the node asks again, or uses the power button
+        try:
+            if listener is not None:
+                listener.tell(message)
+        except (MailboxFull, ActorGone):
+            return  # the node asks again, or uses the power button
 
     # -- out
 
@@ -120,20 +129,31 @@ class Channel(Actor):
 
 
 def read_order(line: bytes) -> Order | None:
-    """An order of the node, None for a line that is none."""
+    """An order of the node, also one that a newer node knows and we do not; None for a line that is none."""
     try:
         value: Any = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(value, dict) or value.get("type") not in orders:
+    if not isinstance(value, dict) or not isinstance(value.get("type"), str):
         return None
     period = value.get("heartbeat_period_seconds")
     return Order(
-        kind=value["type"],
+        kind=_text(value["type"]),
         id=_text(value.get("id")),
         reason=_text(value.get("reason")),
         heartbeat_period_seconds=float(period) if isinstance(period, int | float) else 0.0,
     )
+
+
+def as_line(value: dict[str, Any]) -> bytes:
+    """A message as it goes out."""
+    return json.dumps(value, separators=(",", ":")).encode() + b"\n"
+
+
+def answer(order: Order, error: str = "") -> Say:
+    """The reply to an order: it is obeyed, or why not."""
+    reply = {"type": guest_messages.REPLY, "id": order.id, "ok": not error}
+    return Say(line=as_line(reply | {"error": error} if error else reply))
 
 
 def _text(value: object) -> str:

@@ -39,3 +39,15 @@ class FactsFound(Message):
 @attrs.frozen(kw_only=True)
 class LookNow(Message):
     """The node wants facts: whatever is found is to be told, changed or not."""
+
+
+@message("guest.local.host_gone", priority=Priority.CONTROL)
+@attrs.frozen(kw_only=True)
+class HostGone(Message):
+    """Nobody reads our channel on the host any more."""
+
+
+@message("guest.local.thaw_now", priority=Priority.CONTROL)
+@attrs.frozen(kw_only=True)
+class ThawNow(Message):
+    """Nothing may stay frozen: the host is gone, or the machine goes down."""

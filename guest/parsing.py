@@ -6,6 +6,8 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
+import attrs
+
 from protocol.node_messages import GuestSession
 
 _utmp: Final = struct.Struct("=hxxi32s4s32s256shhiii16s20x")  # struct utmp of glibc on 64 bits; see utmp(5)
@@ -42,10 +44,47 @@ def mounts(text: str) -> Iterator[tuple[str, str]]:
         if len(fields) < 3 or not fields[0].startswith("/dev/") or fields[0] in seen:
             continue
         seen.add(fields[0])
-        path = fields[1]
-        for escape, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-            path = path.replace(escape, character)
-        yield path, fields[2]
+        yield _unescaped(fields[1]), fields[2]
+
+
+@attrs.frozen(kw_only=True)
+class MountedFileSystem:
+    """One file system and every place where it is mounted, the first one first."""
+
+    device: tuple[int, int]  # major, minor
+    paths: tuple[str, ...]
+
+    @property
+    def is_subvolume(self) -> bool:
+        """Its files bear other device numbers than the mount: btrfs."""
+        return self.device[0] == 0
+
+
+def freezable(mountinfo: str) -> tuple[MountedFileSystem, ...]:
+    """The writable file systems of block devices in /proc/self/mountinfo, in the order in which they are to be frozen.
+
+    Each once, however often it is mounted. The last mounted first, because a loop device lies on an earlier one, and
+    the root last. A file system is writable when its superblock is: a mount that is read-only may be one of several.
+    """
+    paths: dict[tuple[int, int], list[str]] = {}
+    for line in mountinfo.splitlines():
+        mount, separator, file_system = line.partition(" - ")
+        fields, about = mount.split(), file_system.split()
+        if not separator or len(fields) < 6 or len(about) < 3:
+            continue
+        major, _, minor = fields[2].partition(":")
+        if not (major.isdecimal() and minor.isdecimal()) or "rw" not in about[2].split(","):
+            continue
+        if int(major) != 0 or (about[0] == "btrfs" and about[1].startswith("/dev/")):
+            paths.setdefault((int(major), int(minor)), []).append(_unescaped(fields[4]))
+    found = [MountedFileSystem(device=device, paths=tuple(where)) for device, where in reversed(paths.items())]
+    return tuple(sorted(found, key=lambda each: "/" in each.paths))
+
+
+def _unescaped(path: str) -> str:
+    for escape, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+        path = path.replace(escape, character)
+    return path
 
 
 def dpkg_status(text: str) -> tuple[str, ...]:

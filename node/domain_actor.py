@@ -32,6 +32,7 @@ from protocol.node_messages import (
     DomainStarted,
     DomainStatus,
     Done,
+    FreezeDomain,
     NodeCommand,
     PauseDomain,
     RebootDomain,
@@ -43,11 +44,15 @@ from protocol.node_messages import (
     SetTicket,
     ShutdownDomain,
     StartDomain,
+    ThawDomain,
 )
 
 no_answer_retry_seconds: Final = 1.0
 power_button_after_seconds: Final = 20.0
 """How long a guest has whose agent took the order to shut down."""
+freeze_timeout_seconds: Final = 20.0
+"""How long a guest may take to write what it must before its file systems stand still."""
+thaw_timeout_seconds: Final = 5.0
 
 
 @attrs.frozen(kw_only=True)
@@ -74,6 +79,9 @@ class DomainActor(Actor):
 
     async def receive(self, envelope: Envelope) -> None:
         match envelope.message:
+            case NodeCommand(body=FreezeDomain() | ThawDomain()) as command:
+                # Beside the mailbox: a stop must not wait until a guest that hangs has had its time.
+                self.context.spawn(self._dependencies.steps.run, command, partial(self._carry_out, command))
             case NodeCommand() as command:
                 await self._dependencies.steps.run(command, partial(self._carry_out, command))
             case DomainChanged() as change:
@@ -134,6 +142,10 @@ class DomainActor(Actor):
                 await hypervisor.pause(vm_id)
             case ResumeDomain(vm_id=vm_id):
                 await hypervisor.resume(vm_id)
+            case FreezeDomain(vm_id=vm_id):
+                await self._freeze(vm_id)
+            case ThawDomain(vm_id=vm_id):
+                await self._dependencies.guests.demand(vm_id, guest_messages.THAW, thaw_timeout_seconds)
             case RemoveSavedState(vm_id=vm_id, storage_domain_id=storage_domain_id):
                 await storage.remove_saved_state(storage_domain_id, vm_id)
             case SetTicket(vm_id=vm_id, value=value, expiry_seconds=expiry_seconds):
@@ -141,6 +153,15 @@ class DomainActor(Actor):
             case other:
                 raise BadInput(f"This node cannot do {message_type(other).tag}.", remedy="Upgrade the node.")
         return Done()
+
+    async def _freeze(self, vm_id: str) -> None:
+        """A freeze that fails leaves nothing frozen, also when the agent was only too late."""
+        guests = self._dependencies.guests
+        try:
+            await guests.demand(vm_id, guest_messages.FREEZE, freeze_timeout_seconds)
+        except HostFailed:
+            await guests.ask(vm_id, guest_messages.THAW, "")
+            raise
 
     async def _press_later(self, run: str) -> None:
         """An agent that promised to power off and did not is helped with the power button. A reboot is not: pressed

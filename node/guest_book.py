@@ -13,17 +13,30 @@ import attrs
 import trio
 
 from actors.kernel.ports import Clock
+from protocol.errors import Conflict, HostFailed
 from protocol.node_messages import GuestReport, GuestSilent
 
 answer_timeout_seconds: Final = 3.0
 """How long an agent may take to say that it obeys, before ACPI is used instead."""
 
 
+@attrs.define(eq=False)
+class Awaited:
+    """The answer to an order, once it `came`. `error`: why the agent does not obey, "" when it does."""
+
+    came: trio.Event = attrs.field(factory=trio.Event)
+    error: str = ""
+
+    def answer(self, error: str) -> None:
+        self.error = error
+        self.came.set()
+
+
 class GuestWriter(Protocol):
     """The channel of one guest, as others may use it."""
 
-    def order(self, kind: str, fields: dict[str, Any]) -> trio.Event | None:
-        """Sends an order; the event is set when the agent says that it obeys. None when the channel is not usable."""
+    def order(self, kind: str, fields: dict[str, Any]) -> Awaited | None:
+        """Sends an order; None when the channel is not usable."""
         ...
 
     def starts_over(self) -> None:
@@ -70,12 +83,37 @@ class GuestBook:
 
     async def ask(self, vm_id: str, kind: str, reason: str) -> bool:
         """Whether the agent took an order; False leaves it to the caller to find another way."""
-        entry = self.entries.get(vm_id)
-        if entry is None or not entry.alive or entry.writer is None:
-            return False
-        obeyed = entry.writer.order(kind, {"reason": reason})
-        if obeyed is None:
+        answer = self._order(vm_id, kind, {"reason": reason})
+        if answer is None:
             return False
         with self.clock.move_on_after(answer_timeout_seconds):
-            await obeyed.wait()
-        return obeyed.is_set()
+            await answer.came.wait()
+        return answer.came.is_set() and not answer.error
+
+    async def demand(self, vm_id: str, kind: str, timeout_seconds: float) -> None:
+        """Has the agent carry out an order for which there is no other way. Raises `Conflict` when nobody is there to
+        do it, `HostFailed` when the agent could not or did not answer."""
+        answer = self._order(vm_id, kind, {})
+        if answer is None:
+            raise Conflict(
+                f"VM {vm_id} cannot {kind} its file systems: no guest agent answers in it.",
+                remedy="Install and start the guest agent in the VM, then ask again.", entity=vm_id,
+            )  # fmt: skip
+        with self.clock.move_on_after(timeout_seconds):
+            await answer.came.wait()
+        if not answer.came.is_set():
+            raise HostFailed(
+                f"The guest agent of VM {vm_id} did not {kind} its file systems within {timeout_seconds:g} s.",
+                remedy="The agent may be too old to know this order: bring it up to date.", entity=vm_id,
+            )  # fmt: skip
+        if answer.error:
+            raise HostFailed(
+                f"The guest agent of VM {vm_id} could not {kind} its file systems: {answer.error}.",
+                remedy="Look at the file systems in the guest.", entity=vm_id,
+            )  # fmt: skip
+
+    def _order(self, vm_id: str, kind: str, fields: dict[str, Any]) -> Awaited | None:
+        entry = self.entries.get(vm_id)
+        if entry is None or not entry.alive or entry.writer is None:
+            return None
+        return entry.writer.order(kind, fields)

@@ -13,7 +13,7 @@ import trio
 
 from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Envelope
-from node.guest_book import GuestBook, GuestEntry
+from node.guest_book import Awaited, GuestBook, GuestEntry
 from node.guest_lines import Broken, FactsLine, GuestMessage, Heartbeat, Hello, LineReader, ReplyLine
 from node.hypervisor.port import ByteStream, Hypervisor
 from node.uplink import Uplink
@@ -56,7 +56,7 @@ class GuestChannel(Actor):
         self._heard_at = self._clock.monotonic()
         self._heard_wall = self._clock.wall()
         self._orders, self._orders_out = trio.open_memory_channel[bytes](orders_waiting_max)
-        self._answers: dict[str, trio.Event] = {}
+        self._answers: dict[str, Awaited] = {}
         self._line = trio.CancelScope()
         self._order_number = 0
         self._reported_at = -memory_report_period_seconds
@@ -78,7 +78,7 @@ class GuestChannel(Actor):
         if self._dependencies.guests.entries.get(self._vm_id) is self._entry:
             del self._dependencies.guests.entries[self._vm_id]
 
-    def order(self, kind: str, fields: dict[str, Any]) -> trio.Event | None:
+    def order(self, kind: str, fields: dict[str, Any]) -> Awaited | None:
         self._order_number += 1
         name = str(self._order_number)
         try:
@@ -87,7 +87,7 @@ class GuestChannel(Actor):
             return None
         while len(self._answers) >= orders_waiting_max:
             del self._answers[next(iter(self._answers))]
-        self._answers[name] = trio.Event()
+        self._answers[name] = Awaited()
         return self._answers[name]
 
     def starts_over(self) -> None:
@@ -97,8 +97,14 @@ class GuestChannel(Actor):
         self._unsent, self._unsent_is_urgent = None, False
         self._heard_at, self._heard_wall = self._clock.monotonic(), self._clock.wall()
         self._orders, self._orders_out = trio.open_memory_channel[bytes](orders_waiting_max)
-        self._answers.clear()
+        self._give_up_answers("the guest started over")
         self._line.cancel()
+
+    def _give_up_answers(self, error: str) -> None:
+        """Nobody will answer what was asked until now."""
+        answers, self._answers = self._answers, {}
+        for answer in answers.values():
+            answer.answer(error)
 
     # -- the stream
 
@@ -137,6 +143,7 @@ class GuestChannel(Actor):
                         self._take(message)
                 nursery.cancel_scope.cancel()
         finally:
+            self._give_up_answers("the channel to it closed")
             with trio.CancelScope(shield=True), self._clock.move_on_after(1):
                 await stream.aclose()
 
@@ -179,8 +186,8 @@ class GuestChannel(Actor):
                     memory_total_bytes=beat.memory_total_bytes,
                     memory_available_bytes=beat.memory_available_bytes,
                 )
-            case ReplyLine(id=name, ok=ok) if ok and name in self._answers:
-                self._answers.pop(name).set()
+            case ReplyLine(id=name, ok=ok, error=error) if name in self._answers:
+                self._answers.pop(name).answer("" if ok else error or "it does not say why")
         if report is not None and (report != self._entry.report or not was_alive):
             self._report(report, soon=not was_alive or isinstance(message, FactsLine))
 

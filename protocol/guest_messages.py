@@ -22,3 +22,8 @@ WELCOME: Final = "welcome"  # version, heartbeat_period_seconds
 SHUTDOWN: Final = "shutdown"  # reason
 REBOOT: Final = "reboot"  # reason
 REFRESH: Final = "refresh"  # send facts now
+FREEZE: Final = "freeze"  # every writable file system; the reply comes when all are frozen
+THAW: Final = "thaw"
+
+freeze_seconds_max: Final = 60.0
+"""A guest thaws by itself this long after it was last told to freeze: its host may have died."""

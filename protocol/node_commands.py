@@ -83,6 +83,22 @@ class ResumeDomain(Body):
     vm_id: str
 
 
+@message("node.freeze_domain")
+@attrs.frozen(kw_only=True)
+class FreezeDomain(Body):
+    """Has the guest's agent freeze every writable file system. Refused when no agent answers, or it could not."""
+
+    vm_id: str
+
+
+@message("node.thaw_domain")
+@attrs.frozen(kw_only=True)
+class ThawDomain(Body):
+    """Has the guest's agent thaw them; done also when nothing is frozen."""
+
+    vm_id: str
+
+
 @message("node.save_domain")
 @attrs.frozen(kw_only=True)
 class SaveDomain(Body):

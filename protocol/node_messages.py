@@ -12,6 +12,7 @@ from protocol.node_commands import (
     DestroyDomain,
     EngineHeartbeat,
     ForgetSteps,
+    FreezeDomain,
     ImportVolume,
     NodeCommand,
     PauseDomain,
@@ -27,6 +28,7 @@ from protocol.node_commands import (
     SetTicket,
     ShutdownDomain,
     StartDomain,
+    ThawDomain,
 )
 from protocol.node_domain import (
     DomainDisk,
@@ -84,6 +86,7 @@ __all__ = [
     "Done",
     "EngineHeartbeat",
     "ForgetSteps",
+    "FreezeDomain",
     "GuestAddress",
     "GuestDisk",
     "GuestReport",
@@ -112,6 +115,7 @@ __all__ = [
     "StepProgress",
     "StopReason",
     "StorageFacts",
+    "ThawDomain",
     "VolumeFacts",
     "VolumeRef",
 ]

@@ -246,6 +246,8 @@ RESOURCES: tuple[Resource, ...] = (
             Action(name="reboot", command=vm_commands.RebootVm, parameters=(_async, _force)),
             Action(name="reset", command=vm_commands.ResetVm, parameters=(_async,)),
             Action(name="suspend", command=vm_commands.SuspendVm, parameters=(_async,)),
+            Action(name="freezefilesystems", command=vm_commands.FreezeVmFileSystems, parameters=(_async,)),
+            Action(name="thawfilesystems", command=vm_commands.ThawVmFileSystems, parameters=(_async,)),
             Action(name="pause", command=vm_commands.PauseVm, extension=True),
             Action(name="resume", command=vm_commands.ResumeVm, extension=True),
             Action(

@@ -19,7 +19,7 @@ _buffer_bytes_max = 64 * 1024
 
 
 class GuestLine:
-    """The agent's port: hello and facts once it is up, a heartbeat each period, obeys shutdown, reboot and refresh."""
+    """The agent's port: hello and facts once it is up, a heartbeat each period, and it obeys what the real one does."""
 
     def __init__(self, host: WorldHost, qemu: Qemu) -> None:
         self._host = host
@@ -56,6 +56,7 @@ class GuestLine:
         return b""
 
     async def aclose(self) -> None:
+        self._host.thaw(self._qemu)
         await trio.lowlevel.checkpoint()
 
     @property
@@ -80,16 +81,31 @@ class GuestLine:
             order = json.loads(line)
         except ValueError:
             return
-        kind = order.get("type") if isinstance(order, dict) else None
-        if kind in (guest_messages.SHUTDOWN, guest_messages.REBOOT, guest_messages.REFRESH):
-            self._outgoing.append({"type": guest_messages.REPLY, "id": order.get("id"), "ok": True})
-            self._more.set()
-        if kind == guest_messages.SHUTDOWN:
-            self._host.press_power_button(self._qemu.vm_id)
-        elif kind == guest_messages.REBOOT:
-            self._host.reboot(self._qemu.vm_id, by_guest=True)
-        elif kind == guest_messages.REFRESH:
-            self._outgoing.append(self._facts())
+        if not isinstance(order, dict) or not isinstance(order.get("type"), str):
+            return
+        error = ""
+        match order["type"]:
+            case guest_messages.WELCOME:
+                return
+            case guest_messages.SHUTDOWN:
+                self._host.thaw(self._qemu)
+                self._host.press_power_button(self._qemu.vm_id)
+            case guest_messages.REBOOT:
+                self._host.reboot(self._qemu.vm_id, by_guest=True)
+            case guest_messages.REFRESH:
+                self._outgoing.append(self._facts())
+            case guest_messages.FREEZE:
+                error = self._host.freeze(self._qemu)
+            case guest_messages.THAW:
+                self._host.thaw(self._qemu)
+            case unknown:
+                error = f"this agent does not know the order {unknown}"
+        self._reply(order.get("id"), error)
+
+    def _reply(self, id: object, error: str) -> None:
+        reply = {"type": guest_messages.REPLY, "id": id, "ok": not error}
+        self._outgoing.append(reply | {"error": error} if error else reply)
+        self._more.set()
 
     def _heartbeat(self) -> dict[str, Any]:
         memory = self._qemu.spec.memory_bytes

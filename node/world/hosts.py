@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from node.world.qemu import Guest, GuestShape, Qemu
+from protocol import guest_messages
 from protocol.errors import Conflict, HostFailed, NotFound
 from protocol.node_messages import DomainChanged, DomainObserved, DomainSpec, DomainStatus, StopReason
 
@@ -170,6 +171,16 @@ class WorldHost:
             qemu.booted.set()
         self._changed(qemu)
 
+    def freeze(self, qemu: Qemu) -> str:
+        """The guest's file systems stand still for a while; returns why not."""
+        if not qemu.shape.freeze_error:
+            until = qemu.frozen_until = self.world.clock.monotonic() + guest_messages.freeze_seconds_max
+            self.world.agenda.after(guest_messages.freeze_seconds_max, lambda: self._thaw_in_time(qemu, until))
+        return qemu.shape.freeze_error
+
+    def thaw(self, qemu: Qemu) -> None:
+        qemu.frozen_until = None
+
     def save(self, vm_id: str, path: str) -> None:
         if vm_id not in self.qemus and self.world.saved.get(path) == vm_id:
             return
@@ -185,7 +196,12 @@ class WorldHost:
 
     # --- inside ---------------------------------------------------------------------------------------------------
 
+    def _thaw_in_time(self, qemu: Qemu, until: float) -> None:
+        if qemu.frozen_until == until:  # no other freeze has come since
+            self.thaw(qemu)
+
     def _boot(self, qemu: Qemu) -> None:
+        self.thaw(qemu)
         qemu.boot_number += 1
         qemu.guest = Guest.BOOTING
         qemu.boot_is_over = False

@@ -19,6 +19,7 @@ class GuestShape:
     shutdown_seconds: float = 1.0  # from the power button to the end of QEMU
     ignores_power_button: bool = False
     has_agent: bool = True
+    freeze_error: str = ""  # what the agent answers instead of freezing the file systems
 
 
 class Guest(enum.Enum):
@@ -63,6 +64,7 @@ class Qemu:
     ended: trio.Event = attrs.field(factory=trio.Event)
     booted: trio.Event = attrs.field(factory=trio.Event)
     console_open: bool = False
+    frozen_until: float | None = None  # monotonic seconds of the world; None while its file systems are written to
 
     @property
     def agent(self) -> bool:

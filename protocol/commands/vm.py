@@ -99,6 +99,19 @@ class ResumeVm(Command):
     """Let a paused VM's CPUs go on. Legal while it is paused (extension; in oVirt a start does it)."""
 
 
+@message("command.vm.freeze_file_systems")
+@attrs.frozen(kw_only=True)
+class FreezeVmFileSystems(Command):
+    """Legal while the VM is up and its guest agent reports: every mounted writable file system is frozen, the root last.
+    The guest thaws by itself after 60 seconds."""
+
+
+@message("command.vm.thaw_file_systems")
+@attrs.frozen(kw_only=True)
+class ThawVmFileSystems(Command):
+    """Legal while the VM is up and its guest agent reports, also when nothing is frozen."""
+
+
 @message("command.vm.ticket")
 @attrs.frozen(kw_only=True)
 class SetVmTicket(Command):

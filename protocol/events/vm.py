@@ -82,13 +82,13 @@ class VmRemoved(VmEvent):
 @message("vm.operation_progressed")
 @attrs.frozen(kw_only=True)
 class VmOperationProgressed(VmEvent):
-    """A step ended and another began; the VM's status stays."""
+    """A step began, after another or as the first of an operation; the VM's status stays."""
 
 
 @message("vm.operation_ended")
 @attrs.frozen(kw_only=True)
 class VmOperationEnded(VmEvent):
-    """An operation ended without a change of the status (attach a disk, a failed reboot)."""
+    """An operation ended without a change of the status (attach a disk, freeze, a failed reboot)."""
 
 
 @message("vm.start_requested")

@@ -22,6 +22,7 @@ from guest.tree import guest_tree
 from protocol import limits
 from protocol.node_messages import GuestReport
 from supervisors.tree import running
+from tests.guest.test_freezing import FakeFileSystems
 
 
 @attrs.define
@@ -64,7 +65,7 @@ async def agent(machine: Machine, power: PowerCommands) -> AsyncIterator[Host]:
     tty.setraw(slave)
     path = os.ttyname(slave)
     host = Host(trio.lowlevel.FdStream(master))
-    async with host.line, running(guest_tree(path, machine, power), Ports.system(), Directory()):
+    async with host.line, running(guest_tree(path, machine, power, FakeFileSystems()), Ports.system(), Directory()):
         yield host
     os.close(slave)
 
@@ -130,7 +131,10 @@ async def test_a_port_that_is_missing_is_waited_for(tmp_path: pathlib.Path, powe
     master, slave = os.openpty()
     tty.setraw(slave)
     host = Host(trio.lowlevel.FdStream(master))
-    async with host.line, running(guest_tree(str(link), FakeMachine(), power), Ports.system(), Directory()):
+    async with (
+        host.line,
+        running(guest_tree(str(link), FakeMachine(), power, FakeFileSystems()), Ports.system(), Directory()),
+    ):
         await trio.sleep(0.2)
         link.symlink_to(os.ttyname(slave))
         await host.next("heartbeat")

@@ -77,6 +77,7 @@ def test_parsers_survive_any_text(text: str, data: bytes) -> None:
     parsing.os_release(text)
     parsing.meminfo(text)
     list(parsing.mounts(text))
+    parsing.freezable(text)
     parsing.dpkg_status(text)
     parsing.fqdn("host", text)
     parsing.utmp(data)

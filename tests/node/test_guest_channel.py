@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import attrs
@@ -18,7 +19,7 @@ from node.guest_channel import GuestChannel, GuestDependencies
 from node.local_messages import ListenToGuest
 from node.uplink import Uplink
 from protocol.codec import decode
-from protocol.errors import NotFound
+from protocol.errors import Conflict, HostFailed, NotFound
 from protocol.node_messages import GuestReport, GuestSilent
 from supervisors.handle import DynamicSupervisorHandle
 from supervisors.spec import DynamicSupervisorSpec, SupervisorSpec
@@ -187,6 +188,53 @@ async def test_an_order_waits_for_the_agents_answer(bench: Bench, autojump_clock
         await bench.line.say("reply", id=order["id"], ok=True)
     assert answers == [True]
     assert not await bench.book.ask("vm", "shutdown", "no answer comes")
+
+
+async def test_an_order_that_the_agent_refuses_is_refused_at_once_and_says_why(
+    bench: Bench, autojump_clock: object
+) -> None:
+    with pytest.raises(Conflict, match="no guest agent answers in it"):
+        await bench.book.demand("vm", "freeze", 20)
+    await bench.line.say("hello", version=1)
+    await trio.sleep(0.1)
+    began = trio.current_time()
+
+    async def refuse(**reply: Any) -> None:
+        await trio.sleep(0.5)
+        await bench.line.say("reply", id=bench.line.orders[-1]["id"], **reply)
+
+    for reply, reason in (
+        ({"ok": False, "error": "/x cannot be frozen"}, r"could not freeze its file systems: /x cannot be frozen\."),
+        ({"ok": False}, "it does not say why"),
+        ({"ok": "yes"}, "it does not say why"),
+    ):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(partial(refuse, **reply))
+            with pytest.raises(HostFailed, match=reason):
+                await bench.book.demand("vm", "freeze", 20)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(partial(refuse, ok=False, error="no"))
+        assert not await bench.book.ask("vm", "shutdown", "")
+    assert trio.current_time() - began < 2.5
+    with pytest.raises(HostFailed, match="did not freeze its file systems within 20 s") as old:
+        await bench.book.demand("vm", "freeze", 20)
+    assert "too old" in old.value.refusal.remedy
+
+
+async def test_an_order_ends_with_the_channel(bench: Bench, autojump_clock: object) -> None:
+    await bench.line.say("hello", version=1)
+    await trio.sleep(0.1)
+    began = trio.current_time()
+
+    async def hang_up() -> None:
+        await trio.sleep(1)
+        await bench.line.to_host.aclose()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(hang_up)
+        with pytest.raises(HostFailed, match="the channel to it closed"):
+            await bench.book.demand("vm", "freeze", 20)
+    assert trio.current_time() - began == pytest.approx(1, abs=0.1)
 
 
 async def test_a_guest_that_does_not_read_holds_nobody_up(bench: Bench, autojump_clock: object) -> None:

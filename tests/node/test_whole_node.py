@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from actors.kernel.ports import Ports, SeededRandom
 from node.memory_link import MemoryDial
 from node.step_store import StepStore
 from node.world import World, WorldHost
+from node.world.guest import GuestLine
 from protocol.errors import Refusal
 from protocol.node_messages import (
     ConnectStorageDomain,
@@ -30,6 +32,7 @@ from protocol.node_messages import (
     DomainStatus,
     Done,
     ForgetSteps,
+    FreezeDomain,
     GuestReport,
     GuestSilent,
     HostFacts,
@@ -41,6 +44,7 @@ from protocol.node_messages import (
     StatisticsBatch,
     StopReason,
     StorageFacts,
+    ThawDomain,
     VolumeFacts,
 )
 from supervisors.tree import running
@@ -244,6 +248,58 @@ async def test_shutdown_and_reboot_go_through_the_agent(lab: Lab, autojump_clock
         assert lab.world.running_of(vm_id)
         assert await lab.step("shutdown-1", ShutdownDomain(vm_id=vm_id)) == Done()
         await lab.engine.until(lambda: any(c.stopped is StopReason.SHUTDOWN for c in lab.engine.ear.of(DomainChanged)))
+
+
+async def test_freeze_and_thaw_go_through_the_agent_and_may_come_twice(lab: Lab, autojump_clock: object) -> None:
+    async with lab.node():
+        refusal = await lab.step("freeze-0", FreezeDomain(vm_id=vm_id))
+        assert isinstance(refusal, Refusal)
+        assert refusal.code == "conflict"
+        await lab.start()
+        await lab.engine.until(lambda: lab.engine.ear.of(GuestReport))
+        (qemu,) = lab.world.running_of(vm_id)
+        for number in (1, 2):
+            assert await lab.step(f"freeze-{number}", FreezeDomain(vm_id=vm_id)) == Done()
+            assert qemu.frozen_until is not None
+        for number in (1, 2):
+            assert await lab.step(f"thaw-{number}", ThawDomain(vm_id=vm_id)) == Done()
+            assert qemu.frozen_until is None
+        qemu.shape = attrs.evolve(qemu.shape, freeze_error="/ cannot be frozen")
+        refusal = await lab.step("freeze-3", FreezeDomain(vm_id=vm_id))
+        assert isinstance(refusal, Refusal)
+        assert "/ cannot be frozen" in refusal.reason
+
+
+async def test_a_frozen_guest_thaws_when_its_node_ends(lab: Lab, autojump_clock: object) -> None:
+    async with lab.node():
+        await lab.start()
+        await lab.engine.until(lambda: lab.engine.ear.of(GuestReport))
+        assert await lab.step("freeze-1", FreezeDomain(vm_id=vm_id)) == Done()
+    (qemu,) = lab.world.running_of(vm_id)
+    assert qemu.frozen_until is None
+
+
+async def test_a_guest_that_hangs_while_it_freezes_holds_no_stop_back_and_is_thawed(
+    lab: Lab, autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders: list[str] = []
+
+    def obey(line: object, data: bytes) -> None:
+        orders.append(json.loads(data)["type"])
+
+    async with lab.node():
+        await lab.start()
+        await lab.engine.until(lambda: lab.engine.ear.of(GuestReport))
+        monkeypatch.setattr(GuestLine, "_obey", obey)
+        refusal = await lab.step("freeze-1", FreezeDomain(vm_id=vm_id))
+        assert isinstance(refusal, Refusal)
+        assert "did not freeze its file systems within 20 s" in refusal.reason
+        assert orders == ["freeze", "thaw"]
+        assert lab.engine.command(host_id, "freeze-2", FreezeDomain(vm_id=vm_id))
+        began = trio.current_time()
+        assert await lab.step("destroy-1", DestroyDomain(vm_id=vm_id)) == Done()
+        assert trio.current_time() - began < 2
+        await lab.engine.until(lambda: lab.engine.ear.outcomes("freeze-2"))
 
 
 async def test_a_guest_that_promises_to_power_off_and_does_not_is_helped_by_the_button(

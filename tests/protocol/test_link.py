@@ -53,6 +53,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "reset_domain": {"vm_id": "v"},
     "pause_domain": {"vm_id": "v"},
     "resume_domain": {"vm_id": "v"},
+    "freeze_domain": {"vm_id": "v"},
+    "thaw_domain": {"vm_id": "v"},
     "save_domain": saved,
     "restore_domain": {"spec": spec, "storage_domain_id": "sd"},
     "remove_saved_state": saved,

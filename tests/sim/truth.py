@@ -56,6 +56,7 @@ SOMETIMES = (
     "guest talked in another VM's name",
     "stray QEMU ended",
     "VM removed with its disks",
+    "file systems frozen",
     "outcome from the wrong host refused",
 )
 

@@ -54,6 +54,8 @@ class Workload:
             (7, lambda vm: vm_commands.SuspendVm(id=_id(vm))),
             (3, lambda vm: vm_commands.PauseVm(id=_id(vm))),
             (3, lambda vm: vm_commands.ResumeVm(id=_id(vm))),
+            (2, lambda vm: vm_commands.FreezeVmFileSystems(id=_id(vm))),
+            (2, lambda vm: vm_commands.ThawVmFileSystems(id=_id(vm))),
             (2, lambda vm: vm_commands.SetVmTicket(id=_id(vm))),
             (6, self._update),
             (4, lambda vm: vm_commands.AddNic(parent_id=_id(vm), document=self._nic())),

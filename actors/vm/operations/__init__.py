@@ -11,6 +11,7 @@ from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.add import ADD
 from actors.vm.operations.attach_disk import ADD_DISK, ATTACH_DISK
 from actors.vm.operations.detach_disk import DETACH_DISK
+from actors.vm.operations.freeze import FREEZE, THAW
 from actors.vm.operations.pause import PAUSE, RESUME
 from actors.vm.operations.reboot import REBOOT
 from actors.vm.operations.record import VmOperation
@@ -27,8 +28,8 @@ from protocol.message import Message
 OPERATIONS: Final[Mapping[str, VmOperation]] = {
     each.kind: each
     for each in (
-        ADD, REMOVE, START, RESTORE, SHUTDOWN, STOP, REBOOT, RESET, PAUSE, RESUME, SUSPEND, ADD_DISK, ATTACH_DISK,
-        DETACH_DISK,
+        ADD, REMOVE, START, RESTORE, SHUTDOWN, STOP, REBOOT, RESET, PAUSE, RESUME, SUSPEND, FREEZE, THAW,
+        ADD_DISK, ATTACH_DISK, DETACH_DISK,
     )
 }  # fmt: skip
 
@@ -42,6 +43,8 @@ BEGUN_BY: Final[Mapping[type[Message], Callable[[VmState, CommandRequest, VmDeci
     commands.PauseVm: PAUSE.request,
     commands.ResumeVm: RESUME.request,
     commands.SuspendVm: SUSPEND.request,
+    commands.FreezeVmFileSystems: FREEZE.request,
+    commands.ThawVmFileSystems: THAW.request,
     commands.AddDiskAttachment: ATTACH_DISK.request,
     commands.RemoveDiskAttachment: DETACH_DISK.request,
 }

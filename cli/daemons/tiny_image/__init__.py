@@ -5,7 +5,7 @@ The disk holds a Debian cloud kernel, busybox, Debian's Python and the Corral gu
     MBR -> FAT partition: syslinux, kernel, initramfs -> ext4 partition: everything else
 
 The agent in a running guest is stopped with ``agentctl stop``, started again with ``agentctl start``
-and logs to ``/var/log/corral-agent.log``; ``killall corral-agent`` ends it once and init starts it again.
+and logs to ``/run/corral-agent.log``; ``killall corral-agent`` ends it once and init starts it again.
 """
 
 from cli.daemons.tiny_image.build import build, cached_image_path, default_cache_dir

@@ -37,6 +37,7 @@ running = (
     commands.StartVm(id=VM), commands.StartVm(id=VM, pause=True), commands.ShutdownVm(id=VM),
     commands.ShutdownVm(id=VM, force=True), commands.StopVm(id=VM), commands.RebootVm(id=VM), commands.ResetVm(id=VM),
     commands.SuspendVm(id=VM), commands.PauseVm(id=VM), commands.ResumeVm(id=VM), commands.SetVmTicket(id=VM),
+    commands.FreezeVmFileSystems(id=VM), commands.ThawVmFileSystems(id=VM),
     commands.UpdateVm(id=VM, document=Vm(memory=1 << 29)), commands.UpdateVm(id=VM, document=Vm(name="other")),
 )  # fmt: skip
 at_rest = (
