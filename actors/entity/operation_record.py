@@ -83,8 +83,9 @@ def stopped(record: OperationRecord[S, Any], state: S) -> tuple[Effect, ...]:
     """What ends the step under way when nobody wants it any more. Sent again, the step goes first: its host must know
     it to tell how it ended."""
     step = current_step(state.operation) if state.operation is not None else None
-    is_wanted = step is None or not step.host_id or not record.is_unwanted(state)
-    return () if step is None or is_wanted else (StopStep(step=step.id),)
+    if step is None or not step.host_id or not record.is_unwanted(state):
+        return ()
+    return (StopStep(step=step.id),)
 
 
 def sent_again(table: Table[S, Any], state: S | None, host_id: str | None = None) -> tuple[Effect, ...]:

@@ -19,7 +19,7 @@ from protocol.errors import Refusal
 from protocol.events.operation import StepId
 from protocol.link import LinkRefused
 from protocol.message import Message, message_type
-from protocol.node_messages import ForgetSteps, NodeCommand, StepDone
+from protocol.node_messages import CancelStep, ForgetSteps, NodeCommand, StepDone
 from tests.checkers import s04_epochs, s05_acknowledged, s06_effects, s17_guests
 
 SOMETIMES = (
@@ -130,6 +130,8 @@ class Truth:
                 self.say(f"{host} <- {tag} {step_id} epoch {epoch}")
             case LinkRefused(refusal=refusal) if refusal.code == "stale_epoch":
                 self.once("engine of an old epoch turned a node away")
+            case CancelStep(epoch=epoch, step_id=step_id):
+                self.say(f"{host} <- cancel {step_id} epoch {epoch}")
             case ForgetSteps(epoch=epoch, step_ids=step_ids):
                 self.say(f"{host} <- forget {' '.join(step_ids)} epoch {epoch}")
 

@@ -79,6 +79,7 @@ def test_a_new_disk_that_is_cancelled_goes() -> None:
     play.when(done(STOPPED)).then(
         event(DiskOperationProgressed, step="Deleting the volumes", undoes=WHY), ack(), to_node(REMOVE)
     )
+    assert [step.status for step in play.operation.steps] == ["aborted", "started"]
     play.when(HostReturned(host_id=HOST)).then(to_node(REMOVE))
     play.when(done(Done())).then(
         event(DiskRemoved, ends="rolled_back", why=WHY),

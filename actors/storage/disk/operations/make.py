@@ -14,7 +14,7 @@ import attrs
 from actors.entity.cancel import cancelled_by
 from actors.entity.decision import Decision, Tell, joined
 from actors.entity.messages import CommandRequest
-from actors.entity.operation import begin, begin_for
+from actors.entity.operation import begin, begin_for, finish_steps
 from actors.entity.operation_record import stopped
 from actors.storage.disk.evolve import evolve
 from actors.storage.disk.new_disk import checked, completed, on_storage_domain
@@ -205,8 +205,10 @@ def failed(state: DiskState, refusal: Refusal, facts: StorageDecisionFacts) -> D
     if (again := retried(state, refusal)) is not None:
         return again
     if state.operation.rolling_back:
-        is_left = state.work.phase == "remove"
-        return remove_failed(state, refusal, facts) if is_left else _further_down(state, facts)
+        if state.work.phase == "remove":
+            return remove_failed(state, refusal, facts)
+        aborted = finish_steps(state.operation, "aborted", facts.now)
+        return _further_down(attrs.evolve(state, operation=aborted), facts)
     turned = attrs.evolve(state, operation=attrs.evolve(state.operation, rolling_back=str(refusal)))
     if state.work.phase == "hold_backing":
         return gone(turned, facts)
