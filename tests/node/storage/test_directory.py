@@ -134,6 +134,28 @@ async def test_a_qcow2_that_names_another_file_is_refused(harness: DirectoryHarn
     assert harness.files() == {"domain.meta"}
 
 
+async def test_an_import_that_is_cancelled_after_it_wrote_leaves_neither_file_nor_process(
+    harness: DirectoryHarness,
+) -> None:
+    await harness.storage.connect_storage_domain(DOMAIN, harness.path, create=True)
+    before, written = harness.files(), list[int]()
+    image = harness.tmp_path / "large.raw"
+    image.write_bytes(os.urandom(32 * MIB))
+    with trio.CancelScope() as scope:
+
+        def half(percent: int) -> None:
+            if percent >= 50:
+                (making,) = harness.root.rglob(f".making.{HOST}.*")
+                written.append(making.stat().st_size)
+                scope.cancel()
+
+        await harness.storage.import_volume(str(image), "raw", volume(1), progress=half)
+    assert scope.cancelled_caught
+    assert written[0] > MIB
+    assert harness.files() == before
+    assert not harness.is_copying()
+
+
 async def test_another_hosts_unfinished_work_is_left_alone(harness: DirectoryHarness) -> None:
     await harness.storage.connect_storage_domain(DOMAIN, harness.path, create=True)
     image = harness.root / "images" / volume(5).image_id
