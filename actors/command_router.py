@@ -13,6 +13,8 @@ import attrs
 
 from actors.access.authorize import authorize
 from actors.access.touched import touched
+from actors.entity.cancel import over
+from actors.entity.checks import not_found
 from actors.entity.ids import derived_id, object_id_of
 from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
@@ -22,12 +24,13 @@ from actors.kernel.ref import ActorRef
 from protocol import limits
 from protocol.audit import line
 from protocol.codec import CodecError, decode, encode
+from protocol.commands.activity import CancelJob
 from protocol.commands.base import Add, Command
 from protocol.engine_messages import Accepted, Submit
 from protocol.errors import CorralError, Refusal
 from protocol.message import message_type
 from protocol.model.activity import Event
-from protocol.registry import RESOURCES, SubCollection
+from protocol.registry import BY_KIND, RESOURCES, SubCollection
 
 Route = tuple[str, Callable[[Command], str]]
 
@@ -102,6 +105,21 @@ class CommandRouter:
         self._available = available
         self._audit = audit
 
+    def _receiver(self, command: Command) -> tuple[str, str]:
+        """The kind and id of the actor that a command goes to: one on a job to the object that the job works on."""
+        kind, id_of = ROUTES[type(command)]
+        id = id_of(command)
+        if kind in BY_KIND and BY_KIND[kind].owned and (document := self._rows.document(kind, id)) is not None:
+            kind, _, id = document.object.partition("/")
+        return kind, id
+
+    def _not_running(self, job_id: str) -> Refusal | None:
+        """Why a job cannot be cancelled whatever it does: nobody knows it, or it has ended."""
+        job = self._rows.document("job", job_id)
+        if job is None:
+            return not_found("job", job_id)
+        return over(job_id, job) if job.outcome else None
+
     def _about(self, command: Command, kind: str, id: str) -> tuple[str, str]:
         """The kind and id of the object that a command is about; the inventory's commands name their kind."""
         return getattr(command, "kind", kind), command.id if kind == "catalogue" else id
@@ -127,20 +145,20 @@ class CommandRouter:
         if submit.idempotency_key:
             id = derived_id(submit.principal.user_id, f"command with the key {submit.idempotency_key}")
             submit = attrs.evolve(submit, command_id=id)
-        kind, id_of = route
+        _, id_of = route
         if isinstance(command, Add) and not command.id and id_of is _own:
             command = attrs.evolve(command, id=object_id_of(submit.command_id))
+        kind, id = self._receiver(command)
         refusal = _unsayable(command)
         if refusal is not None:
             return refusal
         if submit.idempotency_key:
             digest = hashlib.sha256(encode(submit.command)).hexdigest()
-        objects = touched(command, *self._about(command, kind, id_of(command)), self._rows)
+        objects = touched(command, *self._about(command, kind, id), self._rows)
         refusal = authorize(submit.principal, command, objects, self._rows)
         if refusal is not None:
             by, what = submit.principal, message_type(command).tag.removeprefix("command.")
-            target = f"{kind}/{id_of(command)}"
-            self._audit(line("access_denied", user=by.user_id, user_name=by.name, command=what, object=target))
+            self._audit(line("access_denied", user=by.user_id, user_name=by.name, command=what, object=f"{kind}/{id}"))
             return refusal
         if not self._available():
             return Refusal(
@@ -154,7 +172,8 @@ class CommandRouter:
             if isinstance(known, Accepted) and known.digest != digest:
                 return _key_used(submit.idempotency_key)
             return known
-        id = id_of(command)
+        if isinstance(command, CancelJob) and (refusal := self._not_running(command.id)):
+            return refusal
         if not isinstance(command, Add) and kind != "catalogue" and self._rows.row(kind, id) is None:
             return Refusal(
                 code="not_found",

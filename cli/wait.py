@@ -87,8 +87,9 @@ class Waiting:
             self._clear()
 
     def check(self) -> None:
-        """Raises `Remote` when the job did not do what was asked."""
-        if self.job.get("status") in ("failed", "aborted"):
+        """Raises `Remote` when the job did not do what was asked: for who cancelled it, that it was aborted."""
+        was_asked = self._noun["kind"] == "job" and self.job.get("status") == "aborted"
+        if self.job.get("status") in ("failed", "aborted") and not was_asked:
             why = self.job.get("reason") or f"the operation {self.job.get('outcome') or self.job['status']}"
             raise Remote(f"{why} (corral job show {self._job_id})", 409)
 

@@ -24,6 +24,7 @@ from node.uplink import Uplink
 from protocol.errors import CorralError, Unavailable
 from protocol.message import Message
 from protocol.node_messages import (
+    CancelStep,
     CertificateIssued,
     ConsoleData,
     ConsoleOpen,
@@ -85,6 +86,9 @@ class Dispatcher(Actor):
                 if await self._dependencies.steps.obey(epoch):
                     self._hand(self._dependencies.storage_address, request)
                     self._report()
+            case CancelStep(epoch=epoch) as cancel:
+                if await self._dependencies.steps.obey(epoch):
+                    self._hand(self._dependencies.storage_address, cancel)
             case ConsoleOpen() | ConsoleData() as message:
                 self._hand(self._dependencies.consoles_address, message)
             case CertificateIssued() as issued:

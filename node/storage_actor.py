@@ -18,9 +18,10 @@ from node.step_store import storage_record
 from node.steps import Steps
 from node.storage.port import Storage
 from node.uplink import Uplink
-from protocol.errors import BadInput, CorralError, Unavailable
+from protocol.errors import BadInput, Cancelled, CorralError, Unavailable
 from protocol.message import Message, message_type
 from protocol.node_messages import (
+    CancelStep,
     ConnectStorageDomain,
     CopyVolume,
     CreateVolume,
@@ -67,7 +68,7 @@ class StorageActor(Actor):
         super().__init__(context)
         self._dependencies = dependencies
         self._limiter = trio.CapacityLimiter(jobs_at_once_max)
-        self._waiting = 0
+        self._jobs: dict[str, trio.CancelScope] = {}  # by step; those that wait for their turn too
         self._last_facts: dict[str, StorageFacts] = {}
 
     async def started(self) -> None:
@@ -83,23 +84,38 @@ class StorageActor(Actor):
     async def receive(self, envelope: Envelope) -> None:
         match envelope.message:
             case NodeCommand() as command:
-                if self._waiting >= jobs_waiting_max:
-                    refusal = Unavailable("This host has too many storage jobs waiting.").refusal
-                    self._dependencies.uplink.send(StepDone(step_id=command.step_id, result=refusal))
-                    return
-                self._waiting += 1
-                self.context.spawn(self._job, command)
+                self._begin(command)
+            case CancelStep(step_id=step_id):
+                if (scope := self._jobs.get(step_id)) is not None:
+                    scope.cancel()
             case ReportNow():
                 self.context.spawn(self._report, True)
             case other:
                 raise NotImplementedError(f"the storage got {type(other).__name__}")
 
-    async def _job(self, command: NodeCommand) -> None:
+    def _begin(self, command: NodeCommand) -> None:
+        """The job is known from here on, before its task runs: what cancels it may be the next message."""
+        if command.step_id in self._jobs:
+            return
+        if len(self._jobs) >= jobs_waiting_max:
+            refusal = Unavailable("This host has too many storage jobs waiting.").refusal
+            self._dependencies.uplink.send(StepDone(step_id=command.step_id, result=refusal))
+            return
+        scope = self._jobs[command.step_id] = trio.CancelScope()
+        self.context.spawn(self._job, command, scope)
+
+    async def _job(self, command: NodeCommand, scope: trio.CancelScope) -> None:
         try:
-            async with self._limiter:
-                await self._dependencies.steps.run(command, partial(self._act, command))
+            await self._dependencies.steps.run(command, partial(self._act_unless_cancelled, command, scope))
         finally:
-            self._waiting -= 1
+            del self._jobs[command.step_id]
+
+    async def _act_unless_cancelled(self, command: NodeCommand, scope: trio.CancelScope, repeated: bool) -> Message:
+        """Raises `Cancelled` once the storage has taken back what it had begun."""
+        with scope:
+            async with self._limiter:
+                return await self._act(command, repeated)
+        raise Cancelled("The step was cancelled.", remedy="Ask for it again if it is wanted after all.")
 
     async def _act(self, command: NodeCommand, repeated: bool) -> Message:
         storage = self._dependencies.storage

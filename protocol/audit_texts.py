@@ -40,6 +40,7 @@ _VM: Final[Mapping[str, AuditText]] = {
     "vm_add_started": _normal(37, "{user_name} initiated the creation of VM {name} from template {template_name}."),
     "vm_add_finished": _normal(53, "VM {name} was created."),
     "vm_add_failed": _error(60, "Failed to create VM {name}: {reason}."),
+    "vm_add_cancelled": _normal(20_012, "VM {name} was not created. {reason}."),
     "vm_updated": _normal(35, "VM {name} was updated by {user_name}."),
     "vm_updated_next_run": _normal(
         20_001, "VM {name} was updated by {user_name}. Some changes take effect at the next start."
@@ -105,6 +106,7 @@ _VM: Final[Mapping[str, AuditText]] = {
     "nic_updated": _normal(934, "Interface {nic_name} of VM {name} was updated by {user_name}."),
     "nic_removed": _normal(930, "Interface {nic_name} was removed from VM {name} by {user_name}."),
     "disk_attached": _normal(2016, "Disk {disk_name} was attached to VM {name}."),
+    "disk_attach_cancelled": _normal(20_011, "Disk {disk_name} was not attached to VM {name}. {reason}."),
     "disk_attach_failed": _error(2017, "Failed to attach disk {disk_name} to VM {name}: {reason}."),
     "disk_detached": _normal(2018, "Disk {disk_name} was detached from VM {name}."),
     "disk_detach_failed": _error(2019, "Failed to detach disk {disk_name} from VM {name}: {reason}."),
@@ -144,6 +146,7 @@ _HOST: Final[Mapping[str, AuditText]] = {
 
 _STORAGE: Final[Mapping[str, AuditText]] = {
     "disk_added": _normal(2021, "Disk {name} was created."),
+    "disk_add_cancelled": _normal(20_030, "Disk {name} was not created. {reason}."),
     "disk_add_failed": _error(2022, "Failed to create disk {name}: {reason}."),
     "disk_updated": _normal(86, "Disk {name} was updated by {user_name}."),
     "disk_extended": _normal(371, "Disk {name} was extended to {size_gib} GiB."),
@@ -158,6 +161,7 @@ _STORAGE: Final[Mapping[str, AuditText]] = {
     "storage_domain_active": _normal(966, "Storage domain {name} is active."),
     "storage_domain_inactive": _error(970, "Storage domain {name} is inactive: {reason}."),
     "template_imported": _normal(3018, "Template {name} was imported."),
+    "template_import_cancelled": _normal(20_031, "Template {name} was not imported. {reason}."),
     "template_import_failed": _error(3019, "Failed to import template {name}: {reason}."),
     "template_updated": _normal(49, "Template {name} was updated by {user_name}."),
     "template_removed": _normal(251, "Template {name} was removed."),
@@ -183,6 +187,7 @@ _INVENTORY: Final[Mapping[str, AuditText]] = {
 }
 
 _ENGINE: Final[Mapping[str, AuditText]] = {
+    "job_cancelled": _normal(20_064, "{user_name} cancelled job '{description}'."),
     "access_denied": _warning(20_060, "{user_name} was denied {command} on {object}."),
     "actor_restarted": _normal(20_061, "Actor {address} was restarted after a crash (incarnation {incarnation})."),
     "actor_given_up": _error(

@@ -12,6 +12,7 @@
     |  |- NameTaken        409  name_taken
     |  |- NotLegal         409  not_legal (the object's status does not allow it)
     |  |- Busy             409  busy (another operation runs on the object)
+    |  |- Cancelled        409  cancelled (it was ended before it was done; what it had made is gone)
     |  |- NoHostFits       409  no_host_fits (with a reason for every host)
     |- Unavailable         503  unavailable (the journal or a peer is away; nothing was done)
     |- HostFailed          500  host_failed (the host tried and could not)
@@ -119,6 +120,10 @@ class NotLegal(Conflict):
 class Busy(Conflict):
     code = "busy"
     retryable = True
+
+
+class Cancelled(Conflict):
+    code = "cancelled"
 
 
 class NoHostFits(Conflict):

@@ -199,6 +199,16 @@ class ForgetSteps(Message):
     step_ids: tuple[str, ...]
 
 
+@message("node.cancel_step", priority=Priority.CONTROL)
+@attrs.frozen(kw_only=True)
+class CancelStep(Message):
+    """Ends a step of the storage that runs or waits for its turn: its outcome is the refusal *cancelled*, and nothing
+    of what it made is left. For a step that is over, or that never came, nothing happens; it may be sent again."""
+
+    epoch: int
+    step_id: str
+
+
 @message("node.report_now", priority=Priority.CONTROL)
 @attrs.frozen(kw_only=True)
 class ReportNow(Message):

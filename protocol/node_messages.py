@@ -2,6 +2,7 @@
 
 from protocol.node_commands import (
     Body,
+    CancelStep,
     CertificateIssued,
     ConnectStorageDomain,
     ConsoleData,
@@ -63,6 +64,7 @@ from protocol.node_reports import (
 
 __all__ = [
     "Body",
+    "CancelStep",
     "CertificateIssued",
     "CertificateRequested",
     "ConnectStorageDomain",

@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 
 from protocol.attributes import attributes, effects_of
+from protocol.commands import activity as activity_commands
 from protocol.commands import catalogue as catalogue_commands
 from protocol.commands import host as host_commands
 from protocol.commands import storage as storage_commands
@@ -127,6 +128,7 @@ class Resource:
     within: str = ""  # the reference to what it lies in: permissions there hold here
     internal: tuple[type[Command], ...] = ()  # commands that no client gives
     history: bool = False  # it tells of other objects and holds none of them: jobs, events
+    owned: bool = False  # each tells of one object by its attribute `object`, to which its commands go: jobs
     catalogue: bool = False  # served by the shared catalogue actor
     unique_within: str = (
         ""  # the reference attribute within which names are unique ("" = everywhere), None-able by `named`
@@ -151,8 +153,9 @@ class Resource:
 
     @property
     def served_by(self) -> str:
-        """The kind of the actor that its commands go to: its own, or the catalogue's for all without behaviour."""
-        return "catalogue" if self.catalogue or self.history else self.kind
+        """The kind of the actor that its commands go to: its own, or the catalogue's for all without behaviour. Those
+        on what is `owned` go on to its owner."""
+        return "catalogue" if self.catalogue or (self.history and not self.owned) else self.kind
 
     @property
     def title(self) -> str:
@@ -307,7 +310,13 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     Resource(kind="event", rel="events", cls=Event, add=catalogue_commands.AddEvent, named=False, history=True),
     Resource(
-        kind="job", rel="jobs", cls=Job, named=False, history=True,
+        kind="job", rel="jobs", cls=Job, named=False, history=True, owned=True,
+        actions=(
+            Action(
+                name="cancel", command=activity_commands.CancelJob, parameters=(_async,), extension=True,
+                doc="Take back what a running job has done.",
+            ),
+        ),
         sub=(_nested("steps", "steps", Step, sub=(_statistics(),)),),
     ),
     Resource(kind="user", rel="users", cls=User, named=False),

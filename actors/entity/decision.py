@@ -38,6 +38,13 @@ class RunStep(Effect):
 
 
 @attrs.frozen(kw_only=True)
+class StopStep(Effect):
+    """Have the node of the step's host end this step, if it still runs it: nobody wants what it makes any more."""
+
+    step: StepId
+
+
+@attrs.frozen(kw_only=True)
 class AcknowledgeStep(Effect):
     """The outcome of this step is durable: its node may drop it."""
 

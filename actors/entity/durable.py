@@ -22,6 +22,7 @@ from actors.entity.decision import (
     RequestReport,
     RunStep,
     SetTimer,
+    StopStep,
     Tell,
     rehearsed,
     with_digest,
@@ -38,7 +39,7 @@ from protocol.codec import decode
 from protocol.engine_messages import Accepted
 from protocol.errors import CorralError, Refusal, Unavailable
 from protocol.message import Message, message_type
-from protocol.node_messages import ForgetSteps, NodeCommand, ReportNow
+from protocol.node_messages import CancelStep, ForgetSteps, NodeCommand, ReportNow
 
 go_on_seconds: Final = 1.0
 """Pause, on average, between falling back to the durable state and going on from it."""
@@ -312,6 +313,8 @@ class DurableActor(Actor):
             case RunStep(step=step, body=body, correlation_id=correlation):
                 command = NodeCommand(epoch=epoch, step_id=str(step), body=body, correlation_id=correlation)
                 nodes.send(step.host, command)
+            case StopStep(step=step):
+                nodes.send(step.host, CancelStep(epoch=epoch, step_id=str(step)))
             case AcknowledgeStep(step=step):
                 nodes.send(step.host, ForgetSteps(epoch=epoch, step_ids=(str(step),)))
             case AcknowledgeStopped(host_id=host_id, receipt=receipt):

@@ -88,6 +88,8 @@ def job_of(operation: Operation, owner_kind: str, owner_id: str, ended: Outcome 
     status = "started"
     if ended is not None:
         status = "finished" if ended.outcome == "done" else "failed"
+        if ended.outcome == "rolled_back" and operation.is_unwanted:
+            status = "aborted"
         operation = finish_steps(operation, status, at)
     shown: dict[str, Ref | None] = {"host": ref(operation.host_id)}
     if owner_kind in _REFERENCES:

@@ -11,7 +11,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
 
-from actors.entity.decision import NOTHING, AcknowledgeStep, Decision, Effect, RunStep, Tell
+from actors.entity.decision import NOTHING, AcknowledgeStep, Decision, Effect, RunStep, StopStep, Tell
+from actors.entity.messages import CommandRequest
 from actors.entity.operation import current_step
 from protocol.errors import Refusal
 from protocol.events.operation import Operation, StepId
@@ -22,11 +23,18 @@ class HasOperation(Protocol):
     """The state of an entity that can have an operation under way."""
 
     @property
+    def address(self) -> str: ...
+
+    @property
     def operation(self) -> Operation | None: ...
 
 
 S = TypeVar("S", bound=HasOperation)
 F = TypeVar("F")
+
+
+def _never(_: Any) -> bool:
+    return False
 
 
 @attrs.frozen
@@ -43,15 +51,17 @@ class OperationRecord(Generic[S, F]):
 
     `sends`: what the step under way asks, from the state alone, so that it is the same whenever it is sent: a message
     for the node of the step's host, an `Ask` for another actor, or None while the step only waits.
-    `done` and `failed`: what follows from its outcome. `cancel`: what follows when an administrator cancels it, None
-    for what cannot be cancelled.
+    `done` and `failed`: what follows from its outcome. `cancel`: what follows when a user cancels it, None for what
+    cannot be cancelled. `is_unwanted`: whether the step under way makes what nobody wants any more, so that its host is
+    to end it.
     """
 
     kind: str
     sends: Callable[[S], Message | Ask | None]
     done: Callable[[S, Message, F], Decision]
     failed: Callable[[S, Refusal, F], Decision]
-    cancel: Callable[[S, F], Decision] | None = None
+    cancel: Callable[[S, CommandRequest, F], Decision] | None = None
+    is_unwanted: Callable[[S], bool] = _never
 
 
 Table = Mapping[str, OperationRecord[S, F]]
@@ -65,7 +75,17 @@ def step_effects(record: OperationRecord[S, Any], state: S) -> tuple[Effect, ...
         return ()
     if isinstance(body, Ask):
         return (Tell(address=body.address, message=body.message, token=str(step.id)),)
-    return (RunStep(step=step.id, body=body, correlation_id=state.operation.correlation_id),)
+    run = RunStep(step=step.id, body=body, correlation_id=state.operation.correlation_id)
+    return (run, *stopped(record, state))
+
+
+def stopped(record: OperationRecord[S, Any], state: S) -> tuple[Effect, ...]:
+    """What ends the step under way when nobody wants it any more. Sent again, the step goes first: its host must know
+    it to tell how it ended."""
+    step = current_step(state.operation) if state.operation is not None else None
+    if step is None or not step.host_id or not record.is_unwanted(state):
+        return ()
+    return (StopStep(step=step.id),)
 
 
 def sent_again(table: Table[S, Any], state: S | None, host_id: str | None = None) -> tuple[Effect, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from actors.entity.cancel import cancelled
 from actors.entity.checks import invalid, not_found
 from actors.entity.decision import NOTHING, Decision, refuse
 from actors.entity.messages import CommandRequest, TimerFired
@@ -20,6 +21,7 @@ from actors.vm.facts import VmDecisionFacts, guest_up_timer, not_legal
 from actors.vm.operations import BEGUN_BY, OPERATIONS, add, attach_disk, start
 from actors.vm.state import VmState
 from protocol.commands import vm as commands
+from protocol.commands.activity import CancelJob
 from protocol.errors import Refusal
 from protocol.message import Message
 
@@ -70,6 +72,8 @@ def command(vm_id: str, state: VmState | None, request: CommandRequest, facts: V
         return add.request(vm_id, request, facts) if state is None else add.again(state, request)
     if state is None:
         return refuse(not_found("vm", vm_id))
+    if isinstance(request.command, CancelJob):
+        return cancelled(OPERATIONS, state, request, facts)
     wanted = type(request.command)
     decider = BEGUN_BY.get(wanted) or CONFIGURED_BY.get(wanted)
     if decider is None:

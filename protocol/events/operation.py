@@ -86,6 +86,7 @@ class Operation:
     steps: tuple[OperationStep, ...] = ()
     data: Message | None = None  # what the kind needs to go on after a crash
     rolling_back: str = ""  # why; "" while it goes forward
+    is_unwanted: bool = False  # it goes back because somebody took it back, not because it failed
     revision: int = 1
 
 

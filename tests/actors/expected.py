@@ -19,6 +19,7 @@ from actors.entity.decision import (
     RequestReport,
     RunStep,
     SetTimer,
+    StopStep,
     Tell,
 )
 from actors.entity.messages import CommandRequest
@@ -130,6 +131,17 @@ def ack() -> Expected:
         return AcknowledgeStep(step=play.message.step)
 
     return _effect("ack()", wanted)
+
+
+def end_step() -> Expected:
+    """The host of the step under way ends it, if it still runs it."""
+
+    def wanted(play: Play) -> Effect:
+        step = current_step(play.operation) if play.operation is not None else None
+        assert step is not None, "no step is under way"
+        return StopStep(step=step.id)
+
+    return _effect("end_step()", wanted)
 
 
 def ack_stopped() -> Expected:

@@ -10,11 +10,13 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import attrs
 import pytest
 
 from cli import contexts
 from tests.cli.conftest import Corral
 from tests.cli.real_gateway import RealGateway, serving
+from tests.engine.names import named_id
 
 
 @pytest.fixture
@@ -48,6 +50,28 @@ def test_a_vm_from_add_to_remove(logged_in: RealGateway, corral: Corral) -> None
     assert corral("vm", "stop", "web1").code == 0
     assert corral("vm", "remove", "web1").code == 0
     assert corral("vm", "show", "web1").code == 11
+
+
+def test_a_shutdown_that_the_guest_does_not_heed_is_cancelled(logged_in: RealGateway, corral: Corral) -> None:
+    async def deafen() -> None:
+        for qemu in logged_in.site.world.running_of(named_id("vm-0")):
+            qemu.shape = attrs.evolve(qemu.shape, ignores_power_button=True)
+
+    logged_in.do(deafen)
+    asked = corral("vm", "shutdown", "vm-0", "--no-wait")
+    found = re.search(r"\(job (\S+) goes on\)", asked.err)
+    assert found, asked.err
+    ran = corral("job", "cancel", found[1])
+    assert (ran.code, ran.err) == (0, f"job {found[1]}: cancel done (aborted).\n")
+    shown = corral("job", "show", found[1]).out
+    assert re.search(r"outcome +rolled_back", shown)
+    assert re.search(r"reason +Cancelled by admin@internal\.", shown)
+    assert re.search(r"status +up", corral("vm", "show", "vm-0").out)
+    again = corral("job", "cancel", found[1])
+    why = "Job 'Shutting down VM vm-0' has ended: rolled back. Cancelled by admin@internal."
+    assert again.code == 10
+    assert why in again.err
+    assert corral("job", "cancel", "nobody").code == 11
 
 
 def test_the_shell_of_the_talks(gateway: RealGateway, script: Corral) -> None:

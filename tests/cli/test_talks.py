@@ -50,7 +50,7 @@ def test_wildcards_at_the_client(fake: FakeGateway, script: Corral) -> None:
             "action host h install --root_password P",
             "host: there is no action install in this version. It has: list, show,",
         ),
-        ("add job --description x", "job: there is no add in this version. It has: list, show."),
+        ("add job --description x", "job: there is no add in this version. It has: list, show, cancel."),
         ("remove event 7", "event: there is no remove in this version."),
         ("list xyzzy", "there is no 'xyzzy' in 'list'. See: list --help"),
         ("action vm v strat", "there is no 'strat' in 'action vm'. Did you mean start?"),

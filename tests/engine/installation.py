@@ -61,6 +61,7 @@ class Installation(RunningEngine):
     accept: Accept
     nursery: trio.Nursery
     crashes: Crashes
+    copy_bytes_per_second: float = 10e9
     machines: list[Machine] = attrs.field(factory=list)
     _commands: int = 0
 
@@ -147,7 +148,7 @@ class Installation(RunningEngine):
         await self.ask(AddHost(document=document), id=named_id(name))
         tree = simulated_node(
             self.world, host, named_id(name), clock=ports.clock, dial=dial,
-            statistics_period_seconds=_no_statistics_seconds,
+            statistics_period_seconds=_no_statistics_seconds, copy_bytes_per_second=self.copy_bytes_per_second,
         )  # fmt: skip
 
         async def live() -> None:
@@ -196,7 +197,7 @@ class Installation(RunningEngine):
 
 @asynccontextmanager
 async def small_installation(
-    *, vms: int = 3, hosts: int = 0, times: EngineTimes | None = None
+    *, vms: int = 3, hosts: int = 0, times: EngineTimes | None = None, copy_bytes_per_second: float = 10e9
 ) -> AsyncIterator[Installation]:
     """VMs vm-0, vm-1 and so on. With hosts, those of an even number run, number n on host n modulo the hosts."""
     crashes = Crashes()
@@ -205,7 +206,7 @@ async def small_installation(
         accept = accepting(nursery, engine.hub, engine.ports, lambda: engine.epoch)
         world = World(engine.ports.clock, engine.ports.random)
         nursery.start_soon(world.run)
-        installation = Installation(engine, made.store, world, accept, nursery, crashes)
+        installation = Installation(engine, made.store, world, accept, nursery, crashes, copy_bytes_per_second)
         await installation.furnish(vms, hosts)
         yield installation
         nursery.cancel_scope.cancel()

@@ -45,6 +45,7 @@ def simulated_node(
     clock: Clock,
     dial: Dial,
     store: StepStore | None = None,
+    copy_bytes_per_second: float = 10e9,
     **settings: Any,
 ) -> SupervisorSpec:
     """The tree of one life of a host's node daemon; `store` is the disk that outlives it."""
@@ -53,7 +54,7 @@ def simulated_node(
         NodePorts(
             clock=clock,
             hypervisor=SimulatedHypervisor(world, host),
-            storage=SimulatedStorage(world, host),
+            storage=SimulatedStorage(world, host, copy_bytes_per_second=copy_bytes_per_second),
             step_log=MemoryStepLog(store),
             meter=FlatMeter(),
             dial=dial,

@@ -6,6 +6,7 @@ It must not cause faults or check anything.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 import trio
@@ -17,12 +18,13 @@ from node.memory_link import MemoryDial, WireFaults
 from node.world import GuestShape, HostShape, World
 from protocol.commands.base import Command
 from protocol.commands.host import AddHost
-from protocol.commands.storage import AddStorageDomain
+from protocol.commands.storage import AddStorageDomain, ImportTemplate
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.model.host import Host
 from protocol.model.storage import HostStorage, StorageDomain
 from protocol.model.types import Ref
+from protocol.model.vm import Template
 from tests.sim.database import WatchedTables
 from tests.sim.engine import SimEngine
 from tests.sim.gateway import Reader, SimGateway, ask, submit
@@ -142,6 +144,17 @@ class Cluster:
             id = self.ids.uuid()
             await self._accepted(AddStorageDomain(id=id, document=storage_domain))
             await self._until(lambda key=id: self._is(key, "storage_domain", "active"))  # type: ignore[misc]
+        await self._import("tiny", id)
+
+    async def _import(self, name: str, storage_domain_id: str) -> None:
+        """A template with a disk, for VMs to be thin on or to be cloned from."""
+        id = self.ids.uuid()
+        template = Template(name=name, memory=GiB // 4)
+        path = f"/images/{name}.qcow2"
+        await self._accepted(
+            ImportTemplate(id=id, document=template, storage_domain_id=storage_domain_id, image_path=path)
+        )
+        await self._until(lambda: (state := self._state("template", id)) is not None and state.template.status == "ok")
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         while not condition():  # noqa: ASYNC110 - nobody tells of what is waited for
@@ -151,8 +164,11 @@ class Cluster:
         reply = await self.ask(command)
         assert isinstance(reply, Accepted), reply
 
+    def _state(self, kind: str, id: str) -> Any:
+        return self.tables.folder.states.get((kind, id))
+
     def _is(self, id: str, kind: str, status: str) -> bool:
-        state = self.tables.folder.states.get((kind, id))
+        state = self._state(kind, id)
         return state is not None and state.status == status
 
 

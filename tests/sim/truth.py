@@ -19,13 +19,14 @@ from protocol.errors import Refusal
 from protocol.events.operation import StepId
 from protocol.link import LinkRefused
 from protocol.message import Message, message_type
-from protocol.node_messages import ForgetSteps, NodeCommand, StepDone
+from protocol.node_messages import CancelStep, ForgetSteps, NodeCommand, StepDone
 from tests.checkers import s04_epochs, s05_acknowledged, s06_effects, s17_guests
 
 SOMETIMES = (
     "operation finished under a later epoch than it began",
     "operation rolled back",
     "operation failed",
+    "copy cancelled on its way",
     "stale command refused by a node",
     "engine of an old epoch turned a node away",
     "step repeated and answered from the step log",
@@ -129,6 +130,8 @@ class Truth:
                 self.say(f"{host} <- {tag} {step_id} epoch {epoch}")
             case LinkRefused(refusal=refusal) if refusal.code == "stale_epoch":
                 self.once("engine of an old epoch turned a node away")
+            case CancelStep(epoch=epoch, step_id=step_id):
+                self.say(f"{host} <- cancel {step_id} epoch {epoch}")
             case ForgetSteps(epoch=epoch, step_ids=step_ids):
                 self.say(f"{host} <- forget {' '.join(step_ids)} epoch {epoch}")
 
@@ -144,6 +147,8 @@ class Truth:
         self.say(f"{host} -> {message.step_id} {shown}")
         if isinstance(result, Refusal) and result.code == "stale_epoch":
             self.once("stale command refused by a node")
+        if isinstance(result, Refusal) and result.code == "cancelled":
+            self.once("copy cancelled on its way")
         step = StepId.parse(message.step_id)
         if step.host == host_id:
             self.proven.add((step.operation, step.number))

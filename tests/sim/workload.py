@@ -15,6 +15,7 @@ from gateway.read_model import ReadModel
 from protocol.commands import host as host_commands
 from protocol.commands import storage as storage_commands
 from protocol.commands import vm as vm_commands
+from protocol.commands.activity import CancelJob
 from protocol.commands.catalogue import AddEntity, RemoveEntity, UpdateEntity
 from protocol.message import Message
 from protocol.model.inventory import Cpu, CpuTopology
@@ -63,6 +64,7 @@ class Workload:
             (3, self._change_disk),
             (6, lambda vm: vm_commands.RemoveVm(id=_id(vm), detach_only=self._chance(0.2))),
             (4, self._floating_disk),
+            (4, lambda vm: self._cancel()),
             (2, self._host),
             (2, self._catalogue),
         )
@@ -96,8 +98,9 @@ class Workload:
             memory=256 * MiB * (1 + self.random.randrange(3)),
             cpu=Cpu(topology=CpuTopology(sockets=1, cores=1 + self.random.randrange(2), threads=1)),
             nics=nics,
+            template=Ref(id=self.random.choice(self.model.all("template")).id) if self._chance(0.4) else None,
         )
-        return vm_commands.AddVm(document=vm)
+        return vm_commands.AddVm(document=vm, clone=self._chance(0.5))
 
     def _nic(self) -> Nic:
         profiles = self.model.all("vnic_profile")
@@ -168,6 +171,11 @@ class Workload:
             return storage_commands.UpdateDisk(id=disk_id, document=Disk(provisioned_size=128 * MiB))
         return storage_commands.RemoveDisk(id=disk_id)
 
+    def _cancel(self) -> Message | None:
+        """A job that runs, whether it can be cancelled or not."""
+        running = [job.id for job in self.model.all("job") if job.document.outcome is None]
+        return CancelJob(id=self.random.choice(running)) if running else None
+
     def _host(self, vm: Vm) -> Message:
         host_id = self.random.choice(self.model.all("host")).id
         if self._chance(0.6):
@@ -199,6 +207,7 @@ class Workload:
             vm_commands.AddDiskAttachment(parent_id=id, document=DiskAttachment()),
             storage_commands.AddDisk(document=Disk(provisioned_size=1, storage_domains=(Ref(id=id),))),
             storage_commands.RemoveDisk(id=id),
+            CancelJob(id=id),
             host_commands.RemoveHost(id=id),
             AddEntity(kind="network", document=Network(name=name)),
         )

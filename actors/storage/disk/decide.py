@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from actors.entity.cancel import cancelled
 from actors.entity.decision import NOTHING, Decision
 from actors.entity.messages import CommandRequest, TimerFired
 from actors.entity.operation_record import sent_again, step_answered, step_ended
@@ -12,6 +13,7 @@ from actors.storage.disk.operations import OPERATIONS, make, remove
 from actors.storage.disk.state import DiskState
 from actors.storage.facts import StorageDecisionFacts, refusal
 from actors.storage.messages import AttachDisk, BackDisk, DetachDisk, DiscardDisk, ProvideDisk, UnbackDisk
+from protocol.commands.activity import CancelJob
 from protocol.commands.storage import AddDisk, RemoveDisk, UpdateDisk
 from protocol.message import Message
 
@@ -53,6 +55,8 @@ def again(state: DiskState | None, host_id: str | None = None) -> Decision:
 
 def _decide_command(state: DiskState | None, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:
     match request.command:
+        case CancelJob():
+            return cancelled(OPERATIONS, state, request, facts)
         case AddDisk() as command:
             return make.add(state, request, command, facts)
         case UpdateDisk() as command:

@@ -26,6 +26,10 @@ class DiskState(Message):
         return self.disk.id
 
     @property
+    def address(self) -> str:
+        return f"disk/{self.id}"
+
+    @property
     def title(self) -> str:
         """For sentences."""
         return f"The disk {self.disk.name or self.id}"

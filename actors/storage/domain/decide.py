@@ -7,6 +7,7 @@ from typing import Final
 import attrs
 
 from actors.entity import checks
+from actors.entity.cancel import cancelled
 from actors.entity.checks import invalid
 from actors.entity.decision import NOTHING, Decision
 from actors.entity.messages import CommandRequest
@@ -19,6 +20,7 @@ from actors.storage.domain.operations import OPERATIONS, add, remove
 from actors.storage.domain.state import StorageDomainState
 from actors.storage.facts import StorageDecisionFacts, accepted, busy, name_taken, not_found, refusal
 from protocol.audit import line
+from protocol.commands.activity import CancelJob
 from protocol.commands.storage import AddStorageDomain, RemoveStorageDomain, UpdateStorageDomain
 from protocol.errors import Refusal
 from protocol.events import storage_domain as events
@@ -73,6 +75,8 @@ def _outcome(state: StorageDomainState | None, outcome: StepOutcome, facts: Stor
 
 def _decide_command(state: StorageDomainState | None, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:
     match request.command:
+        case CancelJob():
+            return cancelled(OPERATIONS, state, request, facts)
         case AddStorageDomain() as command:
             return add.add(state, request, command, facts)
         case UpdateStorageDomain() as command:

@@ -7,6 +7,7 @@ from typing import Final
 import attrs
 
 from actors.entity import checks
+from actors.entity.cancel import cancelled
 from actors.entity.checks import invalid
 from actors.entity.decision import Decision
 from actors.entity.messages import CommandRequest, TimerFired
@@ -16,6 +17,7 @@ from actors.storage.facts import StorageDecisionFacts, accepted, busy, name_take
 from actors.storage.template.operations import OPERATIONS, import_template, remove
 from actors.storage.template.state import TemplateState, blank_id
 from protocol.audit import line
+from protocol.commands.activity import CancelJob
 from protocol.commands.storage import ImportTemplate, RemoveTemplate, UpdateTemplate
 from protocol.errors import Refusal
 from protocol.events import template as events
@@ -45,6 +47,8 @@ def again(state: TemplateState | None) -> Decision:
 
 def _decide_command(state: TemplateState | None, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:
     match request.command:
+        case CancelJob():
+            return cancelled(OPERATIONS, state, request, facts)
         case ImportTemplate() as command:
             return import_template.add(state, request, command, facts)
         case UpdateTemplate() as command:

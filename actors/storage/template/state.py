@@ -26,3 +26,7 @@ class TemplateState(Message):
     def id(self) -> str:
         assert self.template.id is not None
         return self.template.id
+
+    @property
+    def address(self) -> str:
+        return f"template/{self.id}"

@@ -1,16 +1,18 @@
 """Operation *add*: a VM comes to be, with a name and MAC addresses of its own and the disks of its template.
 
 claim -> the disks, one after the other -> down
-                                        -> one cannot be made -> remove those that were -> gone, rolled back
+                                        -> one cannot be made, or it is cancelled -> remove those that were
+                                           -> gone, rolled back
 """
 
 from __future__ import annotations
 
 import attrs
 
+from actors.entity.cancel import cancelled_by
 from actors.entity.decision import Decision, refuse
 from actors.entity.messages import CommandRequest
-from actors.entity.operation import begin_for, with_step
+from actors.entity.operation import begin_for, finish_steps, with_step
 from actors.entity.operation_record import Ask, step_effects
 from actors.reservations.messages import Reserved
 from actors.storage.messages import ProvideDisk
@@ -121,12 +123,22 @@ def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision
     assert operation is not None
     if operation.rolling_back:
         return _removed_one(state, operation, refusal, facts)
+    return _turned_round(state, attrs.evolve(operation, rolling_back=str(refusal)), facts)
+
+
+def cancel(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
+    assert state.operation is not None
+    turned = finish_steps(cancelled_by(state.operation, request), "aborted", facts.now)
+    return _turned_round(state, turned, facts)
+
+
+def _turned_round(state: VmState, operation: Operation, facts: VmDecisionFacts) -> Decision:
+    """The disks that were begun go, the last first: it may still be on its way."""
     assert isinstance(operation.data, VmAddData)
-    going = VmRemoveData(
-        discard=tuple(each.disk.id or "" for each in operation.data.disks), first_step=len(operation.steps)
-    )
-    back = attrs.evolve(operation, rolling_back=str(refusal), data=going)
-    return progressed(ADD, state, with_step(back, state.address, "Remove what was made", facts.now), facts)
+    begun = operation.data.disks[: len(operation.steps)]
+    going = VmRemoveData(discard=tuple(each.disk.id or "" for each in reversed(begun)), first_step=len(operation.steps))
+    back = with_step(attrs.evolve(operation, data=going), state.address, "Remove what was made", facts.now)
+    return progressed(ADD, state, back, facts)
 
 
 def _removed_one(state: VmState, operation: Operation, refusal: Refusal | None, facts: VmDecisionFacts) -> Decision:
@@ -139,10 +151,18 @@ def _removed_one(state: VmState, operation: Operation, refusal: Refusal | None, 
     if refusal is not None and refusal.code != "not_found":
         reason += f" What was made could not be removed: {refusal}"
     gone = events.VmRemoved(at=facts.now, ended=Outcome(outcome="rolled_back", reason=reason))
-    audit = line("vm_add_failed", vm=state.id, name=state.name, reason=reason)
+    if operation.is_unwanted:
+        audit = line("vm_add_cancelled", vm=state.id, name=state.name, reason=reason)
+    else:
+        audit = line("vm_add_failed", vm=state.id, name=state.name, reason=reason)
     return Decision(events=(gone,), audit=(audit,))
 
 
 ADD = VmOperation(
-    kind=KIND, request=lambda state, request, _: again(state, request), sends=sends, done=done, failed=failed
+    kind=KIND,
+    request=lambda state, request, _: again(state, request),
+    sends=sends,
+    done=done,
+    failed=failed,
+    cancel=cancel,
 )

@@ -5,27 +5,30 @@ its record can be read; asked again meanwhile, it is accepted with its job.
 
 ask the disk -> attached
              -> it refuses -> the attachment is taken back
+             -> a disk that is being made is cancelled -> discard it -> the attachment is taken back
 """
 
 from __future__ import annotations
 
 import attrs
 
+from actors.entity.cancel import cancelled_by
 from actors.entity.checks import invalid, not_found, values
 from actors.entity.decision import Decision, refuse
 from actors.entity.ids import job_id_of
 from actors.entity.messages import CommandRequest
-from actors.storage.messages import AttachDisk, DiskRecorded, ProvideDisk
+from actors.entity.operation import finish_steps, with_step
+from actors.storage.messages import AttachDisk, DiscardDisk, DiskRecorded, ProvideDisk
 from actors.storage.volumes import several_storage_domains
 from actors.vm.configure.attachments import COLD, added, unchangeable, without
 from actors.vm.facts import VmDecisionFacts, disk_name
 from actors.vm.operations.disk_steps import VmDiskData, begin_on_disks, part_of, sends_one
-from actors.vm.operations.record import DONE, VmOperation, requested
+from actors.vm.operations.record import DONE, VmOperation, progressed, requested
 from actors.vm.state import VmState
 from protocol.audit import line
 from protocol.commands.vm import AddDiskAttachment
 from protocol.engine_messages import Accepted
-from protocol.errors import Refusal
+from protocol.errors import Cancelled, HostFailed, Refusal
 from protocol.events import vm as events
 from protocol.events.operation import Operation, Outcome
 from protocol.message import Message
@@ -128,10 +131,23 @@ def recorded(state: VmState, message: DiskRecorded) -> Decision:
     return Decision(answers=((operation.id, _accepted(operation)),))
 
 
+def cancel(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
+    """The disk that is being made goes."""
+    operation = state.operation
+    assert operation is not None
+    assert isinstance(operation.data, VmDiskData)
+    message = DiscardDisk(operation_id=operation.id, vm_id=state.id, correlation_id=operation.correlation_id)
+    turned = attrs.evolve(cancelled_by(operation, request), data=attrs.evolve(operation.data, message=message))
+    turned = finish_steps(turned, "aborted", facts.now)
+    return progressed(ADD_DISK, state, with_step(turned, state.address, "Remove the disk", facts.now), facts)
+
+
 def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     operation = state.operation
     assert operation is not None
     assert isinstance(operation.data, VmDiskData)
+    if operation.rolling_back:
+        return _taken_back(state, Cancelled(operation.rolling_back).refusal, facts)
     disk = _name(operation.data, facts)
     return Decision(
         events=(events.VmOperationEnded(at=facts.now, ended=DONE),),
@@ -144,13 +160,25 @@ def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision
     """The disk refuses, or could not be made: the attachment is taken back."""
     operation = state.operation
     assert operation is not None
+    if operation.rolling_back:
+        refusal = HostFailed(f"{operation.rolling_back} The disk could not be removed: {refusal}").refusal
+    return _taken_back(state, refusal, facts)
+
+
+def _taken_back(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
+    operation = state.operation
+    assert operation is not None
     assert isinstance(operation.data, VmDiskData)
     ended = Outcome(outcome="rolled_back", reason=str(refusal))
     left = without(state, operation.data.disk_id)
-    disk = _name(operation.data, facts)
+    disk, reason = _name(operation.data, facts), str(refusal)
+    if operation.is_unwanted:
+        audit = line("disk_attach_cancelled", vm=state.id, name=state.name, disk_name=disk, reason=reason)
+    else:
+        audit = line("disk_attach_failed", vm=state.id, name=state.name, disk_name=disk, reason=reason)
     return Decision(
         events=(events.VmDisksChanged(at=facts.now, disk_attachments=left, ended=ended),),
-        audit=(line("disk_attach_failed", vm=state.id, name=state.name, disk_name=disk, reason=str(refusal)),),
+        audit=(audit,),
         answers=((operation.id, refusal),),
     )
 
@@ -162,4 +190,4 @@ def _name(data: VmDiskData, facts: VmDecisionFacts) -> str:
 
 
 ATTACH_DISK = VmOperation(kind="attach_disk", request=request, sends=sends_one, done=done, failed=failed)
-ADD_DISK = VmOperation(kind="add_disk", request=request, sends=sends_one, done=done, failed=failed)
+ADD_DISK = VmOperation(kind="add_disk", request=request, sends=sends_one, done=done, failed=failed, cancel=cancel)

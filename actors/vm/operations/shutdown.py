@@ -1,11 +1,12 @@
 """Operation *shutdown*: the guest is asked to power off, and waited for.
 
 ask the guest -> wait for QEMU to end -> down
-              -> the guest ignored it -> up
+              -> the guest ignored it, or nobody wants it any more -> up
 """
 
 from __future__ import annotations
 
+from actors.entity.cancel import cancelled_by, rolled_back
 from actors.entity.decision import CancelTimer, Decision, RequestReport, refuse
 from actors.entity.messages import CommandRequest
 from actors.vm.desired import desired_after_end
@@ -88,12 +89,24 @@ def timed_out(state: VmState, facts: VmDecisionFacts) -> Decision:
     )
 
 
+def cancel(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
+    """The VM is wanted up again. The guest may have been asked already: one that powers off all the same is down by
+    itself, for whatever the VM is by then, its host says."""
+    assert state.operation is not None
+    operation = cancelled_by(state.operation, request)
+    kind = events.VmShutdownIgnored if state.status == "powering_down" else events.VmOperationEnded
+    wanted = desired_after_end(state, "shutdown_ignored")
+    event = kind(at=facts.now, operation=operation, ended=rolled_back(operation), desired=wanted)
+    return Decision(events=(event,), effects=(CancelTimer(name=KIND), RequestReport(host_id=state.host_id)))
+
+
 SHUTDOWN = VmOperation(
     kind=KIND,
     request=request,
     sends=sends,
     done=done,
     failed=failed,
+    cancel=cancel,
     seen_as="powering_down",
     run_ended=run_ended,
     timed_out=timed_out,

@@ -27,6 +27,7 @@ from tests.actors.expected import (
     answers,
     ask,
     audit,
+    end_step,
     event,
     keep,
     refused,
@@ -368,7 +369,9 @@ def test_asking_again_for_one_that_was_not_made_says_why() -> None:
 def test_discarded_while_it_is_made_it_turns_round() -> None:
     play = providing()
     play.when(DiscardDisk(operation_id=OPERATION, vm_id=VM)).then(
-        event(DiskOperationProgressed, step="Making the volume", undoes="It is not wanted any more."), keep("removed")
+        event(DiskOperationProgressed, step="Making the volume", undoes="It is not wanted any more."),
+        end_step(),
+        keep("removed"),
     )
     play.when(DiscardDisk(operation_id=OPERATION, vm_id=VM)).then(keep("removed"))
     play.when(done(volume())).then(
@@ -378,7 +381,7 @@ def test_discarded_while_it_is_made_it_turns_round() -> None:
     )
     play.when(done(Done())).then(
         event(DiskRemoved, ends="rolled_back", why="It is not wanted any more."),
-        audit("disk_add_failed", severity="error", vm=VM),
+        audit("disk_add_cancelled", vm=VM),
         ack(),
         answers("made", refused("host_failed")),
         answers("removed", Done()),

@@ -13,6 +13,7 @@ from actors.storage.messages import DetachDisk, DiscardDisk
 from actors.storage.template.defaults import defaulted
 from actors.storage.template.evolve import evolve
 from actors.storage.template.state import blank_id
+from protocol.commands.activity import CancelJob
 from protocol.commands.storage import ImportTemplate, RemoveTemplate, UpdateTemplate
 from protocol.commands.vm import StartVm
 from protocol.errors import Refusal
@@ -53,6 +54,7 @@ from tests.actors.storage.lives import (
 )
 
 REMOVE = RemoveTemplate(id=TEMPLATE)
+WHY = "Cancelled by admin@internal."
 
 
 def to(**document: Any) -> UpdateTemplate:
@@ -316,3 +318,24 @@ def test_what_a_template_does_not_understand() -> None:
     imported().when(Wake()).then()
     with pytest.raises(NotImplementedError):
         imported().happens(DetachDisk(vm_id="x"))
+
+
+def test_an_import_that_is_cancelled_takes_its_disk_along() -> None:
+    play = importing()
+    discard = DiscardDisk(operation_id=job_id(1), template_id=TEMPLATE, correlation_id=CORRELATION)
+    play.when(CancelJob(id=job_id(1))).then(
+        event(TemplateOperationProgressed, step="Removing its disk", undoes=WHY),
+        audit("job_cancelled", user="u", template=TEMPLATE),
+        ask(f"disk/{TEMPLATE_DISK}", discard),
+        accepted("job", job_id(1), job=True),
+        stored,
+    )
+    play.when(answered(Done())).then(
+        event(TemplateRemoved, ends="rolled_back", why=WHY),
+        audit("template_import_cancelled", user="u"),
+        status("gone"),
+    )
+
+
+def test_a_removal_cannot_be_cancelled() -> None:
+    imported().given(REMOVE).when(CancelJob(id=job_id(2))).then(refused("not_legal", reason="cannot be cancelled"))

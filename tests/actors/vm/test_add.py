@@ -180,20 +180,20 @@ def test_a_disk_that_fails_takes_all_of_it_back() -> None:
     play.when(answered(FULL)).then(
         event(VmOperationProgressed, step="Remove what was made", undoes="The disk is full."),
         ask(
-            f"disk/{WEB_DISK}",
+            f"disk/{WEB_DISK_2}",
             DiscardDisk(operation_id=job_id(1), vm_id=VM, correlation_id="corr"),
         ),
     )
     play.when_restarted().then(
         ask(
-            f"disk/{WEB_DISK}",
+            f"disk/{WEB_DISK_2}",
             DiscardDisk(operation_id=job_id(1), vm_id=VM, correlation_id="corr"),
         )
     )
     play.when(answered(Done())).then(
         event(VmOperationProgressed, step="Remove the next disk", undoes="The disk is full."),
         ask(
-            f"disk/{WEB_DISK_2}",
+            f"disk/{WEB_DISK}",
             DiscardDisk(operation_id=job_id(1), vm_id=VM, correlation_id="corr"),
         ),
     )

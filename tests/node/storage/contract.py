@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 import pytest
+import trio
 
 from node.storage.port import Storage
 from protocol.errors import BadInput, Conflict, HostFailed, NotFound, NotLegal
@@ -40,6 +41,14 @@ class Harness(Protocol):
 
     async def die_while_copying(self, source: VolumeRef, target: VolumeRef) -> None:
         """The daemon is killed in the middle of a copy."""
+        ...
+
+    def files(self) -> set[str]:
+        """Whatever lies in the directory, whole or half made."""
+        ...
+
+    def is_copying(self) -> bool:
+        """Whether anything still writes there."""
         ...
 
     def vanish(self) -> None: ...
@@ -201,6 +210,20 @@ class StorageContract:
         assert await later.list_images(DOMAIN) == (source,)
         await later.copy_volume(volume(1), volume(2))
         assert [facts.volume for facts in await later.list_images(DOMAIN)] == [volume(1), volume(2)]
+
+    async def test_a_copy_that_is_cancelled_leaves_nothing_and_may_be_repeated(self, harness: Harness) -> None:
+        storage = harness.storage
+        await storage.connect_storage_domain(DOMAIN, harness.path, create=True)
+        source = await storage.create_volume(volume(1), 64 * MIB, preallocate=True)
+        before = harness.files()
+        with trio.CancelScope() as scope:
+            await storage.copy_volume(volume(1), volume(2), progress=lambda _: scope.cancel())
+        assert scope.cancelled_caught
+        assert harness.files() == before
+        assert await storage.list_images(DOMAIN) == (source,)
+        assert not harness.is_copying()
+        await storage.copy_volume(volume(1), volume(2))
+        assert [facts.volume for facts in await storage.list_images(DOMAIN)] == [volume(1), volume(2)]
 
     async def test_a_directory_that_vanished_is_a_problem_told(self, harness: Harness) -> None:
         storage = harness.storage

@@ -60,6 +60,11 @@ class DirectoryHarness:
         self.root.rmdir()
         (self.tmp_path / "away").rename(self.root)
 
+    def is_copying(self) -> bool:
+        """Whether a qemu-img that works in this directory is left."""
+        lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+        return any(line.startswith(b"qemu-img") and self.path.encode() in line for line in lines)
+
     def files(self) -> set[str]:
         return {str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.is_file()}
 
@@ -129,15 +134,26 @@ async def test_a_qcow2_that_names_another_file_is_refused(harness: DirectoryHarn
     assert harness.files() == {"domain.meta"}
 
 
-async def test_a_cancelled_copy_leaves_nothing(harness: DirectoryHarness) -> None:
+async def test_an_import_that_is_cancelled_on_its_way_leaves_neither_file_nor_process(
+    harness: DirectoryHarness,
+) -> None:
     await harness.storage.connect_storage_domain(DOMAIN, harness.path, create=True)
-    await harness.storage.create_volume(volume(1), 64 * MIB)
-    before = harness.files()
+    before, written = harness.files(), list[int]()
+    image = harness.tmp_path / "large.raw"
+    image.write_bytes(os.urandom(32 * MIB))
     with trio.CancelScope() as scope:
-        await harness.storage.copy_volume(volume(1), volume(2, volume_format="raw"), progress=lambda _: scope.cancel())
+
+        def half(percent: int) -> None:
+            if percent >= 50:
+                (making,) = harness.root.rglob(f".making.{HOST}.*")
+                written.append(making.stat().st_size)
+                scope.cancel()
+
+        await harness.storage.import_volume(str(image), "raw", volume(1), progress=half)
     assert scope.cancelled_caught
+    assert written[0] > 0, "qemu-img had begun to write"
     assert harness.files() == before
-    await harness.storage.copy_volume(volume(1), volume(2, volume_format="raw"))
+    assert not harness.is_copying()
 
 
 async def test_another_hosts_unfinished_work_is_left_alone(harness: DirectoryHarness) -> None:

@@ -38,6 +38,13 @@ class SimulatedHarness:
             await trio.sleep(1000)
             nursery.cancel_scope.cancel()
 
+    def files(self) -> set[str]:
+        storage = self.world.storages[self.path]
+        return {*storage.volumes, *storage.half_made}
+
+    def is_copying(self) -> bool:
+        return bool(self.storage._making)
+
     def vanish(self) -> None:
         self.world.storages[self.path].vanished = True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from actors.entity.cancel import rolled_back
 from actors.entity.decision import Decision
 from actors.storage.disk.operations.phases import MADE, REMOVED, line_of
 from actors.storage.disk.state import DiskState
@@ -16,9 +17,11 @@ def gone(state: DiskState, facts: StorageDecisionFacts) -> Decision:
     """Nothing is left: removed as asked, or rolled back."""
     assert state.operation is not None
     reason = state.operation.rolling_back
-    outcome = Outcome(outcome="rolled_back", reason=reason) if reason else Outcome(outcome="done")
+    outcome = rolled_back(state.operation) if reason else Outcome(outcome="done")
     audit = line_of(state, "disk_removed")
-    if reason:
+    if state.operation.is_unwanted:
+        audit = line_of(state, "disk_add_cancelled", reason=reason)
+    elif reason:
         audit = line_of(state, "disk_add_failed", reason=reason)
     return Decision(
         events=(events.DiskRemoved(at=facts.now, ended=outcome),),

@@ -2,7 +2,7 @@
 file.
 
 hold_backing -> make -> grow -> release_backing -> ready      (what does not apply is left out)
-a step that failed -> remove -> release_backing -> gone, rolled back
+a step that failed or was cancelled -> remove -> release_backing -> gone, rolled back
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from typing import Final
 
 import attrs
 
+from actors.entity.cancel import cancelled_by
 from actors.entity.decision import Decision, Tell, joined
 from actors.entity.messages import CommandRequest
-from actors.entity.operation import begin, begin_for
+from actors.entity.operation import begin, begin_for, finish_steps
+from actors.entity.operation_record import stopped
 from actors.storage.disk.evolve import evolve
 from actors.storage.disk.new_disk import checked, completed, on_storage_domain
 from actors.storage.disk.operations.gone import gone, remove_failed
@@ -198,15 +200,40 @@ def failed(state: DiskState, refusal: Refusal, facts: StorageDecisionFacts) -> D
     assert state.operation is not None
     if state.work.phase == "release_backing" and refusal.code == "not_found":
         return done(state, refusal, facts)
+    if state.operation.rolling_back and state.work.phase == "hold_backing":
+        return _further_down(state, facts)
     if (again := retried(state, refusal)) is not None:
         return again
     if state.operation.rolling_back:
-        is_left = state.work.phase == "remove"
-        return remove_failed(state, refusal, facts) if is_left else _further_down(state, facts)
+        if state.work.phase == "remove":
+            return remove_failed(state, refusal, facts)
+        aborted = finish_steps(state.operation, "aborted", facts.now)
+        return _further_down(attrs.evolve(state, operation=aborted), facts)
     turned = attrs.evolve(state, operation=attrs.evolve(state.operation, rolling_back=str(refusal)))
     if state.work.phase == "hold_backing":
         return gone(turned, facts)
     return go_on(record_of(state), turned, attrs.evolve(state.work, phase="remove"), facts)
+
+
+def turned_round(state: DiskState, operation: Operation, facts: StorageDecisionFacts) -> Decision:
+    """Nobody wants the disk any more: its host ends what it is at. What another disk is asked is waited for, except for
+    the release of what a finished copy started from: the copy goes first."""
+    turned = attrs.evolve(state, operation=operation)
+    if state.work.phase == "release_backing":
+        return go_on(record_of(state), turned, attrs.evolve(state.work, phase="remove"), facts)
+    event = events.DiskOperationProgressed(at=facts.now, operation=operation)
+    return Decision(events=(event,), effects=stopped(record_of(state), turned))
+
+
+def cancel(state: DiskState, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:
+    assert state.operation is not None
+    return turned_round(state, cancelled_by(state.operation, request), facts)
+
+
+def is_unwanted(state: DiskState) -> bool:
+    """The volume is on its way, and goes as soon as it is there."""
+    assert state.operation is not None
+    return bool(state.operation.rolling_back) and state.work.phase in ("make", "grow")
 
 
 def _further_down(state: DiskState, facts: StorageDecisionFacts) -> Decision:
@@ -220,6 +247,6 @@ def _further_down(state: DiskState, facts: StorageDecisionFacts) -> Decision:
 
 
 MAKES: Final = {
-    kind: DiskOperation(kind=kind, sends=sends, done=done, failed=failed)
+    kind: DiskOperation(kind=kind, sends=sends, done=done, failed=failed, cancel=cancel, is_unwanted=is_unwanted)
     for kind in ("add", "provide", "clone", "import")
 }

@@ -10,11 +10,12 @@ from typing import Final
 
 import attrs
 
+from actors.entity.cancel import NOT_WANTED, taken_back
 from actors.entity.decision import Decision
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin, begin_for
 from actors.storage.disk.operations.gone import gone, remove_failed
-from actors.storage.disk.operations.make import MAKES
+from actors.storage.disk.operations.make import MAKES, turned_round
 from actors.storage.disk.operations.phases import (
     REMOVED,
     DiskOperation,
@@ -58,9 +59,7 @@ def discard(state: DiskState | None, message: DiscardDisk, facts: StorageDecisio
     if operation is not None and (operation.kind == "remove" or operation.rolling_back):
         return Decision(keep=REMOVED)
     if operation is not None and operation.kind in MAKES and _is_its_own(state, message):
-        turned = attrs.evolve(operation, rolling_back="It is not wanted any more.")
-        event = events.DiskOperationProgressed(at=facts.now, operation=turned)
-        return Decision(events=(event,), keep=REMOVED)
+        return attrs.evolve(turned_round(state, taken_back(operation, NOT_WANTED), facts), keep=REMOVED)
     if problem := _in_use(state, message.vm_id, message.template_id, facts):
         return Decision(reply=problem)
     operation = begin(

@@ -1,7 +1,7 @@
 """Operation *import*: a template whose one disk is filled from an image file of a host. Decides; never performs.
 
 provide -> ready
-provide -> discard -> gone, rolled back
+provide -> it fails or is cancelled -> discard -> gone, rolled back
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from typing import Final
 import attrs
 
 from actors.entity import checks
+from actors.entity.cancel import cancelled_by
 from actors.entity.checks import invalid
 from actors.entity.decision import Decision
 from actors.entity.ids import derived_id, job_id_of
 from actors.entity.messages import CommandRequest
-from actors.entity.operation import begin_for, with_step
+from actors.entity.operation import begin_for, finish_steps, with_step
 from actors.entity.operation_record import Ask
 from actors.storage.facts import StorageDecisionFacts, accepted, again_or_taken, name_taken, new_id, not_found, refusal
 from actors.storage.messages import DiscardDisk, DiskProvided, ProvideDisk
@@ -26,7 +27,7 @@ from protocol.audit import line
 from protocol.commands.storage import ImportTemplate
 from protocol.errors import Refusal
 from protocol.events import template as events
-from protocol.events.operation import Outcome
+from protocol.events.operation import Operation, Outcome
 from protocol.message import Message, message
 from protocol.model.storage import Disk, DiskAttachment
 from protocol.model.types import Ref
@@ -109,8 +110,18 @@ def failed(state: TemplateState, refusal: Refusal, facts: StorageDecisionFacts) 
         return again
     if operation.rolling_back:
         return _gone(state, f"{operation.rolling_back} Undoing it failed too: {refusal}", facts)
-    back = attrs.evolve(operation, rolling_back=str(refusal))
-    back = with_step(back, f"template/{state.id}", "Removing its disk", facts.now)
+    return _turned_round(state, attrs.evolve(operation, rolling_back=str(refusal)), facts)
+
+
+def cancel(state: TemplateState, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:
+    assert state.operation is not None
+    turned = finish_steps(cancelled_by(state.operation, request), "aborted", facts.now)
+    return _turned_round(state, turned, facts)
+
+
+def _turned_round(state: TemplateState, operation: Operation, facts: StorageDecisionFacts) -> Decision:
+    """What there is of the disk goes."""
+    back = with_step(operation, state.address, "Removing its disk", facts.now)
     return with_step_sent(IMPORT, state, events.TemplateOperationProgressed(at=facts.now, operation=back))
 
 
@@ -118,9 +129,13 @@ def _gone(state: TemplateState, reason: str, facts: StorageDecisionFacts) -> Dec
     assert state.operation is not None
     name, by = state.template.name or "", state.operation.user_id
     ended = Outcome(outcome="rolled_back", reason=reason)
+    if state.operation.is_unwanted:
+        audit = line("template_import_cancelled", user=by, name=name, reason=reason)
+    else:
+        audit = line("template_import_failed", user=by, name=name, reason=reason)
     return Decision(
         events=(events.TemplateRemoved(at=facts.now, ended=ended),),
-        audit=(line("template_import_failed", user=by, name=name, reason=reason),),
+        audit=(audit,),
     )
 
 
@@ -187,4 +202,4 @@ def _checked(template: Template, command: ImportTemplate, facts: StorageDecision
     return None
 
 
-IMPORT: Final = TemplateOperation(kind=KIND, sends=sends, done=done, failed=failed)
+IMPORT: Final = TemplateOperation(kind=KIND, sends=sends, done=done, failed=failed, cancel=cancel)
