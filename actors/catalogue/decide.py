@@ -102,7 +102,9 @@ def _update(request: CommandRequest, command: Any, present: Any, facts: Catalogu
     if problem := checks.values(document):
         return Decision(reply=problem)
     after = merge(present, attrs.evolve(_by_ids(document), id=None))
-    if problem := checks.required(after, title_of(command.kind)) or _moved(command.kind, present, after):
+    if problem := checks.required(after, title_of(command.kind)) or _moved(
+        command.kind, present, after, facts.rows
+    ):
         return Decision(reply=problem)
     if name_of(after) != name_of(present) and (problem := _renamed(command.kind, present, after, facts)):
         return Decision(reply=problem)
@@ -195,13 +197,34 @@ def _renamed(kind: str, present: Document, after: Document, facts: CatalogueDeci
     return _name_problem(kind, after, facts)
 
 
-def _moved(kind: str, present: Document, after: Document) -> Refusal | None:
-    """A cluster stays in its data center, a network too, a profile with its network."""
+def _moved(kind: str, present: Document, after: Document, rows: Rows) -> Refusal | None:
+    """A cluster stays in its data center, a network too, a profile with its network; what lies in a tree may move."""
     before = {path.path: reference.id for path, reference in references_in(present)}
     for path, reference in references_in(after):
-        if reference.id != before.get(path.path):
+        if reference.id == before.get(path.path):
+            continue
+        if path.path != KINDS[kind].owner or path.kind != kind:
             reason = f"The {title_of(path.kind)} of a {title_of(kind)} cannot be changed."
             return invalid(path.path, reason, "Leave it out.")
+        if problem := missing_reference(rows, after) or _below_itself(kind, present, reference, rows):
+            return problem
+    return None
+
+
+def _below_itself(kind: str, present: Any, owner: Ref, rows: Rows) -> Refusal | None:
+    """A tree stays a tree: what has no place yet cannot be its own ancestor, what moves could become it."""
+    attribute = KINDS[kind].owner
+    above: Ref | None = owner
+    while above is not None and above.id:
+        if above.id == present.id:
+            return Refusal(
+                code="conflict",
+                reason=f"The {title_of(kind)} {name_of(present)} cannot lie below itself or what is below it.",
+                remedy=f"Choose another {attribute}.",
+                field=attribute,
+                entity=f"{kind}/{present.id}",
+            )
+        above = getattr(rows.document(kind, above.id), attribute, None)
     return None
 
 

@@ -46,8 +46,9 @@ class InventoryKind:
     """One kind. `defaults`: what a new one has where nothing was said; `completed` adds what follows from the rest.
 
     `companions` are added together with a new one. `owner`: the reference to what it goes along with when that is
-    removed, unless something else needs it. `kept` says why one must always stay and keep its name. `name`: the
-    attribute that names it. `first`: those that an installation starts with, from the first ones of the kinds before.
+    removed, unless something else needs it; an owner of the same kind makes a tree, in which one can move. `kept` says
+    why one must always stay and keep its name. `name`: the attribute that names it. `first`: those that an installation
+    starts with, from the first ones of the kinds before. `built_in`: those that are in every installation.
     """
 
     defaults: Document
@@ -57,6 +58,7 @@ class InventoryKind:
     kept: Callable[[Any], Refusal | None] = _may_go
     name: str = "name"
     first: Callable[[Mapping[str, Any], FreshId], tuple[Document, ...]] = _nothing_at_first
+    built_in: tuple[Document, ...] = ()
 
     @property
     def resource(self) -> Resource:
@@ -222,7 +224,7 @@ def first_documents(fresh_id: FreshId) -> tuple[Document, ...]:
     known: dict[str, Document] = {}
     found: list[Document] = []
     for name, kind in KINDS.items():
-        for document in kind.first(known, fresh_id):
+        for document in (*kind.built_in, *kind.first(known, fresh_id)):
             known.setdefault(name, document)
             found += with_companions(document, fresh_id)
     return tuple(found)
