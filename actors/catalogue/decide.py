@@ -102,9 +102,7 @@ def _update(request: CommandRequest, command: Any, present: Any, facts: Catalogu
     if problem := checks.values(document):
         return Decision(reply=problem)
     after = merge(present, attrs.evolve(_by_ids(document), id=None))
-    if problem := checks.required(after, title_of(command.kind)) or _moved(
-        command.kind, present, after, facts.rows
-    ):
+    if problem := checks.required(after, title_of(command.kind)) or _moved(command.kind, present, after, facts.rows):
         return Decision(reply=problem)
     if name_of(after) != name_of(present) and (problem := _renamed(command.kind, present, after, facts)):
         return Decision(reply=problem)
