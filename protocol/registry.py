@@ -21,7 +21,7 @@ from protocol.commands.base import Command
 from protocol.model.activity import Event, Job, Step
 from protocol.model.document import Ticket
 from protocol.model.host import Host
-from protocol.model.inventory import Cluster, DataCenter, User
+from protocol.model.inventory import Cluster, DataCenter, Tag, User
 from protocol.model.network import Network, Nic, ReportedDevice, VnicProfile
 from protocol.model.statistic import Statistic
 from protocol.model.storage import Disk, DiskAttachment, StorageDomain
@@ -298,6 +298,7 @@ RESOURCES: tuple[Resource, ...] = (
         sub=(_nested("steps", "steps", Step, sub=(_statistics(),)),),
     ),
     Resource(kind="user", rel="users", cls=User, named=False),
+    _catalogue("tag", "tags", Tag, within="parent"),
 )  # fmt: skip
 
 BY_KIND: dict[str, Resource] = {resource.kind: resource for resource in RESOURCES}

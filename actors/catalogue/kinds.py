@@ -12,7 +12,7 @@ import attrs
 from actors.entity.rows import Rows
 from protocol.errors import Refusal
 from protocol.model.document import Version
-from protocol.model.inventory import Cluster, Cpu, DataCenter, User
+from protocol.model.inventory import ROOT_TAG_ID, Cluster, Cpu, DataCenter, Tag, User
 from protocol.model.merge import merge
 from protocol.model.network import Network, VnicProfile
 from protocol.model.types import Document, Ref
@@ -193,8 +193,30 @@ USER: Final = InventoryKind(
     first=_first_administrator,
 )
 
+# --- tag ----------------------------------------------------------------------------------------------------------
+
+
+def _below_root(tag: Tag) -> Tag:
+    is_root = tag.id == ROOT_TAG_ID
+    return tag if is_root else attrs.evolve(tag, parent=tag.parent or Ref(id=ROOT_TAG_ID))
+
+
+def _root_stays(tag: Tag) -> Refusal | None:
+    if tag.id != ROOT_TAG_ID:
+        return None
+    return Refusal(code="not_legal", reason=f"The tag {tag.name} is built in: it stays.", entity=f"tag/{tag.id}")
+
+
+TAG: Final = InventoryKind(
+    defaults=Tag(description="", comment=""),
+    completed=_below_root,
+    owner="parent",
+    kept=_root_stays,
+    built_in=(Tag(id=ROOT_TAG_ID, name="root", description="All tags lie below this one."),),
+)
+
 KINDS: Final[Mapping[str, InventoryKind]] = {
-    each.resource.kind: each for each in (DATA_CENTER, CLUSTER, NETWORK, VNIC_PROFILE, USER)
+    each.resource.kind: each for each in (DATA_CENTER, CLUSTER, NETWORK, VNIC_PROFILE, USER, TAG)
 }
 
 
