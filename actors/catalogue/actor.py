@@ -103,25 +103,29 @@ class CatalogueActor(Actor):
         decision = decide(request, facts)
         if request.dry_run:
             decision = rehearsed(decision)
-        if isinstance(decision, CatalogueDecision) or decision.audit:
-            self._write(decision, envelope, request)
-        else:
-            assert decision.reply is not None
-            self.context.reply(envelope, decision.reply)
+        self.carry_out(decision, envelope)
 
     def _follow(self) -> None:
         """Statuses that follow from what others did."""
         self._look_again = False
         changes = due_changes(self._services.rows, self.context.ports.clock.wall())
         if changes:
-            self._write(CatalogueDecision(changes=changes), None, None)
+            self.carry_out(CatalogueDecision(changes=changes), None)
 
-    def _write(self, decision: Decision, envelope: Envelope | None, request: CommandRequest | None) -> None:
+    def carry_out(self, decision: Decision, envelope: Envelope | None) -> None:
+        """Commits what the decision changes; the reply follows when that is durable, or at once when nothing does."""
+        if isinstance(decision, CatalogueDecision) or decision.audit:
+            self._write(decision, envelope)
+        elif envelope is not None and decision.reply is not None:
+            self.context.reply(envelope, decision.reply)
+
+    def _write(self, decision: Decision, envelope: Envelope | None) -> None:
         kept = decision.outcome
+        request = envelope.message if envelope is not None else None
         transaction = transaction_of(
             decision.changes if isinstance(decision, CatalogueDecision) else (),
             self.context.ports.clock.wall(),
-            correlation_id=request.correlation_id if request else "",
+            correlation_id=request.correlation_id if isinstance(request, CommandRequest) else "",
             audit=decision.audit,
             outcome=CommandOutcome(kept.command_id, encode(kept)) if kept is not None else None,
         )

@@ -103,7 +103,10 @@ def fence(state: HostState, request: CommandRequest, facts: HostDecisionFacts) -
 
 def issue_token(state: HostState, request: CommandRequest, facts: HostDecisionFacts) -> Decision:
     """Legal always: a new one-time token, with which the host's node enrols. It is given once and stored hashed."""
-    return Decision(keep=request.command_id, effects=(IssueToken(command_id=request.command_id),))
+    token = IssueToken(command_id=request.command_id)
+    # Nothing is written, so no outcome is stored: it is the answer to a dry run, without a token.
+    accepted = Accepted(kind="host", id=state.id, command_id=request.command_id)
+    return Decision(keep=request.command_id, effects=(token,), outcome=accepted)
 
 
 def _check(host_id: str, document: Host, facts: HostDecisionFacts) -> Refusal | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from actors.entity.checks import invalid
 from actors.entity.ids import derived_id
+from protocol.errors import Refusal
 from protocol.model.storage import Disk
 from protocol.model.types import Ref
 from protocol.node_messages import VolumeRef
@@ -33,6 +35,13 @@ def storage_domain_of(disk: Disk) -> str:
         if isinstance(reference, Ref) and reference.id:
             return reference.id
     return ""
+
+
+def several_storage_domains(disk: Disk, field: str = "storage_domains") -> Refusal | None:
+    """Refused: a disk that is to be on more than one. `field`: how whoever asked names it."""
+    if len(disk.storage_domains or ()) <= 1:
+        return None
+    return invalid(field, "A disk is on one storage domain.", "Name one.")
 
 
 def volume_of(disk: Disk) -> VolumeRef:

@@ -94,10 +94,12 @@ def _stray(state: VmState, host_id: str, domain: DomainObserved, facts: VmDecisi
         return NOTHING
     body = DestroyDomain(vm_id=state.id, started_step_id=domain.started_step_id)
     run = derived_id(state.id, domain.started_step_id)
-    step = side_steps.side_step(state, side_steps.STRAY, run, host_id, body)
+    begun = side_steps.begun(state, side_steps.side_step(state, side_steps.STRAY, run, host_id, body), facts)
+    if not begun.events:
+        return NOTHING  # it is being ended already
     text = f"VM {state.name} is {state.status}, but a QEMU of it runs on host {host_id}: it is ended."
     said = line("stray_domain", text, severity="warning", vm=state.id, host=host_id)
-    return attrs.evolve(side_steps.begun(state, step, facts), audit=(said,))
+    return attrs.evolve(begun, audit=(said,))
 
 
 def _still_there(state: VmState, domain: DomainObserved, facts: VmDecisionFacts) -> Decision:

@@ -7,9 +7,8 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from actors.storage.waiting import StorageDecision
 
-from actors.entity.decision import Decision, Effect, Tell, ToNode
+from actors.entity.decision import AcknowledgeStep, AcknowledgeStopped, Decision, Effect, RequestReport, RunStep, Tell
 
 if TYPE_CHECKING:
     from tests.actors.playbook import Play
@@ -34,26 +33,24 @@ def compare(play: Play, expected: Iterable[Expected]) -> None:
         found["status"] = [status_of(play.state)]
     problems: list[str] = []
     for place in dict.fromkeys((*wanted, *found)):
-        compared = _effects_differ if place == "effect" else _sequence_differs
+        compared = _effects_differ if place == "effects" else _sequence_differs
         problems += compared(play, wanted.get(place, []), found.get(place, []))
     if problems:
         raise AssertionError("\n".join([f"after {play.message}:", *problems, f"decided: {play.decision}"]))
 
 
 def parts_of(decision: Decision) -> dict[str, list[Any]]:
-    """Everything that a decision says, by place, each of its elements once."""
-    found: dict[str, list[Any]] = {
-        "event": list(decision.events),
-        "effect": list(decision.effects),
-        "audit": list(decision.audit),
-        "reply": [decision.reply] if decision.reply is not None else [],
-        "token": [decision.reply_token] if decision.reply_token else [],
-        "store": [True] if decision.store_outcome else [],
-        "kept": [decision.outcome] if decision.outcome is not None else [],
-    }
-    if isinstance(decision, StorageDecision):
-        found["hold"] = [decision.hold] if decision.hold else []
-        found["answer"] = list(decision.answers)
+    """Everything that a decision says, by its fields, each of its elements once; a question in its two halves."""
+    found: dict[str, list[Any]] = {"ask": [], "release": []}
+    for field in attrs.fields(type(decision)):
+        value = getattr(decision, field.name)
+        if field.name == "question":
+            found["ask"] = [value.ask] if value is not None else []
+            found["release"] = [value.release] if value is not None and value.release is not None else []
+        elif isinstance(value, tuple):
+            found[field.name] = list(value)
+        else:
+            found[field.name] = [value] if value != field.default else []
     return found
 
 
@@ -101,9 +98,11 @@ def receiver(effect: Effect) -> str:
     match effect:
         case Tell(address=address):
             return address
-        case ToNode(host_id=host_id):
+        case RunStep(step=step) | AcknowledgeStep(step=step):
+            return f"node {step.host}"
+        case AcknowledgeStopped(host_id=host_id) | RequestReport(host_id=host_id):
             return f"node {host_id}"
-    return "timers"
+    return "the actor"
 
 
 def reported(value: Any) -> str:

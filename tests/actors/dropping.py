@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import attrs
-from actors.storage.waiting import StorageDecision
 
 from actors.entity.decision import Decision
 from tests.actors.playbook import desk
@@ -81,15 +80,17 @@ def decisions_of(transcript: Transcript) -> tuple[Decision, ...]:
 
 
 def drops_of(decisions: tuple[Decision, ...]) -> Iterator[Drop]:
-    """Each event, effect, audit line, answer, the reply, and the marks of what is stored and held."""
+    """Each element of each field: events, effects, audit lines, ...; the reply, the question and its release, ..."""
     for number, decision in enumerate(decisions):
-        for name in ("events", "effects", "audit", "answers"):
-            for place, element in enumerate(getattr(decision, name, ())):
-                yield Drop(number, f"{name}[{place}] {element}"[:160], _without_element(name, place))
-        for field in attrs.fields(StorageDecision):
-            value = getattr(decision, field.name, field.default)
-            if value != field.default and not isinstance(value, tuple):
+        for field in attrs.fields(type(decision)):
+            value = getattr(decision, field.name)
+            if isinstance(value, tuple):
+                for place, element in enumerate(value):
+                    yield Drop(number, f"{field.name}[{place}] {element}"[:160], _without_element(field.name, place))
+            elif value != field.default:
                 yield Drop(number, f"{field.name} {value}"[:160], _without_field(field.name, field.default))
+        if decision.question is not None and decision.question.release is not None:
+            yield Drop(number, f"release {decision.question.release}"[:160], _without_release)
 
 
 def _without_element(name: str, place: int) -> Callable[[Decision], Decision]:
@@ -102,6 +103,11 @@ def _without_element(name: str, place: int) -> Callable[[Decision], Decision]:
 
 def _without_field(name: str, default: Any) -> Callable[[Decision], Decision]:
     return lambda decision: attrs.evolve(decision, **{name: default})
+
+
+def _without_release(decision: Decision) -> Decision:
+    assert decision.question is not None
+    return attrs.evolve(decision, question=attrs.evolve(decision.question, release=None))
 
 
 def survives(transcript: Transcript, drop: Drop) -> bool:

@@ -10,11 +10,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from actors.operations.operation import current_step, owner_of
 
-from actors.entity.decision import CancelTimer, Effect, SetTimer, Tell, ToNode
+from actors.entity.decision import (
+    AcknowledgeStep,
+    AcknowledgeStopped,
+    CancelTimer,
+    Effect,
+    RequestReport,
+    RunStep,
+    SetTimer,
+    Tell,
+)
 from actors.entity.messages import CommandRequest
-from actors.host.signals import DomainSeen
+from actors.entity.operation import current_step
+from actors.host.signals import DomainSeen, StepOutcome
 from actors.placement.messages import ReleasePlacement
 from actors.reservations.messages import ReleaseReservation
 from protocol.audit import CODES
@@ -22,7 +31,7 @@ from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
 from protocol.message import Message
 from protocol.model.types import Ref
-from protocol.node_messages import DomainChanged, ForgetSteps, NodeCommand, ReportNow, StepDone
+from protocol.node_messages import DomainChanged
 from protocol.receipts import stopped_receipt
 from tests.actors.comparison import Expected, reported
 
@@ -46,12 +55,13 @@ def event(
     **fields: Any,
 ) -> Expected:
     """An event with these fields. What it does to an operation is named: the kind that it `begins`, the `step` that it
-    goes on with, why it `undoes` what was done, how it `ends` and `why`."""
+    goes on with, why it `undoes` what was done, how it `ends` and `why`. What is `desired` from now on is named too."""
 
     def differs(play: Play, found: Any) -> str | None:
         if type(found) is not cls:
             return "another event"
-        wrong = [name for name, value in fields.items() if getattr(found, name) != value]
+        wanted = {"desired": ""} | fields if hasattr(found, "desired") else fields
+        wrong = [name for name, value in wanted.items() if getattr(found, name) != value]
         before, operation = getattr(play.before, "operation", None), found.operation
         begun = operation if operation is not None and (before is None or before.id != operation.id) else None
         at = current_step(operation) if operation is not None else None
@@ -67,7 +77,7 @@ def event(
 
     reported = {"begins": begins, "step": step, "undoes": undoes, "ends": ends, "why": why}
     words = {name: value for name, value in reported.items() if value} | fields
-    return Expected("event", f"event({cls.__name__}{_named(words)})", differs)
+    return Expected("events", f"event({cls.__name__}{_named(words)})", differs)
 
 
 def _named(fields: dict[str, Any]) -> str:
@@ -77,11 +87,11 @@ def _named(fields: dict[str, Any]) -> str:
 # --- effects ----------------------------------------------------------------------------------------------------
 
 
-def _effect(receiver: str, text: str, wanted: Callable[[Play], Effect]) -> Expected:
+def _effect(text: str, wanted: Callable[[Play], Effect]) -> Expected:
     def differs(play: Play, found: Any) -> str | None:
         return None if found == wanted(play) else f"wanted {wanted(play)}"
 
-    return Expected("effect", text, differs)
+    return Expected("effects", text, differs)
 
 
 def to_node(body: OR_FROM_PLAY) -> Expected:
@@ -92,37 +102,34 @@ def to_node(body: OR_FROM_PLAY) -> Expected:
         step = current_step(operation) if operation is not None else None
         assert operation is not None, "no operation is under way"
         assert step is not None, "no step is under way"
-        message = NodeCommand(epoch=0, step_id=step.id, body=_from(play, body), correlation_id=operation.correlation_id)
-        return ToNode(host_id=step.host_id, message=message)
+        return RunStep(step=step.id, body=_from(play, body), correlation_id=operation.correlation_id)
 
-    return _effect("node", f"to_node({_text(body)})", wanted)
+    return _effect(f"to_node({_text(body)})", wanted)
 
 
 def beside(body: OR_FROM_PLAY, *, host: str) -> Expected:
-    """A step of its own, beside any operation: nobody waits for its outcome but to acknowledge it."""
+    """A step of its own, beside any operation."""
 
     def differs(play: Play, found: Any) -> str | None:
-        if not isinstance(found, ToNode) or not isinstance(found.message, NodeCommand) or found.host_id != host:
-            return f"no command to {host}"
-        if found.message.body != _from(play, body):
+        if not isinstance(found, RunStep) or found.step.host != host:
+            return f"no step on {host}"
+        if found.body != _from(play, body):
             return f"wanted {_from(play, body)}"
-        step = found.message.step_id
         steps = play.operation.steps if play.operation is not None else ()
-        address = f"{play.room.kind}/{play.id}"
-        return None if owner_of(step) == address and step not in [s.id for s in steps] else f"in step {step}"
+        is_own = found.step.owner == f"{play.kind}/{play.id}" and found.step not in [each.id for each in steps]
+        return None if is_own and not found.correlation_id else f"in step {found.step}"
 
-    return Expected("effect", f"beside({_text(body)}, host={host!r})", differs)
+    return Expected("effects", f"beside({_text(body)}, host={host!r})", differs)
 
 
 def ack() -> Expected:
     """The host that answered may forget the step that it answered."""
 
     def wanted(play: Play) -> Effect:
-        assert isinstance(play.message, StepDone), "no node answered"
-        step = play.message.step_id
-        return ToNode(host_id=play.sent[step].host_id, message=ForgetSteps(epoch=0, step_ids=(step,)))
+        assert isinstance(play.message, StepOutcome), "no node answered"
+        return AcknowledgeStep(step=play.message.step)
 
-    return _effect("node", "ack()", wanted)
+    return _effect("ack()", wanted)
 
 
 def ack_stopped() -> Expected:
@@ -132,61 +139,77 @@ def ack_stopped() -> Expected:
         seen = play.message
         assert isinstance(seen, DomainSeen), "no host said that a domain ended"
         receipt = stopped_receipt(DomainChanged(domain=seen.domain, stopped=seen.stopped))
-        return ToNode(host_id=seen.host_id, message=ForgetSteps(epoch=0, step_ids=(receipt,)))
+        return AcknowledgeStopped(host_id=seen.host_id, receipt=receipt)
 
-    return _effect("node", "ack_stopped()", wanted)
+    return _effect("ack_stopped()", wanted)
 
 
 def look(host: str) -> Expected:
     """The host says now what it has."""
-    return _effect("node", f"look({host!r})", lambda _: ToNode(host_id=host, message=ReportNow(epoch=0)))
+    return _effect(f"look({host!r})", lambda _: RequestReport(host_id=host))
 
 
 def timer(name: str, seconds: float) -> Expected:
-    return _effect("timer", f"timer({name!r}, {seconds:g})", lambda _: SetTimer(name=name, seconds=seconds))
+    return _effect(f"timer({name!r}, {seconds:g})", lambda _: SetTimer(name=name, seconds=seconds))
 
 
 def cancel(name: str) -> Expected:
-    return _effect("timer", f"cancel({name!r})", lambda _: CancelTimer(name=name))
+    return _effect(f"cancel({name!r})", lambda _: CancelTimer(name=name))
 
 
 def tell(address: str, message: OR_FROM_PLAY) -> Expected:
     """Another actor hears this, and nobody waits for an answer."""
     return _effect(
-        address,
         f"tell({address!r}, {_text(message)})",
         lambda play: Tell(address=address, message=_from(play, message)),
     )
 
 
 def ask(address: str, message: OR_FROM_PLAY) -> Expected:
-    """Another actor is asked; `answered(...)` brings its answer."""
+    """The step under way goes to another actor; `answered(...)` brings its answer."""
+
+    def wanted(play: Play) -> Effect:
+        step = current_step(play.operation) if play.operation is not None else None
+        assert step is not None, "no step is under way"
+        return Tell(address=address, message=_from(play, message), token=str(step.id))
+
+    return _effect(f"ask({address!r}, {_text(message)})", wanted)
+
+
+def effect(wanted: Effect) -> Expected:
+    """An effect of the room's own."""
+    return _effect(f"effect({reported(wanted)})", lambda _: wanted)
+
+
+# --- the question before a command is decided --------------------------------------------------------------------
+
+
+def question(address: str, message: OR_FROM_PLAY) -> Expected:
+    """The command waits for this answer; `answered(...)` brings it."""
 
     def differs(play: Play, found: Any) -> str | None:
-        if not isinstance(found, Tell) or not found.token:
-            return "no question"
         wanted = Tell(address=address, message=_from(play, message), token=found.token)
+        return None if found == wanted and found.token else f"wanted {wanted}"
+
+    return Expected("ask", f"question({address!r}, {_text(message)})", differs)
+
+
+def _released(text: str, address: str, message: Callable[[str], Message]) -> Expected:
+    def differs(play: Play, found: Any) -> str | None:
+        wanted = Tell(address=address, message=message(_command(play).command_id))
         return None if found == wanted else f"wanted {wanted}"
 
-    return Expected("effect", f"ask({address!r}, {_text(message)})", differs)
+    return Expected("release", text, differs)
 
 
 def release() -> Expected:
-    """The scheduler lets go of the capacity that it held for the command."""
-    return _effect(
-        "scheduler/main",
-        "release()",
-        lambda play: Tell(address="scheduler/main", message=ReleasePlacement(operation_id=_command(play).command_id)),
-    )
+    """Once the command is decided, the scheduler lets go of the capacity that it held for it."""
+    return _released("release()", "scheduler/main", lambda command_id: ReleasePlacement(operation_id=command_id))
 
 
 def release_claim() -> Expected:
-    """The names and addresses that were reserved for the command are let go."""
-    return _effect(
-        "reservations/main",
-        "release_claim()",
-        lambda play: Tell(address="reservations/main", message=ReleaseReservation(holder=_command(play).command_id)),
-    )
+    """Once the command is decided, the names and addresses that were reserved for it are let go."""
+    return _released("release_claim()", "reservations/main", lambda command_id: ReleaseReservation(holder=command_id))
 
 
 def _command(play: Play) -> CommandRequest:
@@ -225,7 +248,7 @@ def _unlike(play: Play, found: Accepted, kind: str, id: str, job: bool, fields: 
     operations = {each.id for state in (play.before, play.state) if (each := getattr(state, "operation", None))}
     operations |= {each.operation.id for each in play.decision.events if getattr(each, "operation", None)}
     wrong = [
-        *(["kind"] if found.kind != (kind or getattr(play.room, "kind", "")) else []),
+        *(["kind"] if found.kind != (kind or play.kind) else []),
         *(["id"] if found.id != (id or play.id) else []),
         *(["job"] if (found.job_id in operations) != job or bool(found.job_id) != job else []),
         *(["command"] if isinstance(play.asked, CommandRequest) and found.command_id != play.asked.command_id else []),
@@ -261,17 +284,6 @@ def reply(message: OR_FROM_PLAY) -> Expected:
     return Expected("reply", f"reply({_text(message)})", differs)
 
 
-def unheard(answer: Expected) -> Expected:
-    """A reply that nobody waits for any more: it was answered before."""
-
-    def differs(play: Play, found: Any) -> str | None:
-        if play.asked is not None:
-            return "somebody waits for it"
-        return None if (why := answer.differs(play, found)) in (None, NOBODY) else why
-
-    return Expected("reply", f"unheard({answer.text})", differs)
-
-
 NOBODY: Final = "nobody waits for a reply"
 
 
@@ -279,37 +291,41 @@ def _hearer(play: Play) -> str | None:
     return None if play.asked is not None else NOBODY
 
 
-stored: Final = Expected("store", "stored", lambda play, found: None)
-"""The reply is kept with the command's id, for whoever sends it again."""
+stored: Final = Expected(
+    "outcome", "stored", lambda play, found: None if found == play.decision.reply else "not what is replied"
+)
+"""The reply is stored with the command's id, for whoever sends it again."""
 
 
-def kept(answer: Expected) -> Expected:
-    """This is kept for whoever sends the command again, while the reply itself comes later."""
-    return Expected("kept", f"kept({answer.text})", answer.differs)
+def stored_as(answer: Expected) -> Expected:
+    """This is stored for whoever sends the command again, while the reply itself comes later."""
+    return Expected("outcome", f"stored_as({answer.text})", answer.differs)
 
 
-to_who_waits: Final = Expected("token", "to_who_waits", lambda play, found: None if play.asked else NOBODY)
-"""The reply goes to whoever waits for another actor's answer."""
-
-
-def hold(key: str) -> Expected:
+def keep(key: str) -> Expected:
     """Whoever asked waits for `answers(key, ...)`."""
-    return Expected("hold", f"hold({key!r})", lambda play, found: None if found == key else "another key")
+
+    def differs(play: Play, found: Any) -> str | None:
+        return "another key" if found != key else _hearer(play)
+
+    return Expected("keep", f"keep({key!r})", differs)
 
 
 def answers(key: str, message: OR_FROM_PLAY | Expected) -> Expected:
-    """Everybody who waits under the key gets this."""
+    """Everybody who is kept under the key gets this."""
 
     def differs(play: Play, found: Any) -> str | None:
         if found[0] != key:
             return "another key"
+        if isinstance(found[1], Accepted) and found[1].command_id != play.before.operation.command_id:
+            return "another command"
         if isinstance(message, Expected):
             why = message.differs(play, found[1])
             return None if why == NOBODY else why
         return None if found[1] == _from(play, message) else f"wanted {_from(play, message)}"
 
     text = message.text if isinstance(message, Expected) else _text(message)
-    return Expected("answer", f"answers({key!r}, {text})", differs)
+    return Expected("answers", f"answers({key!r}, {text})", differs)
 
 
 # --- audit ------------------------------------------------------------------------------------------------------

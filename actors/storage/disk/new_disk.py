@@ -62,8 +62,6 @@ def checked(disk: Disk, backing: Disk | None, importing: bool, facts: StorageDec
     storage_domain_id = storage_domain_of(disk)
     if not storage_domain_id:
         return missing("storage_domains", "disk", "Name one storage domain.")
-    if len(disk.storage_domains or ()) > 1:
-        return invalid("storage_domains", "A disk is on one storage domain.", "Name one.")
     storage_domain = facts.rows.document("storage_domain", storage_domain_id)
     if not isinstance(storage_domain, StorageDomain):
         return not_found("storage domain", storage_domain_id)

@@ -26,10 +26,6 @@ class DiskState(Message):
         return self.disk.id
 
     @property
-    def address(self) -> str:
-        return f"disk/{self.id}"
-
-    @property
     def title(self) -> str:
         """For sentences."""
         return f"The disk {self.disk.name or self.id}"

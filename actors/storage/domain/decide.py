@@ -52,10 +52,8 @@ def decide(id: str, state: StorageDomainState | None, message: Message, facts: S
     raise NotImplementedError(f"storage_domain/{id} got {type(message).__name__}")
 
 
-def again(state: StorageDomainState | None, facts: StorageDecisionFacts) -> Decision:
+def again(state: StorageDomainState, facts: StorageDecisionFacts) -> Decision:
     """The host is back, or the engine: the step under way once more, else a fresh look at the directory."""
-    if state is None:
-        return NOTHING
     if state.operation is not None:
         return Decision(effects=sent_again(OPERATIONS, state))
     return connect.probe(state, facts)

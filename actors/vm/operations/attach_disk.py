@@ -16,6 +16,7 @@ from actors.entity.decision import Decision, refuse
 from actors.entity.ids import job_id_of
 from actors.entity.messages import CommandRequest
 from actors.storage.messages import AttachDisk, DiskRecorded, ProvideDisk
+from actors.storage.volumes import several_storage_domains
 from actors.vm.configure.attachments import COLD, added, unchangeable, without
 from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.disk_steps import VmDiskData, begin_on_disks, part_of, sends_one
@@ -85,6 +86,8 @@ def _message(state: VmState, request: CommandRequest, disk: Disk, disk_id: str, 
 
 def _new_disk(state: VmState, disk: Disk, disk_id: str, facts: VmDecisionFacts) -> Disk | Refusal:
     """The document of a disk to be made, its storage domain looked up."""
+    if problem := several_storage_domains(disk, "disk.storage_domains"):
+        return problem
     storage_domain_id = _storage_domain_of(disk, facts)
     if storage_domain_id is None:
         reason = "A new disk needs a storage domain."

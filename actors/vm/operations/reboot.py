@@ -46,19 +46,12 @@ def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
 
 
 def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
-    return came_to_nothing(state, not_rebooted(state, refusal, facts), refusal, RequestReport(host_id=state.host_id))
-
-
-def not_rebooted(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> events.VmEvent:
     """The guest goes on as it was: also for a reset that failed."""
-    if state.status in ("reboot_in_progress", "unknown"):
-        return events.VmRebootIgnored(at=facts.now, ended=failure(refusal))
-    return events.VmOperationEnded(at=facts.now, ended=failure(refusal))
+    event = events.VmRebootIgnored(at=facts.now, ended=failure(refusal))
+    return came_to_nothing(state, event, refusal, RequestReport(host_id=state.host_id))
 
 
 def started_over(state: VmState, facts: VmDecisionFacts) -> Decision:
-    if state.status not in ("reboot_in_progress", "unknown"):
-        return Decision()
     event = events.VmRebooted(at=facts.now, ended=DONE)
     timers = (CancelTimer(name=KIND), guest_up_timer(facts))
     return succeeded(state, event, "vm_rebooted", f"VM {state.name} was rebooted.", *timers)

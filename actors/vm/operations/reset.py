@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from actors.entity.decision import CancelTimer, Decision, RequestReport, refuse
+from actors.entity.decision import CancelTimer, Decision, refuse
 from actors.entity.messages import CommandRequest
 from actors.vm.facts import VmDecisionFacts, guest_up_timer
-from actors.vm.operations.reboot import not_rebooted
-from actors.vm.operations.record import DONE, VmOperation, came_to_nothing, legality, one_step, requested, succeeded
+from actors.vm.operations.reboot import failed
+from actors.vm.operations.record import DONE, VmOperation, legality, one_step, requested, succeeded
 from actors.vm.state import VmState
-from protocol.errors import Refusal
 from protocol.events import vm as events
 from protocol.message import Message
 from protocol.node_messages import ResetDomain
@@ -32,10 +31,6 @@ def sends(state: VmState) -> ResetDomain:
 def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     event = events.VmRebooted(at=facts.now, ended=DONE)
     return succeeded(state, event, "vm_reset", f"VM {state.name} was reset.", guest_up_timer(facts))
-
-
-def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
-    return came_to_nothing(state, not_rebooted(state, refusal, facts), refusal, RequestReport(host_id=state.host_id))
 
 
 RESET = VmOperation(kind=KIND, request=request, sends=sends, done=done, failed=failed)

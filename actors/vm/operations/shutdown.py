@@ -61,11 +61,8 @@ def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
 
 
 def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
-    if state.status not in ("powering_down", "unknown"):
-        event: events.VmEvent = events.VmOperationEnded(at=facts.now, ended=failure(refusal))
-    else:
-        wanted = desired_after_end(state, "shutdown_ignored")
-        event = events.VmShutdownIgnored(at=facts.now, ended=failure(refusal), desired=wanted)
+    wanted = desired_after_end(state, "shutdown_ignored")
+    event = events.VmShutdownIgnored(at=facts.now, ended=failure(refusal), desired=wanted)
     return came_to_nothing(state, event, refusal, RequestReport(host_id=state.host_id))
 
 

@@ -6,15 +6,9 @@ from typing import Any
 
 from actors.catalogue.actor import CatalogueActor
 from actors.catalogue.bootstrap import bootstrap
-from actors.catalogue.decide import CatalogueDecisionFacts, decide
-from actors.catalogue.rows import transaction_of
-from actors.catalogue.status import due_changes
-from actors.entity.decision import Decision
-from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
 from actors.kernel.ports import SeededIds
 from protocol.events.catalogue import CatalogueEvent
-from protocol.message import Message
 from protocol.model.inventory import Cluster, DataCenter
 from protocol.model.network import Network
 from protocol.model.types import Ref
@@ -32,29 +26,17 @@ DATA_CENTER, CLUSTER, NETWORK, PROFILE, USER = (
 
 
 class CataloguePlay(Play):
-    """The catalogue's decisions so far. A verdict's changes are its events."""
+    """The catalogue's decisions so far: changes of documents."""
 
-    shell: Any = CatalogueActor
+    shell = CatalogueActor
 
     def __init__(self) -> None:
-        super().__init__("", Rows())
-        self.rows.confirm(START)
-        self.ids = SeededIds(8)
+        rows = Rows()
+        rows.confirm(START)
+        super().__init__("", rows)
 
-    def decide(self, message: Message) -> Decision:
-        assert isinstance(message, CommandRequest)
-        verdict = decide(message, CatalogueDecisionFacts(now=NOW, rows=self.rows, fresh_id=self.ids.uuid))
-        changes: Any = verdict.changes
-        return Decision(events=changes, audit=verdict.audit, reply=verdict.reply)
-
-    def recover(self) -> Decision:
-        changes: Any = due_changes(self.rows, NOW)
-        return Decision(events=changes)
-
-    def _carry_out(self, decision: Decision) -> None:
-        changes: Any = decision.events
-        self.decision = decision
-        self.rows.confirm(transaction_of(changes, NOW, audit=decision.audit))
+    def made(self) -> CatalogueActor:
+        return CatalogueActor(self.context, self.services)
 
     def only(self, kind: str) -> Any:
         (document,) = self.rows.documents(kind)
@@ -70,7 +52,7 @@ def changed(cls: type[CatalogueEvent], kind: str, id: str = "", **fields: Any) -
         wrong = [name for name, value in fields.items() if getattr(found.event.document, name) != value]
         return f"differs in {', '.join(wrong)}" if wrong else None
 
-    return Expected("event", f"changed({cls.__name__}, {kind!r}, {id!r})", differs)
+    return Expected("changes", f"changed({cls.__name__}, {kind!r}, {id!r})", differs)
 
 
 def catalogue() -> CataloguePlay:

@@ -14,10 +14,10 @@ from protocol.model.storage import StorageDomain
 from protocol.model.types import Document, Ref
 from protocol.model.vm import Vm
 from tests.actors.catalogue.lives import CLUSTER, DATA_CENTER, NETWORK, USER, catalogue, changed, cluster, east, network
-from tests.actors.expected import accepted, audit, refused
-from tests.actors.playbook import command_id
+from tests.actors.expected import accepted, audit, refused, stored
+from tests.actors.playbook import object_id
 
-FIRST = command_id(1)
+FIRST = object_id(1)
 
 
 def add(kind: str, document: Document) -> AddEntity:
@@ -34,6 +34,7 @@ def test_a_cluster_with_everything_that_was_left_out() -> None:
         changed(EntityAdded, "cluster", FIRST, name="two"),
         audit("entity_added", user="u", cluster=FIRST),
         accepted("cluster", FIRST),
+        stored,
     )
     made = play.rows.document("cluster", FIRST)
     assert (made.data_center, made.cpu.architecture, made.version.major) == (Ref(id=DATA_CENTER), "x86_64", 4)
@@ -45,6 +46,7 @@ def test_a_network_brings_its_profile() -> None:
         changed(EntityAdded, "vnic_profile", name="blue"),
         audit("entity_added", user="u"),
         accepted("network", FIRST, shows={"status": "operational"}),
+        stored,
     )
 
 
@@ -56,6 +58,7 @@ def test_a_data_center_brings_its_management_network() -> None:
         changed(EntityAdded, "vnic_profile", name="ovirtmgmt"),
         audit("entity_added", user="u", data_center=FIRST),
         accepted("data_center", FIRST, shows={"status": "uninitialized"}),
+        stored,
     )
     play.when(RemoveEntity(kind="data_center", id=FIRST)).then(
         changed(EntityRemoved, "vnic_profile"),
@@ -63,13 +66,16 @@ def test_a_data_center_brings_its_management_network() -> None:
         changed(EntityRemoved, "data_center", FIRST),
         audit("entity_removed", user="u"),
         accepted("data_center", FIRST, shows={"status": "uninitialized"}),
+        stored,
     )
 
 
 def test_the_same_add_again_gets_the_same_answer() -> None:
     bob = add("user", User(user_name="bob@internal"))
     play = catalogue()
-    play.when(bob).then(changed(EntityAdded, "user", FIRST), audit("entity_added", user="u"), accepted("user", FIRST))
+    play.when(bob).then(
+        changed(EntityAdded, "user", FIRST), audit("entity_added", user="u"), accepted("user", FIRST), stored
+    )
     play.when(bob, again=True).then(accepted("user", FIRST))
 
 
@@ -101,10 +107,11 @@ def test_what_is_refused_names_its_field(kind: str, document: Document, code: st
 def test_names_of_networks_are_unique_within_a_data_center() -> None:
     play = catalogue().given(add("data_center", east())).given(add("network", network(data_center=Ref(id=FIRST))))
     play.when(add("network", network())).then(
-        changed(EntityAdded, "network", command_id(3), name="blue"),
+        changed(EntityAdded, "network", object_id(3), name="blue"),
         changed(EntityAdded, "vnic_profile", name="blue"),
         audit("entity_added", user="u"),
-        accepted("network", command_id(3), shows={"status": "operational"}),
+        accepted("network", object_id(3), shows={"status": "operational"}),
+        stored,
     )
     play.when(add("network", network())).then(refused("name_taken", "name"))
 
@@ -116,6 +123,7 @@ def test_an_update_sets_what_is_given() -> None:
         changed(EntityUpdated, "cluster", CLUSTER, name="Default"),
         audit("entity_updated", user="u", cluster=CLUSTER),
         accepted("cluster", CLUSTER),
+        stored,
     )
     assert (play.only("cluster").description, play.only("cluster").name) == ("Ours.", "Default")
     play.when(change).then(accepted("cluster", CLUSTER))
@@ -123,6 +131,7 @@ def test_an_update_sets_what_is_given() -> None:
         changed(EntityUpdated, "data_center", DATA_CENTER, name="West"),
         audit("entity_updated", user="u", data_center=DATA_CENTER),
         accepted("data_center", DATA_CENTER, shows={"status": "uninitialized"}),
+        stored,
     )
 
 
@@ -132,6 +141,7 @@ def test_what_is_read_only_is_passed_over() -> None:
         changed(EntityUpdated, "data_center", DATA_CENTER, name="Default"),
         audit("entity_updated", user="u", data_center=DATA_CENTER),
         accepted("data_center", DATA_CENTER, shows={"status": "uninitialized"}),
+        stored,
     )
     assert (play.only("data_center").status, play.only("data_center").comment) == ("uninitialized", "!")
 
@@ -180,6 +190,7 @@ def test_a_profile_that_a_nic_has_is_not_removed_nor_is_its_network() -> None:
         changed(EntityRemoved, "network", FIRST),
         audit("entity_removed", user="u"),
         accepted("network", FIRST, shows={"status": "operational"}),
+        stored,
     )
 
 
@@ -189,17 +200,19 @@ def test_a_profile_more() -> None:
         changed(EntityAdded, "vnic_profile", FIRST, name="fast"),
         audit("entity_added", user="u"),
         accepted("vnic_profile", FIRST),
+        stored,
     )
     play.when(RemoveEntity(kind="vnic_profile", id=FIRST)).then(
         changed(EntityRemoved, "vnic_profile", FIRST),
         audit("entity_removed", user="u"),
         accepted("vnic_profile", FIRST),
+        stored,
     )
 
 
 def test_an_event_from_outside() -> None:
     event_ = Event(description="Backup done.", severity="normal", origin="backup", custom_id=7, index=3)
-    play = catalogue().when(AddEvent(document=event_)).then(audit("external"), accepted("event"))
+    play = catalogue().when(AddEvent(document=event_)).then(audit("external"), accepted("event"), stored)
     (line,) = play.decision.audit
     assert (line.description, line.custom_id, line.index, line.origin) == ("Backup done.", 7, None, "backup")
     catalogue().when(AddEvent(document=event_), dry_run=True).then(accepted("event"))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
-from actors.entity.decision import Decision
 from actors.entity.rows import Rows
 from actors.host.actor import HostActor
-from actors.host.decide import decide
-from actors.host.facts import HostDecisionFacts
-from actors.host.liveness import recovered
-from actors.host.messages import NodeLinked, NodeUnlinked
+from actors.host.messages import NodeLinked, NodeUnlinked, from_node
+from actors.kernel.envelope import Envelope
 from protocol.commands.host import AddHost
 from protocol.link import NodeHello
 from protocol.message import Message
@@ -18,8 +15,19 @@ from protocol.model.host import Host
 from protocol.model.inventory import Cluster
 from protocol.model.types import Ref
 from protocol.model.vm import Vm
-from protocol.node_messages import DomainObserved, DomainsSnapshot, DomainStatus, HostFacts
-from tests.actors.playbook import NOW, Message, Play, fired, put
+from protocol.node_messages import (
+    DomainChanged,
+    DomainObserved,
+    DomainsSnapshot,
+    DomainStatus,
+    GuestReport,
+    GuestSilent,
+    HostFacts,
+    StepDone,
+    StepProgress,
+    StorageFacts,
+)
+from tests.actors.playbook import Play, fired, put
 
 HOST = "22222222-2222-4222-8222-222222222222"
 CLUSTER = "33333333-3333-4333-8333-333333333333"
@@ -29,8 +37,13 @@ FACTS = HostFacts(
 )  # fmt: skip
 
 
+SAID_BY_NODES = (
+    HostFacts, DomainsSnapshot, StepDone, StepProgress, DomainChanged, GuestReport, GuestSilent, StorageFacts,
+)  # fmt: skip
+
+
 class HostPlay(Play):
-    """A host's life so far. `is_linked` is what the link hub says of its node."""
+    """A host's life so far."""
 
     shell = HostActor
 
@@ -38,21 +51,19 @@ class HostPlay(Play):
         rows = Rows()
         put(rows, "cluster", Cluster(id=CLUSTER, name="Default"))
         super().__init__(HOST, rows)
-        self.is_linked = False
 
-    @property
-    def facts(self) -> HostDecisionFacts:
-        return HostDecisionFacts(now=NOW, rows=self.rows, linked=self.is_linked, silent_after_seconds=20.0)
+    def made(self) -> HostActor:
+        nobody: Any = None
+        return HostActor(self.context, self.services, self.id, nobody, nobody)
 
-    def decide(self, message: Message) -> Decision:
-        return decide(self.id, self.state, message, self.facts)
-
-    def recover(self) -> Decision:
-        return recovered(self.state, self.facts)
+    def envelope(self, message: Message) -> Envelope:
+        """What a node says comes with its session."""
+        is_said = isinstance(message, SAID_BY_NODES)
+        return super().envelope(from_node("s", message) if is_said else message)
 
     def linked(self, is_linked: bool = True) -> Self:
         """The link comes or goes, and the host has not heard of it yet."""
-        self.is_linked = is_linked
+        self.nodes.is_linked = is_linked
         return self
 
     def with_vm(self, id: str = "vm1", host: str | None = HOST) -> Self:

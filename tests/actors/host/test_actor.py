@@ -37,7 +37,7 @@ class Full:
 
 @pytest.mark.parametrize(
     ("message", "ends"),
-    [(StepDone(step_id="vm/v:op:0", result=Done()), True), (GuestReport(vm_id="v", fqdn="web.lab"), False)],
+    [(StepDone(step_id=f"vm/v:op:0:1:{HOST}", result=Done()), True), (GuestReport(vm_id="v", fqdn="web.lab"), False)],
 )
 async def test_what_matters_and_finds_no_room_is_said_again_on_a_new_link(
     message: Message, ends: bool, autojump_clock: object

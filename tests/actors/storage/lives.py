@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.entity.decision import Decision
+from actors.entity.ids import derived_id
 from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
-from actors.storage.disk import decide as disks
+from actors.host.signals import StepOutcome, StorageSeen
 from actors.storage.disk.actor import DiskActor
-from actors.storage.domain import decide as storage_domains
 from actors.storage.domain.actor import StorageDomainActor
-from actors.storage.facts import StorageDecisionFacts
+from actors.storage.domain.operations.remove import LookAgain
 from actors.storage.messages import (
     AttachDisk,
     BackDisk,
@@ -24,9 +23,8 @@ from actors.storage.messages import (
     ProvideDisk,
     UnbackDisk,
 )
-from actors.storage.template import decide as templates
 from actors.storage.template.actor import TemplateActor
-from actors.storage.volumes import derived_id, volume_id_of, volume_of
+from actors.storage.volumes import volume_id_of, volume_of
 from protocol.commands.storage import AddDisk, AddStorageDomain, ImportTemplate, RemoveDisk, UpdateDisk
 from protocol.errors import Refusal
 from protocol.message import Message
@@ -35,8 +33,8 @@ from protocol.model.inventory import Cluster, Cpu, CpuTopology
 from protocol.model.storage import Disk, HostStorage, StorageDomain
 from protocol.model.types import Ref
 from protocol.model.vm import Template
-from protocol.node_messages import Body, NodeCommand, StepDone, StorageFacts, VolumeFacts, VolumeRef
-from tests.actors.playbook import CORRELATION, NOW, Message, Play, answered, command_id, done, put
+from protocol.node_messages import Body, StorageFacts, VolumeFacts, VolumeRef
+from tests.actors.playbook import CORRELATION, Given, Play, answered, done, job_id, put
 
 GiB = 1024**3
 HOST = "aaaaaaaa-0000-4000-8000-000000000001"
@@ -57,11 +55,7 @@ IN_USE = Refusal(code="conflict", reason="A disk rests on it.")
 class StoragePlay(Play):
     """The life so far of an entity of this room."""
 
-    asking = (CommandRequest, ProvideDisk, DiscardDisk, AttachDisk, DetachDisk, BackDisk, UnbackDisk)
-
-    @property
-    def facts(self) -> StorageDecisionFacts:
-        return StorageDecisionFacts(now=NOW, rows=self.rows, fresh_id="ffffffff-0000-4000-8000-000000000001")
+    asking = (CommandRequest, ProvideDisk, DiscardDisk, AttachDisk, DetachDisk, BackDisk, UnbackDisk, LookAgain)
 
 
 class DiskPlay(StoragePlay):
@@ -70,24 +64,12 @@ class DiskPlay(StoragePlay):
     def __init__(self) -> None:
         super().__init__(DISK, world())
 
-    def decide(self, message: Message) -> Decision:
-        return disks.decide(self.id, self.state, message, self.facts)
-
-    def recover(self) -> Decision:
-        return disks.again(self.state)
-
 
 class TemplatePlay(StoragePlay):
     shell = TemplateActor
 
     def __init__(self, id: str = TEMPLATE) -> None:
         super().__init__(id, world())
-
-    def decide(self, message: Message) -> Decision:
-        return templates.decide(self.id, self.state, message, self.facts)
-
-    def recover(self) -> Decision:
-        return templates.again(self.state)
 
 
 class StorageDomainPlay(StoragePlay):
@@ -96,12 +78,6 @@ class StorageDomainPlay(StoragePlay):
     def __init__(self) -> None:
         super().__init__(NEW, world())
         put(self.rows, "cluster", Cluster(id="cluster", name="Default", data_center=Ref(id="dc")))
-
-    def decide(self, message: Message) -> Decision:
-        return storage_domains.decide(self.id, self.state, message, self.facts)
-
-    def recover(self) -> Decision:
-        return storage_domains.again(self.state, self.facts)
 
 
 def world() -> Rows:
@@ -227,6 +203,11 @@ def seen(available: int = 10 * GiB, used: int = GiB, **more: Any) -> StorageFact
     return StorageFacts(storage_domain_id=NEW, available_bytes=available, used_bytes=used, **more)
 
 
+def reported(*args: int, **more: Any) -> StorageSeen:
+    """The host says of itself what it sees."""
+    return StorageSeen(host_id=HOST, facts=seen(*args, **more))
+
+
 def no_domain() -> StorageDomainPlay:
     return StorageDomainPlay()
 
@@ -253,7 +234,7 @@ FILLING = ProvideDisk(
         id=TEMPLATE_DISK, name="tiny_Disk1", alias="tiny_Disk1", format="cow", sparse=True, provisioned_size=GiB,
         storage_domain=Ref(id=SD), storage_domains=(Ref(id=SD),),
     ),
-    operation_id=command_id(1), correlation_id=CORRELATION, user_id="u", template_id=TEMPLATE,
+    operation_id=job_id(1), correlation_id=CORRELATION, user_id="u", template_id=TEMPLATE,
     import_path="/srv/tiny.qcow2", import_format="qcow2",
 )  # fmt: skip
 """What the actor of its disk is asked."""
@@ -277,16 +258,11 @@ def imported() -> TemplatePlay:
     return importing().given(answered(template_disk()))
 
 
-def first(body: type[Body]) -> Message:
+def first(body: type[Body]) -> Given:
     """The outcome, once more, of the first step in which a node was asked this."""
 
     def message(play: Play) -> Message:
-        steps = [step for step, sent in play.sent.items() if isinstance(_command(sent.message).body, body)]
-        return StepDone(step_id=steps[0], result=volume())
+        step = next(step for step, sent in play.sent.items() if isinstance(sent.body, body))
+        return StepOutcome(host_id=step.host, step=step, result=volume())
 
-    return message
-
-
-def _command(message: Message) -> NodeCommand:
-    assert isinstance(message, NodeCommand)
     return message

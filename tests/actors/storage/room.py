@@ -12,6 +12,7 @@ from typing import cast
 import attrs
 import trio.testing
 
+from actors.entity.ids import job_id_of
 from actors.entity.services import Nodes
 from actors.host.signals import StepOutcome
 from actors.journal.memory import MemoryStore
@@ -100,8 +101,9 @@ class Room(RunningEngine):
         """Lets everything happen that needs no longer than a minute."""
         await trio.sleep(60)
 
-    def outcome(self, job_id: str) -> str:
-        return str(self.document("job", job_id).outcome)
+    def outcome(self, command_id: str) -> str:
+        """Of the job that the command began."""
+        return str(self.document("job", job_id_of(command_id)).outcome)
 
     def histories(self, kind: str) -> dict[str, list[Message]]:
         """The events of each entity of a kind, by id."""

@@ -5,37 +5,37 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from actors.lifecycle.disk_table import TRANSITIONS, absent, status_after
-from actors.lifecycle.illegal import IllegalTransition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.entity.decision import Tell, ToNode
+from actors.entity.decision import AcknowledgeStep, RunStep, Tell
+from actors.entity.transitions import ABSENT, IllegalTransition, status_after, statuses
+from actors.host.signals import StepOutcome
 from actors.kernel.envelope import Answer
 from actors.storage.disk.decide import again
+from actors.storage.disk.transitions import TRANSITIONS
 from actors.storage.messages import AttachDisk, BackDisk, DetachDisk, DiscardDisk, DiskRecorded, ProvideDisk, UnbackDisk
 from protocol.commands.storage import RemoveDisk, UpdateDisk
 from protocol.events import disk as events
 from protocol.message import Message
 from protocol.model.storage import Disk
-from protocol.node_messages import Done, ForgetSteps, NodeCommand, RemoveImage, ResizeVolume, StepDone
+from protocol.node_messages import Done, RemoveImage, ResizeVolume
 from tests.actors.storage.lives import DISK, FULL, HELD, DiskPlay, GiB, origin, provide, unborn, volume, wanted
 
 
-def sent(play: DiskPlay) -> list[NodeCommand]:
-    """The commands to nodes in the last decision."""
-    effects = [effect for effect in play.decision.effects if isinstance(effect, ToNode)]
-    return [effect.message for effect in effects if isinstance(effect.message, NodeCommand)]
+def sent(play: DiskPlay) -> list[RunStep]:
+    """The steps on nodes in the last decision."""
+    return [effect for effect in play.decision.effects if isinstance(effect, RunStep)]
 
 
 def asked(play: DiskPlay) -> list[Tell]:
     return [effect for effect in play.decision.effects if isinstance(effect, Tell) and effect.token]
 
 
-def run(play: DiskPlay, message: Message, *, crash: bool, fail_at: int) -> list[NodeCommand]:
+def run(play: DiskPlay, message: Message, *, crash: bool, fail_at: int) -> list[RunStep]:
     """Plays to the end; with `crash` every step is sent twice from the durable state alone, and answered twice."""
     play.with_row("disk", origin(provisioned_size=GiB // 2)).happens(message)
-    done: list[NodeCommand] = []
+    done: list[RunStep] = []
     for _ in range(20):
         if crash and play.state is not None:
             assert again(play.state).effects == tuple(e for e in play.decision.effects if not is_said_once(e))
@@ -44,10 +44,10 @@ def run(play: DiskPlay, message: Message, *, crash: bool, fail_at: int) -> list[
             (command,) = commands
             result = outcome(command, fails=len(done) == fail_at)
             done.append(command)
-            play.happens(StepDone(step_id=command.step_id, result=result))
+            play.happens(StepOutcome(host_id=command.step.host, step=command.step, result=result))
             after = play.decision
             if crash:
-                play.happens(StepDone(step_id=command.step_id, result=result))
+                play.happens(StepOutcome(host_id=command.step.host, step=command.step, result=result))
                 assert not play.decision.events
                 play.decision = after
         elif tells := asked(play):
@@ -58,7 +58,7 @@ def run(play: DiskPlay, message: Message, *, crash: bool, fail_at: int) -> list[
     return done
 
 
-def outcome(command: NodeCommand, *, fails: bool) -> Message:
+def outcome(command: RunStep, *, fails: bool) -> Message:
     if fails:
         return FULL
     if isinstance(command.body, RemoveImage):
@@ -68,7 +68,9 @@ def outcome(command: NodeCommand, *, fails: bool) -> Message:
 
 def is_said_once(effect: Any) -> bool:
     """Not sent again: acknowledgements, and the news that the disk can be read."""
-    return isinstance(effect.message, ForgetSteps | DiskRecorded)
+    return isinstance(effect, AcknowledgeStep) or (
+        isinstance(effect, Tell) and isinstance(effect.message, DiskRecorded)
+    )
 
 
 @pytest.mark.parametrize("fail_at", [-1, 0, 1])
@@ -82,17 +84,16 @@ def test_crashes_and_duplicates_at_every_step_change_nothing(fail_at: int) -> No
 
 def test_every_pair_that_the_table_does_not_name_is_a_bug() -> None:
     kinds = {kind for _, kind in TRANSITIONS}
-    statuses = {status for status, _ in TRANSITIONS} | set(TRANSITIONS.values())
-    for status in statuses:
+    known = {*statuses(TRANSITIONS), ABSENT}
+    for status in known:
         for kind in kinds:
             event = object.__new__(kind)
             if (status, kind) in TRANSITIONS:
-                assert status_after(status, event) in statuses
+                assert status_after(TRANSITIONS, status, event) in known
             else:
                 with pytest.raises(IllegalTransition):
-                    status_after(status, event)
+                    status_after(TRANSITIONS, status, event)
     assert {kind for kind in vars(events).values() if is_event(kind)} == kinds
-    assert absent in statuses
 
 
 def is_event(found: object) -> bool:
@@ -143,11 +144,11 @@ def tell(play: DiskPlay, message: Any) -> None:
         case "done" if current is not None and current.host_id:
             removes = play.state.work.phase == "remove"
             result = Done() if removes else volume(play.state.work.size_bytes or GiB)
-            play.happens(StepDone(step_id=current.id, result=result))
+            play.happens(StepOutcome(host_id=current.host_id, step=current.id, result=result))
         case "fail" if current is not None and current.host_id:
-            play.happens(StepDone(step_id=current.id, result=FULL))
+            play.happens(StepOutcome(host_id=current.host_id, step=current.id, result=FULL))
         case "again" if steps and (current is None or steps[0] != current.id):
-            play.happens(StepDone(step_id=steps[0], result=Done()))
+            play.happens(StepOutcome(host_id=steps[0].host, step=steps[0], result=Done()))
         case "answer":
             for question in asked(play):
                 play.happens(Answer(token=question.token, body=Done()))

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from actors.entity.messages import Wake
-from actors.host.signals import HostLost, HostReturned
+from actors.host.signals import HostLost, HostReturned, StepAdvanced, StepOutcome
 from actors.storage.messages import BackDisk, DiscardDisk, DiskRecorded, UnbackDisk
 from protocol.events.disk import DiskAdded, DiskOperationProgressed, DiskReady, DiskRemoved, DiskRemoveFailed
+from protocol.events.operation import StepId
 from protocol.model.storage import Disk
 from protocol.model.types import Ref
 from protocol.node_messages import (
@@ -19,8 +20,6 @@ from protocol.node_messages import (
     ImportVolume,
     RemoveImage,
     ResizeVolume,
-    StepDone,
-    StepProgress,
 )
 from tests.actors.expected import (
     accepted,
@@ -29,7 +28,7 @@ from tests.actors.expected import (
     ask,
     audit,
     event,
-    hold,
+    keep,
     refused,
     reply,
     status,
@@ -139,7 +138,7 @@ def test_a_disk_for_a_vm_is_said_to_be_recorded_and_answered_when_it_is_there() 
         event(DiskAdded, begins="provide", step="Making the volume"),
         to_node(CreateVolume(volume=VOLUME, size_bytes=GiB)),
         tell(f"vm/{VM}", DiskRecorded(disk_id=DISK)),
-        hold("made"),
+        keep("made"),
         status("locked"),
     )
     play.when(done(volume())).then(
@@ -155,8 +154,8 @@ def test_a_failure_is_undone_and_says_why() -> None:
     play = providing()
     play.when(done(FULL)).then(
         event(DiskOperationProgressed, step="Deleting the volumes", undoes="No space left on device."),
-        to_node(RemoveImage(storage_domain_id=SD, image_id=DISK)),
         ack(),
+        to_node(RemoveImage(storage_domain_id=SD, image_id=DISK)),
     )
     play.when_restarted().then(to_node(RemoveImage(storage_domain_id=SD, image_id=DISK)))
     play.when(done(Done())).then(
@@ -191,7 +190,7 @@ def test_thin_on_a_template_disk() -> None:
         event(DiskAdded, begins="provide", step="Holding the disk that it starts from"),
         ask(f"disk/{ORIGIN}", BackDisk(child_id=DISK)),
         tell(f"vm/{VM}", DiskRecorded(disk_id=DISK)),
-        hold("made"),
+        keep("made"),
         status("locked"),
     )
     play.when_restarted().then(ask(f"disk/{ORIGIN}", BackDisk(child_id=DISK)))
@@ -215,7 +214,7 @@ def test_a_clone_grows_and_lets_go_of_its_origin_at_the_end() -> None:
         event(DiskAdded, begins="clone", step="Holding the disk that it starts from"),
         ask(f"disk/{ORIGIN}", BackDisk(child_id=DISK)),
         tell(f"vm/{VM}", DiskRecorded(disk_id=DISK)),
-        hold("made"),
+        keep("made"),
         status("locked"),
     )
     play.when(answered(HELD)).then(
@@ -223,11 +222,11 @@ def test_a_clone_grows_and_lets_go_of_its_origin_at_the_end() -> None:
     )
     play.when(done(volume(GiB // 2))).then(
         event(DiskOperationProgressed, step="Growing the volume"),
-        to_node(ResizeVolume(volume=VOLUME, size_bytes=GiB)),
         ack(),
+        to_node(ResizeVolume(volume=VOLUME, size_bytes=GiB)),
     )
     play.when(done(volume())).then(
-        event(DiskOperationProgressed, step="Letting go of the disk that it started from"),
+        event(DiskOperationProgressed, step="Releasing the disk that it started from"),
         ask(f"disk/{ORIGIN}", UnbackDisk(child_id=DISK)),
         ack(),
     )
@@ -246,14 +245,14 @@ def test_a_clone_of_a_disk_goes_beside_it_when_nothing_else_is_said() -> None:
         event(DiskAdded, begins="clone", step="Holding the disk that it starts from"),
         ask(f"disk/{ORIGIN}", BackDisk(child_id=DISK)),
         tell(f"vm/{VM}", DiskRecorded(disk_id=DISK)),
-        hold("made"),
+        keep("made"),
         status("locked"),
     )
 
 
 def test_a_clone_that_is_large_enough_does_not_grow() -> None:
     providing(backing_disk_id=ORIGIN, clone=True).given(answered(HELD)).when(done(volume())).then(
-        event(DiskOperationProgressed, step="Letting go of the disk that it started from"),
+        event(DiskOperationProgressed, step="Releasing the disk that it started from"),
         ask(f"disk/{ORIGIN}", UnbackDisk(child_id=DISK)),
         ack(),
     )
@@ -274,7 +273,7 @@ def test_a_clone_that_fails_goes_and_lets_go_of_its_origin() -> None:
     play.when(done(Done())).then(
         event(
             DiskOperationProgressed,
-            step="Letting go of the disk that it started from",
+            step="Releasing the disk that it started from",
             undoes="No space left on device.",
         ),
         ask(f"disk/{ORIGIN}", UnbackDisk(child_id=DISK)),
@@ -296,7 +295,7 @@ def test_an_import_takes_the_size_of_the_image() -> None:
     play.when(provide(disk=disk, vm_id="", **image)).then(
         event(DiskAdded, begins="import", step="Making the volume"),
         to_node(ImportVolume(source_path="/srv/t.qcow2", source_format="qcow2", target=VOLUME)),
-        hold("made"),
+        keep("made"),
         status("locked"),
     )
     play.when(done(volume(2 * GiB))).then(
@@ -344,7 +343,7 @@ def test_a_disk_that_cannot_rest_there_is_refused(backing_is_on: str, asked: dic
 
 
 def test_asking_again_waits_along_or_gets_the_disk() -> None:
-    play = providing().when(provide()).then(hold("made"))
+    play = providing().when(provide()).then(keep("made"))
     play.when(done(volume())).then(
         event(DiskReady, provisioned_bytes=GiB, actual_bytes=4096, ends="done"),
         audit("disk_added", vm=VM),
@@ -369,13 +368,13 @@ def test_asking_again_for_one_that_was_not_made_says_why() -> None:
 def test_discarded_while_it_is_made_it_turns_round() -> None:
     play = providing()
     play.when(DiscardDisk(operation_id=OPERATION, vm_id=VM)).then(
-        event(DiskOperationProgressed, step="Making the volume", undoes="It is not wanted any more."), hold("removed")
+        event(DiskOperationProgressed, step="Making the volume", undoes="It is not wanted any more."), keep("removed")
     )
-    play.when(DiscardDisk(operation_id=OPERATION, vm_id=VM)).then(hold("removed"))
+    play.when(DiscardDisk(operation_id=OPERATION, vm_id=VM)).then(keep("removed"))
     play.when(done(volume())).then(
         event(DiskOperationProgressed, step="Deleting the volumes", undoes="It is not wanted any more."),
-        to_node(RemoveImage(storage_domain_id=SD, image_id=DISK)),
         ack(),
+        to_node(RemoveImage(storage_domain_id=SD, image_id=DISK)),
     )
     play.when(done(Done())).then(
         event(DiskRemoved, ends="rolled_back", why="It is not wanted any more."),
@@ -392,7 +391,7 @@ def test_discarded_while_its_origin_is_held_it_lets_go() -> None:
     play.given(DiscardDisk(operation_id=OPERATION, vm_id=VM)).when(answered(HELD)).then(
         event(
             DiskOperationProgressed,
-            step="Letting go of the disk that it started from",
+            step="Releasing the disk that it started from",
             undoes="It is not wanted any more.",
         ),
         ask(f"disk/{ORIGIN}", UnbackDisk(child_id=DISK)),
@@ -407,7 +406,8 @@ def test_only_the_host_of_the_step_gets_it_again() -> None:
 def test_an_outcome_twice_is_only_acknowledged() -> None:
     play = making().given(done(volume()))
     play.when(first(CreateVolume)).then(ack())
-    play.when(StepDone(step_id=f"disk/{DISK}:{OPERATION}:0", result=Done())).then()
+    stale = StepId(owner=f"disk/{DISK}", operation=OPERATION, number=0, host=HOST)
+    play.when(StepOutcome(host_id=HOST, step=stale, result=Done())).then(ack())
 
 
 def test_an_answer_twice_is_nothing() -> None:
@@ -416,5 +416,5 @@ def test_an_answer_twice_is_nothing() -> None:
 
 def test_silence_and_progress_are_nothing() -> None:
     making().when(HostLost(host_id=HOST)).then()
-    making().when(StepProgress(step_id="x", percent=7)).then()
+    making().when(StepAdvanced(host_id=HOST, step=StepId(owner="x/y", operation="o", number=0), percent=7)).then()
     ok().when(Wake()).then()

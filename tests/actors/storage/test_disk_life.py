@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from actors.storage.domain.remove import LookAgain
 
+from actors.storage.domain.operations.remove import LookAgain
 from actors.storage.messages import AttachDisk, BackDisk, DetachDisk, DiscardDisk, UnbackDisk
 from protocol.commands.storage import RemoveDisk, UpdateDisk
 from protocol.commands.vm import StartVm
@@ -28,6 +28,7 @@ from protocol.model.storage import Disk
 from protocol.model.types import Ref
 from protocol.model.vm import Vm
 from protocol.node_messages import Done, RemoveImage, ResizeVolume
+from tests.actors.comparison import Expected
 from tests.actors.expected import (
     accepted,
     ack,
@@ -35,17 +36,21 @@ from tests.actors.expected import (
     ask,
     audit,
     event,
-    hold,
+    keep,
     refused,
     reply,
     status,
     stored,
+    timer,
     to_node,
 )
-from tests.actors.playbook import answered, done
+from tests.actors.playbook import answered, done, fired
 from tests.actors.storage.lives import (
+    BUSY,
     DISK,
     FULL,
+    GONE,
+    IN_USE,
     OPERATION,
     ORIGIN,
     SD,
@@ -147,7 +152,7 @@ def test_a_dry_run_removes_nothing() -> None:
 def test_one_that_rests_on_another_lets_go_of_it() -> None:
     play = thin().given(DetachDisk(vm_id=VM)).given(RemoveDisk(id=DISK))
     play.when(done(Done())).then(
-        event(DiskOperationProgressed, step="Letting go of the disk that it started from"),
+        event(DiskOperationProgressed, step="Releasing the disk that it started from"),
         ask(f"disk/{ORIGIN}", UnbackDisk(child_id=DISK)),
         ack(),
     )
@@ -197,7 +202,7 @@ def test_discarded_by_the_vm_that_has_it() -> None:
     play.when(DiscardDisk(operation_id=OPERATION, vm_id=VM)).then(
         event(DiskRemoveRequested, begins="remove", step="Deleting the volumes"),
         to_node(RemoveImage(storage_domain_id=SD, image_id=DISK)),
-        hold("removed"),
+        keep("removed"),
         status("locked"),
     )
     play.when(done(Done())).then(
@@ -264,7 +269,7 @@ def test_renamed_and_extended_at_once() -> None:
 
 def test_the_same_again_or_a_dry_run_changes_nothing() -> None:
     ok().when(to(name="data")).then(accepted(shows={"status": "ok"}))
-    ok().when(to(provisioned_size=2 * GiB), dry_run=True).then(accepted(shows={"status": "ok"}))
+    ok().when(to(provisioned_size=2 * GiB), dry_run=True).then(accepted(shows={"status": "locked"}))
 
 
 def test_an_extension_that_fails_keeps_the_size() -> None:
@@ -313,4 +318,29 @@ def test_what_cannot_be_changed_names_its_field(document: dict[str, Any], field:
 def test_what_a_disk_does_not_understand() -> None:
     ok().when(StartVm(id=DISK)).then(refused("invalid"))
     with pytest.raises(NotImplementedError):
-        ok().decide(LookAgain(step_id="x"))
+        ok().happens(LookAgain())
+
+
+def gone_all() -> tuple[Expected, ...]:
+    return (
+        event(DiskRemoved, ends="done"),
+        audit("disk_removed", user="u"),
+        answers("made", refused("host_failed")),
+        answers("removed", Done()),
+        status("gone"),
+    )
+
+
+def test_the_disk_that_it_rested_on_does_not_keep_it() -> None:
+    play = thin().given(DetachDisk(vm_id=VM)).given(RemoveDisk(id=DISK)).given(done(Done()))
+    play.when(answered(BUSY)).then(timer("step", 2))
+    play.when(fired("step")).then(ask(f"disk/{ORIGIN}", UnbackDisk(child_id=DISK)))
+    play.when(answered(GONE)).then(*gone_all())
+    play = thin().given(DetachDisk(vm_id=VM)).given(RemoveDisk(id=DISK)).given(done(Done()))
+    play.when(answered(IN_USE)).then(*gone_all())
+
+
+def test_an_outcome_from_another_host_is_not_believed() -> None:
+    making().when(done(volume(), host="elsewhere")).then(status("locked"))
+    removing().when(done(Done(), host="elsewhere")).then(status("locked"))
+    removing().when(done(FULL, host="")).then(status("locked"))

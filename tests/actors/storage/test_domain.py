@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from actors.storage.domain.remove import LookAgain
 
 from actors.entity.messages import Wake
-from actors.host.signals import HostLost, HostReturned
+from actors.host.signals import HostLost, HostReturned, StepAdvanced, StepOutcome, StorageSeen
+from actors.kernel.envelope import Answer
+from actors.storage.domain.operations.remove import LookAgain
 from actors.storage.messages import DetachDisk
 from protocol.commands.storage import RemoveStorageDomain, UpdateStorageDomain
 from protocol.commands.vm import StartVm
 from protocol.errors import Refusal
+from protocol.events.operation import StepId
 from protocol.events.storage_domain import (
     StorageDomainActivated,
     StorageDomainAdded,
@@ -28,9 +30,21 @@ from protocol.message import Message
 from protocol.model.host import Host
 from protocol.model.storage import Disk, HostStorage, StorageDomain
 from protocol.model.types import Ref
-from protocol.node_messages import ConnectStorageDomain, Done, StepProgress
-from tests.actors.expected import accepted, ack, audit, beside, event, refused, status, stored, tell, to_node
-from tests.actors.playbook import Play, done
+from protocol.node_messages import ConnectStorageDomain, Done
+from tests.actors.expected import (
+    accepted,
+    ack,
+    ask,
+    audit,
+    beside,
+    event,
+    refused,
+    reply,
+    status,
+    stored,
+    to_node,
+)
+from tests.actors.playbook import answered, done
 from tests.actors.storage.lives import (
     DISK,
     GONE,
@@ -42,21 +56,17 @@ from tests.actors.storage.lives import (
     adding_domain,
     connecting,
     no_domain,
+    reported,
     seen,
     storage_domain,
 )
 
 REMOVE = RemoveStorageDomain(id=NEW)
+STALE = str(StepId(owner=f"storage_domain/{NEW}", operation="before", number=0))
 
 
 def to(**document: Any) -> UpdateStorageDomain:
     return UpdateStorageDomain(id=NEW, document=StorageDomain(**document))
-
-
-def in_step(play: Play) -> Message:
-    """A word to itself about the step under way."""
-    assert play.operation is not None
-    return LookAgain(step_id=play.operation.steps[-1].id)
 
 
 def test_added_its_host_connects_it() -> None:
@@ -195,30 +205,30 @@ def test_a_reconnection_that_brings_nothing_new_is_acknowledged() -> None:
 
 
 def test_small_changes_of_space_are_not_journaled() -> None:
-    play = active().when(seen(available=10 * GiB - 1024)).then()
+    play = active().when(reported(available=10 * GiB - 1024)).then()
     play.with_row("disk", Disk(id=DISK, name="d", provisioned_size=GiB, storage_domain=Ref(id=NEW)))
-    play.when(seen(available=9 * GiB)).then(
+    play.when(reported(available=9 * GiB)).then(
         event(StorageDomainSpaceChanged, available_bytes=9 * GiB, used_bytes=GiB, committed_bytes=GiB)
     )
-    play.when(seen(available=9 * GiB)).then()
-    play.when(seen(available=9 * GiB, used=2 * GiB)).then(
+    play.when(reported(available=9 * GiB)).then()
+    play.when(reported(available=9 * GiB, used=2 * GiB)).then(
         event(StorageDomainSpaceChanged, available_bytes=9 * GiB, used_bytes=2 * GiB, committed_bytes=GiB)
     )
 
 
 def test_what_cannot_be_written_is_inactive_until_it_can() -> None:
     play = active()
-    play.when(seen(writable=False)).then(
+    play.when(reported(writable=False)).then(
         event(StorageDomainDeactivated, reason="It cannot be written."),
         audit("storage_domain_inactive", severity="error", host=HOST, storage_domain=NEW),
         status("inactive"),
     )
-    play.when(seen(writable=False)).then()
-    play.when(seen(problem="I/O errors.")).then(
+    play.when(reported(writable=False)).then()
+    play.when(reported(problem="I/O errors.")).then(
         event(StorageDomainDeactivated, reason="I/O errors."),
         audit("storage_domain_inactive", severity="error", host=HOST, storage_domain=NEW),
     )
-    play.when(seen()).then(
+    play.when(reported()).then(
         event(StorageDomainActivated, available_bytes=10 * GiB, used_bytes=GiB),
         audit("storage_domain_active", host=HOST, storage_domain=NEW),
         status("active"),
@@ -226,37 +236,42 @@ def test_what_cannot_be_written_is_inactive_until_it_can() -> None:
 
 
 def test_what_a_host_sees_while_it_is_added_or_gone_is_nothing() -> None:
-    connecting().when(seen()).then()
-    no_domain().when(seen()).then()
+    connecting().when(reported()).then()
+    no_domain().when(reported()).then()
     no_domain().when(HostReturned(host_id=HOST)).then()
     no_domain().when(Wake()).then()
-    active().when(StepProgress(step_id="x", percent=7)).then()
+    active().when(StepAdvanced(host_id=HOST, step=StepId(owner="x/y", operation="o", number=0), percent=7)).then()
 
 
 def test_removed_when_nothing_came_to_it() -> None:
     play = active()
     play.when(REMOVE).then(
         event(StorageDomainRemoveRequested, begins="remove", step="Taking no new disk"),
-        tell(f"storage_domain/{NEW}", in_step),
+        ask(f"storage_domain/{NEW}", LookAgain()),
         accepted(job=True, shows={"status": "active"}),
         stored,
         status("detaching"),
     )
-    play.when_restarted().then(tell(f"storage_domain/{NEW}", in_step))
-    play.when(HostReturned(host_id=HOST)).then()
-    play.when(in_step).then(
+    play.when_restarted().then(ask(f"storage_domain/{NEW}", LookAgain()))
+    play.when(HostReturned(host_id=HOST)).then(ask(f"storage_domain/{NEW}", LookAgain()))
+    play.when(answered(Done())).then(
         event(StorageDomainOperationProgressed, step="Looking for disks once more"),
-        tell(f"storage_domain/{NEW}", in_step),
+        ask(f"storage_domain/{NEW}", LookAgain()),
     )
-    play.when(in_step).then(
+    play.when(answered(Done())).then(
         event(StorageDomainRemoved, ends="done"), audit("storage_domain_removed", user="u", host=HOST), status("gone")
     )
 
 
 def test_a_word_to_itself_of_before_is_nothing() -> None:
-    active().when(LookAgain(step_id="stale")).then()
-    active().given(REMOVE).when(LookAgain(step_id="stale")).then()
-    no_domain().when(LookAgain(step_id="stale")).then()
+    active().when(Answer(token=STALE, body=Done())).then()
+    active().given(REMOVE).when(Answer(token=STALE, body=Done())).then()
+    active().given(REMOVE).when(Answer(token="no step", body=Done())).then()
+    no_domain().when(Answer(token=STALE, body=Done())).then()
+
+
+def test_a_look_at_itself_is_answered_once_all_before_it_is_durable() -> None:
+    active().when(LookAgain()).then(reply(Done()))
 
 
 def test_not_removed_while_disks_live_on_it() -> None:
@@ -265,8 +280,8 @@ def test_not_removed_while_disks_live_on_it() -> None:
 
 
 def test_a_disk_that_came_late_abandons_the_removal() -> None:
-    play = active().given(REMOVE).given(in_step)
-    play.with_row("disk", Disk(id=DISK, name="late", storage_domain=Ref(id=NEW))).when(in_step).then(
+    play = active().given(REMOVE).given(answered(Done()))
+    play.with_row("disk", Disk(id=DISK, name="late", storage_domain=Ref(id=NEW))).when(answered(Done())).then(
         event(
             StorageDomainRemoveAbandoned,
             reason="Its removal was abandoned.",
@@ -321,4 +336,13 @@ def test_what_cannot_be_changed_names_its_field(document: dict[str, Any], code: 
 def test_what_a_storage_domain_does_not_understand() -> None:
     active().when(StartVm(id=NEW)).then(refused("invalid"))
     with pytest.raises(NotImplementedError):
-        active().decide(DetachDisk(vm_id="x"))
+        active().happens(DetachDisk(vm_id="x"))
+
+
+def test_only_the_host_that_holds_the_directory_is_believed() -> None:
+    connecting().when(done(seen(), host="elsewhere")).then(status("locked"))
+    active().when(StorageSeen(host_id="elsewhere", facts=seen(writable=False))).then(status("active"))
+    play = active().given(HostReturned(host_id=HOST))
+    play.when(done(GONE, of=ConnectStorageDomain, host="elsewhere")).then(status("active"))
+    lie = StepId(owner=f"storage_domain/{NEW}", operation="probe", number=0, host="elsewhere")
+    play.when(StepOutcome(host_id="elsewhere", step=lie, result=GONE)).then(ack(), status("active"))

@@ -10,7 +10,6 @@ import trio
 from trio.testing import MockClock
 
 from actors.entity.messages import Crash
-from actors.entity.operation import owner_of
 from actors.storage.disk.evolve import evolve as evolve_disk
 from actors.storage.domain.evolve import evolve as evolve_storage_domain
 from actors.storage.messages import AttachDisk, DetachDisk, DiskProvided, ProvideDisk
@@ -27,6 +26,7 @@ from protocol.commands.storage import (
 )
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
+from protocol.events.operation import StepId
 from protocol.model.storage import Disk, HostStorage, StorageDomain
 from protocol.model.types import Ref
 from protocol.model.vm import Template
@@ -150,7 +150,7 @@ async def test_a_crash_with_a_step_on_its_way_has_one_effect(crash: type[Any], a
 
         def strike(command: NodeCommand) -> None:
             if isinstance(command.body, crash) and room.node.seen.count(crash.__name__) == 1:
-                ref = room.engine.ensure(*owner_of(command.step_id).split("/"))
+                ref = room.engine.ensure(*StepId.parse(command.step_id).owner.split("/"))
                 assert ref is not None
                 ref.tell(Crash())
 

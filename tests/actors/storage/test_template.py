@@ -30,8 +30,9 @@ from protocol.model.storage import Disk
 from protocol.model.types import Ref
 from protocol.model.vm import Template, Vm
 from protocol.node_messages import Done
+from tests.actors.backstage import NOW
 from tests.actors.expected import accepted, ask, audit, event, refused, status, stored, timer
-from tests.actors.playbook import CORRELATION, NOW, answered, command_id, fired
+from tests.actors.playbook import CORRELATION, answered, fired, job_id
 from tests.actors.storage.lives import (
     BUSY,
     DISK,
@@ -105,13 +106,13 @@ def test_a_disk_that_cannot_be_made_takes_the_template_along() -> None:
         event(TemplateOperationProgressed, step="Removing its disk", undoes="No space left on device."),
         ask(
             f"disk/{TEMPLATE_DISK}",
-            DiscardDisk(operation_id=command_id(1), template_id=TEMPLATE, correlation_id=CORRELATION),
+            DiscardDisk(operation_id=job_id(1), template_id=TEMPLATE, correlation_id=CORRELATION),
         ),
     )
     play.when_restarted().then(
         ask(
             f"disk/{TEMPLATE_DISK}",
-            DiscardDisk(operation_id=command_id(1), template_id=TEMPLATE, correlation_id=CORRELATION),
+            DiscardDisk(operation_id=job_id(1), template_id=TEMPLATE, correlation_id=CORRELATION),
         )
     )
     play.when(answered(Done())).then(
@@ -170,7 +171,7 @@ def test_removed_with_its_disk() -> None:
         event(TemplateRemoveRequested, begins="remove", step="Removing a disk"),
         ask(
             f"disk/{TEMPLATE_DISK}",
-            DiscardDisk(operation_id=command_id(2), template_id=TEMPLATE, correlation_id=CORRELATION),
+            DiscardDisk(operation_id=job_id(2), template_id=TEMPLATE, correlation_id=CORRELATION),
         ),
         accepted(job=True, shows={"status": "ok"}),
         stored,
@@ -179,7 +180,7 @@ def test_removed_with_its_disk() -> None:
     play.when_restarted().then(
         ask(
             f"disk/{TEMPLATE_DISK}",
-            DiscardDisk(operation_id=command_id(2), template_id=TEMPLATE, correlation_id=CORRELATION),
+            DiscardDisk(operation_id=job_id(2), template_id=TEMPLATE, correlation_id=CORRELATION),
         )
     )
     play.when(answered(Done())).then(
@@ -191,7 +192,7 @@ def test_removed_with_its_disks_one_after_the_other() -> None:
     play = with_two_disks().given(REMOVE)
     play.when(answered(Done())).then(
         event(TemplateOperationProgressed, step="Removing a disk"),
-        ask(f"disk/{DISK}", DiscardDisk(operation_id=command_id(2), template_id=TEMPLATE, correlation_id=CORRELATION)),
+        ask(f"disk/{DISK}", DiscardDisk(operation_id=job_id(2), template_id=TEMPLATE, correlation_id=CORRELATION)),
     )
     play.when(answered(Done())).then(
         event(TemplateRemoved, ends="done"), audit("template_removed", user="u"), status("gone")
@@ -260,7 +261,7 @@ def test_a_disk_that_is_busy_is_asked_again() -> None:
     play.when(fired("step")).then(
         ask(
             f"disk/{TEMPLATE_DISK}",
-            DiscardDisk(operation_id=command_id(2), template_id=TEMPLATE, correlation_id=CORRELATION),
+            DiscardDisk(operation_id=job_id(2), template_id=TEMPLATE, correlation_id=CORRELATION),
         )
     )
 
@@ -314,4 +315,4 @@ def test_what_a_template_does_not_understand() -> None:
     no_template().when(Wake()).then()
     imported().when(Wake()).then()
     with pytest.raises(NotImplementedError):
-        imported().decide(DetachDisk(vm_id="x"))
+        imported().happens(DetachDisk(vm_id="x"))

@@ -8,14 +8,15 @@ from typing import Any, Self
 
 from hypothesis import strategies as st
 
-from actors.entity.decision import CancelTimer, SetTimer, Tell, ToNode
+from actors.entity.decision import CancelTimer, Decision, RunStep, SetTimer, Tell
 from actors.entity.messages import Wake
-from actors.host.signals import DomainSeen, HostConfirmedDown, HostLost, HostReturned
+from actors.host.signals import DomainSeen, HostConfirmedDown, HostLost, HostReturned, StepOutcome
 from actors.kernel.envelope import Answer
 from actors.placement.messages import Place, Placed
 from actors.reservations.messages import Reserve, Reserved
 from actors.storage.messages import DiskRecorded
 from protocol.commands import vm as commands
+from protocol.events.operation import StepId
 from protocol.message import Message
 from protocol.model.network import Nic
 from protocol.model.storage import Disk, DiskAttachment
@@ -25,16 +26,12 @@ from protocol.node_messages import (
     DomainStarted,
     DomainStatus,
     Done,
-    GuestReport,
-    GuestSilent,
-    NodeCommand,
     RestoreDomain,
     StartDomain,
-    StepDone,
     StopReason,
 )
-from tests.actors.playbook import NOW, Message, fired
-from tests.actors.vm.lives import BLANK, CLUSTER, DISK, HOST, NO, TINY, VM, VmPlay, domain
+from tests.actors.playbook import fired
+from tests.actors.vm.lives import BLANK, CLUSTER, DISK, HOST, NO, SILENT, TINY, VM, VmPlay, domain, heard
 
 running = (
     commands.StartVm(id=VM), commands.StartVm(id=VM, pause=True), commands.ShutdownVm(id=VM),
@@ -62,22 +59,22 @@ class Life(VmPlay):
     def __init__(self, *more: Any) -> None:
         super().__init__(*more)
         self.questions: list[Tell] = []
-        self.at_disks: Tell | None = None
+        self.asked_of_disks: dict[str, Tell] = {}  # by the step that a disk carries out
         self.timers: set[str] = set()
 
-    def happens(self, message: Message, **more: Any) -> Self:
-        super().happens(message, **more)
-        for effect in self.decision.effects:
+    def carried_out(self, decision: Decision) -> None:
+        super().carried_out(decision)
+        if decision.question is not None:
+            self.questions.append(decision.question.ask)
+        for effect in decision.effects:
             match effect:
                 case Tell(token=token) if token:
                     self.questions.append(effect)
-                    if token.startswith("disk:"):
-                        self.at_disks = effect
+                    self.asked_of_disks[token] = effect
                 case SetTimer(name=name):
                     self.timers.add(name)
                 case CancelTimer(name=name):
                     self.timers.discard(name)
-        return self
 
     def answers(self, question: Tell, good: bool) -> Self:
         """What was asked is answered, the right way or with a refusal."""
@@ -89,19 +86,18 @@ class Life(VmPlay):
             body = Reserved(macs=tuple(mac or "56:6f:00:00:00:09" for mac in question.message.macs))
         return self.happens(Answer(token=question.token, body=body))
 
-    def ends(self, step_id: str, result: Message) -> Self:
-        return self.happens(StepDone(step_id=step_id, result=result))
+    def ends(self, step: StepId, result: Message, host_id: str) -> Self:
+        return self.happens(StepOutcome(host_id=host_id, step=step, result=result))
 
     def fires(self, name: str) -> Self:
         self.timers.discard(name)
         return self.happens(fired(name))
 
 
-def result_of(effect: ToNode, status: DomainStatus) -> Message:
+def result_of(effect: RunStep, status: DomainStatus) -> Message:
     """What a node answers when all went well."""
-    assert isinstance(effect.message, NodeCommand)
-    if isinstance(effect.message.body, StartDomain | RestoreDomain):
-        return DomainStarted(domain=domain(status, effect.message.step_id))
+    if isinstance(effect.body, StartDomain | RestoreDomain):
+        return DomainStarted(domain=domain(status, str(effect.step)))
     return Done()
 
 
@@ -127,13 +123,15 @@ def _answers(life: Life) -> Moves:
 def _outcomes(life: Life, *, current: bool) -> Moves:
     """Of the step under way, or once more of one that is over."""
     operation = life.state.operation if life.state is not None else None
-    under_way = operation.steps[-1].id if operation is not None else ""
+    under_way = {operation.steps[-1].id} if operation is not None else set()
     moves: Moves = []
-    for step_id, effect in life.sent.items():
-        if (step_id == under_way) == current:
-            done = partial(life.ends, step_id, result_of(effect, DomainStatus.RUNNING))
-            moves += [done, done, partial(life.ends, step_id, NO)]
-            moves.append(partial(life.ends, step_id, result_of(effect, DomainStatus.PAUSED)))
+    for step, effect in life.sent.items():
+        if (step in under_way) == current:
+            done = partial(life.ends, step, result_of(effect, DomainStatus.RUNNING), step.host)
+            moves += [done, done, partial(life.ends, step, NO, step.host)]
+            moves.append(partial(life.ends, step, result_of(effect, DomainStatus.PAUSED), step.host))
+            if not current:  # a host that speaks of the steps of another one
+                moves.append(partial(life.ends, step, result_of(effect, DomainStatus.RUNNING), "liar"))
     return moves
 
 
@@ -143,7 +141,7 @@ def _timers(life: Life) -> Moves:
 
 def _seen(life: Life) -> Moves:
     """What the host says of the domain: this run's, an earlier one's, its end."""
-    step = life.state.start_step_id if life.state is not None else ""
+    step = life.state.started_step if life.state is not None else ""
     observed = (
         domain(DomainStatus.RUNNING, step), domain(DomainStatus.PAUSED, step, reason="io_error"),
         domain(DomainStatus.RUNNING, "vm/x:old:0"), domain(DomainStatus.ABSENT, step),
@@ -152,15 +150,16 @@ def _seen(life: Life) -> Moves:
     for host_id in (HOST, "elsewhere"):
         moves += [partial(life.happens, HostReturned(host_id=host_id, domain=each)) for each in (*observed, None)]
     gone = domain(DomainStatus.ABSENT, step)
+    moves.append(partial(life.happens, DomainSeen(host_id=HOST, domain=observed[0], rebooted=True)))
     return moves + [partial(life.happens, DomainSeen(host_id=HOST, domain=gone, stopped=why)) for why in StopReason]
 
 
 def _signals(life: Life) -> Moves:
     signals = (
-        HostReturned(host_id=HOST, domain=domain(DomainStatus.RUNNING, life.state.start_step_id if life.state else "")),
+        HostReturned(host_id=HOST, domain=domain(DomainStatus.RUNNING, life.state.started_step if life.state else "")),
         HostReturned(host_id=HOST), HostReturned(host_id="elsewhere"), HostLost(host_id=HOST), HostLost(host_id=HOST),
         HostConfirmedDown(host_id=HOST), HostLost(host_id="elsewhere"), HostConfirmedDown(host_id="elsewhere"),
-        GuestReport(vm_id=VM, fqdn="web.lab"), GuestSilent(vm_id=VM, since=NOW), DiskRecorded(disk_id=DISK), Wake(),
+        heard(), heard(host="elsewhere"), SILENT, DiskRecorded(disk_id=DISK), Wake(),
         fired("nobody"),
     )  # fmt: skip
     return [partial(life.happens, signal) for signal in signals]
@@ -180,7 +179,7 @@ def born(stage: str) -> Life:
         life.happens(commands.StartVm(id=VM))
         life.answers(life.questions[0], True)
         _outcomes(life, current=True)[0]()
-        life.happens(GuestReport(vm_id=VM, fqdn="web.lab"))
+        life.happens(heard())
     if stage == "suspended":
         life.happens(commands.SuspendVm(id=VM))
         _outcomes(life, current=True)[0]()

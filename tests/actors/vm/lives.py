@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.vm.ids_and_slots import child_id
-from actors.vm.resend import recovered
-
-from actors.entity.decision import Decision
-from actors.entity.messages import CommandRequest
+from actors.entity.decision import RunStep
+from actors.entity.ids import derived_id
 from actors.entity.rows import Rows
+from actors.host.signals import GuestHeard, GuestLost, StepOutcome
 from actors.placement.messages import Place, Placed
 from actors.reservations.messages import Reserved
 from actors.storage.messages import ProvideDisk
 from actors.vm.actor import VmActor
-from actors.vm.decide import decide
-from actors.vm.facts import VmDecisionFacts, still_pending
 from protocol.commands.vm import AddVm, PauseVm, RebootVm, StartVm, SuspendVm
 from protocol.errors import Refusal
+from protocol.events.vm import VmSideStepBegun, VmSideStepEnded
 from protocol.message import Message
 from protocol.model.host import Host
 from protocol.model.inventory import Cluster, DataCenter
@@ -37,8 +34,10 @@ from protocol.node_messages import (
     RestoreDomain,
     StartDomain,
 )
+from tests.actors.backstage import NOW
+from tests.actors.comparison import Expected
 from tests.actors.expected import cancel
-from tests.actors.playbook import CORRELATION, NOW, Message, Play, answered, command_id, done, put
+from tests.actors.playbook import CORRELATION, Given, Play, answered, command_id, done, job_id, put
 
 VM = "11111111-1111-4111-8111-111111111111"
 HOST = "22222222-2222-4222-8222-222222222222"
@@ -48,8 +47,7 @@ BLANK = "00000000-0000-0000-0000-000000000000"
 GONE_DISK = "88888888-8888-4888-8888-888888888888"
 TINY = "66666666-6666-4666-8666-666666666666"
 SD = "sd"
-SECRET = "secret-of-many-characters"
-NIC = child_id(command_id(1), "nic0")
+NIC = derived_id(command_id(1), "nic0")
 MAC = "56:6f:00:00:00:01"
 
 WEB = Vm(name="web", cluster=Ref(id=CLUSTER), memory=1 << 28, nics=(Nic(name="nic1", vnic_profile=Ref(id="profile")),))
@@ -68,9 +66,10 @@ FULL = Refusal(code="host_failed", reason="The disk is full.", status=500)
 NO = Refusal(code="host_failed", reason="No.", status=500)
 GONE = Refusal(code="not_found", reason="There is no saved state.", status=404)
 GUEST = GuestReport(vm_id=VM, fqdn="web.lab")
+SILENT = GuestLost(host_id=HOST, since=NOW)
 OTHER_DISK = "77777777-7777-4777-8777-777777777777"
-WEB_DISK = child_id(command_id(1), "disk0")
-WEB_DISK_2 = child_id(command_id(1), "disk1")
+WEB_DISK = derived_id(command_id(1), "disk0")
+WEB_DISK_2 = derived_id(command_id(1), "disk1")
 """The disks of a VM that was made from a template."""
 
 
@@ -81,20 +80,6 @@ class VmPlay(Play):
 
     def __init__(self, *more: Any) -> None:
         super().__init__(VM, rows(*more))
-        self.pending: CommandRequest | None = None
-
-    @property
-    def facts(self) -> VmDecisionFacts:
-        return VmDecisionFacts(now=NOW, rows=self.rows, pending=self.pending, fresh_secret=SECRET)
-
-    def decide(self, message: Message) -> Decision:
-        decision = decide(self.id, self.state, message, self.facts)
-        self.pending = still_pending(self.pending, message, decision)
-        return decision
-
-    def recover(self) -> Decision:
-        self.pending = None
-        return recovered(self.state, self.facts)
 
 
 def rows(*more: tuple[str, Any]) -> Rows:
@@ -134,7 +119,7 @@ def provide(id: str, name: str, backing: str = "", *, on: str = SD, **more: Any)
         id=id, name=name, alias=name, format="cow", sparse=True, provisioned_size=1 << 30, storage_domain=Ref(id=on),
         storage_domains=(Ref(id=on),),
     )  # fmt: skip
-    who = {"operation_id": command_id(1), "correlation_id": CORRELATION, "user_id": "u", "vm_id": VM}
+    who = {"operation_id": job_id(1), "correlation_id": CORRELATION, "user_id": "u", "vm_id": VM}
     return ProvideDisk(disk=wanted, backing_disk_id=backing, **(who | more))
 
 
@@ -142,25 +127,58 @@ def domain(status: DomainStatus = DomainStatus.RUNNING, step: str = "", **more: 
     return DomainObserved(vm_id=VM, status=status, started_step_id=step, **more)
 
 
-def started(status: DomainStatus = DomainStatus.RUNNING) -> Message:
+def heard(report: GuestReport = GUEST, *, host: str = HOST) -> GuestHeard:
+    """The agent reports."""
+    return GuestHeard(host_id=host, report=report)
+
+
+def started(status: DomainStatus = DomainStatus.RUNNING) -> Given:
     """The node's outcome of a start or restore."""
 
     def message(play: Play) -> Message:
         step = play.step_of(StartDomain, RestoreDomain)
-        outcome = done(DomainStarted(domain=domain(status, step)), of=type(_body_of(play, step)))
+        outcome = done(DomainStarted(domain=domain(status, str(step))), of=type(play.sent[step].body))
         assert callable(outcome)
         return outcome(play)
 
     return message
 
 
-def _body_of(play: Play, step: str) -> Message:
-    return play.sent[step].message.body  # type: ignore[attr-defined, no-any-return]
-
-
 def end_of_start(play: Play) -> Message:
     """Ends the QEMU that the last start began, and no other."""
-    return DestroyDomain(vm_id=VM, started_step_id=play.step_of(StartDomain, RestoreDomain))
+    return DestroyDomain(vm_id=VM, started_step_id=str(play.step_of(StartDomain, RestoreDomain)))
+
+
+def side_begun(purpose: str, body: Message | None = None) -> Expected:
+    """A side step is durable: that which is sent now."""
+
+    def differs(play: Play, found: Any) -> str | None:
+        if type(found) is not VmSideStepBegun:
+            return "another event"
+        step, sent = found.side_step, [each for each in play.decision.effects if isinstance(each, RunStep)]
+        wrong = [
+            *(["purpose"] if step.purpose != purpose else []),
+            *(["body"] if step.body != body else []),
+            *(["step"] if step.id not in [each.step for each in sent] else []),
+            *(["operation"] if found.operation is not None or found.ended is not None or found.desired else []),
+        ]
+        return f"differs in {', '.join(wrong)}" if wrong else None
+
+    return Expected("events", f"side_begun({purpose!r})", differs)
+
+
+def side_ended(purpose: str) -> Expected:
+    """A side step is over: the one that a node has answered, when one has."""
+
+    def differs(play: Play, found: Any) -> str | None:
+        if type(found) is not VmSideStepEnded:
+            return "another event"
+        under_way = {each.id: each.purpose for each in play.before.side_steps}
+        is_answered = not isinstance(play.message, StepOutcome) or play.message.step == found.step
+        is_alone = found.operation is None and found.ended is None and not found.desired
+        return None if under_way.get(found.step) == purpose and is_answered and is_alone else "another step"
+
+    return Expected("events", f"side_ended({purpose!r})", differs)
 
 
 # --- lives --------------------------------------------------------------------------------------------------------
@@ -189,7 +207,7 @@ def booting() -> VmPlay:
 
 
 def up() -> VmPlay:
-    return booting().given(GUEST)
+    return booting().given(heard())
 
 
 def rebooting() -> VmPlay:

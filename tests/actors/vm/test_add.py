@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from actors.vm.ids_and_slots import child_id
 
 from actors.entity.transaction import Standing
 from actors.kernel.envelope import Answer
@@ -22,8 +21,8 @@ from protocol.model.network import Nic
 from protocol.model.types import Ref
 from protocol.model.vm import MemoryPolicy, Template, Vm, limits
 from protocol.node_messages import Done
-from tests.actors.expected import accepted, ask, audit, event, refused, release_claim, status, stored
-from tests.actors.playbook import answered, command_id
+from tests.actors.expected import accepted, ask, audit, event, question, refused, release_claim, status, stored
+from tests.actors.playbook import answered, command_id, job_id
 from tests.actors.vm.lives import (
     CLUSTER,
     DISK,
@@ -59,10 +58,11 @@ def asked(**more: Any) -> AddVm:
 
 def test_an_add_claims_its_name_and_addresses_first() -> None:
     unborn().when(AddVm(id=VM, document=WEB)).then(
-        ask(
+        question(
             "reservations/main",
             Reserve(holder=command_id(1), owner_id=VM, names=(NameClaim(kind="vm", name="web"),), macs=("",)),
-        )
+        ),
+        release_claim(),
     )
 
 
@@ -71,7 +71,6 @@ def test_added_it_is_down() -> None:
     play.when(answered(Reserved(macs=(MAC,)))).then(
         event(VmAdded),
         audit("vm_added", user="u", vm=VM, cluster=CLUSTER),
-        release_claim(),
         accepted(),
         stored,
         status("down"),
@@ -87,7 +86,7 @@ def test_added_it_is_down() -> None:
 def test_an_address_that_was_asked_for_is_claimed() -> None:
     nics = (Nic(name="nic1", mac=mac("56:6f:00:00:00:77"), network=Ref(id="net")), Nic(name="nic2"))
     unborn().when(asked(nics=nics)).then(
-        ask(
+        question(
             "reservations/main",
             Reserve(
                 holder=command_id(1),
@@ -95,7 +94,8 @@ def test_an_address_that_was_asked_for_is_claimed() -> None:
                 names=(NameClaim(kind="vm", name="web"),),
                 macs=("56:6f:00:00:00:77", ""),
             ),
-        )
+        ),
+        release_claim(),
     )
 
 
@@ -106,15 +106,20 @@ def test_a_name_that_is_taken_is_refused() -> None:
 
 def test_a_cluster_that_goes_meanwhile_lets_the_claim_go() -> None:
     play = unborn().given(AddVm(id=VM, document=WEB)).without_row("cluster", CLUSTER)
-    play.when(answered(Reserved(macs=(MAC,)))).then(release_claim(), refused("not_found", "cluster"))
+    play.when(answered(Reserved(macs=(MAC,)))).then(refused("not_found", "cluster"))
 
 
 def test_the_same_add_again_gets_the_same_answer() -> None:
     added().when(AddVm(id=VM, document=WEB), again=True).then(accepted())
 
 
-def test_a_dry_run_says_that_it_would_be_accepted_and_claims_nothing() -> None:
-    unborn().when(AddVm(id=VM, document=WEB), dry_run=True).then(accepted())
+def test_a_dry_run_asks_whether_the_name_is_free_and_records_nothing() -> None:
+    claimed = Reserve(holder=command_id(1), owner_id=VM, names=(NameClaim(kind="vm", name="web"),), macs=("",))
+    play = unborn()
+    play.when(AddVm(id=VM, document=WEB), dry_run=True).then(question("reservations/main", claimed), release_claim())
+    play.when(answered(Reserved(macs=(MAC,)))).then(accepted(), status("gone"))
+    play = VmPlay(tiny(DISK)).given(AddVm(id=VM, document=FROM_TINY), dry_run=True)
+    play.when(answered(Reserved())).then(accepted(), status("gone"))
     unborn().when(asked(name=None), dry_run=True).then(refused("missing_attribute", "name"))
 
 
@@ -127,7 +132,6 @@ def test_from_a_template_its_disk_is_made_first() -> None:
     play.when(answered(Reserved())).then(
         event(VmAdded, begins="add", step="Create disk web_Disk1"),
         audit("vm_added", user="u", vm=VM, cluster=CLUSTER),
-        release_claim(),
         ask(f"disk/{WEB_DISK}", provide(WEB_DISK, "web_Disk1", DISK)),
         accepted(job=True),
         stored,
@@ -141,7 +145,6 @@ def test_a_clone_asks_for_full_copies() -> None:
     VmPlay(tiny(DISK)).given(AddVm(id=VM, document=FROM_TINY, clone=True)).when(answered(Reserved())).then(
         event(VmAdded, begins="add", step="Create disk web_Disk1"),
         audit("vm_added", user="u", vm=VM, cluster=CLUSTER),
-        release_claim(),
         ask(f"disk/{WEB_DISK}", provide(WEB_DISK, "web_Disk1", DISK, clone=True)),
         accepted(job=True),
         stored,
@@ -162,7 +165,6 @@ def test_a_disk_of_the_template_that_is_gone_is_left_out() -> None:
     VmPlay(tiny(GONE_DISK)).given(AddVm(id=VM, document=FROM_TINY)).when(answered(Reserved())).then(
         event(VmAdded),
         audit("vm_added", user="u", vm=VM, cluster=CLUSTER),
-        release_claim(),
         accepted(),
         stored,
         status("down"),
@@ -175,20 +177,20 @@ def test_a_disk_that_fails_takes_all_of_it_back() -> None:
         event(VmOperationProgressed, step="Remove what was made", undoes="The disk is full."),
         ask(
             f"disk/{WEB_DISK}",
-            DiscardDisk(operation_id=child_id(command_id(1), "discard0"), vm_id=VM, correlation_id="corr"),
+            DiscardDisk(operation_id=job_id(1), vm_id=VM, correlation_id="corr"),
         ),
     )
     play.when_restarted().then(
         ask(
             f"disk/{WEB_DISK}",
-            DiscardDisk(operation_id=child_id(command_id(1), "discard0"), vm_id=VM, correlation_id="corr"),
+            DiscardDisk(operation_id=job_id(1), vm_id=VM, correlation_id="corr"),
         )
     )
     play.when(answered(Done())).then(
         event(VmOperationProgressed, step="Remove the next disk", undoes="The disk is full."),
         ask(
             f"disk/{WEB_DISK_2}",
-            DiscardDisk(operation_id=child_id(command_id(1), "discard1"), vm_id=VM, correlation_id="corr"),
+            DiscardDisk(operation_id=job_id(1), vm_id=VM, correlation_id="corr"),
         ),
     )
     play.when(answered(Done())).then(
@@ -214,7 +216,6 @@ def test_an_answer_twice_is_heard_once() -> None:
 def test_an_answer_that_no_disk_gives_is_nothing() -> None:
     cloning(DISK).when(Answer(token="disk:another", body=Done())).then()
     launching().when(Answer(token="disk:another", body=Done())).then()
-    unborn().given(AddVm(id=VM, document=WEB)).when(answered(Done())).then()
 
 
 def test_what_is_not_there_is_not_found() -> None:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 
-from actors.lifecycle.vm_table import OWNERS
-from actors.operations.operation import current_step
-from actors.vm.disk_step import KINDS
-from actors.vm.resend import resend
 from hypothesis import HealthCheck, given, settings
 
-from actors.entity.decision import ToNode
+from actors.entity.decision import RequestReport
+from actors.entity.operation import current_step
+from actors.entity.operation_record import sent_again
+from actors.vm.operations import OPERATIONS
 from actors.vm.project import project
 from actors.vm.state import VmState
+from actors.vm.transitions import OWNERS
 from protocol.codec import decode, encode
-from protocol.node_messages import ReportNow
 from tests.actors.vm.any_life import Life, born, next_moves, plans
 
 lives = int(os.environ.get("CORRAL_VM_LIVES", "300"))
@@ -49,16 +48,13 @@ def check_resend(life: Life) -> None:
     state = life.state
     if state is None:
         return
-    again = resend(state).effects
+    again = sent_again(OPERATIONS, state)
     if state.operation is None:
         assert again == ()
         return
-    if state.operation.kind in KINDS:
-        assert again == (life.at_disks,)
-        return
     step = current_step(state.operation)
     assert step is not None, f"{state.operation.kind} goes on without a step"
-    sent = life.sent.get(step.id)
+    sent = life.sent.get(step.id) or life.asked_of_disks.get(str(step.id))
     assert again == ((sent,) if sent is not None else ()), f"{state.operation.kind} in {state.status}"
 
 
@@ -78,6 +74,7 @@ def check_owner(life: Life, before: VmState | None) -> None:
         "saving_state": kind == "suspend",
         "unknown": bool(state.host_id),
     }
+    assert not state.side_steps or "side_steps" in life.timers, "nobody sends the side steps again"
     assert owners.keys() == OWNERS.keys()
     assert owners.get(state.status, True), f"nobody ends {state.status} ({kind or 'no operation'}, {life.timers})"
     if kind == "stop" and not state.host_id:
@@ -98,6 +95,5 @@ def check_unknown_is_asked(life: Life, before: VmState | None) -> None:
     state = life.state
     if state is None or before is None or state.status != "unknown" or before.operation is None:
         return
-    sent = resend(state).effects
-    if not sent and resend(before).effects:
-        assert any(isinstance(e, ToNode) and isinstance(e.message, ReportNow) for e in life.decision.effects)
+    if not sent_again(OPERATIONS, state) and sent_again(OPERATIONS, before):
+        assert any(isinstance(effect, RequestReport) for effect in life.decision.effects)

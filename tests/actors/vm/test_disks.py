@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
-from actors.vm.ids_and_slots import child_id
 
+from actors.entity.ids import derived_id
 from actors.storage.messages import AttachDisk, DetachDisk, DiscardDisk, DiskRecorded
 from protocol.commands.vm import AddDiskAttachment, RemoveDiskAttachment, UpdateDiskAttachment
 from protocol.errors import Refusal
@@ -15,11 +15,12 @@ from protocol.model.storage import Disk, DiskAttachment, StorageDomain
 from protocol.model.types import Ref
 from protocol.model.vm import limits
 from protocol.node_messages import Done
-from tests.actors.expected import accepted, ask, audit, event, kept, refused, stored, to_who_waits, unheard
-from tests.actors.playbook import answered, command_id
-from tests.actors.vm.lives import DISK, GONE, HOST, NO, OTHER_DISK, VM, VmPlay, added, disk, placing, provide, up
+from tests.actors.expected import accepted, answers, ask, audit, event, keep, refused, stored, stored_as
+from tests.actors.playbook import answered, command_id, job_id
+from tests.actors.vm.lives import DISK, GONE, HOST, NO, OTHER_DISK, VM, VmPlay, added, disk, launching, provide, up
 
-NEW_DISK = command_id(2)
+NEW_DISK = derived_id(command_id(2), "disk")
+JOB = job_id(2)
 
 
 def attaching(**more: Any) -> AddDiskAttachment:
@@ -39,18 +40,19 @@ def test_attach_asks_the_disk_and_shows_the_attachment() -> None:
     play = added()
     play.when(attaching(bootable=True)).then(
         event(VmDisksChanged, begins="attach_disk", step=f"Adding disk {DISK} to VM web"),
-        ask(f"disk/{DISK}", AttachDisk(vm_id=VM, operation_id=NEW_DISK)),
-        kept(accepted("disk_attachment", DISK, job=True)),
+        ask(f"disk/{DISK}", AttachDisk(vm_id=VM, operation_id=JOB)),
+        keep(JOB),
+        stored_as(accepted("disk_attachment", DISK, job=True)),
     )
     assert [(a.id, a.bootable, a.slot) for a in play.state.vm.disk_attachments] == [(DISK, True, 0)]
-    play.when_restarted().then(ask(f"disk/{DISK}", AttachDisk(vm_id=VM, operation_id=NEW_DISK)))
+    play.when_restarted().then(ask(f"disk/{DISK}", AttachDisk(vm_id=VM, operation_id=JOB)))
 
 
 def test_attach_is_answered_when_the_disk_agrees() -> None:
     added().given(attaching()).when(answered(Done())).then(
         event(VmOperationEnded, ends="done"),
         audit("vm_disk_changed", user="u", vm=VM),
-        accepted("disk_attachment", DISK, job=True),
+        answers(JOB, accepted("disk_attachment", DISK, job=True)),
     )
 
 
@@ -60,7 +62,7 @@ def test_a_disk_that_refuses_is_not_attached() -> None:
     play.when(answered(taken)).then(
         event(VmDisksChanged, ends="rolled_back", why="Another VM has it."),
         audit("disk_failed", severity="error", vm=VM),
-        refused("conflict"),
+        answers(JOB, refused("conflict")),
     )
     assert play.state.vm.disk_attachments == ()
 
@@ -69,14 +71,17 @@ def test_a_new_disk_shows_at_once_and_is_made_behind() -> None:
     play = added()
     play.when(making()).then(
         event(VmDisksChanged, begins="add_disk", step=f"Adding disk {NEW_DISK} to VM web"),
-        ask(f"disk/{NEW_DISK}", provide(NEW_DISK, "web_Disk1", operation_id=child_id(NEW_DISK, "disk"))),
-        kept(accepted("disk_attachment", NEW_DISK, job=True)),
+        ask(f"disk/{NEW_DISK}", provide(NEW_DISK, "web_Disk1", operation_id=JOB)),
+        keep(JOB),
+        stored_as(accepted("disk_attachment", NEW_DISK, job=True)),
     )
-    play.when(DiskRecorded(disk_id=NEW_DISK)).then(accepted("disk_attachment", NEW_DISK, job=True), to_who_waits)
+    play.when(DiskRecorded(disk_id=NEW_DISK)).then(
+        answers(JOB, accepted("disk_attachment", NEW_DISK, job=True)),
+    )
     play.when(answered(Done())).then(
         event(VmOperationEnded, ends="done"),
         audit("vm_disk_changed", user="u", vm=VM),
-        unheard(accepted("disk_attachment", NEW_DISK, job=True)),
+        answers(JOB, accepted("disk_attachment", NEW_DISK, job=True)),
     )
 
 
@@ -85,7 +90,7 @@ def test_a_new_disk_that_is_there_before_it_was_read_is_answered_once() -> None:
     play.when(answered(Done())).then(
         event(VmOperationEnded, ends="done"),
         audit("vm_disk_changed", user="u", vm=VM),
-        accepted("disk_attachment", NEW_DISK, job=True),
+        answers(JOB, accepted("disk_attachment", NEW_DISK, job=True)),
     )
     play.when(DiskRecorded(disk_id=NEW_DISK)).then()
 
@@ -94,10 +99,13 @@ def test_a_new_disk_goes_where_it_was_asked_for() -> None:
     second = StorageDomain(id="sd2", name="second", status="active", type="data", host=Ref(id=HOST))
     added(("storage_domain", second)).when(making(storage_domain=Ref(id="sd2"))).then(
         event(VmDisksChanged, begins="add_disk", step=f"Adding disk {NEW_DISK} to VM web"),
-        ask(f"disk/{NEW_DISK}", provide(NEW_DISK, "web_Disk1", on="sd2", operation_id=child_id(NEW_DISK, "disk"))),
-        kept(accepted("disk_attachment", NEW_DISK, job=True)),
+        ask(f"disk/{NEW_DISK}", provide(NEW_DISK, "web_Disk1", on="sd2", operation_id=JOB)),
+        keep(JOB),
+        stored_as(accepted("disk_attachment", NEW_DISK, job=True)),
     )
     added(("storage_domain", second)).when(making()).then(refused("missing_attribute", "disk.storage_domains"))
+    both = making(storage_domains=(Ref(id="sd"), Ref(id="sd2")))
+    added(("storage_domain", second)).when(both).then(refused("invalid", "disk.storage_domains"))
     added().when(making(storage_domain=Ref(id="none"))).then(refused("not_found", "disk.storage_domains"))
 
 
@@ -123,10 +131,7 @@ def test_a_disk_of_a_running_vm_is_neither_attached_nor_changed_nor_detached() -
         refused("not_legal", "status")
     )
     up().when(RemoveDiskAttachment(parent_id=VM, id=DISK)).then(refused("not_legal", "status"))
-
-
-def test_while_a_host_is_looked_for_no_disk_is_attached() -> None:
-    placing().when(attaching()).then(refused("busy"))
+    launching().when(attaching()).then(refused("busy"))
 
 
 def test_a_vm_has_only_so_many_disks() -> None:
@@ -183,7 +188,7 @@ def test_a_disk_is_detached_and_deleted() -> None:
     play = with_disk()
     play.when(RemoveDiskAttachment(parent_id=VM, id=DISK)).then(
         event(VmOperationProgressed, begins="detach_disk", step=f"Removing disk {DISK} from VM web"),
-        ask(f"disk/{DISK}", DiscardDisk(operation_id=child_id(command_id(3), "disk"), vm_id=VM, correlation_id="corr")),
+        ask(f"disk/{DISK}", DiscardDisk(operation_id=job_id(3), vm_id=VM, correlation_id="corr")),
         accepted("disk_attachment", DISK, job=True),
         stored,
     )
@@ -200,3 +205,22 @@ def test_a_disk_that_does_not_go_stays_attached() -> None:
     with_disk().given(RemoveDiskAttachment(parent_id=VM, id=DISK)).when(answered(NO)).then(
         event(VmOperationEnded, ends="failed", why="No."), audit("vm_operation_failed", severity="error", vm=VM)
     )
+
+
+def test_an_answer_to_an_earlier_incarnation_is_for_nobody_that_waits() -> None:
+    """Whoever asked was told that the actor crashed; the attachment shows whether the disk agreed."""
+    play = added().given(attaching())
+    play.when_restarted().then(ask(f"disk/{DISK}", AttachDisk(vm_id=VM, operation_id=JOB)))
+    play.when(answered(Done())).then(
+        event(VmOperationEnded, ends="done"),
+        audit("vm_disk_changed", user="u", vm=VM),
+        answers(JOB, accepted("disk_attachment", DISK, job=True)),
+    )
+    play.when(answered(Done())).then()
+
+
+def test_a_dry_run_attaches_nothing() -> None:
+    play = added()
+    play.when(attaching(), dry_run=True).then(accepted("disk_attachment", DISK))
+    play.when(making(), dry_run=True).then(accepted("disk_attachment", derived_id(command_id(3), "disk")))
+    assert play.state.vm.disk_attachments == ()

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.vm.ids_and_slots import child_id
-
+from actors.entity.ids import derived_id
 from actors.reservations.messages import Reserve, Reserved
 from protocol.commands.vm import AddNic, RemoveNic, UpdateNic
 from protocol.events.vm import VmNicsChanged
 from protocol.model.network import Nic
 from protocol.model.types import Ref
-from tests.actors.expected import accepted, ask, audit, event, refused, release_claim, stored
+from tests.actors.expected import accepted, audit, event, question, refused, release_claim, stored
 from tests.actors.playbook import answered, command_id
 from tests.actors.vm.lives import MAC, NIC, NO, VM, added, launching, up
 
-NIC_2 = child_id(command_id(2), "nic0")
+NIC_2 = derived_id(command_id(2), "nic0")
 MAC_2 = "56:6f:00:00:00:02"
 
 
@@ -24,7 +23,9 @@ def adding(**more: Any) -> AddNic:
 
 
 def test_a_nic_claims_an_address_first() -> None:
-    added().when(adding()).then(ask("reservations/main", Reserve(holder=command_id(2), owner_id=VM, macs=("",))))
+    added().when(adding()).then(
+        question("reservations/main", Reserve(holder=command_id(2), owner_id=VM, macs=("",))), release_claim()
+    )
 
 
 def test_a_nic_is_added_in_the_next_slot() -> None:
@@ -32,8 +33,7 @@ def test_a_nic_is_added_in_the_next_slot() -> None:
     play.when(answered(Reserved(macs=(MAC_2,)))).then(
         event(VmNicsChanged),
         audit("vm_nic_changed", user="u", vm=VM),
-        release_claim(),
-        accepted("nic", command_id(2)),
+        accepted("nic", NIC_2),
         stored,
     )
     assert [(nic.name, nic.slot) for nic in play.state.vm.nics] == [("nic1", 0), ("nic2", 1)]
@@ -42,10 +42,10 @@ def test_a_nic_is_added_in_the_next_slot() -> None:
 def test_a_nic_is_changed() -> None:
     play = added()
     play.when(UpdateNic(parent_id=VM, id=NIC, document=Nic(name="uplink"))).then(
-        ask("reservations/main", Reserve(holder=command_id(2), owner_id=VM, macs=(MAC,)))
+        question("reservations/main", Reserve(holder=command_id(2), owner_id=VM, macs=(MAC,))), release_claim()
     )
     play.when(answered(Reserved(macs=(MAC,)))).then(
-        event(VmNicsChanged), audit("vm_nic_changed", user="u", vm=VM), release_claim(), accepted("nic", NIC), stored
+        event(VmNicsChanged), audit("vm_nic_changed", user="u", vm=VM), accepted("nic", NIC), stored
     )
     assert [(nic.id, nic.name, nic.slot) for nic in play.state.vm.nics] == [(NIC, "uplink", 0)]
 
@@ -64,7 +64,7 @@ def test_no_address_is_free() -> None:
 
 def test_a_profile_that_goes_meanwhile_lets_the_claim_go() -> None:
     play = added().given(adding()).without_row("vnic_profile", "profile")
-    play.when(answered(Reserved(macs=(MAC_2,)))).then(release_claim(), refused("not_found", "vnic_profile"))
+    play.when(answered(Reserved(macs=(MAC_2,)))).then(refused("not_found", "vnic_profile"))
 
 
 def test_a_nic_that_is_not_there_is_not_found() -> None:
@@ -79,3 +79,11 @@ def test_a_second_nic_of_the_same_name_is_refused() -> None:
 def test_the_nics_of_a_running_vm_stay_as_they_are() -> None:
     up().when(adding()).then(refused("not_legal", "status"))
     launching().when(adding()).then(refused("busy"))
+
+
+def test_a_dry_run_claims_an_address_and_adds_nothing() -> None:
+    play = added()
+    reserve = Reserve(holder=command_id(2), owner_id=VM, macs=("",))
+    play.when(adding(), dry_run=True).then(question("reservations/main", reserve), release_claim())
+    play.when(answered(Reserved(macs=(MAC_2,)))).then(accepted("nic", NIC_2))
+    assert len(play.state.vm.nics) == 1

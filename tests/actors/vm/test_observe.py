@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from actors.host.signals import DomainSeen, HostConfirmedDown, HostLost, HostReturned
+from actors.host.signals import DomainSeen, GuestLost, HostConfirmedDown, HostLost, HostReturned, StepAdvanced
 from protocol.commands.vm import PauseVm
 from protocol.events.vm import (
     VmFound,
@@ -17,20 +17,25 @@ from protocol.events.vm import (
     VmStartFailed,
     VmWentDown,
 )
-from protocol.node_messages import DestroyDomain, DomainStatus, Done, GuestSilent, PauseDomain, StopReason
-from tests.actors.expected import ack, ack_stopped, audit, beside, event, status
-from tests.actors.playbook import NOW, done, fired
+from protocol.node_messages import DestroyDomain, DomainStatus, Done, PauseDomain, StopReason
+from tests.actors.expected import ack, ack_stopped, audit, beside, event, status, timer
+from tests.actors.playbook import NOW, done, fired, step_under_way
 from tests.actors.vm.lives import (
     FULL,
     GUEST,
     HOST,
     NO_TIMERS,
+    SILENT,
     VM,
     added,
+    booting,
     domain,
+    heard,
     launching,
     rebooting,
     saving,
+    side_begun,
+    side_ended,
     unborn,
     up,
 )
@@ -49,7 +54,7 @@ from tests.actors.vm.lives import (
 def test_a_qemu_that_ended_is_down_with_the_reason(why: StopReason, code: str, severity: str, reported: str) -> None:
     gone = domain(DomainStatus.ABSENT)
     up().when(DomainSeen(host_id=HOST, domain=gone, stopped=why, detail="signal 9")).then(
-        event(VmWentDown, cause=why.value, reason=reported),
+        event(VmWentDown, desired="down", cause=why.value, reason=reported),
         audit(code, severity=severity, text=reported, vm=VM, host=HOST),
         *NO_TIMERS,
         ack_stopped(),
@@ -61,7 +66,12 @@ def test_a_qemu_that_ended_in_the_middle_of_an_operation_fails_it() -> None:
     play = up().given(PauseVm(id=VM))
     play.when(gone).then(
         event(
-            VmWentDown, cause="crashed", reason="QEMU ended unexpectedly.", ends="failed", why="QEMU ended (crashed)."
+            VmWentDown,
+            desired="down",
+            cause="crashed",
+            reason="QEMU ended unexpectedly.",
+            ends="failed",
+            why="QEMU ended (crashed).",
         ),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
         *NO_TIMERS,
@@ -97,14 +107,14 @@ def test_found_paused_after_silence() -> None:
 
 def test_found_gone_after_silence() -> None:
     up().given(HostLost(host_id=HOST)).when(HostReturned(host_id=HOST)).then(
-        event(VmWentDown, cause="unknown", reason="It was found not running on its host."),
+        event(VmWentDown, desired="down", cause="unknown", reason="It was found not running on its host."),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
         *NO_TIMERS,
         status("down"),
     )
     absent = domain(DomainStatus.ABSENT)
     up().given(HostLost(host_id=HOST)).when(HostReturned(host_id=HOST, domain=absent)).then(
-        event(VmWentDown, cause="unknown", reason="It was found not running on its host."),
+        event(VmWentDown, desired="down", cause="unknown", reason="It was found not running on its host."),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
         *NO_TIMERS,
         status("down"),
@@ -118,7 +128,7 @@ def test_the_silence_of_another_host_is_nothing() -> None:
 
 def test_a_confirmed_reboot_of_the_host_ends_the_vm() -> None:
     up().given(HostLost(host_id=HOST)).when(HostConfirmedDown(host_id=HOST)).then(
-        event(VmWentDown, cause="host_down", reason="Its host was confirmed as rebooted."),
+        event(VmWentDown, desired="down", cause="host_down", reason="Its host was confirmed as rebooted."),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
         *NO_TIMERS,
         status("down"),
@@ -130,6 +140,7 @@ def test_a_confirmed_reboot_of_the_host_ends_what_was_under_way() -> None:
     rebooting().given(HostLost(host_id=HOST)).when(HostConfirmedDown(host_id=HOST)).then(
         event(
             VmWentDown,
+            desired="down",
             cause="host_down",
             reason="Its host was confirmed as rebooted.",
             ends="failed",
@@ -145,6 +156,7 @@ def test_a_start_whose_host_was_rebooted_failed_and_that_is_said() -> None:
     launching().given(HostLost(host_id=HOST)).when(HostConfirmedDown(host_id=HOST)).then(
         event(
             VmStartFailed,
+            desired="down",
             reason="Its host was confirmed as rebooted.",
             ends="failed",
             why="Its host was confirmed as rebooted.",
@@ -157,12 +169,16 @@ def test_a_start_whose_host_was_rebooted_failed_and_that_is_said() -> None:
 def test_a_stray_qemu_of_a_vm_that_is_down_is_ended() -> None:
     """Only that run: one that starts meanwhile is left alone."""
     stray = domain(step="vm/x:old:0")
+    end = DestroyDomain(vm_id=VM, started_step_id="vm/x:old:0")
     play = added()
     play.when(HostReturned(host_id="elsewhere", domain=stray)).then(
+        side_begun("stray", end),
         audit("stray_domain", severity="warning", vm=VM, host="elsewhere"),
-        beside(DestroyDomain(vm_id=VM, started_step_id="vm/x:old:0"), host="elsewhere"),
+        beside(end, host="elsewhere"),
+        timer("side_steps", 10),
     )
-    play.when(done(Done(), of=DestroyDomain)).then(ack())
+    play.when(HostReturned(host_id="elsewhere", domain=stray)).then()
+    play.when(done(Done(), of=DestroyDomain)).then(side_ended("stray"), ack())
 
 
 def test_what_is_left_of_a_stray_is_left_alone() -> None:
@@ -195,29 +211,42 @@ def test_what_is_seen_while_an_operation_runs_waits_for_its_outcome() -> None:
 
 def test_the_guest_is_shown() -> None:
     notified = attrs.evolve(GUEST, fqdn="new.lab", memory_available_bytes=7)
-    up().when(notified).then(event(VmGuestReported))
+    up().when(heard(notified)).then(event(VmGuestReported))
 
 
 def test_the_same_report_is_not_journaled_twice() -> None:
-    up().when(attrs.evolve(GUEST, memory_available_bytes=7)).then()
+    up().when(heard(attrs.evolve(GUEST, memory_available_bytes=7))).then()
 
 
 def test_a_guest_of_a_vm_that_is_down_is_not_shown() -> None:
-    added().when(GUEST).then()
-    added().when(GuestSilent(vm_id=VM, since=NOW)).then()
+    added().when(heard()).then()
+    added().when(SILENT).then()
 
 
 def test_a_silent_agent_takes_back_what_it_said() -> None:
     play = up()
-    play.when(GuestSilent(vm_id=VM, since=NOW)).then(
-        event(VmGuestSilent), audit("vm_guest_silent", severity="warning", vm=VM, host=HOST)
-    )
+    play.when(SILENT).then(event(VmGuestSilent), audit("vm_guest_silent", severity="warning", vm=VM, host=HOST))
     assert (play.state.guest, play.state.guest_silent_since) == (None, NOW)
-    play.when(GuestSilent(vm_id=VM, since=NOW)).then()
-    play.when(GUEST).then(event(VmGuestReported, report=GUEST))
+    play.when(SILENT).then()
+    play.when(heard()).then(event(VmGuestReported, report=GUEST))
     assert play.state.guest_silent_since is None
+
+
+def test_a_guest_is_heard_from_the_host_where_it_runs_alone() -> None:
+    lie = attrs.evolve(GUEST, fqdn="liar.lab")
+    up().when(heard(lie, host="elsewhere")).then()
+    up().when(GuestLost(host_id="elsewhere", since=NOW)).then()
+    booting().when(heard(host="elsewhere")).then()
+
+
+def test_a_guest_that_starts_over_while_it_is_paused_waits_for_the_outcome() -> None:
+    over = DomainSeen(host_id=HOST, domain=domain(), rebooted=True)
+    up().given(PauseVm(id=VM)).when(over).then()
 
 
 def test_what_nobody_understands_is_nothing() -> None:
     up().when(fired("nobody")).then()
-    unborn().when(GUEST).then()
+    launching().when(fired("nobody")).then()
+    launching().when(fired("start")).then()
+    saving().when(StepAdvanced(host_id=HOST, step=step_under_way(saving()), percent=7)).then()
+    unborn().when(heard()).then()

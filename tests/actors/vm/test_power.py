@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from actors.host.signals import DomainSeen, HostLost, HostReturned
-from protocol.commands.vm import PauseVm, ResetVm, ResumeVm, ShutdownVm, StartVm, StopVm, UpdateVm
+import pytest
+
+from actors.host.signals import DomainSeen, HostConfirmedDown, HostLost, HostReturned
+from protocol.commands.base import Command
+from protocol.commands.vm import PauseVm, ResetVm, ResumeVm, ShutdownVm, StartVm, StopVm
 from protocol.events.vm import (
     VmFound,
     VmOperationEnded,
@@ -20,7 +23,6 @@ from protocol.events.vm import (
     VmStopRequested,
     VmWentDown,
 )
-from protocol.model.vm import Vm
 from protocol.node_messages import (
     DestroyDomain,
     DomainStatus,
@@ -57,7 +59,6 @@ from tests.actors.vm.lives import (
     domain,
     launching,
     paused,
-    placing,
     saving,
     started,
     up,
@@ -66,7 +67,9 @@ from tests.actors.vm.lives import (
 
 def test_shutdown_asks_the_guest() -> None:
     up().when(ShutdownVm(id=VM, reason="night")).then(
-        event(VmShutdownRequested, reason="night", begins="shutdown", step="Ask the guest to power off"),
+        event(
+            VmShutdownRequested, desired="down", reason="night", begins="shutdown", step="Ask the guest to power off"
+        ),
         audit("vm_shutdown", text="Reason: night.", user="u", vm=VM, host=HOST),
         to_node(ShutdownDomain(vm_id=VM, reason="night")),
         cancel("reboot"),
@@ -89,7 +92,7 @@ def test_a_guest_that_was_asked_is_waited_for() -> None:
 def test_shutdown_ends_when_qemu_is_gone() -> None:
     play = up().given(ShutdownVm(id=VM, reason="night")).given(done(Done()))
     play.when(DomainSeen(host_id=HOST, domain=domain(DomainStatus.ABSENT), stopped=StopReason.SHUTDOWN)).then(
-        event(VmWentDown, cause="shutdown", reason="night", ends="done"),
+        event(VmWentDown, desired="down", cause="shutdown", reason="night", ends="done"),
         audit("vm_down", vm=VM, host=HOST),
         *NO_TIMERS,
         ack_stopped(),
@@ -101,7 +104,7 @@ def test_shutdown_ends_when_qemu_is_gone() -> None:
 def test_a_shutdown_that_the_guest_ignores_leaves_it_up() -> None:
     play = up().given(ShutdownVm(id=VM)).given(done(Done()))
     play.when(fired("shutdown")).then(
-        event(VmShutdownIgnored, ends="failed", why="The guest did not power off within 300 s."),
+        event(VmShutdownIgnored, desired="up", ends="failed", why="The guest did not power off within 300 s."),
         audit("vm_shutdown_ignored", severity="warning", vm=VM, host=HOST),
         look(HOST),
         status("up"),
@@ -111,7 +114,7 @@ def test_a_shutdown_that_the_guest_ignores_leaves_it_up() -> None:
 
 def test_a_shutdown_that_the_host_cannot_ask_for_leaves_it_up() -> None:
     up().given(ShutdownVm(id=VM)).when(done(FULL)).then(
-        event(VmShutdownIgnored, ends="failed", why="The disk is full."),
+        event(VmShutdownIgnored, desired="up", ends="failed", why="The disk is full."),
         audit("vm_operation_failed", severity="error", vm=VM, host=HOST),
         ack(),
         look(HOST),
@@ -142,10 +145,11 @@ def test_a_shutdown_that_was_taken_while_unknown_is_waited_for() -> None:
     )
 
 
-def test_forced_it_does_not_wait_for_what_is_being_decided() -> None:
-    up().given(UpdateVm(id=VM, document=Vm(name="other"))).when(ShutdownVm(id=VM)).then(refused("busy"))
-    up().given(UpdateVm(id=VM, document=Vm(name="other"))).when(ShutdownVm(id=VM, force=True)).then(
-        event(VmShutdownRequested, begins="shutdown", step="Ask the guest to power off"),
+def test_forced_it_takes_the_place_of_what_runs() -> None:
+    saving().when(ShutdownVm(id=VM)).then(refused("busy"))
+    play = up().given(PauseVm(id=VM))
+    play.when(ShutdownVm(id=VM, force=True)).then(
+        event(VmShutdownRequested, desired="down", begins="shutdown", step="Ask the guest to power off"),
         audit("vm_shutdown", user="u", vm=VM, host=HOST),
         to_node(ShutdownDomain(vm_id=VM)),
         cancel("reboot"),
@@ -154,6 +158,7 @@ def test_forced_it_does_not_wait_for_what_is_being_decided() -> None:
         stored,
         status("powering_down"),
     )
+    play.when(done(Done(), of=PauseDomain)).then(ack())
 
 
 def test_one_that_is_down_is_neither_shut_down_nor_stopped() -> None:
@@ -164,7 +169,7 @@ def test_one_that_is_down_is_neither_shut_down_nor_stopped() -> None:
 def test_stop_ends_qemu() -> None:
     play = up()
     play.when(StopVm(id=VM, reason="stuck")).then(
-        event(VmStopRequested, reason="stuck", begins="stop", step="End QEMU"),
+        event(VmStopRequested, desired="down", reason="stuck", begins="stop", step="End QEMU"),
         audit("vm_stopped", text="Reason: stuck.", user="u", vm=VM, host=HOST),
         to_node(DestroyDomain(vm_id=VM)),
         cancel("shutdown"),
@@ -175,17 +180,17 @@ def test_stop_ends_qemu() -> None:
     )
     play.when_restarted().then(to_node(DestroyDomain(vm_id=VM)))
     play.when(done(Done())).then(
-        event(VmWentDown, cause="destroyed", reason="stuck", ends="done"),
-        audit("vm_down", user="u", vm=VM, host=HOST),
+        event(VmWentDown, desired="down", cause="destroyed", reason="stuck", ends="done"),
+        audit("vm_down", vm=VM, host=HOST),
         ack(),
-        cancel("guest_up"),
+        *NO_TIMERS,
         status("down"),
     )
 
 
 def test_stop_supersedes_a_running_shutdown() -> None:
     up().given(ShutdownVm(id=VM)).when(StopVm(id=VM)).then(
-        event(VmStopRequested, begins="stop", step="End QEMU"),
+        event(VmStopRequested, desired="down", begins="stop", step="End QEMU"),
         audit("vm_stopped", user="u", vm=VM, host=HOST),
         to_node(DestroyDomain(vm_id=VM)),
         cancel("shutdown"),
@@ -198,7 +203,7 @@ def test_stop_supersedes_a_running_shutdown() -> None:
 def test_stop_during_launch_ends_whatever_started() -> None:
     play = launching()
     play.when(StopVm(id=VM)).then(
-        event(VmStopRequested, begins="stop", step="End QEMU"),
+        event(VmStopRequested, desired="down", begins="stop", step="End QEMU"),
         audit("vm_stopped", user="u", vm=VM, host=HOST),
         to_node(DestroyDomain(vm_id=VM)),
         cancel("shutdown"),
@@ -209,10 +214,10 @@ def test_stop_during_launch_ends_whatever_started() -> None:
     )
     play.when(started()).then(ack())
     play.when(done(Done())).then(
-        event(VmWentDown, cause="destroyed", ends="done"),
-        audit("vm_down", user="u", vm=VM, host=HOST),
+        event(VmWentDown, desired="down", cause="destroyed", ends="done"),
+        audit("vm_down", vm=VM, host=HOST),
         ack(),
-        cancel("guest_up"),
+        *NO_TIMERS,
         status("down"),
     )
 
@@ -223,21 +228,20 @@ def test_a_second_stop_is_the_first_one() -> None:
 
 def test_a_vm_whose_disks_are_worked_on_is_not_stopped() -> None:
     cloning(DISK).when(StopVm(id=VM)).then(refused("busy"))
-    placing().when(StopVm(id=VM)).then(refused("busy"))
 
 
 def test_a_stop_that_failed_is_looked_at() -> None:
     """Whether the VM runs, stands still or is gone: its host knows, we do not."""
     play = launching().given(StopVm(id=VM))
     play.when(done(FULL)).then(
-        event(VmShutdownIgnored, ends="failed", why="The disk is full."),
+        event(VmShutdownIgnored, desired="up", ends="failed", why="The disk is full."),
         audit("vm_operation_failed", severity="error", vm=VM, host=HOST),
         ack(),
         look(HOST),
         status("up"),
     )
     play.when(HostReturned(host_id=HOST)).then(
-        event(VmWentDown, cause="unknown", reason="It was found not running on its host."),
+        event(VmWentDown, desired="down", cause="unknown", reason="It was found not running on its host."),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
         *NO_TIMERS,
         status("down"),
@@ -247,7 +251,7 @@ def test_a_stop_that_failed_is_looked_at() -> None:
 def test_stopped_while_its_end_is_seen_first() -> None:
     play = up().given(StopVm(id=VM, reason="stuck"))
     play.when(DomainSeen(host_id=HOST, domain=domain(DomainStatus.ABSENT), stopped=StopReason.DESTROYED)).then(
-        event(VmWentDown, cause="destroyed", reason="stuck", ends="done"),
+        event(VmWentDown, desired="down", cause="destroyed", reason="stuck", ends="done"),
         audit("vm_down", vm=VM, host=HOST),
         *NO_TIMERS,
         ack_stopped(),
@@ -349,3 +353,34 @@ def test_a_pause_that_fails_while_unknown_has_the_host_look_again() -> None:
 
 def test_while_an_operation_runs_no_other_begins() -> None:
     saving().when(PauseVm(id=VM)).then(refused("busy"))
+
+
+def test_a_shutdown_whose_host_falls_silent_goes_on_waiting() -> None:
+    up().given(ShutdownVm(id=VM)).given(done(Done())).given(HostLost(host_id=HOST)).when(fired("shutdown")).then()
+
+
+@pytest.mark.parametrize("command", [ShutdownVm(id=VM, reason="night"), StopVm(id=VM, reason="night")])
+def test_what_was_to_go_down_with_a_host_that_was_rebooted_failed(command: Command) -> None:
+    """Nobody knows what became of the guest."""
+    up().given(command).given(HostLost(host_id=HOST)).when(HostConfirmedDown(host_id=HOST)).then(
+        event(
+            VmWentDown,
+            desired="down",
+            cause="host_down",
+            reason="Its host was confirmed as rebooted.",
+            ends="failed",
+            why="Its host was rebooted.",
+        ),
+        audit("vm_down_error", severity="error", vm=VM, host=HOST),
+        *NO_TIMERS,
+        status("down"),
+    )
+
+
+def test_an_outcome_from_another_host_is_not_believed() -> None:
+    """Nor is it acknowledged: it was that host's to forget nothing."""
+    play = up().given(StopVm(id=VM))
+    play.when(done(Done(), host="elsewhere")).then()
+    play.when(done(FULL, host="elsewhere")).then()
+    play.when(done(Done(), host="")).then()
+    play.when(HostReturned(host_id=HOST, domain=domain())).then(to_node(DestroyDomain(vm_id=VM)))

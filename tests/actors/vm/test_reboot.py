@@ -20,7 +20,7 @@ from protocol.events.vm import (
 from protocol.node_messages import DestroyDomain, Done, GuestReport, RebootDomain, ResetDomain, ShutdownDomain
 from tests.actors.expected import accepted, ack, audit, cancel, event, look, refused, status, stored, timer, to_node
 from tests.actors.playbook import answered, done, fired
-from tests.actors.vm.lives import FULL, GUEST, HOST, VM, domain, rebooting, started, up
+from tests.actors.vm.lives import FULL, GUEST, HOST, VM, domain, heard, rebooting, started, up
 
 OLD = GuestReport(vm_id=VM, fqdn="old.lab", boot_id="1")
 NEW = GuestReport(vm_id=VM, fqdn="new.lab", boot_id="2")
@@ -44,7 +44,7 @@ def test_reboot_asks_the_guest() -> None:
 
 def test_the_agent_of_before_is_not_the_one_of_after() -> None:
     play = rebooting()
-    play.when(GuestReport(vm_id=VM, fqdn="late.lab")).then(event(VmGuestReported))
+    play.when(heard(GuestReport(vm_id=VM, fqdn="late.lab"))).then(event(VmGuestReported))
     play.when(ANEW).then(
         event(VmRebooted, ends="done"),
         audit("vm_rebooted", user="u", vm=VM, host=HOST),
@@ -53,7 +53,7 @@ def test_the_agent_of_before_is_not_the_one_of_after() -> None:
         status("powering_up"),
     )
     assert play.state.guest is None
-    play.when(GUEST).then(
+    play.when(heard()).then(
         event(VmGuestReported, report=GUEST),
         event(VmGuestUp),
         audit("vm_guest_up", vm=VM, host=HOST),
@@ -63,9 +63,9 @@ def test_the_agent_of_before_is_not_the_one_of_after() -> None:
 
 
 def test_a_report_from_before_a_reboot_that_comes_after_it_is_not_the_guest_of_now() -> None:
-    play = up().given(OLD).given(RebootVm(id=VM)).given(done(Done())).given(ANEW)
-    play.when(OLD).then()
-    play.when(NEW).then(
+    play = up().given(heard(OLD)).given(RebootVm(id=VM)).given(done(Done())).given(ANEW)
+    play.when(heard(OLD)).then()
+    play.when(heard(NEW)).then(
         event(VmGuestReported, report=NEW),
         event(VmGuestUp),
         audit("vm_guest_up", vm=VM, host=HOST),
@@ -75,8 +75,8 @@ def test_a_report_from_before_a_reboot_that_comes_after_it_is_not_the_guest_of_n
 
 
 def test_a_reboot_whose_event_was_lost_ends_when_another_boot_speaks() -> None:
-    play = up().given(OLD).given(RebootVm(id=VM)).given(done(Done()))
-    play.when(NEW).then(
+    play = up().given(heard(OLD)).given(RebootVm(id=VM)).given(done(Done()))
+    play.when(heard(NEW)).then(
         event(VmRebooted, ends="done"),
         event(VmGuestReported, report=NEW),
         event(VmGuestUp),
@@ -91,9 +91,9 @@ def test_a_reboot_whose_event_was_lost_ends_when_another_boot_speaks() -> None:
 
 
 def test_after_a_new_start_every_boot_is_new() -> None:
-    play = up().given(OLD).given(StopVm(id=VM)).given(done(Done()))
+    play = up().given(heard(OLD)).given(StopVm(id=VM)).given(done(Done()))
     play.given(StartVm(id=VM)).given(answered(Placed(host_id=HOST))).given(started())
-    play.when(OLD).then(
+    play.when(heard(OLD)).then(
         event(VmGuestReported, report=OLD),
         event(VmGuestUp),
         audit("vm_guest_up", vm=VM, host=HOST),
@@ -139,7 +139,7 @@ def test_a_reboot_that_the_host_cannot_ask_for_leaves_the_vm_up() -> None:
 
 def test_a_reboot_that_hangs_is_no_lock_for_a_shutdown() -> None:
     rebooting().when(ShutdownVm(id=VM)).then(
-        event(VmShutdownRequested, begins="shutdown", step="Ask the guest to power off"),
+        event(VmShutdownRequested, desired="down", begins="shutdown", step="Ask the guest to power off"),
         audit("vm_shutdown", user="u", vm=VM, host=HOST),
         to_node(ShutdownDomain(vm_id=VM)),
         cancel("reboot"),
@@ -162,7 +162,7 @@ def test_a_reboot_that_hangs_is_no_lock_for_a_reset() -> None:
 
 def test_a_reboot_that_hangs_is_no_lock_for_a_stop() -> None:
     rebooting().when(StopVm(id=VM)).then(
-        event(VmStopRequested, begins="stop", step="End QEMU"),
+        event(VmStopRequested, desired="down", begins="stop", step="End QEMU"),
         audit("vm_stopped", user="u", vm=VM, host=HOST),
         to_node(DestroyDomain(vm_id=VM)),
         cancel("shutdown"),

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from actors.vm.ids_and_slots import child_id
-
 from actors.storage.messages import DetachDisk, DiscardDisk
 from protocol.commands.vm import RemoveVm, UpdateVm
 from protocol.events.vm import VmCreated, VmOperationProgressed, VmRemoved, VmRemoveRequested
 from protocol.model.vm import Vm
 from protocol.node_messages import Done
 from tests.actors.expected import accepted, ask, audit, event, refused, status, stored
-from tests.actors.playbook import answered, command_id
+from tests.actors.playbook import answered, job_id
 from tests.actors.vm.lives import (
     DISK,
     GONE,
@@ -44,7 +42,7 @@ def test_its_disks_go_first() -> None:
         event(VmRemoveRequested, begins="remove", step="Removing VM web"),
         ask(
             f"disk/{WEB_DISK}",
-            DiscardDisk(operation_id=child_id(command_id(2), "discard0"), vm_id=VM, correlation_id="corr"),
+            DiscardDisk(operation_id=job_id(2), vm_id=VM, correlation_id="corr"),
         ),
         accepted(job=True),
         stored,
@@ -53,14 +51,14 @@ def test_its_disks_go_first() -> None:
     play.when_restarted().then(
         ask(
             f"disk/{WEB_DISK}",
-            DiscardDisk(operation_id=child_id(command_id(2), "discard0"), vm_id=VM, correlation_id="corr"),
+            DiscardDisk(operation_id=job_id(2), vm_id=VM, correlation_id="corr"),
         )
     )
     play.when(answered(Done())).then(
         event(VmOperationProgressed, step="Remove the next disk"),
         ask(
             f"disk/{WEB_DISK_2}",
-            DiscardDisk(operation_id=child_id(command_id(2), "discard1"), vm_id=VM, correlation_id="corr"),
+            DiscardDisk(operation_id=job_id(2), vm_id=VM, correlation_id="corr"),
         ),
     )
     play.when(answered(GONE)).then(event(VmRemoved, ends="done"), audit("vm_removed", user="u", vm=VM), status("gone"))
@@ -83,7 +81,7 @@ def test_disks_that_are_wanted_or_shared_stay() -> None:
         event(VmRemoveRequested, begins="remove", step="Removing VM web"),
         ask(
             f"disk/{WEB_DISK_2}",
-            DiscardDisk(operation_id=child_id(command_id(2), "discard0"), vm_id=VM, correlation_id="corr"),
+            DiscardDisk(operation_id=job_id(2), vm_id=VM, correlation_id="corr"),
         ),
         accepted(job=True),
         stored,

@@ -6,10 +6,11 @@ import attrs
 import pytest
 
 from actors.entity.messages import Wake
-from actors.host.signals import DomainSeen, HostReturned
+from actors.host.signals import DomainSeen, HostReturned, StepOutcome
 from actors.placement.messages import Placed
 from protocol.commands.vm import StartVm, UpdateDiskAttachment
 from protocol.errors import Refusal
+from protocol.events.operation import StepId
 from protocol.events.vm import (
     VmGuestReported,
     VmGuestUp,
@@ -27,10 +28,10 @@ from protocol.node_messages import (
     DomainDisk,
     DomainNic,
     DomainSpec,
+    DomainStarted,
     DomainStatus,
     Done,
     StartDomain,
-    StepDone,
     StopReason,
     VolumeRef,
 )
@@ -38,10 +39,10 @@ from tests.actors.expected import (
     accepted,
     ack,
     ack_stopped,
-    ask,
     audit,
     cancel,
     event,
+    question,
     refused,
     release,
     status,
@@ -49,7 +50,7 @@ from tests.actors.expected import (
     timer,
     to_node,
 )
-from tests.actors.playbook import answered, command_id, done, fired
+from tests.actors.playbook import answered, command_id, done, fired, job_id
 from tests.actors.vm.lives import (
     DISK,
     FULL,
@@ -68,23 +69,24 @@ from tests.actors.vm.lives import (
     domain,
     end_of_start,
     from_tiny,
+    heard,
     launching,
     place,
     placing,
     started,
+    unborn,
     up,
 )
 
 
 def test_a_start_asks_for_a_host_first() -> None:
-    added().when(StartVm(id=VM)).then(ask("scheduler/main", place(command_id(2))))
+    added().when(StartVm(id=VM)).then(question("scheduler/main", place(command_id(2))), release())
 
 
 def test_a_host_is_found() -> None:
     placing().when(answered(Placed(host_id=HOST))).then(
-        event(VmStartRequested, host_id=HOST, begins="start", step="Start on host one"),
+        event(VmStartRequested, desired="up", host_id=HOST, begins="start", step="Start on host one"),
         to_node(StartDomain(spec=SPEC)),
-        release(),
         accepted(job=True),
         stored,
         status("wait_for_launch"),
@@ -104,9 +106,8 @@ def test_no_host_fits_is_the_answer_and_changes_nothing() -> None:
 
 def test_a_host_that_is_gone_from_the_inventory_is_called_by_its_id() -> None:
     placing().without_row("host", HOST).when(answered(Placed(host_id=HOST))).then(
-        event(VmStartRequested, host_id=HOST, begins="start", step=f"Start on host {HOST}"),
+        event(VmStartRequested, desired="up", host_id=HOST, begins="start", step=f"Start on host {HOST}"),
         to_node(StartDomain(spec=SPEC)),
-        release(),
         accepted(job=True),
         stored,
         status("wait_for_launch"),
@@ -117,20 +118,22 @@ def test_a_vm_that_came_up_otherwise_lets_the_host_go() -> None:
     """The answer comes after the VM was forced into something else."""
     play = placing()
     play.standing = attrs.evolve(play.standing, state=attrs.evolve(play.state, status="up"))
-    play.when(answered(Placed(host_id=HOST))).then(release(), refused("not_legal", "status"))
+    play.when(answered(Placed(host_id=HOST))).then(refused("not_legal", "status"))
 
 
 def test_a_disk_that_is_locked_meanwhile_lets_the_host_go() -> None:
     play = from_tiny(DISK).with_row("disk", disk(WEB_DISK)).given(StartVm(id=VM))
     play.with_row("disk", disk(WEB_DISK, status="locked"))
-    play.when(answered(Placed(host_id=HOST))).then(release(), refused("not_legal", "disk_attachments"))
+    play.when(answered(Placed(host_id=HOST))).then(refused("not_legal", "disk_attachments"))
 
 
 def test_a_vm_with_a_disk_starts_where_its_disk_is() -> None:
     play = from_tiny(DISK).with_row("disk", disk(WEB_DISK, name="web_Disk1"))
-    play.when(StartVm(id=VM)).then(ask("scheduler/main", place(command_id(2), required_host_ids=(HOST,))))
+    play.when(StartVm(id=VM)).then(
+        question("scheduler/main", place(command_id(2), required_host_ids=(HOST,))), release()
+    )
     play.when(answered(Placed(host_id=HOST))).then(
-        event(VmStartRequested, host_id=HOST, begins="start", step="Start on host one"),
+        event(VmStartRequested, desired="up", host_id=HOST, begins="start", step="Start on host one"),
         to_node(
             StartDomain(
                 spec=DomainSpec(
@@ -150,7 +153,6 @@ def test_a_vm_with_a_disk_starts_where_its_disk_is() -> None:
                 )
             )
         ),
-        release(),
         accepted(job=True),
         stored,
         status("wait_for_launch"),
@@ -160,9 +162,8 @@ def test_a_vm_with_a_disk_starts_where_its_disk_is() -> None:
 def test_a_disk_that_is_not_attached_for_now_is_left_out() -> None:
     play = from_tiny(DISK).given(UpdateDiskAttachment(parent_id=VM, id=WEB_DISK, document=DiskAttachment(active=False)))
     play.given(StartVm(id=VM)).when(answered(Placed(host_id=HOST))).then(
-        event(VmStartRequested, host_id=HOST, begins="start", step="Start on host one"),
+        event(VmStartRequested, desired="up", host_id=HOST, begins="start", step="Start on host one"),
         to_node(StartDomain(spec=DomainSpec(vm_id=VM, name="web", memory_bytes=1 << 28, memory_max_bytes=1 << 28))),
-        release(),
         accepted(job=True),
         stored,
         status("wait_for_launch"),
@@ -182,15 +183,15 @@ def test_a_second_start_is_refused() -> None:
     up().when(StartVm(id=VM)).then(refused("not_legal", "status"))
 
 
-def test_a_second_start_is_refused_while_a_host_is_looked_for() -> None:
-    placing().when(StartVm(id=VM)).then(refused("busy"))
+def test_a_second_start_waits_until_the_first_is_decided() -> None:
+    placing().when(StartVm(id=VM)).then()
 
 
 def test_run_once_overrides_for_this_run_only() -> None:
     boot = OperatingSystem(boot=Boot(devices=("network", "hd")), kernel="/k", initrd="/i", cmdline="quiet")
     play = added().given(StartVm(id=VM, vm=Vm(os=boot)))
     play.when(answered(Placed(host_id=HOST))).then(
-        event(VmStartRequested, host_id=HOST, run_once=True, begins="start", step="Start on host one"),
+        event(VmStartRequested, desired="up", host_id=HOST, run_once=True, begins="start", step="Start on host one"),
         to_node(
             StartDomain(
                 spec=DomainSpec(
@@ -206,7 +207,6 @@ def test_run_once_overrides_for_this_run_only() -> None:
                 )
             )
         ),
-        release(),
         accepted(job=True),
         stored,
         status("wait_for_launch"),
@@ -225,10 +225,10 @@ def test_the_host_that_people_wish_and_the_firmware_are_asked_for() -> None:
     )
     play = added()
     play.when(StartVm(id=VM, vm=wish)).then(
-        ask("scheduler/main", place(command_id(2), vcpus=2, pinned_host_ids=(HOST,)))
+        question("scheduler/main", place(command_id(2), vcpus=2, pinned_host_ids=(HOST,))), release()
     )
     play.when(answered(Placed(host_id=HOST))).then(
-        event(VmStartRequested, host_id=HOST, run_once=True, begins="start", step="Start on host one"),
+        event(VmStartRequested, desired="up", host_id=HOST, run_once=True, begins="start", step="Start on host one"),
         to_node(
             StartDomain(
                 spec=DomainSpec(
@@ -246,7 +246,6 @@ def test_the_host_that_people_wish_and_the_firmware_are_asked_for() -> None:
                 )
             )
         ),
-        release(),
         accepted(job=True),
         stored,
         status("wait_for_launch"),
@@ -276,7 +275,7 @@ def test_started_paused_it_waits_for_nobody() -> None:
 
 
 def test_up_when_the_guest_answers() -> None:
-    booting().when(GUEST).then(
+    booting().when(heard()).then(
         event(VmGuestReported, report=GUEST),
         event(VmGuestUp),
         audit("vm_guest_up", vm=VM, host=HOST),
@@ -303,7 +302,7 @@ def test_a_start_that_fails_first_makes_sure_that_nothing_is_left() -> None:
     )
     play.when_restarted().then(to_node(end_of_start))
     play.when(done(Done())).then(
-        event(VmStartFailed, reason="The disk is full.", ends="failed", why="The disk is full."),
+        event(VmStartFailed, desired="down", reason="The disk is full.", ends="failed", why="The disk is full."),
         audit("vm_start_failed", severity="error", vm=VM, host=HOST),
         ack(),
         status("down"),
@@ -315,6 +314,7 @@ def test_what_a_failed_start_left_and_cannot_be_ended_is_said() -> None:
     launching().given(done(FULL)).when(done(NO)).then(
         event(
             VmStartFailed,
+            desired="down",
             reason="The disk is full. What it left could not be ended: No.",
             ends="failed",
             why="The disk is full. What it left could not be ended: No.",
@@ -327,10 +327,11 @@ def test_what_a_failed_start_left_and_cannot_be_ended_is_said() -> None:
 
 def test_a_qemu_that_dies_before_the_outcome_came_has_nothing_to_undo() -> None:
     play = launching()
-    gone = domain(DomainStatus.ABSENT, play.state.start_step_id)
+    gone = domain(DomainStatus.ABSENT, play.state.started_step)
     play.when(DomainSeen(host_id=HOST, domain=gone, stopped=StopReason.CRASHED, detail="bad disk")).then(
         event(
             VmStartFailed,
+            desired="down",
             reason="QEMU ended while it started. bad disk",
             ends="failed",
             why="QEMU ended while it started. bad disk",
@@ -342,9 +343,17 @@ def test_a_qemu_that_dies_before_the_outcome_came_has_nothing_to_undo() -> None:
     play.when(started()).then(ack())
 
 
-def test_an_outcome_of_a_step_that_nobody_knows_is_left_alone() -> None:
-    up().when(StepDone(step_id=f"vm/{VM}:{command_id(9)}:0", result=Done())).then()
-    up().when(StepDone(step_id=f"vm/{VM}:{command_id(9)}", result=Done())).then()
+def test_an_outcome_of_a_step_that_nobody_knows_is_only_acknowledged() -> None:
+    unknown = StepId(owner=f"vm/{VM}", operation=job_id(9), number=0, host=HOST)
+    up().when(StepOutcome(host_id=HOST, step=unknown, result=Done())).then(ack())
+    unborn().when(StepOutcome(host_id=HOST, step=unknown, result=Done())).then()
+
+
+def test_an_outcome_of_a_start_from_another_host_is_not_believed() -> None:
+    play = launching()
+    lie = DomainStarted(domain=domain(step=play.state.started_step))
+    play.when(done(lie, host="elsewhere")).then(status("wait_for_launch"))
+    play.when(done(FULL, host="elsewhere")).then(status("wait_for_launch"))
 
 
 def test_the_step_is_sent_again_when_the_host_returns() -> None:
@@ -365,3 +374,11 @@ def test_nothing_is_sent_again_when_nothing_is_under_way() -> None:
 
 def test_another_host_that_returns_does_not_get_the_step() -> None:
     launching().when(HostReturned(host_id="elsewhere")).then()
+
+
+def test_a_dry_run_asks_for_a_host_and_starts_nothing() -> None:
+    play = added()
+    play.when(StartVm(id=VM), dry_run=True).then(question("scheduler/main", place(command_id(2))), release())
+    play.when(answered(Placed(host_id=HOST))).then(accepted(), status("down"))
+    play.when(StartVm(id=VM), dry_run=True).then(question("scheduler/main", place(command_id(3))), release())
+    play.when(answered(Refusal(code="no_host_fits", reason="No host fits."))).then(refused("no_host_fits"))

@@ -32,12 +32,12 @@ from tests.actors.expected import (
     accepted,
     ack,
     ack_stopped,
-    ask,
     audit,
     beside,
     cancel,
     event,
     look,
+    question,
     refused,
     release,
     status,
@@ -61,15 +61,26 @@ from tests.actors.vm.lives import (
     rebooting,
     restoring,
     saving,
+    side_begun,
+    side_ended,
     started,
     suspended,
     up,
 )
 
+LEFT = RemoveSavedState(vm_id=VM, storage_domain_id=SD)
+"""Sweeps the memory that nobody will read."""
+
 
 def test_suspend_saves_on_a_storage_domain_of_the_host() -> None:
     up().when(SuspendVm(id=VM)).then(
-        event(VmSuspendRequested, storage_domain_id=SD, begins="suspend", step="Save memory to the storage"),
+        event(
+            VmSuspendRequested,
+            desired="suspended",
+            storage_domain_id=SD,
+            begins="suspend",
+            step="Save memory to the storage",
+        ),
         to_node(SaveDomain(vm_id=VM, storage_domain_id=SD)),
         accepted(job=True),
         stored,
@@ -81,14 +92,17 @@ def test_suspend_saves_on_a_storage_domain_of_the_host() -> None:
 def test_suspended_it_leaves_its_host() -> None:
     play = saving()
     play.when(done(Done())).then(
-        event(VmSuspended, ends="done"), audit("vm_suspended", user="u", vm=VM, host=HOST), ack(), status("suspended")
+        event(VmSuspended, desired="suspended", ends="done"),
+        audit("vm_suspended", user="u", vm=VM, host=HOST),
+        ack(),
+        status("suspended"),
     )
     assert play.state.host_id == ""
 
 
 def test_a_suspend_that_fails_leaves_it_up() -> None:
     saving().when(done(FULL)).then(
-        event(VmSuspendFailed, reason="The disk is full.", ends="failed", why="The disk is full."),
+        event(VmSuspendFailed, desired="up", reason="The disk is full.", ends="failed", why="The disk is full."),
         audit("vm_operation_failed", severity="error", vm=VM, host=HOST),
         ack(),
         look(HOST),
@@ -116,32 +130,42 @@ def test_a_qemu_that_dies_while_it_saves_leaves_nothing() -> None:
     play = saving()
     play.when(died).then(
         event(
-            VmWentDown, cause="crashed", reason="QEMU ended unexpectedly.", ends="failed", why="QEMU ended (crashed)."
+            VmWentDown,
+            desired="down",
+            cause="crashed",
+            reason="QEMU ended unexpectedly.",
+            ends="failed",
+            why="QEMU ended (crashed).",
         ),
+        side_begun("saved_state", LEFT),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
         *NO_TIMERS,
-        beside(RemoveSavedState(vm_id=VM, storage_domain_id=SD), host=HOST),
+        beside(LEFT, host=HOST),
+        timer("side_steps", 10),
         ack_stopped(),
         status("down"),
     )
     play.when(done(Done(), of=SaveDomain)).then(ack())
-    play.when(done(Done(), of=RemoveSavedState)).then(ack())
+    play.when(done(Done(), of=RemoveSavedState)).then(side_ended("saved_state"), ack())
 
 
 def test_a_suspended_vm_starts_where_its_memory_is() -> None:
-    suspended().when(StartVm(id=VM)).then(ask("scheduler/main", place(command_id(4), required_host_ids=(HOST,))))
+    suspended().when(StartVm(id=VM)).then(
+        question("scheduler/main", place(command_id(4), required_host_ids=(HOST,))), release()
+    )
 
 
 def test_memory_on_a_storage_domain_that_is_gone_can_be_anywhere() -> None:
-    suspended().without_row("storage_domain", SD).when(StartVm(id=VM)).then(ask("scheduler/main", place(command_id(4))))
+    suspended().without_row("storage_domain", SD).when(StartVm(id=VM)).then(
+        question("scheduler/main", place(command_id(4))), release()
+    )
 
 
 def test_a_suspended_vm_is_restored() -> None:
     play = suspended().given(StartVm(id=VM))
     play.when(answered(Placed(host_id=HOST))).then(
-        event(VmRestoreRequested, host_id=HOST, begins="restore", step="Start on host one"),
+        event(VmRestoreRequested, desired="up", host_id=HOST, begins="restore", step="Start on host one"),
         to_node(RestoreDomain(spec=SPEC, storage_domain_id=SD)),
-        release(),
         accepted(job=True),
         stored,
         status("restoring_state"),
@@ -163,7 +187,7 @@ def test_a_restore_that_fails_leaves_it_suspended() -> None:
         to_node(end_of_start),
     )
     play.when(done(Done())).then(
-        event(VmStartFailed, reason="The disk is full.", ends="failed", why="The disk is full."),
+        event(VmStartFailed, desired="suspended", reason="The disk is full.", ends="failed", why="The disk is full."),
         audit("vm_start_failed", severity="error", vm=VM, host=HOST),
         ack(),
         status("suspended"),
@@ -180,6 +204,7 @@ def test_a_restore_without_saved_memory_ends_down_with_the_reason() -> None:
     play.when(done(Done())).then(
         event(
             VmWentDown,
+            desired="down",
             cause="failed",
             reason="Its saved memory is gone. There is no saved state.",
             ends="failed",
@@ -202,7 +227,7 @@ def test_a_restore_that_failed_while_unknown_leaves_the_memory() -> None:
         to_node(end_of_start),
     )
     play.when(done(Done())).then(
-        event(VmSuspended, ends="failed", why="The disk is full."),
+        event(VmSuspended, desired="suspended", ends="failed", why="The disk is full."),
         audit("vm_start_failed", severity="error", vm=VM, host=HOST),
         ack(),
         status("suspended"),
@@ -213,7 +238,7 @@ def test_a_restore_that_failed_while_unknown_leaves_the_memory() -> None:
 def test_a_restore_whose_host_was_rebooted_leaves_the_memory() -> None:
     play = restoring().given(HostLost(host_id=HOST))
     play.when(HostConfirmedDown(host_id=HOST)).then(
-        event(VmSuspended, ends="failed", why="Its host was confirmed as rebooted."),
+        event(VmSuspended, desired="suspended", ends="failed", why="Its host was confirmed as rebooted."),
         audit("vm_start_failed", severity="error", vm=VM, host=HOST),
         status("suspended"),
     )
@@ -222,9 +247,9 @@ def test_a_restore_whose_host_was_rebooted_leaves_the_memory() -> None:
 
 def test_a_restore_whose_qemu_is_gone_leaves_the_memory() -> None:
     play = restoring().given(HostLost(host_id=HOST))
-    gone = domain(DomainStatus.ABSENT, play.state.start_step_id)
+    gone = domain(DomainStatus.ABSENT, play.state.started_step)
     play.when(DomainSeen(host_id=HOST, domain=gone, stopped=StopReason.CRASHED)).then(
-        event(VmSuspended, ends="failed", why="QEMU ended while it started. (crashed)"),
+        event(VmSuspended, desired="suspended", ends="failed", why="QEMU ended while it started. (crashed)"),
         audit("vm_start_failed", severity="error", vm=VM, host=HOST),
         ack_stopped(),
         status("suspended"),
@@ -235,7 +260,7 @@ def test_a_restore_whose_qemu_is_gone_leaves_the_memory() -> None:
 def test_stop_of_a_suspended_vm_discards_its_memory() -> None:
     play = suspended()
     play.when(StopVm(id=VM)).then(
-        event(VmStopRequested, begins="stop", step="Discard the saved memory"),
+        event(VmStopRequested, desired="down", begins="stop", step="Discard the saved memory"),
         to_node(RemoveSavedState(vm_id=VM, storage_domain_id=SD)),
         timer("resend", 10),
         accepted(job=True),
@@ -246,10 +271,10 @@ def test_stop_of_a_suspended_vm_discards_its_memory() -> None:
     play.when(fired("resend")).then(to_node(RemoveSavedState(vm_id=VM, storage_domain_id=SD)), timer("resend", 10))
     play.when_restarted().then(to_node(RemoveSavedState(vm_id=VM, storage_domain_id=SD)), timer("resend", 10))
     play.when(done(Done())).then(
-        event(VmWentDown, cause="destroyed", ends="done"),
-        audit("vm_down", user="u", vm=VM, host=HOST),
+        event(VmWentDown, desired="down", cause="destroyed", ends="done"),
+        audit("vm_down", vm=VM),
         ack(),
-        cancel("guest_up"),
+        *NO_TIMERS,
         status("down"),
     )
     play.when(fired("resend")).then()
@@ -257,7 +282,7 @@ def test_stop_of_a_suspended_vm_discards_its_memory() -> None:
 
 def test_memory_that_cannot_be_discarded_is_still_there() -> None:
     suspended().given(StopVm(id=VM)).when(done(FULL)).then(
-        event(VmSuspended, ends="failed", why="The disk is full."),
+        event(VmSuspended, desired="suspended", ends="failed", why="The disk is full."),
         audit("vm_operation_failed", severity="error", vm=VM),
         ack(),
         status("suspended"),
@@ -267,7 +292,7 @@ def test_memory_that_cannot_be_discarded_is_still_there() -> None:
 def test_a_vm_stopped_while_it_is_restored_leaves_no_memory_behind() -> None:
     play = restoring()
     play.when(StopVm(id=VM)).then(
-        event(VmStopRequested, begins="stop", step="End QEMU"),
+        event(VmStopRequested, desired="down", begins="stop", step="End QEMU"),
         audit("vm_stopped", user="u", vm=VM, host=HOST),
         to_node(DestroyDomain(vm_id=VM)),
         cancel("shutdown"),
@@ -277,14 +302,16 @@ def test_a_vm_stopped_while_it_is_restored_leaves_no_memory_behind() -> None:
         status("powering_down"),
     )
     play.when(done(Done())).then(
-        event(VmWentDown, cause="destroyed", ends="done"),
-        audit("vm_down", user="u", vm=VM, host=HOST),
+        event(VmWentDown, desired="down", cause="destroyed", ends="done"),
+        side_begun("saved_state", LEFT),
+        audit("vm_down", vm=VM, host=HOST),
         ack(),
-        cancel("guest_up"),
-        beside(RemoveSavedState(vm_id=VM, storage_domain_id=SD), host=HOST),
+        *NO_TIMERS,
+        beside(LEFT, host=HOST),
+        timer("side_steps", 10),
         status("down"),
     )
-    play.when(done(Done(), of=RemoveSavedState)).then(ack())
+    play.when(done(Done(), of=RemoveSavedState)).then(side_ended("saved_state"), ack())
 
 
 def test_a_suspended_vm_is_not_suspended_again_nor_shut_down() -> None:

@@ -1,45 +1,94 @@
-"""Console tickets: set on the host, shown once, acknowledged."""
+"""Console tickets and other side steps: begun durably, sent again until the host answers, ended when nobody can."""
 
 from __future__ import annotations
 
-from actors.vm.ticket import TicketReply
-
+from actors.host.signals import HostReturned
 from protocol.commands.vm import SetVmTicket, StopVm
+from protocol.engine_messages import TicketReply
 from protocol.model.document import Ticket
-from protocol.node_messages import Done, SetTicket
-from tests.actors.expected import accepted, ack, audit, beside, refused
-from tests.actors.playbook import done
-from tests.actors.vm.lives import HOST, NO, VM, added, up
+from protocol.model.host import Host
+from protocol.node_messages import DestroyDomain, Done, SetTicket
+from tests.actors.expected import accepted, ack, audit, beside, refused, timer
+from tests.actors.playbook import done, fired
+from tests.actors.vm.lives import HOST, NO, VM, VmPlay, added, domain, side_begun, side_ended, up
+
+END = DestroyDomain(vm_id=VM, started_step_id="vm/x:old:0")
+
+
+def with_ticket() -> VmPlay:
+    return up().given(SetVmTicket(id=VM))
+
+
+def with_stray() -> VmPlay:
+    """A QEMU of an earlier run is being ended on another host."""
+    host = ("host", Host(id="elsewhere", name="elsewhere", address="elsewhere", status="up"))
+    return added(host).given(HostReturned(host_id="elsewhere", domain=domain(step="vm/x:old:0")))
 
 
 def test_a_ticket_is_made_when_none_is_given() -> None:
     play = up()
     play.when(SetVmTicket(id=VM)).then(
+        side_begun("ticket"),
         audit("console_ticket", user="u", vm=VM),
         beside(SetTicket(vm_id=VM, value="secret-o"), host=HOST),
+        timer("side_steps", 10),
         accepted(result=TicketReply(ticket=Ticket(value="secret-o", expiry=120))),
     )
+    play.when(done(Done(), of=SetTicket)).then(side_ended("ticket"), ack())
     play.when(done(Done(), of=SetTicket)).then(ack())
 
 
 def test_a_ticket_that_was_given_is_set() -> None:
     up().when(SetVmTicket(id=VM, ticket=Ticket(value="mine", expiry=60))).then(
+        side_begun("ticket"),
         audit("console_ticket", user="u", vm=VM),
         beside(SetTicket(vm_id=VM, value="mine", expiry_seconds=60), host=HOST),
+        timer("side_steps", 10),
         accepted(result=TicketReply(ticket=Ticket(value="mine", expiry=60))),
     )
 
 
+def test_a_dry_run_of_a_ticket_hands_out_none() -> None:
+    up().when(SetVmTicket(id=VM), dry_run=True).then(accepted())
+
+
 def test_a_ticket_that_the_host_cannot_set_is_said() -> None:
-    up().given(SetVmTicket(id=VM)).when(done(NO, of=SetTicket)).then(
-        audit("vm_operation_failed", severity="warning", vm=VM), ack()
+    with_ticket().when(done(NO, of=SetTicket)).then(
+        side_ended("ticket"), audit("vm_operation_failed", severity="warning", vm=VM, host=HOST), ack()
     )
 
 
 def test_the_ticket_of_a_vm_that_left_its_host_is_acknowledged_there() -> None:
-    play = up().given(SetVmTicket(id=VM)).given(StopVm(id=VM)).given(done(Done()))
-    play.when(done(Done(), of=SetTicket)).then(ack())
+    play = with_ticket().given(StopVm(id=VM)).given(done(Done()))
+    play.when(done(Done(), of=SetTicket)).then(side_ended("ticket"), ack())
 
 
 def test_one_that_is_down_has_no_console() -> None:
     added().when(SetVmTicket(id=VM)).then(refused("not_legal", "status"))
+
+
+def test_a_ticket_is_not_sent_again() -> None:
+    """Its secret is kept nowhere."""
+    with_ticket().when_restarted().then(timer("side_steps", 10))
+    with_ticket().when(fired("side_steps")).then(side_ended("ticket"))
+
+
+def test_a_side_step_is_sent_again_until_its_host_answers() -> None:
+    play = with_stray()
+    play.when(fired("side_steps")).then(beside(END, host="elsewhere"), timer("side_steps", 10))
+    play.when_restarted().then(beside(END, host="elsewhere"), timer("side_steps", 10))
+    play.when(done(NO, of=DestroyDomain)).then(
+        side_ended("stray"), audit("vm_operation_failed", severity="warning", vm=VM, host="elsewhere"), ack()
+    )
+    play.when(fired("side_steps")).then()
+    play.when_restarted().then()
+
+
+def test_a_side_step_on_a_host_that_is_gone_is_over() -> None:
+    with_stray().without_row("host", "elsewhere").when(fired("side_steps")).then(side_ended("stray"))
+
+
+def test_a_side_step_is_ended_by_its_own_host_alone() -> None:
+    play = with_stray()
+    play.when(done(Done(), of=DestroyDomain, host=HOST)).then()
+    play.when(done(Done(), of=DestroyDomain)).then(side_ended("stray"), ack())

@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 
 from actors.reservations.messages import NameClaim, Reserve, Reserved
-from protocol.commands.vm import ShutdownVm, StartVm, StopVm, UpdateVm
+from protocol.commands.vm import StartVm, StopVm, UpdateVm
 from protocol.errors import Refusal
 from protocol.events.vm import VmUpdated
+from protocol.message import Message
 from protocol.model.inventory import Cluster
 from protocol.model.types import Ref
 from protocol.model.vm import Vm
 from protocol.node_messages import Done
-from tests.actors.expected import accepted, ask, audit, event, refused, release_claim, stored
+from tests.actors.expected import accepted, audit, event, question, refused, release, release_claim, stored
 from tests.actors.playbook import answered, command_id, done
 from tests.actors.vm.lives import NO, VM, added, launching, place, up
 
@@ -44,7 +45,7 @@ def test_what_a_running_vm_cannot_change_waits_for_its_next_start() -> None:
 def test_what_waits_for_the_next_start_is_there_when_it_is_down() -> None:
     play = up().given(to(memory=1 << 29)).given(StopVm(id=VM)).given(done(Done()))
     assert (play.state.vm.memory, play.state.next_run) == (1 << 29, None)
-    play.when(StartVm(id=VM)).then(ask("scheduler/main", place(command_id(5), memory_bytes=1 << 29)))
+    play.when(StartVm(id=VM)).then(question("scheduler/main", place(command_id(5), memory_bytes=1 << 29)), release())
 
 
 def test_the_same_again_changes_nothing() -> None:
@@ -54,13 +55,12 @@ def test_the_same_again_changes_nothing() -> None:
 def test_a_new_name_is_claimed_first() -> None:
     play = added()
     play.when(to(name="other")).then(
-        ask(
+        question(
             "reservations/main", Reserve(holder=command_id(2), owner_id=VM, names=(NameClaim(kind="vm", name="other"),))
-        )
+        ),
+        release_claim(),
     )
-    play.when(answered(Reserved())).then(
-        event(VmUpdated), audit("vm_updated", user="u", vm=VM), release_claim(), accepted(), stored
-    )
+    play.when(answered(Reserved())).then(event(VmUpdated), audit("vm_updated", user="u", vm=VM), accepted(), stored)
     assert play.state.vm.name == "other"
 
 
@@ -71,21 +71,31 @@ def test_a_name_that_is_taken_is_refused() -> None:
 
 def test_a_cluster_that_goes_meanwhile_lets_the_claim_go() -> None:
     play = added(("cluster", Cluster(id="c2", name="c2"))).given(to(name="other", cluster=Ref(id="c2")))
-    play.without_row("cluster", "c2").when(answered(Reserved())).then(release_claim(), refused("not_found", "cluster"))
+    play.without_row("cluster", "c2").when(answered(Reserved())).then(refused("not_found", "cluster"))
 
 
-def test_a_name_that_was_claimed_for_nothing_is_let_go() -> None:
-    play = up().given(to(name="other")).given(ShutdownVm(id=VM, force=True))
-    play.when(answered(Reserved())).then(release_claim(), refused("not_legal", "status"))
-
-
-def test_a_refused_claim_of_one_that_is_busy_by_now_holds_nothing() -> None:
-    play = up().given(to(name="other")).given(ShutdownVm(id=VM, force=True))
-    play.when(answered(NO)).then(refused("not_legal", "status"))
+@pytest.mark.parametrize("answer", [Reserved(), NO], ids=["reserved", "refused"])
+def test_an_operation_that_began_meanwhile_is_not_disturbed(answer: Message) -> None:
+    """Commands queue behind the one that waits, so no command begins it."""
+    play = up().given(to(name="other"))
+    play.standing = launching().standing
+    play.when(answered(answer)).then(refused("not_legal", "status"))
 
 
 def test_while_a_name_is_claimed_nothing_else_is_decided() -> None:
-    added().given(to(name="other")).when(to(comment="x")).then(refused("busy"))
+    added().given(to(name="other")).when(to(comment="x")).then()
+
+
+def test_a_dry_run_claims_the_new_name_and_changes_nothing() -> None:
+    play = added()
+    play.when(to(name="other"), dry_run=True).then(
+        question(
+            "reservations/main", Reserve(holder=command_id(2), owner_id=VM, names=(NameClaim(kind="vm", name="other"),))
+        ),
+        release_claim(),
+    )
+    play.when(answered(Reserved())).then(accepted())
+    assert play.state.vm.name == "web"
 
 
 def test_it_moves_to_another_cluster_while_it_is_down() -> None:

@@ -30,7 +30,7 @@ from actors.storage.disk.operations.phases import (
 from actors.storage.disk.state import DiskState
 from actors.storage.facts import StorageDecisionFacts, accepted, again_or_taken, busy, new_id, not_found, refusal
 from actors.storage.messages import DiskProvided, DiskRecorded, ProvideDisk
-from actors.storage.volumes import making_id, storage_domain_of, volume_of
+from actors.storage.volumes import making_id, several_storage_domains, storage_domain_of, volume_of
 from protocol.commands.storage import AddDisk
 from protocol.errors import Refusal
 from protocol.events import disk as events
@@ -47,6 +47,8 @@ def add(state: DiskState | None, request: CommandRequest, command: AddDisk, fact
     if state is not None:
         return again_or_taken("disk", request, state.disk, state.operation)
     assert isinstance(command.document, Disk)
+    if problem := several_storage_domains(command.document):
+        return Decision(reply=problem)
     disk = completed(attrs.evolve(command.document, id=new_id(request)), None)
     storage_domain = checked(disk, None, False, facts)
     if isinstance(storage_domain, Refusal):

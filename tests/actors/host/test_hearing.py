@@ -1,0 +1,96 @@
+"""What a node says of others: passed on with the host that spoke, and believed about its own steps alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors.entity.decision import AcknowledgeStopped
+from actors.host.messages import IssueToken
+from actors.host.signals import DomainSeen, GuestHeard, GuestLost, StepAdvanced, StepOutcome, StorageSeen
+from protocol.commands.host import IssueEnrolmentToken
+from protocol.events.operation import StepId
+from protocol.message import Message
+from protocol.model.storage import StorageDomain
+from protocol.node_messages import (
+    DomainChanged,
+    DomainObserved,
+    DomainStatus,
+    Done,
+    GuestReport,
+    GuestSilent,
+    StepDone,
+    StepProgress,
+    StopReason,
+    StorageFacts,
+)
+from protocol.receipts import stopped_receipt
+from tests.actors.backstage import NOW
+from tests.actors.expected import accepted, audit, effect, keep, stored_as, tell
+from tests.actors.host.lives import HOST, HostPlay, up
+from tests.actors.playbook import command_id
+
+STEP = StepId(owner="vm/vm1", operation="op", number=0, host=HOST)
+GONE = DomainChanged(domain=DomainObserved(vm_id="vm1", status=DomainStatus.ABSENT), stopped=StopReason.CRASHED)
+
+
+def with_vm() -> HostPlay:
+    return up().with_vm()
+
+
+@pytest.mark.parametrize(
+    ("said", "address", "heard"),
+    [
+        (StepDone(step_id=str(STEP), result=Done()), "vm/vm1", StepOutcome(host_id=HOST, step=STEP, result=Done())),
+        (StepProgress(step_id=str(STEP), percent=7), "vm/vm1", StepAdvanced(host_id=HOST, step=STEP, percent=7)),
+        (GONE, "vm/vm1", DomainSeen(host_id=HOST, domain=GONE.domain, stopped=GONE.stopped)),
+        (
+            GuestReport(vm_id="vm1", fqdn="web"),
+            "vm/vm1",
+            GuestHeard(host_id=HOST, report=GuestReport(vm_id="vm1", fqdn="web")),
+        ),
+        (GuestSilent(vm_id="vm1", since=NOW), "vm/vm1", GuestLost(host_id=HOST, since=NOW)),
+        (
+            StorageFacts(storage_domain_id="sd", available_bytes=1, used_bytes=1),
+            "storage_domain/sd",
+            StorageSeen(host_id=HOST, facts=StorageFacts(storage_domain_id="sd", available_bytes=1, used_bytes=1)),
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_a_node_says_goes_to_whom_it_concerns(said: Message, address: str, heard: Message) -> None:
+    play = with_vm().with_row("storage_domain", StorageDomain(id="sd", name="sd"))
+    play.when(said).then(tell(address, heard))
+
+
+def test_what_is_said_of_one_that_is_gone_is_acknowledged_where_its_node_would_repeat_it() -> None:
+    up().when(StepDone(step_id=str(STEP), result=Done())).then(
+        effect(AcknowledgeStopped(host_id=HOST, receipt=str(STEP)))
+    )
+    up().when(GONE).then(effect(AcknowledgeStopped(host_id=HOST, receipt=stopped_receipt(GONE))))
+    up().when(GuestReport(vm_id="vm1", fqdn="web")).then()
+
+
+@pytest.mark.parametrize(
+    "step", ["vm/vm1:op:0:1:elsewhere", "vm/vm1:op:0:1:", "no step"], ids=["of another host", "of nobody", "no step"]
+)
+def test_a_step_that_was_not_its_own_is_said_once_and_goes_no_further(step: str) -> None:
+    play = with_vm()
+    play.when(StepDone(step_id=step, result=Done())).then(
+        audit("strange_step", severity="warning", host=HOST),
+        effect(AcknowledgeStopped(host_id=HOST, receipt=step)),
+    )
+    play.when(StepDone(step_id=step, result=Done())).then(effect(AcknowledgeStopped(host_id=HOST, receipt=step)))
+    play.when(StepProgress(step_id=step, percent=7)).then()
+
+
+def test_a_token_is_made_for_whoever_asked() -> None:
+    token = IssueEnrolmentToken(id=HOST)
+    up().when(token).then(
+        keep(command_id(2)),
+        effect(IssueToken(command_id=command_id(2))),
+        stored_as(accepted()),
+    )
+
+
+def test_a_dry_run_of_a_token_makes_none() -> None:
+    up().when(IssueEnrolmentToken(id=HOST), dry_run=True).then(accepted())
