@@ -12,10 +12,9 @@ from typing import Any
 import attrs
 
 from protocol import registry
-from protocol.commands.base import Command
+from protocol.commands.base import ADDRESS_FIELDS, Command
 from protocol.model.types import Ref
 
-_COMMAND_FIELDS = ("id", "parent_id", "document", "kind")
 _PLAIN_TYPES: dict[Any, str] = {str: "text", int: "int", bool: "bool", float: "float", datetime.datetime: "time"}
 
 
@@ -82,7 +81,7 @@ def _methods(noun: dict[str, Any], owner: registry.Resource | registry.SubCollec
 
 
 def _parameters(command: type[Command]) -> list[dict[str, Any]]:
-    fields = [field for field in attrs.fields(command) if field.name not in _COMMAND_FIELDS]
+    fields = [field for field in attrs.fields(command) if field.name not in ADDRESS_FIELDS]
     return [_plain(field.name, _PLAIN_TYPES.get(_resolved(command, field.name), "text")) for field in fields]
 
 

@@ -22,7 +22,8 @@ CODES: Final[dict[str, int]] = {
     "disk_added": 2021, "disk_removed": 2042, "disk_failed": 2022, "disk_updated": 2019,
     "storage_domain_added": 956, "storage_domain_active": 966, "storage_domain_inactive": 970,
     "storage_domain_removed": 960, "template_added": 51, "template_failed": 9009, "template_removed": 9010,
-    "entity_added": 9020, "entity_updated": 9021, "entity_removed": 9022, "actor_restarted": 9030,
+    "entity_added": 9020, "entity_updated": 9021, "entity_removed": 9022, "assigned": 9023,
+    "unassigned": 9024, "actor_restarted": 9030,
     "actor_escalated": 9031, "access_denied": 9032, "external": 9000,
 }  # fmt: skip
 

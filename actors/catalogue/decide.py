@@ -6,14 +6,14 @@ apart from what has to be there always.
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
 
+from actors.catalogue import assign
+from actors.catalogue.facts import CatalogueDecision, CatalogueDecisionFacts
 from actors.catalogue.kinds import KINDS, going_along, with_companions
-from actors.catalogue.rows import CatalogueChange, added, name_of, parent_of, removed, updated
+from actors.catalogue.rows import added, name_of, parent_of, removed, updated
 from actors.entity import checks
 from actors.entity.checks import invalid, not_found
 from actors.entity.decision import Decision
@@ -22,6 +22,7 @@ from actors.entity.messages import CommandRequest
 from actors.entity.references import in_use, missing_reference
 from actors.entity.rows import Rows
 from protocol.audit import CODES, line
+from protocol.commands.assignment import OfAssignment
 from protocol.commands.catalogue import AddEntity, AddEvent, RemoveEntity, UpdateEntity
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
@@ -30,21 +31,6 @@ from protocol.model.merge import merge, writable
 from protocol.model.types import Document, Ref
 from protocol.references import references_in
 from protocol.registry import BY_KIND, title_of
-
-
-@attrs.frozen(kw_only=True)
-class CatalogueDecisionFacts:
-    now: datetime.datetime
-    rows: Rows
-    fresh_id: Callable[[], str]
-
-
-@attrs.frozen(kw_only=True)
-class CatalogueDecision(Decision):
-    """A decision about documents: `changes` take the place of events, because one may concern several of them."""
-
-    changes: tuple[CatalogueChange, ...] = ()
-
 
 REFERENCES: Final = frozenset(field.name for field in attrs.fields(Event)) & frozenset(KINDS) - {"user"}
 """The kinds of the inventory that an event can be about; its user is who did it."""
@@ -55,6 +41,8 @@ def decide(request: CommandRequest, facts: CatalogueDecisionFacts) -> Decision:
     command = request.command
     if isinstance(command, AddEvent):
         return _add_event(request, command)
+    if isinstance(command, OfAssignment):
+        return assign.decide(request, command, facts)
     if not isinstance(command, AddEntity | UpdateEntity | RemoveEntity) or command.kind not in KINDS:
         what = getattr(command, "kind", type(command).__name__)
         return Decision(reply=invalid("kind", f"The catalogue does not serve {what!r:.80}."))
@@ -127,16 +115,13 @@ def _remove(request: CommandRequest, command: Any, present: Any, facts: Catalogu
     for kind, id in together:
         if problem := in_use(facts.rows, kind, id, what, frozenset(together)):
             return Decision(reply=problem)
-    changes = []
-    for kind, id in together:
-        row = facts.rows.row(kind, id)
-        assert row is not None
-        changes.append(removed(kind, id, row.version, facts.now))
+    gone = [row for each in together if (row := facts.rows.row(*each)) is not None]
+    assignments = {row.id: row for each in together for row in facts.rows.assignments_of(*each)}
     reply = _accepted(request, command.kind, present)
     return CatalogueDecision(
         reply=reply,
         outcome=reply,
-        changes=tuple(changes),
+        changes=tuple(removed(row.kind, row.id, row.version, facts.now) for row in (*assignments.values(), *gone)),
         audit=(_line("entity_removed", "removed", request, command.kind, present),),
     )
 

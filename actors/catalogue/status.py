@@ -8,7 +8,7 @@ import datetime
 import attrs
 
 from actors.catalogue.kinds import KINDS, completed
-from actors.catalogue.rows import CatalogueChange, added, updated
+from actors.catalogue.rows import CatalogueChange, added, id_of, updated
 from actors.entity.rows import Rows
 
 
@@ -30,7 +30,7 @@ def due_changes(rows: Rows, at: datetime.datetime) -> tuple[CatalogueChange, ...
         added(completed(document), at)
         for kind, record in KINDS.items()
         for document in record.built_in
-        if rows.row(kind, document.id) is None
+        if rows.row(kind, id_of(document)) is None
     ]
     for data_center in rows.documents("data_center"):
         status = data_center_status(rows, data_center.id)
