@@ -23,20 +23,20 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
         made = Client(gateway)
         assert (await made.login()).status == 200
         for name, parent in (("site", "root"), ("prod", "site"), ("web", "prod"), ("test", "site")):
-            added = await made.api("POST", "tags", {"name": name, "parent": {"name": parent}})
+            added = await made.api("POST", "/tags", {"name": name, "parent": {"name": parent}})
             assert added.status == 201, added.body
         yield made
 
 
 async def names(client: Client, path: str) -> list[str]:
-    answer = await client.api("GET", path)
+    answer = await client.api("GET", f"/{path}")
     assert answer.status == 200, answer.body
     (items,) = answer.json().values() if answer.json() else ([],)
     return sorted(item["name"] for item in items)
 
 
 async def assign(client: Client, path: str, tag: str) -> Any:
-    answer = await client.api("POST", f"{path}/tags", {"name": tag})
+    answer = await client.api("POST", f"/{path}/tags", {"name": tag})
     assert answer.status == 201, answer.body
     return answer.json()
 
@@ -44,23 +44,23 @@ async def assign(client: Client, path: str, tag: str) -> Any:
 async def test_the_entry_point_names_the_root(client: Client) -> None:
     api = (await client.api("GET", "")).json()
     assert api["special_objects"]["root_tag"]["id"] == ROOT_TAG_ID
-    assert (await client.api("GET", f"tags/{ROOT_TAG_ID}")).json()["name"] == "root"
+    assert (await client.api("GET", f"/tags/{ROOT_TAG_ID}")).json()["name"] == "root"
 
 
 @pytest.mark.parametrize("holder", [VM, f"hosts/{named_id('host-0')}", f"templates/{named_id('tiny')}"])
 async def test_a_tag_is_assigned_and_taken_back(client: Client, holder: str) -> None:
     web = await assign(client, holder, "web")
     assert web["href"] == f"/ovirt-engine/api/{holder}/tags/{web['id']}"
-    by_id = await client.api("POST", f"{holder}/tags", {"id": web["id"]})
+    by_id = await client.api("POST", f"/{holder}/tags", {"id": web["id"]})
     assert (by_id.status, by_id.json()["name"]) == (201, "web")
     await assign(client, holder, "test")
     assert await names(client, f"{holder}/tags") == ["test", "web"]
-    one = (await client.api("GET", f"{holder}/tags/{web['id']}")).json()
+    one = (await client.api("GET", f"/{holder}/tags/{web['id']}")).json()
     assert one["parent"]["href"].startswith("/ovirt-engine/api/tags/")
-    followed = (await client.api("GET", f"{holder}?follow=tags")).json()
+    followed = (await client.api("GET", f"/{holder}?follow=tags")).json()
     assert sorted(tag["name"] for tag in followed["tags"]["tag"]) == ["test", "web"]
-    assert (await client.api("DELETE", f"{holder}/tags/{web['id']}")).status == 200
-    assert (await client.api("DELETE", f"{holder}/tags/{web['id']}")).status == 404
+    assert (await client.api("DELETE", f"/{holder}/tags/{web['id']}")).status == 200
+    assert (await client.api("DELETE", f"/{holder}/tags/{web['id']}")).status == 404
     assert await names(client, f"{holder}/tags") == ["test"]
 
 
@@ -69,14 +69,14 @@ async def test_a_tag_is_assigned_and_taken_back(client: Client, holder: str) -> 
     [(VM, {"name": "none"}, 404), (VM, {"id": "none"}, 404), (VM, {}, 400), ("vms/none", {"name": "web"}, 404)],
 )
 async def test_what_cannot_be_assigned(client: Client, path: str, body: Any, status: int) -> None:
-    answer = await client.api("POST", f"{path}/tags", body)
+    answer = await client.api("POST", f"/{path}/tags", body)
     assert answer.status == status, answer.body
 
 
 async def test_tags_go_with_their_parent(client: Client) -> None:
     await assign(client, VM, "web")
-    prod = (await client.api("GET", "tags?search=name%3Dprod")).json()["tag"][0]
-    assert (await client.api("DELETE", f"tags/{prod['id']}")).status == 200
+    prod = (await client.api("GET", "/tags?search=name%3Dprod")).json()["tag"][0]
+    assert (await client.api("DELETE", f"/tags/{prod['id']}")).status == 200
     assert await names(client, "tags") == ["root", "site", "test"]
     assert await names(client, f"{VM}/tags") == []
 
@@ -90,7 +90,7 @@ async def test_tags_go_with_their_parent(client: Client) -> None:
         ("tag=root", ["vm-0", "vm-1", "vm-2"]),
         ("tag=w*", ["vm-0"]),
         ("tag=*o*", ["vm-0", "vm-1", "vm-2"]),
-        ("tag=*es* and status=down", ["vm-2"]),
+        ("tag=prod and status=down", ["vm-1"]),
         ("tag!=prod", ["vm-2"]),
         ("tag=test or tag=web", ["vm-0", "vm-2"]),
         ("tag=none", []),
@@ -100,7 +100,5 @@ async def test_a_search_finds_what_bears_the_tag_or_one_below_it(client: Client,
     for vm, tag in (("vm-0", "web"), ("vm-1", "prod"), ("vm-2", "test")):
         await assign(client, f"vms/{named_id(vm)}", tag)
     listed = await names(client, "vms?search=" + search.replace("=", "%3D").replace(" ", "%20"))
-    assert [name for name in listed if name in ("vm-0", "vm-1", "vm-2")] == [
-        name for name in found if name in listed or "status" not in search
-    ]
+    assert listed == found
     assert await names(client, "hosts?search=tag%3Dweb") == []
