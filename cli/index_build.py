@@ -67,8 +67,8 @@ def _walk(nouns: dict[str, Any], subs: tuple[registry.SubCollection, ...], above
     for sub in subs:
         noun = _noun(nouns, sub.item)
         chain = [*above, {"noun": parent, "rel": sub.rel}]
-        writable = bool(sub.add or sub.update or sub.remove)
-        noun["parents"].append({"chain": chain, "writable": writable})
+        methods = [method for method in ("add", "update", "remove") if getattr(sub, method) is not None]
+        noun["parents"].append({"chain": chain, "methods": methods, "assigned": sub.source == "assigned"})
         _methods(noun, sub)
         _walk(nouns, sub.sub, chain, noun["name"])
 

@@ -1,7 +1,7 @@
 """The rows of assignments: how one is written, and how those of an object go with it. Pure.
 
 An assignment is the inventory's, but its sides are anybody's: who removes a side removes its assignments in the same
-transaction. One that comes at the same moment makes the store refuse the removal (see docs/decisions/0050).
+transaction. One that comes at the same moment makes the store refuse the removal (docs/decisions/0050).
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ async def test_a_vm_takes_its_assignments_along(site: Installation) -> None:
 async def test_an_assignment_that_the_removal_did_not_know_of_makes_it_try_again(site: Installation) -> None:
     """The VM's actor looks before the assignment is durable: the store refuses, and the VM goes when it has looked again."""
     a = await tag(site, "a")
-    site.engine.rows.assignments_of = lambda kind, id: []  # type: ignore[method-assign]
+    site.engine.rows.assignments_of = lambda *_: []  # type: ignore[method-assign]
     await assign(site, a)
     reply = await site.give(named_id("first"), RemoveVm(id=named_id("vm-1")))
     assert isinstance(reply, Accepted | Refusal)

@@ -14,6 +14,7 @@ import attrs
 from actors.engine_port import EnginePortInProcess
 from actors.entity import durable
 from actors.entity.decision import Decision, RunStep
+from actors.entity.rows import Rows
 from actors.host import link_session
 from actors.host.actor import HostActor
 from actors.journal.memory import MemoryJournal
@@ -342,6 +343,8 @@ BREAKS: tuple[dict[str, Any], ...] = (
      "patches": ((observe, "guest_report", guest_text_in_the_trail),)},
     {"name": "S17: an outcome is believed from any host", "found_by": ("S17",), "rates": {"node_lies": 0.1},
      "patches": ((HostActor, "_own_step", any_step), (disk_decide, "step_ended", any_host))},
+    {"name": "S18: an object goes without its assignments", "found_by": ("S18",),
+     "patches": ((MemoryTables, "_lacks_side", always(False)), (Rows, "assignments_of", always([])))},
     {"name": "L1: an operation does not end", "found_by": ("L1",),
      "patches": ((vm_evolve, "_operation", reboots_go_on),)},
     {"name": "L1: the node never forgets", "found_by": ("L1", "S16"),
