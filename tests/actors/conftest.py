@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.actors.playbook import desk
+from tests.actors.desk import desk
 
 
 @pytest.fixture(autouse=True)

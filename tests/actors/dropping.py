@@ -16,7 +16,7 @@ from typing import Any, Final
 import attrs
 
 from actors.entity.decision import Decision
-from tests.actors.playbook import desk
+from tests.actors.desk import desk
 
 ROOMS: Final = ("vm", "host", "storage", "catalogue")
 Run = Callable[[], object]

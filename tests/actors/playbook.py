@@ -37,10 +37,9 @@ from protocol.commands.base import Command
 from protocol.engine_messages import Principal
 from protocol.events.operation import Operation, StepId
 from protocol.message import Message
-from tests.actors.backstage import NOW, FakeIncarnation, FakeJournal, FakeNodes, ports, somebody
+from tests.actors.backstage import FakeIncarnation, FakeJournal, FakeNodes, ports, somebody
 from tests.actors.comparison import Expected, compare
-
-__all__ = ["NOW"]
+from tests.actors.desk import desk
 
 ADMIN = Principal(user_id="u", name="admin@internal", administrator=True)
 CORRELATION = "corr"
@@ -64,31 +63,6 @@ def object_id(number: int) -> str:
     return object_id_of(command_id(number))
 
 
-@attrs.frozen
-class Desk:
-    """Where the decisions of a running transcript lie until `then` has looked at them, and where a test may alter one.
-
-    `alter` gets the number of a decision in the transcript, counted from 0, and the decision.
-    """
-
-    open: dict[int, str] = attrs.field(factory=dict)  # by play: the message that no `then` has followed
-    alter: list[Callable[[int, Decision], Decision]] = attrs.field(factory=list)
-    made: list[Decision] = attrs.field(factory=list)
-
-    def clear(self) -> None:
-        self.open.clear()
-        self.made.clear()
-
-    def check(self) -> None:
-        """Called at the end of each test: every `when` was followed by its `then`."""
-        unseen = list(self.open.values())
-        self.clear()
-        assert not unseen, f"no `then` follows when({', '.join(unseen)})"
-
-
-desk = Desk()
-
-
 class Play:
     """One entity's life. A room derives from it: which actor, and what of its world is not as usual."""
 
@@ -105,10 +79,9 @@ class Play:
         self.before: Any = None  # the state before the last decision
         self.message: Message | None = None
         self.decision = Decision()
-        self.decisions = 0  # how many the last message brought
+        self.decisions = 0  # how many times the shell carried out something of the last message
         self.journal: list[Message] = []
         self.asked: Message | None = None  # who gets the last decision's reply
-        self.waiting: dict[str, tuple[Message, ...]] = {}  # who was kept before the last decision, by key
         self.unanswered: list[Tell] = []
         self.sent: dict[StepId, RunStep] = {}
         self.commands = 0
@@ -157,7 +130,7 @@ class Play:
         """The actor crashed, or the engine did: what it goes on with. `then` must follow."""
         self._begin("restarted")
         self.message, self.decisions, self.decision = None, 0, Decision()
-        self.actor: Any = self._incarnate()
+        self.actor = self._incarnate()
         run(self.actor.started())
         return self._end()
 
@@ -235,8 +208,6 @@ class Play:
             return decision
         self.decision, self.before = decision, self.state
         self.asked = envelope.message if envelope is not None and envelope.is_awaited else None
-        kept: dict[str, list[Envelope]] = getattr(self.actor, "_kept", {}) if hasattr(self, "actor") else {}
-        self.waiting = {key: tuple(each.message for each in found) for key, found in kept.items()}
         return decision
 
     def carried_out(self, decision: Decision) -> None:

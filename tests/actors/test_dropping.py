@@ -11,9 +11,10 @@ from protocol.commands.vm import ShutdownVm
 from protocol.events.vm import VmGuestUp
 from protocol.node_messages import ShutdownDomain
 from tests.actors.comparison import compare, parts_of
+from tests.actors.desk import desk
 from tests.actors.dropping import Transcript, decisions_of, drops_of, survives, transcripts
 from tests.actors.expected import cancel, event, timer, to_node
-from tests.actors.playbook import desk, fired
+from tests.actors.playbook import fired
 from tests.actors.reach import lines_of, modules, reached
 from tests.actors.vm.lives import VM, booting, up
 

@@ -12,8 +12,9 @@ from protocol.events.catalogue import CatalogueEvent
 from protocol.model.inventory import Cluster, DataCenter
 from protocol.model.network import Network
 from protocol.model.types import Ref
+from tests.actors.backstage import NOW
 from tests.actors.comparison import Expected
-from tests.actors.playbook import NOW, Play
+from tests.actors.playbook import Play
 
 IDS = SeededIds(7)
 START = bootstrap(IDS, NOW)

@@ -18,8 +18,9 @@ from protocol.events.vm import (
     VmWentDown,
 )
 from protocol.node_messages import DestroyDomain, DomainStatus, Done, PauseDomain, StopReason
+from tests.actors.backstage import NOW
 from tests.actors.expected import ack, ack_stopped, audit, beside, event, status, timer
-from tests.actors.playbook import NOW, done, fired, step_under_way
+from tests.actors.playbook import done, fired, step_under_way
 from tests.actors.vm.lives import (
     FULL,
     GUEST,

@@ -378,7 +378,7 @@ def test_what_was_to_go_down_with_a_host_that_was_rebooted_failed(command: Comma
 
 
 def test_an_outcome_from_another_host_is_not_believed() -> None:
-    """Nor is it acknowledged: it was that host's to forget nothing."""
+    """Nor is it acknowledged: the outcome of the step's own host is still to come."""
     play = up().given(StopVm(id=VM))
     play.when(done(Done(), host="elsewhere")).then()
     play.when(done(FULL, host="elsewhere")).then()
