@@ -31,35 +31,32 @@ def decide(request: CommandRequest, command: OfAssignment, facts: CatalogueDecis
     row = facts.rows.row(ASSIGNMENT, assignment_id(left, right))
     given: Any = facts.rows.document(*right)
     reply = Accepted(kind=command.relation, id=command.id, command_id=request.command_id, document=given)
+    what, who = f"The {title_of(command.relation)} {given.name}", _called(command, facts)
+    user = request.principal
+    refers = {"user": user.user_id, command.holder: command.parent_id}
     if isinstance(command, Assign):
         if row is not None:
             return Decision(reply=reply)
-        changes = (added(assignment_between(left, right), facts.now),)
-        code, verb = "assigned", "assigned to"
+        change = added(assignment_between(left, right), facts.now)
+        audit = line("assigned", f"{what} was assigned to {who} by {user.name}.", **refers)
     else:
         if row is None:
-            return refuse(_not_assigned(command, given, facts))
-        changes = (removed(ASSIGNMENT, row.id, row.version, facts.now),)
-        code, verb = "unassigned", "taken from"
-    text = (
-        f"The {title_of(command.relation)} {given.name} was {verb} the {_called(command, facts)} by "
-        f"{request.principal.name}."
-    )
-    about = {command.holder: command.parent_id}
-    audit = line(code, text, user=request.principal.user_id, **about)
-    return CatalogueDecision(reply=reply, outcome=reply, changes=changes, audit=(audit,))
+            return refuse(_not_assigned(command, what, who))
+        change = removed(ASSIGNMENT, row.id, row.version, facts.now)
+        audit = line("unassigned", f"{what} was taken from {who} by {user.name}.", **refers)
+    return CatalogueDecision(reply=reply, outcome=reply, changes=(change,), audit=(audit,))
 
 
 def _called(command: OfAssignment, facts: CatalogueDecisionFacts) -> str:
     holder: Any = facts.rows.document(command.holder, command.parent_id)
-    return f"{title_of(command.holder)} {holder.name or command.parent_id}"
+    return f"the {title_of(command.holder)} {holder.name or command.parent_id}"
 
 
-def _not_assigned(command: OfAssignment, given: Any, facts: CatalogueDecisionFacts) -> Refusal:
+def _not_assigned(command: OfAssignment, what: str, who: str) -> Refusal:
     return Refusal(
         code="not_found",
         status=404,
-        reason=f"The {title_of(command.relation)} {given.name} is not assigned to the {_called(command, facts)}.",
-        remedy=f"List the {title_of(command.relation)}s of the {title_of(command.holder)}.",
+        reason=f"{what} is not assigned to {who}.",
+        remedy=f"List the {title_of(command.relation)}s of {who}.",
         entity=f"{command.holder}/{command.parent_id}",
     )

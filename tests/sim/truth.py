@@ -56,6 +56,8 @@ SOMETIMES = (
     "stray QEMU ended",
     "VM removed with its disks",
     "outcome from the wrong host refused",
+    "assignment went with its VM",
+    "removal or assignment refused for a side that was missing",
 )
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from actors.catalogue.references import missing_reference
-
 from actors.catalogue.bootstrap import bootstrap
 from actors.catalogue.rows import evolve
+from actors.entity.references import missing_reference
 from actors.entity.rows import Rows
 from actors.journal.port import EntityRow
 from actors.kernel.ports import SeededIds
