@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import trio
 
 from actors.journal.memory_store import MemoryTables
 from protocol.commands.assignment import Assign, Unassign
@@ -139,4 +140,35 @@ async def test_an_assignment_that_the_removal_did_not_know_of_makes_it_try_again
     del site.engine.rows.assignments_of
     await site.give(named_id("second"), RemoveVm(id=named_id("vm-1")))
     await site.until_gone("vm", named_id("vm-1"))
+    assert assignments(site.store.tables) == 0
+
+
+@pytest.mark.parametrize("removed_first", [True, False])
+@pytest.mark.parametrize("side", ["vm", "tag"])
+async def test_of_a_removal_and_an_assignment_at_the_same_moment_one_wins(
+    site: Installation, side: str, removed_first: bool
+) -> None:
+    a = await tag(site, "a")
+    removal = RemoveVm(id=named_id("vm-1")) if side == "vm" else RemoveEntity(kind="tag", id=a)
+    commands = [removal, Assign(relation="tag", id=a, holder="vm", parent_id=named_id("vm-1"))]
+    site.store.delay_seconds = 0.02
+    replies: list[Any] = []
+
+    async def give(command: Any) -> None:
+        replies.append(await site.give(named_id(f"at once {type(command).__name__}"), command))
+
+    async with trio.open_nursery() as nursery:
+        for command in commands if removed_first else reversed(commands):
+            nursery.start_soon(give, command)
+            await trio.sleep(0.001)
+    site.store.delay_seconds = 0.0
+    assert any(isinstance(reply, Accepted) for reply in replies), replies
+    for reply in replies:
+        if isinstance(reply, Refusal):
+            assert reply.code in ("conflict", "not_found"), reply
+            assert reply.retryable == (reply.code == "conflict"), reply
+    gone = site.document(removal.kind if isinstance(removal, RemoveEntity) else "vm", removal.id) is None
+    if not gone:
+        await site.ask(removal)
+        await site.until_gone(side, removal.id)
     assert assignments(site.store.tables) == 0
