@@ -44,7 +44,7 @@ def build(noun: Noun, verb: str, *, named_before: bool = False) -> click.Command
 
 
 def _list(noun: Noun) -> click.Command:
-    search = [entry["search"] for entry in noun["attributes"] if "search" in entry]
+    search = [entry["search"] for entry in noun["attributes"] if "search" in entry] + noun["holds"]
     params: Parameters = [
         *_parents(noun, ()),
         click.Option(["--query", "-q"], help="Search, like 'name = web* and status = up sortby name'."),

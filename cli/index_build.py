@@ -31,6 +31,7 @@ def build() -> dict[str, Any]:
             transient=sorted(resource.statuses.transient),
             bad=sorted(resource.statuses.bad),
             actions={action.name: _action(action) for action in resource.actions},
+            holds=[each.kind for each in registry.RESOURCES if resource.kind in each.assigned_to],
         )
         _methods(noun, resource)
     for resource in registry.RESOURCES:
@@ -55,6 +56,7 @@ def _noun(nouns: dict[str, Any], cls: type[Any]) -> dict[str, Any]:
             "attributes": [_attribute(attribute) for attribute in registry.attributes(cls)],
             "parents": [],
             "actions": {},
+            "holds": [],
             "add": None,
             "update": None,
             "remove": None,

@@ -195,7 +195,7 @@ def _moved(kind: str, present: Document, after: Document, rows: Rows) -> Refusal
 
 
 def _below_itself(kind: str, present: Any, owner: Ref, rows: Rows) -> Refusal | None:
-    """A tree stays a tree: what has no place yet cannot be its own ancestor, what moves could become it."""
+    """Refuses a move after which it would be its own ancestor."""
     attribute = KINDS[kind].owner
     above: Ref | None = owner
     while above is not None and above.id:

@@ -60,9 +60,9 @@ class Search:
         return self._model.all(kind)
 
     def _holders(self, kind: str, relation: str, value: str) -> list[Record]:
-        """Those to which the object of that name or id is assigned, or one below it."""
+        """Those to which the object of that name is assigned, or one below it."""
         path, below = BY_KIND[relation].tree, set[str]()
-        due = [record.id for record in self._model.named_any_case(relation, value)] + [value]
+        due = [record.id for record in self._model.named_any_case(relation, value)]
         while due:
             id = due.pop()
             if id not in below:
@@ -90,7 +90,7 @@ class Search:
         if text.strip("*") == "":
             return lambda _: True
         match = comparison(Key((), str), "=", text if "*" in text else f"*{text}*", case_sensitive)
-        keys = [key for key in keys_of(kind).values() if key.type is str]
+        keys = [key for key in keys_of(kind).values() if key.type is str and not key.assigned]
         return lambda record: any(match(value) for key in keys for value in self._values(key, record))
 
     def _term(self, kind: str, term: Term, case_sensitive: bool) -> Test:
@@ -151,13 +151,11 @@ class Search:
         return next((found for kind in self._model.kinds() if (found := self._model.get(kind, id)) is not None), None)
 
     def _values(self, key: Key, record: Record) -> list[Any]:
-        """Plain values; a reference counts by its object's name and by its id, what is assigned by those of all that it
-        lies below as well."""
-        values: list[Any] = []
+        """Plain values; a reference counts by its object's name and by its id, what is assigned by its name and those of
+        all that it lies below."""
         if key.assigned:
-            for above in self._with_ancestors(key.assigned, record):
-                values += [above.document.name, above.id]
-            return values
+            return [each.document.name for each in self._with_ancestors(key.assigned, record)]
+        values: list[Any] = []
         for value in values_at(record.document, key.path):
             if isinstance(value, Ref):
                 target = self._model.get(key.reference, value.id) if key.reference and value.id else None

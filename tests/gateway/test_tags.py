@@ -94,6 +94,7 @@ async def test_tags_go_with_their_parent(client: Client) -> None:
         ("tag!=prod", ["vm-2"]),
         ("tag=test or tag=web", ["vm-0", "vm-2"]),
         ("tag=none", []),
+        ("prod", []),
     ],
 )
 async def test_a_search_finds_what_bears_the_tag_or_one_below_it(client: Client, search: str, found: list[str]) -> None:

@@ -14,7 +14,7 @@ import attrs
 from actors.catalogue.rows import evolve as evolve_document
 from actors.host.evolve import evolve as evolve_host
 from actors.journal.memory_store import MemoryTables
-from actors.journal.port import Appended, AppendResult, Epoch, JournalRow, SideMissing, Transaction
+from actors.journal.port import Appended, AppendResult, Epoch, JournalRow, Transaction
 from actors.storage.disk.evolve import evolve as evolve_disk
 from actors.storage.domain.evolve import evolve as evolve_storage_domain
 from actors.storage.template.evolve import evolve as evolve_template
@@ -68,8 +68,6 @@ class WatchedTables(MemoryTables):
                     self._took(row)
             else:
                 keys = [f"{write.row.kind}/{write.row.id}" for write in transaction.writes]
-                if isinstance(result, SideMissing):
-                    self.truth.once("removal or assignment refused for a side that was missing")
                 self.truth.say(f"refused by the database: {result!r:.120} {keys}")
         rows = [row for result in committed for row in result.rows]
         self.truth.found("S12", self.folder.take(rows, self.entities, self._folded))

@@ -57,7 +57,6 @@ SOMETIMES = (
     "VM removed with its disks",
     "outcome from the wrong host refused",
     "assignment went with its VM",
-    "removal or assignment refused for a side that was missing",
 )
 
 
