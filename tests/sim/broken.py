@@ -341,7 +341,7 @@ BREAKS: tuple[dict[str, Any], ...] = (
      "patches": ((guest_lines, "_report", by_the_name_in_it),)},
     {"name": "S17: the audit trail quotes the guest", "found_by": ("S17",),
      "patches": ((observe, "guest_report", guest_text_in_the_trail),)},
-    {"name": "S17: an outcome is believed from any host", "found_by": ("S17",), "rates": {"node_lies": 0.1},
+    {"name": "S17: an outcome is believed from any host", "found_by": ("S17",), "rates": {"node_lies": 0.3},
      "patches": ((HostActor, "_own_step", any_step), (disk_decide, "step_ended", any_host))},
     {"name": "S18: an object goes without its assignments", "found_by": ("S18",),
      "patches": ((MemoryTables, "_lacks_side", always(False)), (Rows, "assignments_of", always([])))},
