@@ -294,7 +294,7 @@ FAILOVER = {"kill_engine": 1.0, "pause_engine": 4.0, "cut_journal": 3.0, "cut_bo
 # Nodes that dial again while an engine cut off from the journal still listens.
 DIALLING = {**FAILOVER, "cut_journal": 10.0, "cut_both": 0.0, "kill_node": 12.0}
 DATABASE = {"append_unknown": 0.3, "journal_away": 1.0}
-DYING = {"die_at_note": 0.02, "die_at_call": 0.03}
+DYING = {"die_at_note": 0.05, "die_at_call": 0.08}
 GUESTS = {"guest_garbage": 0.5}
 
 BREAKS: tuple[dict[str, Any], ...] = (
