@@ -57,7 +57,7 @@ def _routes() -> Iterator[tuple[type[Command], Route]]:
         for sub in _below(resource.sub):
             for command in (sub.add, sub.update, sub.remove, *(action.command for action in sub.actions)):
                 if command is not None:
-                    yield command, (resource.kind, _parent)
+                    yield command, ("catalogue", _main) if sub.source == "assigned" else (resource.kind, _parent)
 
 
 def _below(subs: Iterable[SubCollection]) -> Iterator[SubCollection]:

@@ -44,7 +44,7 @@ def build(noun: Noun, verb: str, *, named_before: bool = False) -> click.Command
 
 
 def _list(noun: Noun) -> click.Command:
-    search = [entry["search"] for entry in noun["attributes"] if "search" in entry]
+    search = [entry["search"] for entry in noun["attributes"] if "search" in entry] + noun["holds"]
     params: Parameters = [
         *_parents(noun, ()),
         click.Option(["--query", "-q"], help="Search, like 'name = web* and status = up sortby name'."),
@@ -84,8 +84,8 @@ def _show(noun: Noun) -> click.Command:
 def _add(noun: Noun) -> click.Command:
     options = document_options(noun["attributes"], adding=True)
     if attach.takes(noun):
-        options = [*_parents(attach.attachment(), options, writing=True), *attach.options(), *options]
-    params = [*_parents(noun, options, writing=True), *options, *query_options(noun["add"]["parameters"])]
+        options = [*_parents(attach.attachment(), options, "add"), *attach.options(), *options]
+    params = [*_parents(noun, options, "add"), *options, *query_options(noun["add"]["parameters"])]
     needed = [entry for entry in noun["attributes"] if entry.get("required")]
     shown = " ".join(_example_option(entry) for entry in needed)
     examples = f"corral {noun['name']} add{_where(noun)} {shown}\ncorral add {noun['name']}{_where(noun)} --json FILE"
@@ -98,7 +98,7 @@ def _update(noun: Noun) -> click.Command:
     options = document_options(noun["attributes"], adding=False)
     params = [
         _name(noun),
-        *_parents(noun, options, writing=True),
+        *_parents(noun, options, "update"),
         *options,
         *query_options(noun["update"]["parameters"]),
     ]
@@ -111,7 +111,7 @@ def _update(noun: Noun) -> click.Command:
 
 
 def _remove(noun: Noun) -> click.Command:
-    params = [_name(noun), *_parents(noun, (), writing=True), *query_options(noun["remove"]["parameters"]), *_waiting()]
+    params = [_name(noun), *_parents(noun, (), "remove"), *query_options(noun["remove"]["parameters"]), *_waiting()]
     examples = f"corral {noun['name']} remove NAME{_where(noun)}"
     return _command(noun, "remove", noun["remove"]["doc"] or f"Remove a {noun['name']}.", params, [], examples)
 
@@ -154,12 +154,11 @@ def names_of(word: str) -> Callable[[click.Context, click.Parameter, str], list[
     return complete
 
 
-def _parents(noun: Noun, taken: Parameters | tuple[()], *, writing: bool = False) -> Parameters:
+def _parents(noun: Noun, taken: Parameters | tuple[()], method: str = "") -> Parameters:
     """`--vm NAME` and its other spellings; spellings that an attribute already has are left to it."""
-    if writing and noun["rel"]:
-        return []
-    chains = [one["chain"] for one in noun["parents"] if one["writable"] or not writing]
-    names = list(dict.fromkeys(step["noun"] for chain in chains for step in chain))
+    parents = [one for one in noun["parents"] if not method or method in one["methods"]]
+    names = list(dict.fromkeys(step["noun"] for one in parents for step in one["chain"]))
+    holders = {step["noun"] for one in parents if one["assigned"] for step in one["chain"]}
     used = {spelling for option in taken for spelling in option.opts}
     made: Parameters = []
     for name in names:
@@ -169,7 +168,7 @@ def _parents(noun: Noun, taken: Parameters | tuple[()], *, writing: bool = False
         spellings += [f"--parent-{dashed}-{ending}" for ending in ("name", "id", "identifier")]
         spellings += [f"--{dashed}-{ending}" for ending in ("name", "id")]
         free = [one for one in dict.fromkeys(spellings) if one not in used]
-        help_text = f"The {name} it is in, by name or id."
+        help_text = f"The {name} it is {'assigned to' if name in holders else 'in'}, by name or id."
         made.append(
             _ParentOption([*free, parent_key(name)], metavar="NAME", help=help_text, shell_complete=names_of(name))
         )

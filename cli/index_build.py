@@ -13,10 +13,9 @@ import attrs
 
 from protocol import registry
 from protocol.attributes import Attribute, attributes, effects_of
-from protocol.commands.base import Command
+from protocol.commands.base import ADDRESS_FIELDS, Command
 from protocol.model.types import Ref, TakesEffect
 
-_COMMAND_FIELDS = ("id", "parent_id", "document", "kind")
 _PLAIN_TYPES: dict[Any, str] = {str: "text", int: "int", bool: "bool", float: "float", datetime.datetime: "time"}
 
 
@@ -33,6 +32,7 @@ def build() -> dict[str, Any]:
             transient=sorted(resource.statuses.transient),
             bad=sorted(resource.statuses.bad),
             actions={action.name: _action(action) for action in resource.actions},
+            holds=[each.kind for each in registry.RESOURCES if resource.kind in each.assigned_to],
         )
         _methods(noun, resource)
     for resource in registry.RESOURCES:
@@ -57,6 +57,7 @@ def _noun(nouns: dict[str, Any], cls: type[Any]) -> dict[str, Any]:
             "attributes": [_attribute(attribute) for attribute in attributes(cls)],
             "parents": [],
             "actions": {},
+            "holds": [],
             "add": None,
             "update": None,
             "remove": None,
@@ -69,8 +70,8 @@ def _walk(nouns: dict[str, Any], subs: tuple[registry.SubCollection, ...], above
     for sub in subs:
         noun = _noun(nouns, sub.item)
         chain = [*above, {"noun": parent, "rel": sub.rel}]
-        writable = bool(sub.add or sub.update or sub.remove)
-        noun["parents"].append({"chain": chain, "writable": writable})
+        methods = [method for method in ("add", "update", "remove") if getattr(sub, method) is not None]
+        noun["parents"].append({"chain": chain, "methods": methods, "assigned": sub.source == "assigned"})
         _methods(noun, sub)
         _walk(nouns, sub.sub, chain, noun["name"])
 
@@ -83,7 +84,7 @@ def _methods(noun: dict[str, Any], owner: registry.Resource | registry.SubCollec
 
 
 def _parameters(command: type[Command]) -> list[dict[str, Any]]:
-    fields = [one for one in attributes(command) if one.name not in _COMMAND_FIELDS]
+    fields = [one for one in attributes(command) if one.name not in ADDRESS_FIELDS]
     marks = effects_of(command)
     return [
         {**_plain(one.name, _PLAIN_TYPES.get(one.type, "text"), doc=one.about.doc), **_effect(marks.get(one.name))}

@@ -21,7 +21,7 @@ def collection(client: Client, noun: Noun, given: Mapping[str, Any], *, writing:
     parents = parents_of(given)
     if not parents and noun["rel"]:
         return f"/{noun['rel']}"
-    chains = [one["chain"] for one in noun["parents"] if one["writable"] or not writing]
+    chains = [one["chain"] for one in noun["parents"] if one["methods"] or not writing]
     chain = next((one for one in chains if {step["noun"] for step in one} == set(parents)), None)
     if chain is None:
         ways = [" ".join(f"--{step['noun']} NAME" for step in one) for one in chains]

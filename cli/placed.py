@@ -43,7 +43,7 @@ def parents_from(place: ShellPlace, noun: Noun, given: Mapping[str, Any], *, wri
     Only what stands above the given ones: `list statistics --nic nic1` in a VM is about that VM's NIC.
     """
     known = parents_of(given)
-    chains = [one["chain"] for one in noun["parents"] if one["writable"] or not writing]
+    chains = [one["chain"] for one in noun["parents"] if one["methods"] or not writing]
     best: list[Any] = []
     for chain in chains:
         rest = [step["noun"] for step in chain if step["noun"] not in known]

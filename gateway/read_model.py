@@ -18,6 +18,7 @@ import trio
 from protocol.attributes import Attribute, attributes
 from protocol.engine_messages import Change, Entity, HostSamples, Snapshot, VmSample
 from protocol.model.activity import Event
+from protocol.model.assignment import ASSIGNMENT
 from protocol.model.types import Ref
 from protocol.registry import BY_KIND
 
@@ -90,6 +91,20 @@ class ReadModel:
         """Records of `kind` whose reference `attribute` holds `target_id`."""
         ids = self._references[kind, attribute].get(target_id, ())
         return sorted((self._kinds[kind][id] for id in ids), key=_ordinal)
+
+    def assigned(self, holder: str, id: str, relation: str) -> list[Record]:
+        """The objects of kind `relation` that are assigned to the object `id` of kind `holder`."""
+        found = self.referring(ASSIGNMENT, "left", id)
+        sides = [one.document.sides for one in found]
+        ids = (right[1] for left, right in sides if (left[0], right[0]) == (holder, relation))
+        return [record for other in ids if (record := self.get(relation, other)) is not None]
+
+    def holders(self, holder: str, relation: str, id: str) -> list[Record]:
+        """The objects of kind `holder` that the object `id` of kind `relation` is assigned to."""
+        found = self.referring(ASSIGNMENT, "right", id)
+        sides = [one.document.sides for one in found]
+        ids = (left[1] for left, right in sides if (left[0], right[0]) == (holder, relation))
+        return [record for other in ids if (record := self.get(holder, other)) is not None]
 
     # Feeding
 

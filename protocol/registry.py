@@ -14,6 +14,7 @@ import attrs
 
 from protocol.attributes import attributes, effects_of
 from protocol.commands import activity as activity_commands
+from protocol.commands import assignment as assignment_commands
 from protocol.commands import catalogue as catalogue_commands
 from protocol.commands import host as host_commands
 from protocol.commands import storage as storage_commands
@@ -22,7 +23,7 @@ from protocol.commands.base import Command
 from protocol.model.activity import Event, Job, Step
 from protocol.model.document import Ticket
 from protocol.model.host import Host
-from protocol.model.inventory import Cluster, DataCenter, User
+from protocol.model.inventory import Cluster, DataCenter, Tag, User
 from protocol.model.network import Network, Nic, ReportedDevice, VnicProfile
 from protocol.model.statistic import Statistic
 from protocol.model.storage import Disk, DiskAttachment, StorageDomain
@@ -64,7 +65,8 @@ class SubCollection:
     """A collection below one object.
 
     `source` says where its members come from: `nested` = the attribute of that name in the parent's document;
-    `filter` = members of root collection `rel` whose reference `by` is the parent; `statistics` = latest samples.
+    `filter` = members of root collection `rel` whose reference `by` is the parent; `statistics` = latest samples;
+    `assigned` = objects of `kind` that are assigned to the parent.
     """
 
     rel: str
@@ -134,6 +136,7 @@ class Resource:
         ""  # the reference attribute within which names are unique ("" = everywhere), None-able by `named`
     )
     named: bool = True
+    assigned_to: tuple[str, ...] = ()  # the kinds that hold some of these: each gets a sub-collection of that name
 
     @property
     def plural_tag(self) -> str:
@@ -150,6 +153,11 @@ class Resource:
         """The kind of what it lies in, "" for nothing."""
         about = next((each.about for each in attributes(self.cls) if each.name == self.within), None)
         return next((other.kind for other in RESOURCES if about and other.cls.__name__ == about.refers), "")
+
+    @property
+    def tree(self) -> str:
+        """The reference to another one of this kind that it lies below, "" for a kind without a tree."""
+        return self.within if self.within_kind == self.kind else ""
 
     @property
     def served_by(self) -> str:
@@ -193,7 +201,22 @@ def _catalogue(kind: str, rel: str, cls: type[Any], **more: Any) -> Resource:
     )
 
 
-RESOURCES: tuple[Resource, ...] = (
+def _with_assigned(*resources: Resource) -> tuple[Resource, ...]:
+    """The resources, with a sub-collection in each holder for each kind that can be assigned to it."""
+
+    def assigned(holder: Resource) -> tuple[SubCollection, ...]:
+        return tuple(
+            SubCollection(
+                rel=each.rel, tag=each.plural_tag, item=each.cls, source="assigned", kind=each.kind,
+                add=assignment_commands.Assign, remove=assignment_commands.Unassign,
+            )
+            for each in resources if holder.kind in each.assigned_to
+        )  # fmt: skip
+
+    return tuple(attrs.evolve(each, sub=(*each.sub, *assigned(each))) for each in resources)
+
+
+RESOURCES: tuple[Resource, ...] = _with_assigned(
     _catalogue(
         "data_center", "datacenters", DataCenter,
         sub=(
@@ -320,6 +343,7 @@ RESOURCES: tuple[Resource, ...] = (
         sub=(_nested("steps", "steps", Step, sub=(_statistics(),)),),
     ),
     Resource(kind="user", rel="users", cls=User, named=False),
+    _catalogue("tag", "tags", Tag, within="parent", assigned_to=("vm", "host", "template")),
 )  # fmt: skip
 
 BY_KIND: dict[str, Resource] = {resource.kind: resource for resource in RESOURCES}

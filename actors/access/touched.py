@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from actors.entity.rows import Rows
+from protocol.commands.assignment import OfAssignment
 from protocol.commands.base import Add, Command, Update
 from protocol.references import references_in
 from protocol.registry import BY_KIND
@@ -24,8 +25,11 @@ class Touched:
 
 def touched(command: Command, kind: str, id: str, rows: Rows) -> tuple[Touched, ...]:
     """`kind` and `id` are of the object that the command is about: for an *add* there is none yet, and what it touches
-    is what it lies in and refers to. A command on a part of an object touches the object."""
+    is what it lies in and refers to. A command on a part of an object touches the object, one on an assignment both sides."""
     found: dict[tuple[str, str], None] = {}
+    if isinstance(command, OfAssignment):
+        found[command.holder, command.parent_id] = found[command.relation, command.id] = None
+        return tuple(Touched(*each, tuple(scopes_of(*each, rows))) for each in found)
     if id and not isinstance(command, Add):
         found[kind, id] = None
     if command.parent_id and kind in BY_KIND:

@@ -13,7 +13,8 @@ from typing import Any
 
 import attrs
 
-from actors.catalogue.decide import CatalogueDecision, CatalogueDecisionFacts, decide
+from actors.catalogue.decide import decide
+from actors.catalogue.facts import CatalogueDecision, CatalogueDecisionFacts
 from actors.catalogue.rows import transaction_of
 from actors.catalogue.status import due_changes
 from actors.entity.decision import Decision, rehearsed, with_digest

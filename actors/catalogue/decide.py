@@ -6,14 +6,14 @@ apart from what has to be there always.
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
 
+from actors.catalogue import assign
+from actors.catalogue.facts import CatalogueDecision, CatalogueDecisionFacts
 from actors.catalogue.kinds import KINDS, going_along, with_companions
-from actors.catalogue.rows import CatalogueChange, added, name_of, parent_of, removed, updated
+from actors.catalogue.rows import added, name_of, parent_of, removed, updated
 from actors.entity import checks
 from actors.entity.checks import invalid, not_found
 from actors.entity.decision import Decision
@@ -23,6 +23,7 @@ from actors.entity.references import in_use, missing_reference
 from actors.entity.rows import Rows
 from protocol.audit import line
 from protocol.audit_texts import EXTERNAL
+from protocol.commands.assignment import OfAssignment
 from protocol.commands.catalogue import AddEntity, AddEvent, RemoveEntity, UpdateEntity
 from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
@@ -31,21 +32,6 @@ from protocol.model.merge import merge, writable
 from protocol.model.types import Document, Ref
 from protocol.references import references_in
 from protocol.registry import BY_KIND, title_of
-
-
-@attrs.frozen(kw_only=True)
-class CatalogueDecisionFacts:
-    now: datetime.datetime
-    rows: Rows
-    fresh_id: Callable[[], str]
-
-
-@attrs.frozen(kw_only=True)
-class CatalogueDecision(Decision):
-    """A decision about documents: `changes` take the place of events, because one may concern several of them."""
-
-    changes: tuple[CatalogueChange, ...] = ()
-
 
 REFERENCES: Final = frozenset(field.name for field in attrs.fields(Event)) & frozenset(KINDS) - {"user"}
 """The kinds of the inventory that an event can be about; its user is who did it."""
@@ -56,6 +42,8 @@ def decide(request: CommandRequest, facts: CatalogueDecisionFacts) -> Decision:
     command = request.command
     if isinstance(command, AddEvent):
         return _add_event(request, command)
+    if isinstance(command, OfAssignment):
+        return assign.decide(request, command, facts)
     if not isinstance(command, AddEntity | UpdateEntity | RemoveEntity) or command.kind not in KINDS:
         what = getattr(command, "kind", type(command).__name__)
         return Decision(reply=invalid("kind", f"The catalogue does not serve {what!r:.80}."))
@@ -103,7 +91,7 @@ def _update(request: CommandRequest, command: Any, present: Any, facts: Catalogu
     if problem := checks.values(document):
         return Decision(reply=problem)
     after = merge(present, attrs.evolve(_by_ids(document), id=None))
-    if problem := checks.required(after, title_of(command.kind)) or _moved(command.kind, present, after):
+    if problem := checks.required(after, title_of(command.kind)) or _moved(command.kind, present, after, facts.rows):
         return Decision(reply=problem)
     if name_of(after) != name_of(present) and (problem := _renamed(command.kind, present, after, facts)):
         return Decision(reply=problem)
@@ -128,16 +116,13 @@ def _remove(request: CommandRequest, command: Any, present: Any, facts: Catalogu
     for kind, id in together:
         if problem := in_use(facts.rows, kind, id, what, frozenset(together)):
             return Decision(reply=problem)
-    changes = []
-    for kind, id in together:
-        row = facts.rows.row(kind, id)
-        assert row is not None
-        changes.append(removed(kind, id, row.version, facts.now))
+    gone = [row for each in together if (row := facts.rows.row(*each)) is not None]
+    assignments = {row.id: row for each in together for row in facts.rows.assignments_of(*each)}
     reply = _accepted(request, command.kind, present)
     return CatalogueDecision(
         reply=reply,
         outcome=reply,
-        changes=tuple(changes),
+        changes=tuple(removed(row.kind, row.id, row.version, facts.now) for row in (*assignments.values(), *gone)),
         audit=(_line("removed", request, command.kind, present),),
     )
 
@@ -196,13 +181,34 @@ def _renamed(kind: str, present: Document, after: Document, facts: CatalogueDeci
     return _name_problem(kind, after, facts)
 
 
-def _moved(kind: str, present: Document, after: Document) -> Refusal | None:
-    """A cluster stays in its data center, a network too, a profile with its network."""
+def _moved(kind: str, present: Document, after: Document, rows: Rows) -> Refusal | None:
+    """A cluster stays in its data center, a network too, a profile with its network; what lies in a tree may move."""
     before = {path.path: reference.id for path, reference in references_in(present)}
     for path, reference in references_in(after):
-        if reference.id != before.get(path.path):
+        if reference.id == before.get(path.path):
+            continue
+        if path.path != KINDS[kind].owner or path.kind != kind:
             reason = f"The {title_of(path.kind)} of a {title_of(kind)} cannot be changed."
             return invalid(path.path, reason, "Leave it out.")
+        if problem := missing_reference(rows, after) or _below_itself(kind, present, reference, rows):
+            return problem
+    return None
+
+
+def _below_itself(kind: str, present: Any, owner: Ref, rows: Rows) -> Refusal | None:
+    """Refuses a move after which it would be its own ancestor."""
+    attribute = KINDS[kind].owner
+    above: Ref | None = owner
+    while above is not None and above.id:
+        if above.id == present.id:
+            return Refusal(
+                code="conflict",
+                reason=f"The {title_of(kind)} {name_of(present)} cannot lie below itself or what is below it.",
+                remedy=f"Choose another {attribute}.",
+                field=attribute,
+                entity=f"{kind}/{present.id}",
+            )
+        above = getattr(rows.document(kind, above.id), attribute, None)
     return None
 
 

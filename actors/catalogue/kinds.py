@@ -12,7 +12,7 @@ import attrs
 from actors.entity.rows import Rows
 from protocol.errors import Refusal
 from protocol.model.document import Version
-from protocol.model.inventory import Cluster, Cpu, DataCenter, User
+from protocol.model.inventory import ROOT_TAG_ID, Cluster, Cpu, DataCenter, Tag, User
 from protocol.model.merge import merge
 from protocol.model.network import Network, VnicProfile
 from protocol.model.types import Document, Ref
@@ -46,8 +46,9 @@ class InventoryKind:
     """One kind. `defaults`: what a new one has where nothing was said; `completed` adds what follows from the rest.
 
     `companions` are added together with a new one. `owner`: the reference to what it goes along with when that is
-    removed, unless something else needs it. `kept` says why one must always stay and keep its name. `name`: the
-    attribute that names it. `first`: those that an installation starts with, from the first ones of the kinds before.
+    removed, unless something else needs it; an owner of the same kind makes a tree, in which one can move. `kept` says
+    why one must always stay and keep its name. `name`: the attribute that names it. `first`: those that an installation
+    starts with, from the first ones of the kinds before. `built_in`: those that are in every installation.
     """
 
     defaults: Document
@@ -57,6 +58,7 @@ class InventoryKind:
     kept: Callable[[Any], Refusal | None] = _may_go
     name: str = "name"
     first: Callable[[Mapping[str, Any], FreshId], tuple[Document, ...]] = _nothing_at_first
+    built_in: tuple[Document, ...] = ()
 
     @property
     def resource(self) -> Resource:
@@ -191,8 +193,30 @@ USER: Final = InventoryKind(
     first=_first_administrator,
 )
 
+# --- tag ----------------------------------------------------------------------------------------------------------
+
+
+def _below_root(tag: Tag) -> Tag:
+    is_root = tag.id == ROOT_TAG_ID
+    return tag if is_root else attrs.evolve(tag, parent=tag.parent or Ref(id=ROOT_TAG_ID))
+
+
+def _root_stays(tag: Tag) -> Refusal | None:
+    if tag.id != ROOT_TAG_ID:
+        return None
+    return Refusal(code="not_legal", reason=f"The tag {tag.name} is built in: it stays.", entity=f"tag/{tag.id}")
+
+
+TAG: Final = InventoryKind(
+    defaults=Tag(description="", comment=""),
+    completed=_below_root,
+    owner="parent",
+    kept=_root_stays,
+    built_in=(Tag(id=ROOT_TAG_ID, name="root", description="All tags lie below this one."),),
+)
+
 KINDS: Final[Mapping[str, InventoryKind]] = {
-    each.resource.kind: each for each in (DATA_CENTER, CLUSTER, NETWORK, VNIC_PROFILE, USER)
+    each.resource.kind: each for each in (DATA_CENTER, CLUSTER, NETWORK, VNIC_PROFILE, USER, TAG)
 }
 
 
@@ -222,7 +246,7 @@ def first_documents(fresh_id: FreshId) -> tuple[Document, ...]:
     known: dict[str, Document] = {}
     found: list[Document] = []
     for name, kind in KINDS.items():
-        for document in kind.first(known, fresh_id):
+        for document in (*kind.built_in, *kind.first(known, fresh_id)):
             known.setdefault(name, document)
             found += with_companions(document, fresh_id)
     return tuple(found)

@@ -12,11 +12,13 @@ from typing import Any
 import attrs
 
 from actors.catalogue.kinds import kind_of as record_of
+from actors.entity.assignments import address_of
 from actors.journal.port import CommandOutcome, EntityRemoval, EntityRow, EntityWrite, JournalEntry, Transaction
 from protocol.codec import encode
 from protocol.events.catalogue import CatalogueEvent, EntityAdded, EntityRemoved, EntityUpdated
 from protocol.message import message_type
 from protocol.model.activity import Event
+from protocol.model.assignment import ASSIGNMENT, Assignment
 from protocol.model.types import Document
 from protocol.registry import BY_CLASS, BY_KIND
 
@@ -88,6 +90,8 @@ def transaction_of(
 
 def kind_of(document: Document) -> str:
     """The kind of a document, by the registry."""
+    if isinstance(document, Assignment):
+        return ASSIGNMENT
     return BY_CLASS[type(document)].kind
 
 
@@ -99,12 +103,16 @@ def id_of(document: Any) -> str:
 
 def name_of(document: Any) -> str | None:
     """What the database keeps unique within `parent_of`; users are known by their user name."""
+    if isinstance(document, Assignment):
+        return address_of(document.sides[1])
     name: str | None = getattr(document, record_of(document).name)
     return name
 
 
 def parent_of(document: Any) -> str:
     """Within which names are unique, "" for everywhere."""
+    if isinstance(document, Assignment):
+        return address_of(document.sides[0])
     attribute = BY_KIND[kind_of(document)].unique_within
     reference = getattr(document, attribute, None) if attribute else None
     return (reference.id if reference is not None else None) or ""

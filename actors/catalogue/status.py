@@ -1,4 +1,5 @@
-"""Statuses in the catalogue that follow from what other entities do: of data centers, from their storage. Pure."""
+"""What the catalogue does of itself: it adds what must always be there, and gives data centers the status that follows
+from their storage. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ import datetime
 
 import attrs
 
-from actors.catalogue.rows import CatalogueChange, updated
+from actors.catalogue.kinds import KINDS, completed
+from actors.catalogue.rows import CatalogueChange, added, id_of, updated
 from actors.entity.rows import Rows
 
 
@@ -22,8 +24,14 @@ def data_center_status(rows: Rows, id: str) -> str:
 
 
 def due_changes(rows: Rows, at: datetime.datetime) -> tuple[CatalogueChange, ...]:
-    """The data centers whose status is not what it should be."""
-    changes = []
+    """Built-in objects that an installation from before their kind lacks, and the data centers whose status is not
+    what it should be."""
+    changes = [
+        added(completed(document), at)
+        for kind, record in KINDS.items()
+        for document in record.built_in
+        if rows.row(kind, id_of(document)) is None
+    ]
     for data_center in rows.documents("data_center"):
         status = data_center_status(rows, data_center.id)
         row = rows.row("data_center", data_center.id)

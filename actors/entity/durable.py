@@ -204,7 +204,13 @@ class DurableActor(Actor):
         correlation = envelope.correlation_id if envelope is not None else ""
         decision = with_digest(decision, envelope.message if envelope is not None else None)
         transaction, self._standing = transaction_of(
-            self, self._standing, decision, self.now, self._job_version, correlation
+            self,
+            self._standing,
+            decision,
+            self.now,
+            self._job_version,
+            correlation,
+            self.services.rows.assignments_of(self.kind, self.id),
         )
         self._in_flight += 1
         self.services.in_flight.begin(self.kind, self.id)

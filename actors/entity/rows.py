@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from actors.journal.port import EntityRow, Transaction
+from actors.journal.port import EntityRow, Key, Transaction
 from protocol.codec import decode
+from protocol.model.assignment import ASSIGNMENT
 from protocol.references import references_in
 from protocol.registry import BY_KIND
 
@@ -23,6 +24,7 @@ class Rows:
         self._documents: dict[tuple[str, str], Any] = {}
         self._names: dict[tuple[str, str], dict[str, None]] = {}
         self._references: dict[tuple[str, str, str], dict[str, None]] = {}
+        self._assignments: dict[Key, dict[str, None]] = {}
         self._observers: list[Callable[[str, str, Any], None]] = []
 
     def observe(self, observer: Callable[[str, str, Any], None]) -> None:
@@ -63,9 +65,16 @@ class Rows:
         """Ids of objects of a kind whose reference (`cluster`, `placement_policy.hosts`) points to `id`."""
         return list(self._references.get((kind, attribute, id), ()))
 
+    def assignments_of(self, kind: str, id: str) -> list[EntityRow]:
+        """The assignments that an object is a side of: they go with it."""
+        found = (self.row(ASSIGNMENT, other) for other in self._assignments.get((kind, id), ()))
+        return [row for row in found if row is not None]
+
     def put(self, row: EntityRow) -> None:
         """The journal confirmed this row."""
         self._unindex(row.kind, row.id)
+        for side in row.sides:
+            self._assignments.setdefault(side, {})[row.id] = None
         self._rows.setdefault(row.kind, {})[row.id] = row
         self._documents.pop((row.kind, row.id), None)
         document = self.document(row.kind, row.id)
@@ -91,12 +100,11 @@ class Rows:
                 self.drop(*write.row.key)
 
     def _unindex(self, kind: str, id: str) -> None:
+        row = self.row(kind, id)
+        for side in row.sides if row is not None else ():
+            _forget(self._assignments, side, id)
         for key, index in self._index_keys(kind, self.document(kind, id)):
-            members = index.get(key)
-            if members is not None:
-                members.pop(id, None)
-                if not members:
-                    del index[key]
+            _forget(index, key, id)
 
     def _index_keys(self, kind: str, document: Any) -> Iterator[tuple[Any, dict[Any, dict[str, None]]]]:
         if document is None:
@@ -109,3 +117,11 @@ class Rows:
         for path, reference in references_in(document):
             if reference.id:
                 yield (kind, path.path, reference.id), self._references
+
+
+def _forget(index: dict[Any, dict[str, None]], key: Any, id: str) -> None:
+    members = index.get(key)
+    if members is not None:
+        members.pop(id, None)
+        if not members:
+            del index[key]

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol
 
 import attrs
 
+from actors.entity.assignments import removals
 from actors.entity.decision import Decision
 from actors.entity.operation import job_of
 from actors.journal.port import CommandOutcome, EntityRemoval, EntityRow, EntityWrite, JournalEntry, Transaction
@@ -61,10 +62,12 @@ def transaction_of(
     at: datetime.datetime,
     job_version: Callable[[str], int],
     correlation: str = "",
+    assigned: Iterable[EntityRow] = (),
 ) -> tuple[Transaction, Standing]:
     """The transaction of a decision, and what stands after it. `job_version`: of a job's durable row, 0 for none.
 
-    `correlation` is that of the command that was decided; what an operation does bears the operation's own.
+    `correlation` is that of the command that was decided; what an operation does bears the operation's own. `assigned`
+    are the entity's assignments, which go with it.
     """
     state, version = before.state, before.version
     entries: list[JournalEntry] = []
@@ -78,6 +81,10 @@ def transaction_of(
         tag = message_type(event).tag
         entries.append(JournalEntry(room.kind, room.id, version, tag, encode(event), document, correlation, at))
     writes = [EntityWrite(_row(room, state, version), before.version)] if decision.events else []
+    if decision.events and state is None:
+        for removal, entry in removals(assigned, at, correlation):
+            writes.append(removal)
+            entries.append(entry)
     versions = dict(before.jobs)
     for job in jobs.values():
         write, entry = _job_row(room, job, versions.get(job.operation.id) or job_version(job.operation.id), at)

@@ -23,6 +23,7 @@ from actors.journal.port import (
     Pruned,
     Rejection,
     Sample,
+    SideMissing,
     StaleEpoch,
     Transaction,
     VersionConflict,
@@ -51,6 +52,7 @@ class MemoryTables:
     lease: Lease | None = None
     entities: dict[Key, EntityRow] = attrs.field(factory=dict)
     names: dict[Name, Key] = attrs.field(factory=dict)
+    between: dict[Key, dict[Key, None]] = attrs.field(factory=dict)  # the assignments that an entity is a side of
     journal: list[JournalRow] = attrs.field(factory=list)
     commands: dict[str, tuple[bytes, float]] = attrs.field(factory=dict)
     samples: list[tuple[Sample, float]] = attrs.field(factory=list)
@@ -106,6 +108,8 @@ class MemoryTables:
                 break
             undo.append((write.row.key, self.entities.get(write.row.key)))
             self._put(write.row.key, write.row if isinstance(write.row, EntityRow) else None)
+        if rejection is None and any(self._lacks_side(write.row.key) for write in transaction.writes):
+            rejection = SideMissing()
         if rejection is not None:
             for key, before in reversed(undo):
                 self._put(key, None)
@@ -123,8 +127,19 @@ class MemoryTables:
             return NameConflict(*name)
         return None
 
+    def _lacks_side(self, key: Key) -> bool:
+        """An assignment without one of its sides, or an entity that is gone while an assignment has it as a side."""
+        row = self.entities.get(key)
+        if row is None:
+            return bool(self.between.get(key))
+        return any(side not in self.entities for side in row.sides)
+
     def _put(self, key: Key, row: EntityRow | None) -> None:
         before = self.entities.pop(key, None)
+        for side in before.sides if before is not None else ():
+            self.between[side].pop(key, None)
+        for side in row.sides if row is not None else ():
+            self.between.setdefault(side, {})[key] = None
         if before is not None and (old := name_of(before)) is not None and self.names.get(old) == key:
             del self.names[old]
         if row is not None:

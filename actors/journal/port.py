@@ -11,6 +11,8 @@ from typing import NamedTuple, NewType, Protocol
 
 import attrs
 
+from protocol.model.assignment import ASSIGNMENT
+
 Epoch = NewType("Epoch", int)
 Key = tuple[str, str]
 
@@ -40,7 +42,8 @@ class EntityRow:
     """An entity as it stands.
 
     `state` is its actor's frozen state (protocol.codec), `document` the public one projected from it (msgpack).
-    A `name` is unique within `(kind, parent)`; a parent is an id, "" or None, which are all different.
+    A `name` is unique within `(kind, parent)`; a parent is an id, "" or None, which are all different. Of an assignment
+    parent and name are the addresses (`vm/{id}`) of its left and right side, which must be there as long as it is.
     """
 
     kind: str
@@ -54,6 +57,14 @@ class EntityRow:
     @property
     def key(self) -> Key:
         return self.kind, self.id
+
+    @property
+    def sides(self) -> tuple[Key, ...]:
+        """What an assignment lies between; nothing for all other rows."""
+        if self.kind != ASSIGNMENT:
+            return ()
+        left, right = (self.parent or "").partition("/"), (self.name or "").partition("/")
+        return (left[0], left[2]), (right[0], right[2])
 
 
 @attrs.frozen
@@ -164,13 +175,18 @@ class CommandRepeated:
 
 
 @attrs.frozen
+class SideMissing:
+    """Not written: after it an assignment would lack a side, which is gone or would have gone."""
+
+
+@attrs.frozen
 class NotStorable:
     """Not written: a value that the database cannot hold, such as a text with a NUL."""
 
     reason: str
 
 
-Rejection = NameConflict | VersionConflict | CommandRepeated | NotStorable
+Rejection = NameConflict | VersionConflict | CommandRepeated | NotStorable | SideMissing
 AppendResult = Appended | Rejection
 
 

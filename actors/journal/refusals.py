@@ -7,6 +7,7 @@ from actors.journal.port import (
     CommandRepeated,
     NameConflict,
     NotStorable,
+    SideMissing,
     VersionConflict,
 )
 from protocol.errors import Refusal
@@ -64,6 +65,13 @@ def refusal_of(result: AppendResult) -> Refusal:
             )
         case NotStorable(reason):
             return Refusal(code="invalid", reason=f"The database cannot hold this: {reason}.", status=400)
+        case SideMissing() | VersionConflict(kind="assignment"):
+            return Refusal(
+                code="conflict",
+                reason="An object was removed while something was assigned to it; nothing was changed.",
+                remedy="Try again.",
+                retryable=True,
+            )
         case VersionConflict(kind, id_, expected):
             return Refusal(
                 code="internal",

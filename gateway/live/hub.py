@@ -29,13 +29,13 @@ _look_seconds: Final = 1.0
 
 @attrs.frozen
 class ChangeFilter:
-    """Which changes a subscriber wants; empty means all."""
+    """Which changes a subscriber wants; empty means all that have an address: assignments have none."""
 
     kinds: frozenset[str] = frozenset()
     ids: frozenset[str] = frozenset()
 
     def fits(self, kind: str, id: str) -> bool:
-        return (not self.kinds or kind in self.kinds) and (not self.ids or id in self.ids)
+        return kind in (self.kinds or BY_KIND) and (not self.ids or id in self.ids)
 
 
 class SharedFrame:
@@ -213,7 +213,7 @@ class Hub:
 
     def records(self, wanted: ChangeFilter) -> list[Record]:
         """The state of now. Events are history, not state: they come as changes only."""
-        kinds = [kind for kind in self.model.kinds() if kind != "event" and (not wanted.kinds or kind in wanted.kinds)]
+        kinds = [kind for kind in self.model.kinds() if kind != "event" and kind in (wanted.kinds or BY_KIND)]
         if wanted.ids:
             found = (self.model.get(kind, id) for kind in kinds for id in wanted.ids)
             return [record for record in found if record is not None]

@@ -18,16 +18,15 @@ from gateway.rest.exchange import Exchange
 from gateway.rest.known import is_ovirt_name, unknown
 from gateway.rest.parse import Node
 from gateway.rest.read import read_document, read_object, read_scalar, to_scalar
-from gateway.rest.references import resolve
+from gateway.rest.references import id_of, resolve
 from protocol import limits
 from protocol.attributes import Attribute, attributes
-from protocol.commands.base import Command
+from protocol.commands.base import ADDRESS_FIELDS, Command
 from protocol.engine_messages import Accepted, Submit
 from protocol.errors import BadInput, Refusal, Refused, Unavailable
 from protocol.model.types import About
 from protocol.registry import Action
 
-_own_fields: Final = frozenset({"id", "parent_id", "document", "kind"})
 _action_ignored: Final = frozenset({"async", "href", "id", "link", "status", "actions", "correlation_id"})
 _read_own_write_seconds: Final = 5.0
 
@@ -94,13 +93,23 @@ class CommandSender:
         return await self.submit(exchange, command(id=id, parent_id=parent_id, document=document, **fields))
 
     async def remove(
-        self, exchange: Exchange, command: type[Command], id: str, *, kind: str = "", parent_id: str = ""
+        self, exchange: Exchange, command: type[Command], id: str, *, kind: str = "", parent_id: str = "", **more: str
     ) -> Accepted:
-        fields = self._fields(command, exchange, kind)
+        fields = self._fields(command, exchange, kind) | more
         node = await exchange.body()
         if node is not None and (force := node.child("force")) is not None:
             fields["force"] = to_scalar(force.text, bool, "force")
         return await self.submit(exchange, command(id=id, parent_id=parent_id, **fields))
+
+    async def assign(
+        self, exchange: Exchange, command: type[Any], cls: type[Any], *, parent_id: str, **more: str
+    ) -> Accepted:
+        """Gives what the body names, by id or by name, to the object `parent_id`."""
+        node = await exchange.body()
+        if node is None:
+            raise BadInput("The request has no body.", remedy="Send the id or the name of what to assign.")
+        id = id_of(self._model, read_document(node, cls, adding=False))
+        return await self.submit(exchange, command(id=id, parent_id=parent_id, **more))
 
     async def act(self, exchange: Exchange, action: Action, id: str, *, parent_id: str = "") -> Accepted:
         node = await exchange.body()
@@ -143,7 +152,7 @@ class CommandSender:
         """Fields of the command that the query may set: `?clone=true`, `?force=true`, `?detach_only=true`."""
         fields: dict[str, Any] = {"kind": kind} if any(f.name == "kind" for f in attrs.fields(command)) else {}
         for name, hint in typing.get_type_hints(command).items():
-            if name not in _own_fields and name in exchange.parameters and hint in (bool, str, int):
+            if name not in ADDRESS_FIELDS and name in exchange.parameters and hint in (bool, str, int):
                 fields[name] = to_scalar(exchange.parameters[name] or "true", hint, name)
         return fields
 

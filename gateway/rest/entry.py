@@ -10,6 +10,7 @@ from gateway.rest.addresses import BASE
 from gateway.rest.exchange import Exchange, HttpReply
 from gateway.rest.write import DocumentPlace, Writer
 from protocol.model.document import Api, ApiSummary, ApiSummaryItem, ProductInfo, SpecialObjects, Version
+from protocol.model.inventory import ROOT_TAG_ID
 from protocol.model.types import Ref
 from protocol.model.vm import BLANK_TEMPLATE_ID
 from protocol.registry import BY_KIND, RESOURCES
@@ -30,7 +31,7 @@ class EntryPoint:
             product_info=ProductInfo(
                 name="Corral", vendor="Corral", version=_version(self._version), instance_id=self._model.stream_id
             ),
-            special_objects=SpecialObjects(blank_template=Ref(id=self._blank())),
+            special_objects=SpecialObjects(blank_template=Ref(id=self._blank()), root_tag=Ref(id=ROOT_TAG_ID)),
             summary=ApiSummary(
                 hosts=self._summary("host", ("up",)),
                 storage_domains=self._summary("storage_domain", ("active",)),

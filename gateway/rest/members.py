@@ -46,7 +46,8 @@ class Members:
             if exchange.method == "GET":
                 return await self._list(exchange, at, sub)
             if exchange.method == "POST" and sub.add is not None:
-                return await self._add(exchange, at, sub, sub.add)
+                add = self._assign if sub.source == "assigned" else self._add
+                return await add(exchange, at, sub, sub.add)
             raise not_served(exchange)
         if sub.source == "filter":
             return await self._filtered_one(exchange, at, sub, rest)
@@ -70,7 +71,7 @@ class Members:
                 for item in self._statistics(at)[:most]
             ]
         else:
-            members = nested_items(at.document, sub)[:most]
+            members = self._members(at, sub)[:most]
             items = [self._writer.document(*self._writer.member(sub, item, at.place), follow) for item in members]
         return exchange.reply(200, sub.tag, {tag: items})
 
@@ -83,7 +84,8 @@ class Members:
             await self._commands.update(exchange, sub.update, sub.item, item.id, parent_id=at.root_id)
             return exchange.reply(200, tag, self._after(at, sub, item.id, item))
         if exchange.method == "DELETE" and sub.remove is not None:
-            accepted = await self._commands.remove(exchange, sub.remove, item.id, parent_id=at.root_id)
+            more = _relation(at, sub) if sub.source == "assigned" else {}
+            accepted = await self._commands.remove(exchange, sub.remove, item.id, parent_id=at.root_id, **more)
             return exchange.reply(200, "action", done(accepted))
         raise not_served(exchange)
 
@@ -100,6 +102,14 @@ class Members:
         status = 202 if accepted.job_id else 201
         location = ("Location", f"{at.place.href}/{sub.rel}/{id}")
         return exchange.reply(status, element_of(sub.item), self._after(at, sub, id, fallback), location)
+
+    async def _assign(self, exchange: Exchange, at: At, sub: SubCollection, command: Any) -> HttpReply:
+        """What is assigned is there already: the body names it, by id or by name."""
+        accepted = await self._commands.assign(exchange, command, sub.item, parent_id=at.root_id, **_relation(at, sub))
+        plain = self._writer.document(*self._writer.member(sub, accepted.document, at.place))
+        return exchange.reply(
+            201, element_of(sub.item), plain, ("Location", f"{at.place.href}/{sub.rel}/{accepted.id}")
+        )
 
     def _after(self, at: At, sub: SubCollection, id: str, fallback: Any) -> Plain:
         record = self._model.get(at.root_kind, at.root_id)
@@ -127,11 +137,18 @@ class Members:
     def _statistics(self, at: At) -> list[Any]:
         return statistics_of(self._model, at.place.parent_kind, at.place.parent_id, at.place.owner_id)
 
+    def _members(self, at: At, sub: SubCollection) -> tuple[Any, ...]:
+        return self._writer.assigned(sub, at.place) if sub.source == "assigned" else nested_items(at.document, sub)
+
     def _member(self, at: At, sub: SubCollection, id: str) -> Any:
-        found = next((item for item in nested_items(at.document, sub) if item.id == id), None)
+        found = next((item for item in self._members(at, sub) if item.id == id), None)
         if found is None:
             raise _missing(sub, id)
         return found
+
+
+def _relation(at: At, sub: SubCollection) -> dict[str, str]:
+    return {"relation": sub.kind, "holder": at.root_kind}
 
 
 def _missing(sub: SubCollection, id: str) -> NotFound:

@@ -45,6 +45,14 @@ def _item(model: ReadModel, attribute: Attribute, value: Any, path: str, cluster
     return resolve(model, value, cluster_id=cluster_id, path=path)
 
 
+def id_of(model: ReadModel, document: Any) -> str:
+    """The id of the object that a document names by its id or its name."""
+    type_name = type(document).__name__
+    if not document.id and not document.name:
+        raise BadInput(f"The {type_name} has neither id nor name.", remedy="Give one of them.", field="id")
+    return _resolve_one(model, type_name, Ref(id=document.id, name=document.name), "id", None).id or ""
+
+
 def _resolve_one(model: ReadModel, type_name: str, reference: Ref, path: str, cluster_id: str | None) -> Ref:
     resource = BY_TYPE_NAME.get(type_name)
     if resource is None:

@@ -9,10 +9,9 @@ from typing import Any
 import attrs
 
 from protocol.attributes import Attribute, attributes, effects_of
+from protocol.commands.base import ADDRESS_FIELDS
 from protocol.model.types import TakesEffect
 from protocol.registry import RESOURCES, Parameter, Resource, SubCollection, element_of, plural_of
-
-_own_fields = frozenset({"id", "parent_id", "document", "kind"})
 
 
 @attrs.frozen(kw_only=True)
@@ -101,7 +100,9 @@ def _changes(path: str, one: str, cls: type[Any], add: Any, update: Any, remove:
 
 def _query_of(command: type[Any]) -> tuple[tuple[str, type[Any]], ...]:
     hints = typing.get_type_hints(command)
-    return tuple((name, hint) for name, hint in hints.items() if name not in _own_fields and hint in (bool, str, int))
+    return tuple(
+        (name, hint) for name, hint in hints.items() if name not in ADDRESS_FIELDS and hint in (bool, str, int)
+    )
 
 
 def _first_line(command: type[Any]) -> str:

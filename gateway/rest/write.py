@@ -146,6 +146,9 @@ class Writer:
                     self.document(item, DocumentPlace(f"{place.href}/statistics/{item.id}"), deeper)
                     for item in statistics_of(self._model, place.parent_kind, place.parent_id, place.owner_id)
                 ]
+            elif sub.source == "assigned":
+                members = self.assigned(sub, place)
+                items = [self.document(*self.member(sub, item, place), deeper) for item in members]
             else:
                 found = self.filtered(sub, place.parent_kind, place.parent_id)
                 items = [self.record(record, deeper) for record in found]
@@ -164,6 +167,11 @@ class Writer:
                 return []
             target = reference.id
         return self._model.referring(sub.kind, attribute, target)
+
+    def assigned(self, sub: SubCollection, parent: DocumentPlace) -> tuple[Any, ...]:
+        """The objects that are assigned to the parent."""
+        found = self._model.assigned(parent.parent_kind, parent.parent_id, sub.kind)
+        return tuple(record.document for record in found)
 
     def member(self, sub: SubCollection, item: Any, parent: DocumentPlace) -> tuple[Any, DocumentPlace]:
         """A nested object with the reference to its parent filled in, and its place."""

@@ -11,7 +11,7 @@ from gateway.search.grammar import All, AnyOf, Query, Term, Text, parse_search
 from gateway.search.keys import Key, keys_of, kind_named, references_between, values_at
 from protocol.errors import BadInput
 from protocol.model.types import Ref
-from protocol.registry import Resource
+from protocol.registry import BY_KIND, Resource
 
 Test = Callable[[Record], bool]
 _page_records: Final = 100
@@ -50,12 +50,26 @@ class Search:
                 record = self._model.get(kind, term.value)
                 return [record] if record is not None else []
             key = keys_of(kind).get(term.key[0]) if len(term.key) == 1 else None
+            if key is not None and key.assigned:
+                return self._holders(kind, key.assigned, term.value)
             if key is not None and key.reference and len(key.path) == 1 and kind != "event":
                 targets = [record.id for record in self._model.named_any_case(key.reference, term.value)]
                 found = (self._model.referring(kind, key.path[0], id) for id in {*targets, term.value})
                 unique = {record.id: record for records in found for record in records}
                 return sorted(unique.values(), key=lambda record: record.ordinal)
         return self._model.all(kind)
+
+    def _holders(self, kind: str, relation: str, value: str) -> list[Record]:
+        """Those to which the object of that name is assigned, or one below it."""
+        path, below = BY_KIND[relation].tree, set[str]()
+        due = [record.id for record in self._model.named_any_case(relation, value)]
+        while due:
+            id = due.pop()
+            if id not in below:
+                below.add(id)
+                due += [record.id for record in self._model.referring(relation, path, id)] if path else []
+        found = {record.id: record for id in below for record in self._model.holders(kind, relation, id)}
+        return sorted(found.values(), key=lambda record: record.ordinal)
 
     # Tests
 
@@ -76,8 +90,8 @@ class Search:
         if text.strip("*") == "":
             return lambda _: True
         match = comparison(Key((), str), "=", text if "*" in text else f"*{text}*", case_sensitive)
-        keys = [key for key in keys_of(kind).values() if key.type is str]
-        return lambda record: any(match(value) for key in keys for value in self._values(key, record.document))
+        keys = [key for key in keys_of(kind).values() if key.type is str and not key.assigned]
+        return lambda record: any(match(value) for key in keys for value in self._values(key, record))
 
     def _term(self, kind: str, term: Term, case_sensitive: bool) -> Test:
         key = keys_of(kind).get(".".join(term.key)) or keys_of(kind).get(term.key[0] if len(term.key) == 1 else "")
@@ -94,8 +108,8 @@ class Search:
     def _own(self, key: Key, term: Term, case_sensitive: bool) -> Test:
         match = comparison(key, term.operator, term.value, case_sensitive)
         if term.operator == "!=":  # of several values, none may be the one
-            return lambda record: all(match(value) for value in self._values(key, record.document))
-        return lambda record: any(match(value) for value in self._values(key, record.document))
+            return lambda record: all(match(value) for value in self._values(key, record))
+        return lambda record: any(match(value) for value in self._values(key, record))
 
     def _across(self, kind: str, target: str, inner: Term, term: Term, case_sensitive: bool) -> Test:
         """A condition on another entity: found once, then looked up by the references between the two."""
@@ -136,19 +150,32 @@ class Search:
     def _anywhere(self, id: str) -> Record | None:
         return next((found for kind in self._model.kinds() if (found := self._model.get(kind, id)) is not None), None)
 
-    def _values(self, key: Key, document: Any) -> list[Any]:
-        """Plain values; a reference counts by its object's name and by its id."""
+    def _values(self, key: Key, record: Record) -> list[Any]:
+        """Plain values; a reference counts by its object's name and by its id, what is assigned by its name and those of
+        all that it lies below."""
+        if key.assigned:
+            return [each.document.name for each in self._with_ancestors(key.assigned, record)]
         values: list[Any] = []
-        for value in values_at(document, key.path):
+        for value in values_at(record.document, key.path):
             if isinstance(value, Ref):
-                record = self._model.get(key.reference, value.id) if key.reference and value.id else None
-                if record is not None:
-                    name = getattr(record.document, "name", None) or getattr(record.document, "user_name", None)
+                target = self._model.get(key.reference, value.id) if key.reference and value.id else None
+                if target is not None:
+                    name = getattr(target.document, "name", None) or getattr(target.document, "user_name", None)
                     values += [name] if name else []
                 values += [value.id] if value.id else []
             else:
                 values.append(value)
         return values
+
+    def _with_ancestors(self, relation: str, holder: Record) -> list[Record]:
+        found: dict[str, Record] = {}
+        for record in self._model.assigned(holder.kind, holder.id, relation):
+            above: Record | None = record
+            while above is not None and above.id not in found:
+                found[above.id] = above
+                owner = getattr(above.document, BY_KIND[relation].tree, None)
+                above = self._model.get(relation, owner.id) if owner is not None and owner.id else None
+        return list(found.values())
 
     # Order
 
@@ -160,7 +187,7 @@ class Search:
             raise _unknown(kind, Term(query.sort, "=", ""))
 
         def rank(record: Record) -> tuple[bool, Any]:
-            values = self._values(key, record.document)
+            values = self._values(key, record)
             return (bool(values), values[0] if values else "")
 
         return sorted(found, key=rank, reverse=query.descending)

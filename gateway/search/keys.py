@@ -38,12 +38,14 @@ _other_names: Final = {
 
 @attrs.frozen
 class Key:
-    """How to get the values behind a key: a path of attributes; `reference` is set when they are references."""
+    """How to get the values behind a key: a path of attributes; `reference` is set when they are references, `assigned`
+    when they are objects of that kind which are assigned."""
 
     path: tuple[str, ...]
     type: type[Any]
     reference: str = ""  # the kind that they point to
     choices: tuple[str, ...] = ()
+    assigned: str = ""
 
 
 @functools.cache
@@ -58,6 +60,9 @@ def keys_of(kind: str) -> dict[str, Key]:
         found = _at(cls, path)
         if found is not None and name not in known:
             known[name] = attrs.evolve(_key_of(found), path=path)
+    for resource in RESOURCES:
+        if kind in resource.assigned_to:
+            known[resource.kind] = Key((), str, assigned=resource.kind)
     return known
 
 

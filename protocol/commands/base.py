@@ -6,10 +6,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import attrs
 
 from protocol.message import Message
 from protocol.model.types import not_yet, parameter
+
+ADDRESS_FIELDS: Final = frozenset({"id", "parent_id", "document", "kind", "relation", "holder"})
+"""Fields of commands that path and body of a request say; its query and the command line's options say the others."""
 
 
 @attrs.frozen(kw_only=True)

@@ -60,6 +60,7 @@ class ApiSummary:
 @attrs.frozen(kw_only=True)
 class SpecialObjects:
     blank_template: Ref | None = attribute(refers="Template")
+    root_tag: Ref | None = attribute(refers="Tag")
 
 
 @message("model.api")

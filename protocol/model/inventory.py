@@ -1,6 +1,8 @@
-"""DataCenter, Cluster and User: what the rest is sorted into. It must not hold behaviour."""
+"""DataCenter, Cluster, User and Tag: what the rest is sorted into. It must not hold behaviour."""
 
 from __future__ import annotations
+
+from typing import Final
 
 import attrs
 
@@ -93,3 +95,23 @@ class User(Document):
     namespace: str | None = attribute()
     domain_entry_id: str | None = attribute()
     department: str | None = attribute()
+
+
+ROOT_TAG_ID: Final = "00000000-0000-0000-0000-000000000000"
+"""oVirt's id of the tag that all others lie below."""
+
+
+@message("model.tag")
+@attrs.frozen(kw_only=True)
+class Tag(Document):
+    id: str | None = attribute(as_xml_attribute=True)
+    name: str | None = attribute(effect=SHOWN, required=True, search="name", column=1)
+    description: str | None = attribute(effect=SHOWN, search="description", column=3)
+    comment: str | None = attribute(effect=SHOWN, search="comment")
+    parent: Ref | None = attribute(
+        effect=SHOWN,
+        refers="Tag",
+        search="parent",
+        column=2,
+        doc="The tag that it lies below; `root` when none is named.",
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from actors.catalogue.decide import CatalogueDecision
+from actors.catalogue.facts import CatalogueDecision
 from actors.entity.decision import Decision
 from protocol.commands.vm import ShutdownVm
 from protocol.events.vm import VmGuestUp

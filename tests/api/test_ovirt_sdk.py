@@ -224,3 +224,30 @@ async def test_wrong_password_and_lost_token(tmp_path: Path) -> None:
                 revoked.system_service().get()
 
         await trio.to_thread.run_sync(script)
+
+
+async def test_tags(tmp_path: Path) -> None:
+    def script(connection: sdk.Connection) -> None:
+        system = connection.system_service()
+        tags = system.tags_service()
+        assert [tag.name for tag in tags.list()] == ["root"]
+        prod = tags.add(types.Tag(name="prod", description="serves users"))
+        web = tags.add(types.Tag(name="web", parent=types.Tag(name="prod")))
+        assert connection.follow_link(web.parent).name == "prod"
+        vm = system.vms_service().list(search="name=vm-0")[0]
+        mine = system.vms_service().vm_service(vm.id).tags_service()
+        assert mine.add(types.Tag(name="web")).id == web.id
+        mine.add(types.Tag(id=web.id))
+        assert [tag.name for tag in mine.list()] == ["web"]
+        assert mine.tag_service(web.id).get().name == "web"
+        assert [found.name for found in system.vms_service().list(search="tag=prod")] == ["vm-0"]
+        mine.tag_service(web.id).remove()
+        assert mine.list() == []
+        with pytest.raises(sdk.NotFoundError):
+            mine.tag_service(web.id).remove()
+        tags.tag_service(prod.id).update(types.Tag(name="production"))
+        tags.tag_service(prod.id).remove()
+        assert [tag.name for tag in tags.list()] == ["root"]
+
+    async with small_installation(vms=1, hosts=1) as site:
+        await with_sdk(tmp_path, site, script)

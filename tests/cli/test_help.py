@@ -13,6 +13,7 @@ from cli.session import CliSession
 from cli.shell.prompting import completions
 from cli.shell.sitting import Shell
 from protocol import registry
+from protocol.attributes import attributes
 from tests.cli.conftest import Corral
 from tests.cli.fake_gateway import FakeGateway
 
@@ -35,7 +36,7 @@ def test_every_attribute_shows_in_help(corral: Corral, name: str) -> None:
     noun = index.nouns()[name]
     cls = next(cls for cls in registry.OBJECTS if registry.element_of(cls).replace("_", "") == name)
     listed = corral(name, "list", "--help").out
-    for attribute in registry.attributes(cls):
+    for attribute in attributes(cls):
         assert f"  {attribute.name}" in listed, attribute.name
     for path, _ in readable(noun["attributes"]):
         assert path[0] in listed

@@ -14,6 +14,9 @@ import attrs
 import pytest
 
 from cli import contexts
+from protocol.commands.vm import AddVm
+from protocol.model.types import Ref
+from protocol.model.vm import Vm
 from tests.cli.conftest import Corral
 from tests.cli.real_gateway import RealGateway, serving
 from tests.engine.names import named_id
@@ -214,3 +217,22 @@ def test_a_wrong_password_and_an_unknown_ca(
 def test_status_and_ping(logged_in: RealGateway, corral: Corral) -> None:
     assert "hosts not well           none" in corral("status").out
     assert logged_in.url in corral("ping").out
+
+
+def test_tags_are_given_and_taken_back(logged_in: RealGateway, corral: Corral) -> None:
+    assert corral("tag", "add", "--name", "prod").err == "tag prod added.\n"
+    assert corral("tag", "add", "--name", "web", "--parent-name", "prod").code == 0
+    vm = logged_in.do(_first_vm, logged_in)
+    assert corral("tag", "add", "--vm", vm, "--name", "web").err == "tag web added.\n"
+    assert corral("tag", "list", "--vm", vm, "-o", "name").out == "web\n"
+    assert corral("vm", "list", "--query", "tag = prod", "-o", "name").out == f"{vm}\n"
+    assert corral("tag", "remove", "web", "--vm", vm).err == "tag web removed.\n"
+    assert corral("tag", "list", "--vm", vm, "-o", "name").out == ""
+    assert corral("tag", "show", "web").code == 0
+    removed = corral("tag", "remove", "root")
+    assert (removed.code, "is built in" in removed.err) == (10, True)
+
+
+async def _first_vm(gateway: RealGateway) -> str:
+    await gateway.site.ask(AddVm(document=Vm(name="tagged", cluster=Ref(id=gateway.site.id_of("cluster", "Default")))))
+    return "tagged"

@@ -100,7 +100,7 @@ def test_an_object_that_is_removed_is_left(fake: FakeGateway, web1: str, script:
 def test_what_an_object_cannot_list_or_add(fake: FakeGateway, web1: str, script: Corral) -> None:
     ran = script("cd vms/web1", "add --name x")
     assert (ran.code, ran.err) == (
-        1, "corral: /vms/web1 is one vm: say what to add. Here: add nic, add diskattachment\n",
+        1, "corral: /vms/web1 is one vm: say what to add. Here: add tag, add nic, add diskattachment\n",
     )  # fmt: skip
     assert script("cd vms/web1/applications", "add --name x").err.startswith(
         "corral: application: there is no add in this"

@@ -16,8 +16,12 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 from actors import engine_port
 from gateway.live.frames import make_cursor
 from protocol import limits
+from protocol.commands.assignment import Assign
+from protocol.commands.catalogue import AddEntity
 from protocol.commands.vm import RemoveVm, StartVm
 from protocol.model.activity import Event
+from protocol.model.assignment import ASSIGNMENT
+from protocol.model.inventory import Tag
 from tests.engine.installation import Installation, small_installation
 from tests.engine.names import named_id
 from tests.engine.samples import host_samples
@@ -88,6 +92,26 @@ async def test_a_vm_that_starts_is_followed_through_all_its_statuses(lively: Wor
                 document = frame["document"]
                 seen.append(document["status"] if isinstance(document, dict) else document.status)
         assert list(dict.fromkeys(seen)) == ["wait_for_launch", "powering_up", "up"]
+
+
+@BOTH
+async def test_assignments_have_no_address_and_no_frame(world: World, open_socket: Open) -> None:
+    site = world.site
+    tag = await site.ask(AddEntity(kind="tag", document=Tag(name="prod")))
+
+    async def assign(vm: str) -> None:
+        await site.ask(Assign(relation="tag", id=tag, holder="vm", parent_id=named_id(vm)))
+
+    await assign("vm-0")
+    async with open_socket(world.gateway, world.token) as socket:
+        await socket.until(site.sequence - 1)
+        await assign("vm-1")
+        last = await site.touch("vm-1")
+        await socket.until(last)
+        expected = {key: document for key, document in site.state().items() if key[0] != ASSIGNMENT}
+        assert len(expected) == len(site.state()) - 2
+        assert socket.follower.objects == expected
+        assert socket.follower.resyncs == []
 
 
 @BOTH

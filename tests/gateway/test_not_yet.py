@@ -13,6 +13,7 @@ import pytest
 from gateway.rest.openapi import openapi
 from protocol.attributes import WritableAttribute, effects_of, writable_attributes
 from protocol.commands.base import Command
+from protocol.model.inventory import ROOT_TAG_ID
 from protocol.registry import RESOURCES, written_classes
 from tests.engine.installation import Installation, small_installation
 from tests.engine.names import named_id
@@ -43,6 +44,7 @@ class Site:
             "Network": f"/networks/{self.installation.id_of('network', 'blue')}",
             "VnicProfile": f"/vnicprofiles/{self.installation.id_of('vnic_profile', 'blue')}",
             "StorageDomain": f"/storagedomains/{named_id('local')}",
+            "Tag": f"/tags/{ROOT_TAG_ID}",
         }
         return ids[name]
 

@@ -207,7 +207,7 @@ def value_for(walk: Walk, each: WritableAttribute, now: Any = None) -> Any:
 
 CLASSES_HERE: Final = {
     "DataCenter", "Cluster", "Host", "Vm", "Nic", "DiskAttachment", "Disk", "Template", "Network", "VnicProfile",
-    "StorageDomain", "Event",
+    "StorageDomain", "Tag", "Event",
 }  # fmt: skip
 
 

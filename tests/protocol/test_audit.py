@@ -19,6 +19,7 @@ from protocol.audit_texts import EXTERNAL, OWN_FROM, TEXTS
 from protocol.codec import decode, encode
 from protocol.model.activity import Event
 from protocol.model.types import about
+from protocol.registry import RESOURCES
 from tests.protocol import source
 
 REFERENCES: Final = {field.name for field in Event.__attrs_attrs__ if about(field).refers}
@@ -35,7 +36,10 @@ GRAVER: Final = {
 """What oVirt says with less weight. Each leaves something that does not work until somebody acts."""
 
 INVENTORY: Final = "actors/catalogue/decide.py: f'{kind}_{verb}'"
-"""The one name that is put together: of an entity without behaviour, by its kind."""
+"""A name that is put together: of an entity without behaviour, by its kind."""
+
+ASSIGNMENT: Final = "actors/catalogue/assign.py: f'{command.relation}_{verb}_{command.holder}'"
+"""Of what is assigned, by the kinds of both sides."""
 
 OVIRT: Final = {
     ours: (int(number), name, severity)
@@ -176,7 +180,7 @@ def _fields(text: str) -> frozenset[str]:
 
 def test_every_line_is_in_the_catalogue_and_gives_the_parameters_of_its_text() -> None:
     found, made = uses()
-    assert sorted(set(made)) == [INVENTORY]
+    assert sorted(set(made)) == [ASSIGNMENT, INVENTORY]
     assert {use.at: use.name for use in found if use.name not in TEXTS} == {}
     wrong = [use for use in found if use.parameters != _fields(TEXTS[use.name].text)]
     assert wrong == []
@@ -185,6 +189,12 @@ def test_every_line_is_in_the_catalogue_and_gives_the_parameters_of_its_text() -
 
 def test_the_catalogue_holds_only_what_is_written() -> None:
     written = {use.name for use in uses()[0]} | {f"{kind}_{verb}" for kind in SERVED for verb in VERBS}
+    written |= {
+        f"{resource.kind}_{verb}_{holder}"
+        for resource in RESOURCES
+        for holder in resource.assigned_to
+        for verb in ("assigned_to", "taken_from")
+    }
     assert set(TEXTS) - written == set()
 
 

@@ -14,6 +14,7 @@ import attrs
 from actors.engine_port import EnginePortInProcess
 from actors.entity import durable
 from actors.entity.decision import Decision, RunStep
+from actors.entity.rows import Rows
 from actors.host import link_session
 from actors.host.actor import HostActor
 from actors.journal.memory import MemoryJournal
@@ -293,7 +294,7 @@ FAILOVER = {"kill_engine": 1.0, "pause_engine": 4.0, "cut_journal": 3.0, "cut_bo
 # Nodes that dial again while an engine cut off from the journal still listens.
 DIALLING = {**FAILOVER, "cut_journal": 10.0, "cut_both": 0.0, "kill_node": 12.0}
 DATABASE = {"append_unknown": 0.3, "journal_away": 1.0}
-DYING = {"die_at_note": 0.02, "die_at_call": 0.03}
+DYING = {"die_at_note": 0.05, "die_at_call": 0.08}
 GUESTS = {"guest_garbage": 0.5}
 
 BREAKS: tuple[dict[str, Any], ...] = (
@@ -340,8 +341,10 @@ BREAKS: tuple[dict[str, Any], ...] = (
      "patches": ((guest_lines, "_report", by_the_name_in_it),)},
     {"name": "S17: the audit trail quotes the guest", "found_by": ("S17",),
      "patches": ((observe, "guest_report", guest_text_in_the_trail),)},
-    {"name": "S17: an outcome is believed from any host", "found_by": ("S17",), "rates": {"node_lies": 0.1},
+    {"name": "S17: an outcome is believed from any host", "found_by": ("S17",), "rates": {"node_lies": 0.3},
      "patches": ((HostActor, "_own_step", any_step), (disk_decide, "step_ended", any_host))},
+    {"name": "S18: an object goes without its assignments", "found_by": ("S18",),
+     "patches": ((MemoryTables, "_lacks_side", always(False)), (Rows, "assignments_of", always([])))},
     {"name": "L1: an operation does not end", "found_by": ("L1",),
      "patches": ((vm_evolve, "_operation", reboots_go_on),)},
     {"name": "L1: the node never forgets", "found_by": ("L1", "S16"),

@@ -21,13 +21,15 @@ from actors.storage.template.evolve import evolve as evolve_template
 from actors.vm.evolve import evolve as evolve_vm
 from protocol.audit_texts import TEXTS
 from protocol.codec import decode
+from protocol.model.assignment import ASSIGNMENT
 from protocol.registry import RESOURCES
-from tests.checkers import s04_epochs, s05_acknowledged, s15_transitions, s17_guests
+from tests.checkers import s04_epochs, s05_acknowledged, s15_transitions, s17_guests, s18_references
 from tests.checkers.s12_fold import Folder
 from tests.sim.truth import Truth
 
 EVOLVES: dict[str, Any] = {
     **{resource.kind: evolve_document for resource in RESOURCES if resource.catalogue or resource.kind == "user"},
+    ASSIGNMENT: evolve_document,
     "vm": evolve_vm,
     "host": evolve_host,
     "disk": evolve_disk,
@@ -61,6 +63,8 @@ class WatchedTables(MemoryTables):
             self.truth.found("S4", s04_epochs.check_writes(self.highest_given, [epoch]))
         for result, transaction in zip(results, transactions, strict=True):
             if isinstance(result, Appended):
+                if {"vm", ASSIGNMENT} <= {row.kind for row in result.rows if row.removed}:
+                    self.truth.once("assignment went with its VM")
                 for row in result.rows:
                     self._took(row)
             else:
@@ -68,6 +72,7 @@ class WatchedTables(MemoryTables):
                 self.truth.say(f"refused by the database: {result!r:.120} {keys}")
         rows = [row for result in committed for row in result.rows]
         self.truth.found("S12", self.folder.take(rows, self.entities, self._folded))
+        self.truth.found("S18", s18_references.check_sides(rows, self.entities))
         return results
 
     def _folded(self, row: JournalRow, before: Any, after: Any) -> None:

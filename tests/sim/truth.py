@@ -58,6 +58,7 @@ SOMETIMES = (
     "VM removed with its disks",
     "file systems frozen",
     "outcome from the wrong host refused",
+    "assignment went with its VM",
 )
 
 

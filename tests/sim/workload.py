@@ -16,9 +16,10 @@ from protocol.commands import host as host_commands
 from protocol.commands import storage as storage_commands
 from protocol.commands import vm as vm_commands
 from protocol.commands.activity import CancelJob
+from protocol.commands.assignment import Assign, Unassign
 from protocol.commands.catalogue import AddEntity, RemoveEntity, UpdateEntity
 from protocol.message import Message
-from protocol.model.inventory import Cpu, CpuTopology
+from protocol.model.inventory import Cpu, CpuTopology, Tag
 from protocol.model.network import Mac, Network, Nic
 from protocol.model.storage import Disk, DiskAttachment
 from protocol.model.types import Ref
@@ -67,6 +68,7 @@ class Workload:
             (4, lambda vm: self._cancel()),
             (2, self._host),
             (2, self._catalogue),
+            (3, self._tag),
         )
         vms = [record.document for record in self.model.all("vm")]
         if not vms:
@@ -194,6 +196,22 @@ class Workload:
             return UpdateEntity(kind="network", id=network_id, document=Network(description=self._name("text")))
         return RemoveEntity(kind="network", id=network_id)
 
+    def _tag(self, vm: Vm) -> Message:
+        """Tags come and go, in a tree, and are given to VMs and hosts and taken back."""
+        tags = [record.id for record in self.model.all("tag")]
+        draw = self.random.random()
+        if len(tags) < 3 or draw < 0.15:
+            parent = Ref(id=self.random.choice(tags)) if tags and self._chance(0.5) else None
+            return AddEntity(kind="tag", document=Tag(name=self._name("tag"), parent=parent))
+        tag = self.random.choice(tags)
+        if draw < 0.25:
+            return RemoveEntity(kind="tag", id=tag)
+        if draw < 0.35:
+            return UpdateEntity(kind="tag", id=tag, document=Tag(parent=Ref(id=self.random.choice(tags))))
+        holder, id = ("vm", _id(vm)) if self._chance(0.8) else ("host", self.random.choice(self.model.all("host")).id)
+        command = Assign if draw < 0.8 else Unassign
+        return command(relation="tag", id=tag, holder=holder, parent_id=id)
+
     def _nonsense(self) -> Message:
         id = self.random.choice(nonsense_ids)
         name = self.random.choice(nonsense_names)
@@ -210,6 +228,7 @@ class Workload:
             CancelJob(id=id),
             host_commands.RemoveHost(id=id),
             AddEntity(kind="network", document=Network(name=name)),
+            Assign(relation="tag", id=id, holder="vm", parent_id=self.ids.uuid()),
         )
         return self.random.choice(made)  # type: ignore[no-any-return]
 

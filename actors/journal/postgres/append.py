@@ -17,6 +17,7 @@ from actors.journal.port import (
     NotStorable,
     OutcomeUnknown,
     Rejection,
+    SideMissing,
     StaleEpoch,
     Transaction,
     VersionConflict,
@@ -25,6 +26,7 @@ from actors.journal.postgres import statements as sql
 from actors.journal.postgres.bulk import Bulk, bulk_of, bulk_without_writes, pack_rejections, unpack_rejections
 from actors.journal.postgres.connections import (
     Connection,
+    MissingReference,
     RowErrors,
     UniqueError,
     constraint_of,
@@ -115,6 +117,8 @@ class Appender:
                 rejection = await self._one(transactions[start])
             else:
                 await self._bulk(bulk_of(transactions[start:end]))
+        except MissingReference:
+            rejection = SideMissing()
         except (NotInBulk, *RowErrors) as error:
             rejection = NotStorable(f"{type(error).__name__}: {error}"[:300])
         if rejection is not None:
@@ -135,10 +139,12 @@ class Appender:
             return CommandRepeated(outcome.command_id)
         head = await self._connection.fetchrow(sql.lock_head, self._stream, self._stream_id)
         sequence = int(head["sequence"]) + len(transaction.entries)
+        await self._connection.execute(sql.check_sides_later)
         for write in transaction.writes:
             rejection = await self._write(write, sequence)
             if rejection is not None:
                 return rejection
+        await self._connection.execute(sql.check_sides)
         await self._bulk(bulk_without_writes(transaction))
         return None
 

@@ -20,14 +20,22 @@ from actors.journal.port import (
     NameConflict,
     NotStorable,
     Rejection,
+    SideMissing,
     Transaction,
     VersionConflict,
 )
 from protocol import codec
+from protocol.model.assignment import ASSIGNMENT
 
 Columns = tuple[list[Any], ...]
 
-_rejection_classes: tuple[type[Rejection], ...] = (NameConflict, VersionConflict, CommandRepeated, NotStorable)
+_rejection_classes: tuple[type[Rejection], ...] = (
+    NameConflict,
+    VersionConflict,
+    CommandRepeated,
+    NotStorable,
+    SideMissing,
+)
 
 
 @attrs.frozen
@@ -51,11 +59,16 @@ class Bulk:
 
 
 def bulk_of(transactions: Sequence[Transaction]) -> Bulk | None:
-    """The bulk form of a group, or None when it must go one by one."""
+    """The bulk form of a group, or None when it must go one by one.
+
+    Sides of assignments are checked when all is written: in a group of several transactions one could lean on the next.
+    """
     expected: dict[Key, int] = {}
     rows: dict[Key, EntityRow | EntityRemoval] = {}
     for transaction in transactions:
         for write in transaction.writes:
+            if write.row.kind == ASSIGNMENT and len(transactions) > 1:
+                return None
             key = write.row.key
             before = rows.get(key)
             if before is None:

@@ -17,6 +17,7 @@ from actors.journal.port import JournalError, JournalUnavailable, StaleEpoch
 
 Connection = Any  # asyncpg.Connection; asyncpg carries no types
 UniqueError: Final = asyncpg.UniqueViolationError
+MissingReference: Final = asyncpg.ForeignKeyViolationError
 # What a value in a row can do wrong; the client's own refusal to encode it is an `asyncpg.DataError` too.
 RowErrors: Final = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, UnicodeError, OverflowError)
 

@@ -11,13 +11,14 @@ from actors.access.touched import Touched, touched
 from actors.entity.rows import Rows
 from actors.journal.port import EntityRow
 from protocol.codec import encode
+from protocol.commands.assignment import Assign, Unassign
 from protocol.commands.base import Command
 from protocol.commands.catalogue import AddEntity, RemoveEntity
 from protocol.commands.storage import AddDisk, RemoveDisk
 from protocol.commands.vm import AddNic, AddVm, StartVm, UpdateVm
 from protocol.engine_messages import Principal
 from protocol.model.host import Host
-from protocol.model.inventory import Cluster, DataCenter
+from protocol.model.inventory import Cluster, DataCenter, Tag
 from protocol.model.network import Network, Nic
 from protocol.model.storage import Disk
 from protocol.model.types import Ref
@@ -34,6 +35,7 @@ def rows() -> Rows:
         ("cluster", Cluster(id="c", name="Default", data_center=Ref(id="dc"))),
         ("host", Host(id="h", name="one", cluster=Ref(id="c"))),
         ("vm", Vm(id="v", name="web", cluster=Ref(id="c"))),
+        ("tag", Tag(id="t", name="prod", parent=Ref(id="root"))),
     ]
     for kind, document in documents:
         made.put(EntityRow(kind, document.id, 1, document.name, "", b"", encode(document)))
@@ -76,6 +78,13 @@ def test_a_command_on_a_part_touches_the_whole() -> None:
     assert touched(AddNic(parent_id="v", document=Nic(name="nic1")), "vm", "v", rows()) == (
         Touched("vm", "v", IN_CLUSTER),
     )
+
+
+@pytest.mark.parametrize("cls", [Assign, Unassign])
+def test_a_command_on_an_assignment_touches_both_sides(cls: type[Assign | Unassign]) -> None:
+    command = cls(relation="tag", id="t", holder="vm", parent_id="v")
+    both = (Touched("vm", "v", IN_CLUSTER), Touched("tag", "t", (("tag", "root"),)))
+    assert touched(command, "catalogue", "main", rows()) == both
 
 
 def test_an_add_touches_what_the_new_object_lies_in_and_refers_to() -> None:

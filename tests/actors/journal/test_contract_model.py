@@ -18,6 +18,8 @@ names = [None, "n1", "n2", "n3", "n4"]
 
 def draw(random: SeededRandom, tables: MemoryTables) -> Transaction:
     """Mostly what fits the entities as they stood before the group, at times what does not."""
+    if random.random() < 0.2:
+        return _assignment(random, tables)
     id = random.choice(ids)
     present = tables.entities.get(("vm", id))
     version = present.version if present else 0
@@ -27,6 +29,16 @@ def draw(random: SeededRandom, tables: MemoryTables) -> Transaction:
     keep = present is not None and random.random() < 0.6
     name = present.name if present is not None and keep else random.choice(names)
     return change(id, version + 1, name=name, command=f"c{random.randrange(400)}" if random.random() < 0.3 else None)
+
+
+def _assignment(random: SeededRandom, tables: MemoryTables) -> Transaction:
+    """One more or less between two VMs; the sides need not be there."""
+    left, right = random.choice(ids), random.choice(ids)
+    id = f"{left}{right}"
+    present = tables.entities.get(("assignment", id))
+    if present is not None:
+        return removal(id, present.version + 1, kind="assignment")
+    return change(id, 1, kind="assignment", parent=f"vm/{left}", name=f"vm/{right}")
 
 
 def fold(rows: Iterable[JournalRow]) -> dict[Key, tuple[int, bytes | None]]:

@@ -1,0 +1,26 @@
+"""What the catalogue decides on, and what it decides."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+
+import attrs
+
+from actors.catalogue.rows import CatalogueChange
+from actors.entity.decision import Decision
+from actors.entity.rows import Rows
+
+
+@attrs.frozen(kw_only=True)
+class CatalogueDecisionFacts:
+    now: datetime.datetime
+    rows: Rows
+    fresh_id: Callable[[], str]
+
+
+@attrs.frozen(kw_only=True)
+class CatalogueDecision(Decision):
+    """A decision about documents: `changes` take the place of events, because one may concern several of them."""
+
+    changes: tuple[CatalogueChange, ...] = ()
