@@ -139,7 +139,7 @@ def test_one_actor_crashes_and_only_it_restarts(lab: RunningLab, running: str) -
     for _ in range(5):
         lab.control(question)
         time.sleep(1)
-    until("its supervisor gives it up", 40, lambda: any("given up" in text for text in lab.events(running)))
+    until("its supervisor gives it up", 40, lambda: any("crashed too often" in text for text in lab.events(running)))
     lab.vm(running).update(types.Vm(description="after five"))
     assert lab.vm(running).get().description == "after five", "asked, it starts anew from its durable row"
     others = [text for text in lab.events() if "restarted after a crash" in text and running not in text]
