@@ -172,11 +172,9 @@ class RunningLab:
         return str(made.id)
 
     def add_pinned(self, name: str, host: str) -> str:
-        """A VM without disks that may run on one host only; its id."""
+        """A VM without disks that runs on this host alone; its id."""
         vms = self.connect().system_service().vms_service()
-        policy = types.VmPlacementPolicy(
-            affinity=types.VmAffinity.PINNED, hosts=[types.Host(id=self.hosts()[host].id)]
-        )  # fmt: skip
+        policy = types.VmPlacementPolicy(hosts=[types.Host(id=self.hosts()[host].id)])
         made = vms.add(
             types.Vm(
                 name=name, cluster=types.Cluster(name="Default"), template=types.Template(name="Blank"),
