@@ -63,7 +63,7 @@ def test_a_vm_of_the_sdk_lives_and_tells(lab: RunningLab, tmp_path: Path) -> Non
     until("what the agent said is gone", 30, lambda: vm.get().fqdn is None)
     shown = lab.corral("vm", "show", "story", "-o", "json")
     assert "guest_report_stale_since" in shown
-    assert any("guest agent" in text and "silent" in text for text in lab.events(vm_id))
+    assert any("guest agent" in text and "stopped responding" in text for text in lab.events(vm_id))
     lab.console("story", "agentctl start; echo on-$((1+1))", "on-2")
     until("the agent is heard again", 60, lambda: vm.get().fqdn)
 
