@@ -91,7 +91,7 @@ def test_a_vm_of_the_sdk_lives_and_tells(lab: RunningLab, tmp_path: Path) -> Non
     until("stopped", 30, lambda: vm.get().status == types.VmStatus.DOWN)
     assert not vm.get().run_once
     story = " | ".join(lab.events(vm_id))
-    for words in ("was created", "started on Host", "is suspended", "was restored", "was rebooted", "is down"):
+    for words in ("was created", "started on host", "was suspended", "was restored", "was rebooted", "is down"):
         assert words in story, story
     vm.remove()
     until("removed", 60, lambda: not system.vms_service().list(search="name=story"))
