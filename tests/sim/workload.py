@@ -68,7 +68,7 @@ class Workload:
             (4, lambda vm: self._cancel()),
             (2, self._host),
             (2, self._catalogue),
-            (3, self._tag),
+            (6, self._tag),
         )
         vms = [record.document for record in self.model.all("vm")]
         if not vms:
