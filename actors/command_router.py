@@ -22,14 +22,14 @@ from actors.entity.supported import refused
 from actors.journal.port import Journal, JournalError
 from actors.kernel.ref import ActorRef
 from protocol import limits
-from protocol.audit import line
+from protocol.activity.audit import line
+from protocol.activity.commands import CancelJob
+from protocol.activity.model import Event
 from protocol.codec import CodecError, decode, encode
-from protocol.commands.activity import CancelJob
-from protocol.commands.base import Add, Command
-from protocol.engine_messages import Accepted, Submit
+from protocol.command import Add, Command
 from protocol.errors import CorralError, Refusal
+from protocol.live.engine import Accepted, Submit
 from protocol.message import message_type
-from protocol.model.activity import Event
 from protocol.registry import BY_KIND, RESOURCES, SubCollection
 
 Route = tuple[str, Callable[[Command], str]]
@@ -57,7 +57,7 @@ def _routes() -> Iterator[tuple[type[Command], Route]]:
         for sub in _below(resource.sub):
             for command in (sub.add, sub.update, sub.remove, *(action.command for action in sub.actions)):
                 if command is not None:
-                    yield command, ("catalogue", _main) if sub.source == "assigned" else (resource.kind, _parent)
+                    yield command, ("inventory", _main) if sub.source == "assigned" else (resource.kind, _parent)
 
 
 def _below(subs: Iterable[SubCollection]) -> Iterator[SubCollection]:
@@ -122,7 +122,7 @@ class CommandRouter:
 
     def _about(self, command: Command, kind: str, id: str) -> tuple[str, str]:
         """The kind and id of the object that a command is about; the inventory's commands name their kind."""
-        return getattr(command, "kind", kind), command.id if kind == "catalogue" else id
+        return getattr(command, "kind", kind), command.id if kind == "inventory" else id
 
     async def submit(self, submit: Submit) -> Accepted | Refusal:
         """Carries one command to its actor and the answer back."""
@@ -174,7 +174,7 @@ class CommandRouter:
             return known
         if isinstance(command, CancelJob) and (refusal := self._not_running(command.id)):
             return refusal
-        if not isinstance(command, Add) and kind != "catalogue" and self._rows.row(kind, id) is None:
+        if not isinstance(command, Add) and kind != "inventory" and self._rows.row(kind, id) is None:
             return Refusal(
                 code="not_found",
                 status=404,

@@ -1,6 +1,6 @@
 """The engine as a gateway in its own process sees it: commands, snapshot, changes, samples, consoles.
 
-It must not show states or tables: what leaves is `protocol.engine_messages`.
+It must not show states or tables: what leaves is `protocol.live.engine`.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ import trio
 from actors.command_router import CommandRouter
 from actors.host.consoles import ConsoleBroker, HostConsole
 from actors.journal.port import Journal, JournalError, JournalRow
+from protocol.activity.model import Event
 from protocol.codec import decode
-from protocol.engine_messages import Accepted, Change, Entity, HostSamples, Principal, Snapshot, Submit
 from protocol.errors import Refusal, Unavailable
+from protocol.live.engine import Accepted, Change, Entity, HostSamples, Principal, Snapshot, Submit
 from protocol.message import Message
-from protocol.model.activity import Event
 
 events_in_snapshot_max = 1_000
 subscriber_changes_max = 100_000
 
 
 class EnginePortInProcess:
-    """Implements `gateway.engine_client.EnginePort` on the engine's own parts."""
+    """Implements `gateway.read_model.engine_client.EnginePort` on the engine's own parts."""
 
     def __init__(
         self, journal: Journal, command_router: CommandRouter, consoles: ConsoleBroker, ready: Callable[[], bool]

@@ -11,17 +11,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from actors.catalogue.bootstrap import bootstrap
-from actors.journal.memory import MemoryJournal, MemoryStore
+from actors.first_transaction import bootstrap
+from actors.journal.memory.journal import MemoryJournal, MemoryStore
 from actors.journal.port import EntityRow, EntityWrite, Transaction
 from actors.kernel.ports import Ports
 from actors.storage.template.state import blank_id
 from protocol.codec import decode, encode
-from protocol.model.host import Host
-from protocol.model.inventory import Cluster, Cpu, CpuTopology
-from protocol.model.network import Ip, Mac, Nic, ReportedDevice, VnicProfile
-from protocol.model.types import Ref
-from protocol.model.vm import Vm
+from protocol.document import Ref
+from protocol.host.model import Host
+from protocol.inventory.model import Cluster, Cpu, CpuTopology
+from protocol.network.model import Ip, Mac, Nic, ReportedDevice, VnicProfile
+from protocol.vm.model import Vm
 from tests.engine.names import named_id
 from tests.engine.running import RunningEngine, running_engine
 

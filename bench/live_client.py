@@ -15,7 +15,7 @@ import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, connect_websocket_url
 
 from protocol import codec
-from protocol.live_messages import Subscribe
+from protocol.live.frames import Subscribe
 
 _connecting_at_once_max = 32
 

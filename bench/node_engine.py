@@ -16,11 +16,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from actors.catalogue.bootstrap import bootstrap
+from actors.first_transaction import bootstrap
+from actors.host.enrolment.authority import Authority, Lifetimes, write_private
 from actors.host.evolve import project as project_host
-from actors.host.pki import Authority, Lifetimes, write_private
 from actors.host.state import HostState
-from actors.journal.embedded import EmbeddedPostgres
+from actors.journal.embedded.server import EmbeddedPostgres
 from actors.journal.port import Appended, EntityRow, EntityWrite, Transaction
 from actors.journal.postgres import PostgresJournal
 from actors.kernel.ports import Ports
@@ -28,10 +28,10 @@ from actors.vm.project import project as project_vm
 from actors.vm.state import VmState
 from cli.daemons.engine.command import main as engine
 from protocol.codec import encode
-from protocol.model.host import Host
-from protocol.model.inventory import Cpu, CpuTopology
-from protocol.model.types import Ref
-from protocol.model.vm import Vm
+from protocol.document import Ref
+from protocol.host.model import Host
+from protocol.inventory.model import Cpu, CpuTopology
+from protocol.vm.model import Vm
 
 _memory_bytes = 256 * 1024**2
 _rows_at_once = 1_000

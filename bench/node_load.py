@@ -19,10 +19,11 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, connect_websoc
 
 from bench.node_engine import host_id, vm_id
 from protocol.codec import decode, encode
-from protocol.link import EngineHello, NodeHello
-from protocol.live_messages import Subscribe
+from protocol.live.frames import Subscribe
 from protocol.message import message_type_of
-from protocol.node_messages import DomainObserved, DomainsSnapshot, DomainStatus, HostFacts, StatisticsBatch
+from protocol.node.domain import DomainObserved, DomainStatus
+from protocol.node.link import EngineHello, NodeHello
+from protocol.node.reports import DomainsSnapshot, HostFacts, StatisticsBatch
 
 _joining_at_once_max = 16
 _statistics = message_type_of(StatisticsBatch)

@@ -25,7 +25,7 @@ from typing import Any, Final
 import attrs
 import trio
 
-from actors.journal.embedded import EmbeddedPostgres
+from actors.journal.embedded.server import EmbeddedPostgres
 from bench import Grown, Row
 
 _vms_each: Final = 16

@@ -20,7 +20,7 @@ from typing import Any, Final
 import asyncpg
 import trio
 
-from actors.journal.embedded import EmbeddedPostgres
+from actors.journal.embedded.server import EmbeddedPostgres
 from actors.journal.port import EntityRow, EntityWrite, JournalEntry, Transaction
 from actors.journal.postgres import PostgresJournal
 from actors.journal.writer import Durable, Failed, JournalWriter

@@ -28,7 +28,7 @@ from bench.inventory import stocked_engine
 from cli.daemons.collector import calm_collector
 from gateway.live.frames import make_cursor
 from protocol import codec
-from protocol.live_messages import LiveChange
+from protocol.live.frames import LiveChange
 from tests.engine.names import named_id
 from tests.engine.running import RunningEngine
 from tests.gateway.http import Client

@@ -13,8 +13,8 @@ import attrs
 
 from protocol import registry
 from protocol.attributes import Attribute, attributes, effects_of
-from protocol.commands.base import ADDRESS_FIELDS, Command
-from protocol.model.types import Ref, TakesEffect
+from protocol.command import ADDRESS_FIELDS, Command
+from protocol.document import Ref, TakesEffect
 
 _PLAIN_TYPES: dict[Any, str] = {str: "text", int: "int", bool: "bool", float: "float", datetime.datetime: "time"}
 

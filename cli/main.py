@@ -34,8 +34,8 @@ def _run_daemon(name: str, argv: list[str]) -> int:
 
 
 def _run_client(words: list[str]) -> int:
-    from cli import tree
-    from cli.running import run
+    from cli.run.command_line import run
+    from cli.tree import root as tree
 
     return run(tree.root(), words)
 

@@ -21,24 +21,24 @@ from gateway.auth.passwords import Passwords
 from gateway.auth.sso import sso_routes
 from gateway.auth.tokens import SessionTokens
 from gateway.config import GatewayConfig, Outside
-from gateway.engine_client import EnginePort
-from gateway.feed import Feed
+from gateway.documents.render import JSON_TYPE, json_bytes
+from gateway.documents.write import Writer
 from gateway.live.asgi_socket import websocket_routes
 from gateway.live.hub import Hub
 from gateway.metrics import Metrics
-from gateway.read_model import ReadModel
-from gateway.rest.asgi import Receive, RestApp, Scope, Send
-from gateway.rest.collections import Collections
-from gateway.rest.commands import CommandSender
-from gateway.rest.entry import EntryPoint
-from gateway.rest.exchange import Exchange, HttpReply, split_base
-from gateway.rest.members import Members
-from gateway.rest.mutations import Mutations
-from gateway.rest.openapi import openapi
-from gateway.rest.render import JSON_TYPE, json_bytes
-from gateway.rest.resources import Describe, Resources
-from gateway.rest.rsdl import rsdl, schema
-from gateway.rest.write import Writer
+from gateway.read_model.engine_client import EnginePort
+from gateway.read_model.feed import Feed
+from gateway.read_model.model import ReadModel
+from gateway.rest.describe.openapi import openapi
+from gateway.rest.describe.rsdl import rsdl, schema
+from gateway.rest.requests.asgi import Receive, RestApp, Scope, Send
+from gateway.rest.requests.collections import Collections
+from gateway.rest.requests.commands import CommandSender
+from gateway.rest.requests.entry import EntryPoint
+from gateway.rest.requests.exchange import Exchange, HttpReply, split_base
+from gateway.rest.requests.members import Members
+from gateway.rest.requests.mutations import Mutations
+from gateway.rest.requests.resources import Describe, Resources
 from gateway.search.evaluate import Search
 
 

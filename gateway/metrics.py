@@ -10,7 +10,7 @@ import attrs
 import prometheus_client as prometheus
 import trio
 
-from gateway.read_model import ReadModel
+from gateway.read_model.model import ReadModel
 
 
 @attrs.define

@@ -19,8 +19,8 @@ from hypercorn.utils import wrap_app
 
 from gateway.app import Gateway, build
 from gateway.config import GatewayConfig, Outside, Serving
-from gateway.engine_client import EnginePort
 from gateway.live.trio_socket import LivePort
+from gateway.read_model.engine_client import EnginePort
 from protocol import limits
 
 _backlog: Final = 1_024

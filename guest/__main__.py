@@ -14,7 +14,7 @@ from guest.agent import PowerCommands
 from guest.facts import Machine
 from guest.file_systems import FileSystems
 from guest.tree import crash_printer, guest_tree
-from protocol.guest_messages import channel_name
+from protocol.guest import channel_name
 from supervisors.tree import running
 
 

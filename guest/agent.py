@@ -16,9 +16,10 @@ from actors.kernel.failures import ActorGone, MailboxFull
 from guest.channel import answer, as_line
 from guest.facts import Machine, agent_version, as_fields
 from guest.local_messages import FactsFound, HostGone, LookNow, Order, Say, ThawNow
-from protocol import guest_messages, limits
+from protocol import guest as guest_messages
+from protocol import limits
 from protocol.message import Message
-from protocol.node_messages import GuestReport
+from protocol.node.reports import GuestReport
 
 line_bytes_max: Final = limits.guest_frame_bytes_max - 1024
 heartbeat_seconds_min, heartbeat_seconds_max = 1.0, 30.0

@@ -15,7 +15,8 @@ from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Envelope
 from actors.kernel.failures import ActorGone, MailboxFull
 from guest.local_messages import HostGone, Order, Say
-from protocol import guest_messages, limits
+from protocol import guest as guest_messages
+from protocol import limits
 from protocol.message import Message
 
 absent_seconds: Final = 1.0

@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 
 from guest import netlink, parsing
-from protocol.node_messages import GuestAddress, GuestDisk, GuestReport
+from protocol.node.reports import GuestAddress, GuestDisk, GuestReport
 
 agent_version: Final = "1"
 rpm_timeout_seconds: Final = 20

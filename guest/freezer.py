@@ -10,8 +10,8 @@ from actors.kernel.failures import ActorGone, MailboxFull
 from guest.channel import answer
 from guest.file_systems import FileSystems, FreezeFailed
 from guest.local_messages import Order, ThawNow
-from protocol import guest_messages
-from protocol.guest_messages import freeze_seconds_max
+from protocol import guest as guest_messages
+from protocol.guest import freeze_seconds_max
 
 
 class Freezer(Actor):

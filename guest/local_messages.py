@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from protocol.message import Message, Priority, message
-from protocol.node_messages import GuestReport
+from protocol.node.reports import GuestReport
 
 
 @message("guest.local.order", priority=Priority.CONTROL)

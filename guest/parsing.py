@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from protocol.node_messages import GuestSession
+from protocol.node.reports import GuestSession
 
 _utmp: Final = struct.Struct("=hxxi32s4s32s256shhiii16s20x")  # struct utmp of glibc on 64 bits; see utmp(5)
 _user_process: Final = 7
@@ -31,7 +31,7 @@ def meminfo(text: str) -> tuple[int, int]:
     for line in text.splitlines():
         name, _, rest = line.partition(":")
         number = rest.split()[:1]
-        if number and number[0].isdigit():
+        if number and number[0].isdecimal():
             values[name] = int(number[0]) * 1024
     return values.get("MemTotal", 0), values.get("MemAvailable", values.get("MemFree", 0))
 

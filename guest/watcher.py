@@ -10,7 +10,7 @@ from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Envelope
 from guest.facts import Machine
 from guest.local_messages import FactsFound, LookNow
-from protocol.node_messages import GuestReport
+from protocol.node.reports import GuestReport
 
 look_period_seconds: Final = 5.0
 

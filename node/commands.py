@@ -12,31 +12,30 @@ import attrs
 from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Envelope
 from actors.kernel.failures import ActorGone, MailboxFull
-from node.guest_book import GuestBook
+from node.domain.reported import Inventory
+from node.guest.book import GuestBook
 from node.hypervisor.port import Hypervisor
-from node.inventory import Inventory
+from node.link.uplink import Uplink
 from node.local_messages import EventsLost, LinkDown, LinkUp
-from node.step_log import StepLog
-from node.step_store import forget_record
-from node.steps import Steps, stale_epoch
-from node.storage_actor import storage_bodies
-from node.uplink import Uplink
+from node.steps.log import StepLog
+from node.steps.once import Steps, stale_epoch
+from node.steps.store import forget_record
+from node.storage.actor import storage_bodies
 from protocol.errors import CorralError, Unavailable
 from protocol.message import Message
-from protocol.node_messages import (
+from protocol.node.commands import (
     CancelStep,
     CertificateIssued,
     ConsoleData,
     ConsoleOpen,
     EngineHeartbeat,
     ForgetSteps,
-    HostFacts,
     NodeCommand,
     ReportNow,
     RestoreDomain,
     StartDomain,
-    StepDone,
 )
+from protocol.node.reports import HostFacts, StepDone
 from supervisors.handle import DynamicSupervisorHandle
 
 report_retry_seconds: Final = 2.0

@@ -11,11 +11,11 @@ import trio
 from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Envelope
 from node.hypervisor.port import ByteStream, Hypervisor
+from node.link.uplink import Uplink
 from node.local_messages import LinkDown
-from node.steps import Steps
-from node.uplink import Uplink
+from node.steps.once import Steps
 from protocol.errors import CorralError
-from protocol.node_messages import ConsoleData, ConsoleOpen
+from protocol.node.commands import ConsoleData, ConsoleOpen
 
 streams_max: Final = 64
 typed_waiting_max: Final = 256

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from protocol.link import EngineHello
 from protocol.message import Message, Priority, message
+from protocol.node.link import EngineHello
 
 
 @message("node.local.link_up", priority=Priority.CONTROL)

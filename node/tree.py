@@ -20,24 +20,24 @@ from typing import Final
 import attrs
 
 from actors.kernel.ports import Clock
-from node.boots import Boots
-from node.certificate import CertificateActor, CertificateDependencies
 from node.commands import Dispatcher, DispatcherDependencies
 from node.consoles import ConsoleDependencies, Consoles
-from node.domain_actor import DomainActor, DomainDependencies
-from node.guest_book import GuestBook
-from node.guest_channel import GuestChannel, GuestDependencies
+from node.domain.actor import DomainActor, DomainDependencies
+from node.domain.boots import Boots
+from node.domain.reported import Inventory
+from node.guest.book import GuestBook
+from node.guest.channel import GuestChannel, GuestDependencies
+from node.hypervisor.actor import HypervisorActor, HypervisorDependencies
 from node.hypervisor.port import Hypervisor
-from node.hypervisor_actor import HypervisorActor, HypervisorDependencies
-from node.identity import Identity
-from node.inventory import Inventory
-from node.link import Dial
-from node.reporter import HostMeter, Reporter, ReporterDependencies
-from node.step_log import StepLog
-from node.steps import Steps
+from node.link.certificate import CertificateActor, CertificateDependencies
+from node.link.dial import Dial
+from node.link.identity import Identity
+from node.link.uplink import LinkActor, LinkDependencies, Uplink
+from node.statistics.reporter import HostMeter, Reporter, ReporterDependencies
+from node.steps.log import StepLog
+from node.steps.once import Steps
+from node.storage.actor import StorageActor, StorageDependencies
 from node.storage.port import Storage
-from node.storage_actor import StorageActor, StorageDependencies
-from node.uplink import LinkActor, LinkDependencies, Uplink
 from protocol import limits
 from supervisors.handle import DynamicSupervisorHandle
 from supervisors.spec import Backoff, ChildSpec, DynamicSupervisorSpec, Strategy, SupervisorSpec

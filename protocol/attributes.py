@@ -8,8 +8,8 @@ from typing import Any
 
 import attrs
 
-from protocol.commands.base import Command
-from protocol.model.types import About, Ref, TakesEffect, about
+from protocol.command import Command
+from protocol.document import About, Ref, TakesEffect, about
 
 
 @attrs.frozen(kw_only=True)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import attrs
 
 from protocol.attributes import Attribute, attributes
-from protocol.model.types import Ref
+from protocol.document import Ref
 from protocol.registry import BY_CLASS, BY_KIND, RESOURCES
 
 KIND_OF: Final[dict[str, str]] = {resource.cls.__name__: resource.kind for resource in RESOURCES}

@@ -12,23 +12,26 @@ from typing import Any
 
 import attrs
 
+from protocol.access.model import User
+from protocol.activity import commands as activity_commands
+from protocol.activity.model import Event, Job, Step
+from protocol.api import Ticket
 from protocol.attributes import attributes, effects_of
-from protocol.commands import activity as activity_commands
-from protocol.commands import assignment as assignment_commands
-from protocol.commands import catalogue as catalogue_commands
-from protocol.commands import host as host_commands
-from protocol.commands import storage as storage_commands
-from protocol.commands import vm as vm_commands
-from protocol.commands.base import Command
-from protocol.model.activity import Event, Job, Step
-from protocol.model.document import Ticket
-from protocol.model.host import Host
-from protocol.model.inventory import Cluster, DataCenter, Tag, User
-from protocol.model.network import Network, Nic, ReportedDevice, VnicProfile
-from protocol.model.statistic import Statistic
-from protocol.model.storage import Disk, DiskAttachment, StorageDomain
-from protocol.model.types import LABEL, TakesEffect
-from protocol.model.vm import Application, GraphicsConsole, Session, Template, Vm
+from protocol.command import Command
+from protocol.document import LABEL, TakesEffect
+from protocol.host import commands as host_commands
+from protocol.host.model import Host
+from protocol.inventory import assignment_commands
+from protocol.inventory import commands as inventory_commands
+from protocol.inventory.model import Cluster, DataCenter, Tag
+from protocol.network.model import Network, Nic, ReportedDevice, VnicProfile
+from protocol.statistic import Statistic
+from protocol.storage import commands as storage_commands
+from protocol.storage.model import Disk, DiskAttachment, StorageDomain
+from protocol.template import commands as template_commands
+from protocol.template.model import Template
+from protocol.vm import commands as vm_commands
+from protocol.vm.model import Application, GraphicsConsole, Session, Vm
 
 
 @attrs.frozen(kw_only=True)
@@ -131,7 +134,7 @@ class Resource:
     internal: tuple[type[Command], ...] = ()  # commands that no client gives
     history: bool = False  # it tells of other objects and holds none of them: jobs, events
     owned: bool = False  # each tells of one object by its attribute `object`, to which its commands go: jobs
-    catalogue: bool = False  # served by the shared catalogue actor
+    inventory: bool = False  # served by the shared inventory actor
     unique_within: str = (
         ""  # the reference attribute within which names are unique ("" = everywhere), None-able by `named`
     )
@@ -161,9 +164,9 @@ class Resource:
 
     @property
     def served_by(self) -> str:
-        """The kind of the actor that its commands go to: its own, or the catalogue's for all without behaviour. Those
+        """The kind of the actor that its commands go to: its own, or the inventory's for all without behaviour. Those
         on what is `owned` go on to its owner."""
-        return "catalogue" if self.catalogue or (self.history and not self.owned) else self.kind
+        return "inventory" if self.inventory or (self.history and not self.owned) else self.kind
 
     @property
     def title(self) -> str:
@@ -188,15 +191,15 @@ def _filtered(rel: str, kind: str, item: type[Any], by: str) -> SubCollection:
     return SubCollection(rel=rel, tag=plural_of(item), item=item, source="filter", kind=kind, by=by)
 
 
-def _catalogue(kind: str, rel: str, cls: type[Any], **more: Any) -> Resource:
+def _inventory(kind: str, rel: str, cls: type[Any], **more: Any) -> Resource:
     return Resource(
         kind=kind,
         rel=rel,
         cls=cls,
-        add=catalogue_commands.AddEntity,
-        update=catalogue_commands.UpdateEntity,
-        remove=catalogue_commands.RemoveEntity,
-        catalogue=True,
+        add=inventory_commands.AddEntity,
+        update=inventory_commands.UpdateEntity,
+        remove=inventory_commands.RemoveEntity,
+        inventory=True,
         **more,
     )
 
@@ -217,7 +220,7 @@ def _with_assigned(*resources: Resource) -> tuple[Resource, ...]:
 
 
 RESOURCES: tuple[Resource, ...] = _with_assigned(
-    _catalogue(
+    _inventory(
         "data_center", "datacenters", DataCenter,
         sub=(
             _filtered("clusters", "cluster", Cluster, "data_center"),
@@ -225,7 +228,7 @@ RESOURCES: tuple[Resource, ...] = _with_assigned(
             _filtered("storagedomains", "storage_domain", StorageDomain, "data_center"),
         ),
     ),
-    _catalogue(
+    _inventory(
         "cluster", "clusters", Cluster, within="data_center",
         sub=(_filtered("networks", "network", Network, "data_center.of_cluster"),),
     ),
@@ -305,15 +308,15 @@ RESOURCES: tuple[Resource, ...] = _with_assigned(
         kind="template", rel="templates", cls=Template,
         within="cluster",
         statuses=StatusMarks(transient=frozenset({"locked"}), bad=frozenset({"illegal"})),
-        update=storage_commands.UpdateTemplate, remove=storage_commands.RemoveTemplate,
-        internal=(storage_commands.ImportTemplate,),
+        update=template_commands.UpdateTemplate, remove=template_commands.RemoveTemplate,
+        internal=(template_commands.ImportTemplate,),
         sub=(_nested("nics", "nics", Nic), _nested("diskattachments", "disk_attachments", DiskAttachment)),
     ),
-    _catalogue(
+    _inventory(
         "network", "networks", Network, unique_within="data_center", within="data_center",
         sub=(_filtered("vnicprofiles", "vnic_profile", VnicProfile, "network"),),
     ),
-    _catalogue("vnic_profile", "vnicprofiles", VnicProfile, unique_within="network", within="network"),
+    _inventory("vnic_profile", "vnicprofiles", VnicProfile, unique_within="network", within="network"),
     Resource(
         kind="storage_domain", rel="storagedomains", cls=StorageDomain,
         within="data_center",
@@ -331,7 +334,7 @@ RESOURCES: tuple[Resource, ...] = _with_assigned(
         add=storage_commands.AddDisk, update=storage_commands.UpdateDisk, remove=storage_commands.RemoveDisk,
         sub=(_statistics(),), named=False,
     ),
-    Resource(kind="event", rel="events", cls=Event, add=catalogue_commands.AddEvent, named=False, history=True),
+    Resource(kind="event", rel="events", cls=Event, add=inventory_commands.AddEvent, named=False, history=True),
     Resource(
         kind="job", rel="jobs", cls=Job, named=False, history=True, owned=True,
         actions=(
@@ -343,7 +346,7 @@ RESOURCES: tuple[Resource, ...] = _with_assigned(
         sub=(_nested("steps", "steps", Step, sub=(_statistics(),)),),
     ),
     Resource(kind="user", rel="users", cls=User, named=False),
-    _catalogue("tag", "tags", Tag, within="parent", assigned_to=("vm", "host", "template")),
+    _inventory("tag", "tags", Tag, within="parent", assigned_to=("vm", "host", "template")),
 )  # fmt: skip
 
 BY_KIND: dict[str, Resource] = {resource.kind: resource for resource in RESOURCES}

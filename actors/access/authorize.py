@@ -7,8 +7,8 @@ from typing import Any
 
 from actors.access.touched import Touched
 from actors.entity.rows import Rows
-from protocol.engine_messages import Principal
 from protocol.errors import Forbidden, Refusal
+from protocol.live.engine import Principal
 from protocol.message import Message, message_type
 from protocol.registry import title_of
 

@@ -8,8 +8,8 @@ from typing import Any
 import attrs
 
 from actors.entity.rows import Rows
-from protocol.commands.assignment import OfAssignment
-from protocol.commands.base import Add, Command, Update
+from protocol.command import Add, Command, Update
+from protocol.inventory.assignment_commands import OfAssignment
 from protocol.references import references_in
 from protocol.registry import BY_KIND
 

@@ -13,10 +13,10 @@ from typing import Final
 from actors.entity.ids import derived_id
 from actors.journal.port import EntityRemoval, EntityRow, EntityWrite, JournalEntry, Key
 from protocol.codec import encode
-from protocol.events.catalogue import EntityRemoved
+from protocol.document import Ref
+from protocol.inventory.assignment import Assignment
+from protocol.inventory.events import EntityRemoved
 from protocol.message import message_type_of
-from protocol.model.assignment import Assignment
-from protocol.model.types import Ref
 
 REMOVED: Final = message_type_of(EntityRemoved).tag
 

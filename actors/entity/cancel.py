@@ -12,13 +12,13 @@ import attrs
 from actors.entity.decision import Decision, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.operation_record import F, S, Table
-from protocol.audit import line
-from protocol.commands.activity import CancelJob
-from protocol.engine_messages import Accepted
+from protocol.activity.audit import line
+from protocol.activity.commands import CancelJob
+from protocol.activity.model import Event, Job
+from protocol.activity.operation import Operation, Outcome
+from protocol.document import Ref
 from protocol.errors import NotLegal, Refusal
-from protocol.events.operation import Operation, Outcome
-from protocol.model.activity import Event, Job
-from protocol.model.types import Ref
+from protocol.live.engine import Accepted
 from protocol.registry import BY_KIND
 
 NOT_WANTED: Final = "It is not wanted any more."

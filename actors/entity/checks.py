@@ -11,8 +11,8 @@ from typing import Any, Final
 import attrs
 
 from protocol import limits
+from protocol.document import About, Ref, about
 from protocol.errors import Refusal
-from protocol.model.types import About, Ref, about
 from protocol.registry import title_of
 
 _plain: Final = re.compile(r"[\w.\-+]+( [\w.\-+]+)*")

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import attrs
 
-from protocol.engine_messages import Accepted
-from protocol.events.operation import StepId
+from protocol.activity.model import Event
+from protocol.activity.operation import StepId
+from protocol.live.engine import Accepted
 from protocol.message import Message
-from protocol.model.activity import Event
 
 
 class Effect:

@@ -36,10 +36,10 @@ from actors.kernel.envelope import Answer, Envelope
 from actors.kernel.ref import ActorGone, MailboxFull
 from protocol import limits
 from protocol.codec import decode
-from protocol.engine_messages import Accepted
 from protocol.errors import CorralError, Refusal, Unavailable
+from protocol.live.engine import Accepted
 from protocol.message import Message, message_type
-from protocol.node_messages import CancelStep, ForgetSteps, NodeCommand, ReportNow
+from protocol.node.commands import CancelStep, ForgetSteps, NodeCommand, ReportNow
 
 go_on_seconds: Final = 1.0
 """Pause, on average, between falling back to the durable state and going on from it."""

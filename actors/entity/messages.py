@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import attrs
 
-from protocol.engine_messages import Principal
 from protocol.errors import Refusal
+from protocol.live.engine import Principal
 from protocol.message import Message, Priority, message
 
 

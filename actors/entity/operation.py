@@ -9,9 +9,9 @@ import attrs
 
 from actors.entity.ids import job_id_of
 from actors.entity.messages import CommandRequest
-from protocol.events.operation import Operation, OperationStep, Outcome, StepId
-from protocol.model.activity import Job, Step
-from protocol.model.types import Ref, ref
+from protocol.activity.model import Job, Step
+from protocol.activity.operation import Operation, OperationStep, Outcome, StepId
+from protocol.document import Ref, ref
 from protocol.registry import BY_KIND
 
 

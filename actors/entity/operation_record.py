@@ -14,8 +14,8 @@ import attrs
 from actors.entity.decision import NOTHING, AcknowledgeStep, Decision, Effect, RunStep, StopStep, Tell
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import current_step
+from protocol.activity.operation import Operation, StepId
 from protocol.errors import Refusal
-from protocol.events.operation import Operation, StepId
 from protocol.message import Message
 
 

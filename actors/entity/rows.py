@@ -11,7 +11,7 @@ from typing import Any
 
 from actors.journal.port import EntityRow, Key, Transaction
 from protocol.codec import decode
-from protocol.model.assignment import ASSIGNMENT
+from protocol.inventory.assignment import ASSIGNMENT
 from protocol.references import references_in
 from protocol.registry import BY_KIND
 

@@ -12,12 +12,12 @@ import attrs
 
 from actors.entity.checks import invalid
 from actors.entity.rows import Rows
-from protocol.commands.base import Command, Update
-from protocol.commands.vm import AddVm, StartVm
+from protocol.command import Command, Update
+from protocol.document import About, Ref, TakesEffect, about, plain_text
 from protocol.errors import Refusal
-from protocol.model.types import About, Ref, TakesEffect, about, plain_text
-from protocol.model.vm import BLANK_TEMPLATE_ID
 from protocol.registry import RESOURCES
+from protocol.vm.commands import AddVm, StartVm
+from protocol.vm.model import BLANK_TEMPLATE_ID
 
 CODE: Final = "not_supported"
 _nothing: Final[Mapping[str, TakesEffect]] = {}

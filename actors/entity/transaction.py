@@ -15,10 +15,10 @@ from actors.entity.assignments import removals
 from actors.entity.decision import Decision
 from actors.entity.operation import job_of
 from actors.journal.port import CommandOutcome, EntityRemoval, EntityRow, EntityWrite, JournalEntry, Transaction
+from protocol.activity.model import Event
+from protocol.activity.operation import Operation, Outcome
 from protocol.codec import encode
-from protocol.events.operation import Operation, Outcome
 from protocol.message import Message, message_type
-from protocol.model.activity import Event
 
 SUPERSEDED = Outcome(outcome="failed", reason="Superseded.")
 

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from actors.entity.decision import AcknowledgeStopped, Decision, Effect, Tell
 from actors.entity.durable import DurableActor
+from actors.entity.host_signals import DomainSeen, GuestHeard, GuestLost, StepAdvanced, StepOutcome, StorageSeen
 from actors.entity.kind import EntityKind
 from actors.host import liveness
 from actors.host.decide import decide
@@ -13,19 +14,19 @@ from actors.host.evolve import evolve, project
 from actors.host.facts import HostDecisionFacts
 from actors.host.messages import FromNode, IssueToken, NodeLinked, NodeUnlinked
 from actors.host.samples import sample
-from actors.host.signals import DomainSeen, GuestHeard, GuestLost, StepAdvanced, StepOutcome, StorageSeen
 from actors.host.state import HostState
 from actors.kernel.actor import Context
 from actors.kernel.envelope import Envelope
-from protocol.audit import line
-from protocol.engine_messages import Accepted, TicketReply
+from protocol.activity.audit import line
+from protocol.activity.operation import StepId
+from protocol.api import Ticket
 from protocol.errors import CorralError
-from protocol.events.host import HostEvent
-from protocol.events.operation import StepId
+from protocol.host.events import HostEvent
+from protocol.live.engine import Accepted, TicketReply
 from protocol.message import Message, Priority, message_type
-from protocol.model.document import Ticket
-from protocol.node_messages import (
-    ConsoleData,
+from protocol.node.commands import ConsoleData
+from protocol.node.receipts import stopped_receipt
+from protocol.node.reports import (
     DomainChanged,
     DomainsSnapshot,
     GuestReport,
@@ -36,7 +37,6 @@ from protocol.node_messages import (
     StepProgress,
     StorageFacts,
 )
-from protocol.receipts import stopped_receipt
 
 TOKEN_SECONDS = 3600
 

@@ -6,20 +6,20 @@ import attrs
 
 from actors.entity.checks import invalid, missing, plain_name, required, values
 from actors.entity.decision import Decision, Tell, refuse
+from actors.entity.host_signals import HostConfirmedDown
 from actors.entity.messages import CommandRequest
 from actors.entity.references import in_use, missing_reference
 from actors.host.facts import HostDecisionFacts, not_legal
 from actors.host.messages import IssueToken
-from actors.host.signals import HostConfirmedDown
 from actors.host.state import HostState
-from protocol.audit import line
-from protocol.commands.host import AddHost, FenceHost, UpdateHost
-from protocol.engine_messages import Accepted
+from protocol.activity.audit import line
+from protocol.document import Ref
 from protocol.errors import Refusal
-from protocol.events import host as events
-from protocol.model.host import Host
-from protocol.model.merge import merge, writable
-from protocol.model.types import Ref
+from protocol.host import events
+from protocol.host.commands import AddHost, FenceHost, UpdateHost
+from protocol.host.model import Host
+from protocol.live.engine import Accepted
+from protocol.merge import merge, writable
 
 
 def add(host_id: str, state: HostState | None, request: CommandRequest, facts: HostDecisionFacts) -> Decision:

@@ -9,7 +9,7 @@ import trio
 from actors.entity.services import Services
 from protocol.errors import Refusal
 from protocol.message import Message
-from protocol.node_messages import ConsoleData, ConsoleOpen
+from protocol.node.commands import ConsoleData, ConsoleOpen
 
 chunks_max = 256
 

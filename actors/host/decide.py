@@ -9,9 +9,9 @@ from actors.host import commands, liveness, maintenance
 from actors.host.facts import HostDecisionFacts, not_legal
 from actors.host.messages import NodeLinked, NodeUnlinked
 from actors.host.state import HostState
-from protocol.commands import host as host_commands
+from protocol.host import commands as host_commands
 from protocol.message import Message
-from protocol.node_messages import DomainsSnapshot, HostFacts
+from protocol.node.reports import DomainsSnapshot, HostFacts
 
 
 def decide(host_id: str, state: HostState | None, message: Message, facts: HostDecisionFacts) -> Decision:

@@ -9,11 +9,11 @@ import attrs
 from actors.entity.transitions import ABSENT, status_after
 from actors.host.state import HostState
 from actors.host.transitions import TRANSITIONS
-from protocol.events import host as events
-from protocol.model.document import version_of
-from protocol.model.host import HardwareInformation, Host, Spm
-from protocol.model.inventory import Cpu, CpuTopology
-from protocol.model.vm import OperatingSystem
+from protocol.api import version_of
+from protocol.host import events
+from protocol.host.model import HardwareInformation, Host, Spm
+from protocol.inventory.model import Cpu, CpuTopology
+from protocol.vm.model import OperatingSystem
 
 RESERVED_BYTES = 512 * 1024 * 1024
 """Memory of the host that VMs never get."""

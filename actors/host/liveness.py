@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from actors.entity.decision import CancelTimer, Decision, Effect, RequestReport, SetTimer, Tell
+from actors.entity.host_signals import HostLost, HostReturned
 from actors.host.facts import HostDecisionFacts
 from actors.host.maintenance import VM_GONE_CHECK_SECONDS
 from actors.host.messages import NodeUnlinked
-from actors.host.signals import HostLost, HostReturned
 from actors.host.state import HostState
 from actors.host.transitions import ACTIVE
-from protocol.audit import line
-from protocol.events import host as events
+from protocol.activity.audit import line
+from protocol.activity.model import Event
+from protocol.host import events
 from protocol.message import Message
-from protocol.model.activity import Event
-from protocol.node_messages import DomainsSnapshot, HostFacts
+from protocol.node.reports import DomainsSnapshot, HostFacts
 
 LINK_CHECK_SECONDS = 1.0
 

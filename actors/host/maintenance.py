@@ -6,10 +6,10 @@ from actors.entity.decision import Decision, Effect, RequestReport, SetTimer, re
 from actors.entity.messages import CommandRequest
 from actors.host.facts import HostDecisionFacts, not_legal
 from actors.host.state import HostState
-from protocol.audit import line
-from protocol.commands.host import DeactivateHost
-from protocol.engine_messages import Accepted
-from protocol.events import host as events
+from protocol.activity.audit import line
+from protocol.host import events
+from protocol.host.commands import DeactivateHost
+from protocol.live.engine import Accepted
 from protocol.message import Message
 
 VM_GONE_CHECK_SECONDS = 2.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import attrs
 
 from actors.entity.decision import Effect
-from protocol.link import NodeHello
 from protocol.message import Message, Priority, WhenFull, message, message_type
+from protocol.node.link import NodeHello
 
 
 @message("host.node_linked", priority=Priority.CONTROL)

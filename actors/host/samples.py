@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from protocol.engine_messages import DiskSample, HostSamples, NicSample, VmSample
-from protocol.node_messages import DiskRow, DomainRow, NicRow, StatisticsBatch
+from protocol.live.engine import DiskSample, HostSamples, NicSample, VmSample
+from protocol.node.reports import DiskRow, DomainRow, NicRow, StatisticsBatch
 
 _unknown = -1.0
 

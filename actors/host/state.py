@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import attrs
 
-from protocol.events.operation import Operation
+from protocol.activity.operation import Operation
+from protocol.host.model import Host
 from protocol.message import Message, message
-from protocol.model.host import Host
-from protocol.node_messages import HostFacts
+from protocol.node.reports import HostFacts
 
 
 @message("state.host")

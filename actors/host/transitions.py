@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from actors.entity.transitions import ABSENT, STAY, transitions
-from protocol.events import host as events
+from protocol.host import events
 
 ANY: Final = frozenset(
     {"installing", "initializing", "connecting", "up", "non_responsive", "preparing_for_maintenance", "maintenance",

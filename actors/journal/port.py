@@ -11,7 +11,7 @@ from typing import NamedTuple, NewType, Protocol
 
 import attrs
 
-from protocol.model.assignment import ASSIGNMENT
+from protocol.inventory.assignment import ASSIGNMENT
 
 Epoch = NewType("Epoch", int)
 Key = tuple[str, str]

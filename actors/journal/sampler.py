@@ -17,7 +17,7 @@ import trio
 from actors.entity.rows import Rows
 from actors.journal.port import Journal, JournalError, Sample
 from actors.kernel.ports import Clock
-from protocol.engine_messages import HostSamples
+from protocol.live.engine import HostSamples
 from protocol.message import Message
 
 log = logging.getLogger("corral.samples")

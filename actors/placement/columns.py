@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import attrs
 
-from protocol.model.vm import MemoryPolicy
+from protocol.vm.model import MemoryPolicy
 
 host_reserve_bytes: Final = 256 * 1024**2
 """Memory of a host that is never given to VMs: its own system and the node daemon."""

@@ -19,7 +19,7 @@ from actors.placement.messages import Place, Placed, ReleasePlacement
 from actors.placement.policy import Choice, Policy, choose, evenly_distributed
 from protocol.errors import NoHostFits, Refusal
 from protocol.message import Message
-from protocol.node_messages import Done
+from protocol.node.reports import Done
 
 hold_seconds: Final = 120.0
 """A hold that nobody releases ends then: its operation lives in a VM's state and would have asked again."""

@@ -18,7 +18,7 @@ from actors.reservations.mac_pool import MacIndex, MacRange, normalized
 from actors.reservations.messages import NameClaim, ReleaseReservation, Reserve, Reserved
 from protocol.errors import BadInput, Conflict, CorralError, NameTaken
 from protocol.message import Message
-from protocol.node_messages import Done
+from protocol.node.reports import Done
 
 hold_seconds: Final = 120.0
 

@@ -11,13 +11,13 @@ from actors.entity.decision import Decision, Effect
 from actors.entity.ids import object_id_of
 from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
-from protocol.commands.base import Add
-from protocol.engine_messages import Accepted
+from protocol.activity.model import Event
+from protocol.activity.operation import Operation
+from protocol.command import Add
+from protocol.document import Document
 from protocol.errors import Refusal
-from protocol.events.operation import Operation
+from protocol.live.engine import Accepted
 from protocol.message import Message
-from protocol.model.activity import Event
-from protocol.model.types import Document
 
 
 @attrs.frozen(kw_only=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import attrs
 
 from protocol.message import Message, message
-from protocol.model.storage import Disk
-from protocol.node_messages import VolumeRef
+from protocol.node.domain import VolumeRef
+from protocol.storage.model import Disk
 
 
 @message("disk.provide")
@@ -59,7 +59,7 @@ class AttachDisk(Message):
 @message("disk.detach")
 @attrs.frozen(kw_only=True)
 class DetachDisk(Message):
-    """The VM no longer has it; fine when it never had. Answer: `protocol.node_messages.Done`."""
+    """The VM no longer has it; fine when it never had. Answer: `protocol.node.reports.Done`."""
 
     vm_id: str
 

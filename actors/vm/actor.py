@@ -13,9 +13,9 @@ from actors.vm.evolve import evolve
 from actors.vm.facts import VmDecisionFacts
 from actors.vm.project import project
 from actors.vm.state import VmState
-from protocol.commands.vm import SetVmTicket
-from protocol.events.vm import VmEvent
 from protocol.message import Message
+from protocol.vm.commands import SetVmTicket
+from protocol.vm.events import VmEvent
 
 
 class VmActor(DurableActor):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from actors.entity import host_signals as signals
 from actors.entity.cancel import cancelled
 from actors.entity.checks import invalid, not_found
 from actors.entity.decision import NOTHING, Decision, refuse
 from actors.entity.messages import CommandRequest, TimerFired
 from actors.entity.operation_record import sent_again, step_answered, step_ended
-from actors.host import signals
 from actors.kernel.envelope import Answer
 from actors.placement.messages import Placed
 from actors.reservations.messages import Reserved
@@ -20,10 +20,10 @@ from actors.vm.configure import attachments, nics, ticket, update
 from actors.vm.facts import VmDecisionFacts, guest_up_timer, not_legal
 from actors.vm.operations import BEGUN_BY, OPERATIONS, add, attach_disk, start
 from actors.vm.state import VmState
-from protocol.commands import vm as commands
-from protocol.commands.activity import CancelJob
+from protocol.activity.commands import CancelJob
 from protocol.errors import Refusal
 from protocol.message import Message
+from protocol.vm import commands
 
 CONFIGURED_BY: Final[Mapping[type[Message], Callable[[VmState, CommandRequest, VmDecisionFacts], Decision]]] = {
     commands.UpdateVm: update.update,

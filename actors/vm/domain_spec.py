@@ -8,12 +8,12 @@ from __future__ import annotations
 import attrs
 
 from actors.entity.rows import Rows
-from actors.storage.volumes import volume_of
+from actors.storage.volume_names import volume_of
 from protocol.errors import Refusal
-from protocol.model.inventory import Cpu
-from protocol.model.network import Nic
-from protocol.model.vm import Vm
-from protocol.node_messages import DomainDisk, DomainNic, DomainSpec
+from protocol.inventory.model import Cpu
+from protocol.network.model import Nic
+from protocol.node.domain import DomainDisk, DomainNic, DomainSpec
+from protocol.vm.model import Vm
 
 DEFAULT_MEMORY_BYTES = 1024**3
 

@@ -9,8 +9,8 @@ import attrs
 from actors.entity.transitions import ABSENT, status_after
 from actors.vm.state import Run, VmState
 from actors.vm.transitions import TRANSITIONS
-from protocol.events import vm as events
-from protocol.events.operation import Operation
+from protocol.activity.operation import Operation
+from protocol.vm import events
 
 
 def evolve(state: VmState | None, event: events.VmEvent) -> VmState | None:

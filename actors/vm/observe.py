@@ -8,9 +8,9 @@ from __future__ import annotations
 import attrs
 
 from actors.entity.decision import NOTHING, AcknowledgeStopped, CancelTimer, Decision, joined
+from actors.entity.host_signals import DomainSeen, GuestHeard, GuestLost, HostConfirmedDown, HostLost, HostReturned
 from actors.entity.ids import derived_id
 from actors.entity.operation_record import sent_again
-from actors.host.signals import DomainSeen, GuestHeard, GuestLost, HostConfirmedDown, HostLost, HostReturned
 from actors.vm import side_steps
 from actors.vm.facts import VmDecisionFacts, guest_up_timer, host_name
 from actors.vm.operations import OPERATIONS
@@ -18,17 +18,12 @@ from actors.vm.operations.record import VmOperation
 from actors.vm.run_end import RunEnd, went_down
 from actors.vm.state import VmState
 from actors.vm.transitions import LIVE
-from protocol.audit import line
-from protocol.events import vm as events
-from protocol.node_messages import (
-    DestroyDomain,
-    DomainChanged,
-    DomainObserved,
-    DomainStatus,
-    GuestReport,
-    StopReason,
-)
-from protocol.receipts import stopped_receipt
+from protocol.activity.audit import line
+from protocol.node.commands import DestroyDomain
+from protocol.node.domain import DomainObserved, DomainStatus, StopReason
+from protocol.node.receipts import stopped_receipt
+from protocol.node.reports import DomainChanged, GuestReport
+from protocol.vm import events
 
 PASSING = frozenset({"migration", "save", "starting_up", "snapshot", "from_snapshot", "dump", "shutting_down"})
 """Pauses that libvirt makes by itself and ends by itself."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import attrs
 
 from actors.vm.state import VmState
-from protocol.model.document import version_of
-from protocol.model.network import Ip, Mac, ReportedDevice
-from protocol.model.types import Ref, ref
-from protocol.model.vm import Application, GraphicsConsole, GuestOperatingSystem, Kernel, Session, TimeZone, Vm
-from protocol.node_messages import GuestReport
+from protocol.api import version_of
+from protocol.document import Ref, ref
+from protocol.network.model import Ip, Mac, ReportedDevice
+from protocol.node.reports import GuestReport
+from protocol.vm.model import Application, GraphicsConsole, GuestOperatingSystem, Kernel, Session, TimeZone, Vm
 
 VNC_CONSOLE_ID = "766e63"  # "vnc" in hexadecimal, as oVirt names it
 

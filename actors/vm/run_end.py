@@ -11,11 +11,12 @@ from actors.vm import side_steps
 from actors.vm.desired import desired_after_end
 from actors.vm.facts import VmDecisionFacts, host_name
 from actors.vm.state import VmState
-from protocol.audit import line
-from protocol.events import vm as events
-from protocol.events.operation import Outcome
-from protocol.model.activity import Event
-from protocol.node_messages import RemoveSavedState, StopReason
+from protocol.activity.audit import line
+from protocol.activity.model import Event
+from protocol.activity.operation import Outcome
+from protocol.node.commands import RemoveSavedState
+from protocol.node.domain import StopReason
+from protocol.vm import events
 
 TIMERS: Final = ("guest_up", "shutdown", "reboot")
 REASONS: Final = {

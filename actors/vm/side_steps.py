@@ -11,12 +11,12 @@ from typing import Final
 from actors.entity.decision import NOTHING, AcknowledgeStep, Decision, Effect, RunStep, SetTimer
 from actors.vm.facts import VmDecisionFacts, host_name
 from actors.vm.state import VmState
-from protocol.audit import line
+from protocol.activity.audit import line
+from protocol.activity.model import Event
+from protocol.activity.operation import SideStep, StepId
 from protocol.errors import Refusal
-from protocol.events import vm as events
-from protocol.events.operation import SideStep, StepId
 from protocol.message import Message
-from protocol.model.activity import Event
+from protocol.vm import events
 
 TICKET: Final = "ticket"
 STRAY: Final = "stray"

@@ -6,10 +6,11 @@ import datetime
 
 import attrs
 
-from protocol.events.operation import Operation, SideStep, StepId
+from protocol.activity.operation import Operation, SideStep, StepId
 from protocol.message import Message, message
-from protocol.model.vm import Vm
-from protocol.node_messages import DomainSpec, GuestReport
+from protocol.node.domain import DomainSpec
+from protocol.node.reports import GuestReport
+from protocol.vm.model import Vm
 
 
 @attrs.frozen(kw_only=True)

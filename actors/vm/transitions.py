@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from actors.entity.transitions import ABSENT, STAY, transitions
-from protocol.events import vm as events
+from protocol.vm import events
 
 RUNNING: Final = frozenset(
     {"powering_up", "up", "paused", "powering_down", "reboot_in_progress", "saving_state", "unknown"}

@@ -10,8 +10,8 @@ from typing import IO
 
 import click
 
-from cli import session
 from cli.groups import LazyGroup
+from cli.session import session
 from cli.shell.sitting import Shell
 
 

@@ -6,9 +6,9 @@ It must not ask the gateway; parents are filled in where the command runs.
 from __future__ import annotations
 
 from cli import index
-from cli.place import ShellPlace
 from cli.problems import SyntaxProblem
-from cli.tree import VERB_ALIASES, VERBS
+from cli.session.place import ShellPlace
+from cli.tree.root import VERB_ALIASES, VERBS
 
 
 def spelled_out(place: ShellPlace, words: list[str]) -> list[str]:

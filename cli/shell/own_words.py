@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from cli import contexts, problems, render, settings
-from cli.place import walked
+from cli import problems
+from cli.client import contexts
 from cli.problems import SyntaxProblem
-from cli.running import run
+from cli.render import printing as render
+from cli.run.command_line import run
+from cli.session import settings
+from cli.session.place import walked
 from cli.shell import here
 
 if TYPE_CHECKING:
@@ -47,7 +50,7 @@ def _places(shell: Shell) -> list[click.Command]:
             click.echo(rel)
 
     def complete(ctx: click.Context, param: click.Parameter, typed: str) -> list[CompletionItem]:
-        from cli.completion import below
+        from cli.tree.completion import below
 
         return [CompletionItem(path) for path in below(shell.session, typed)]
 
@@ -178,7 +181,7 @@ def _disconnect(shell: Shell) -> click.Command:
 
 
 def _status(shell: Shell) -> click.Command:
-    from cli.status import status
+    from cli.commands.status import status
 
     def show_status(form: str) -> object:
         """Show how the last line ended, whether the shell is connected, and how the installation is doing."""

@@ -9,10 +9,11 @@ from collections.abc import Iterable
 
 import click
 
-from cli import pipe, problems
+from cli import problems
 from cli.groups import LazyGroup
-from cli.running import run
-from cli.session import CliSession
+from cli.run.command_line import run
+from cli.session import pipe
+from cli.session.session import CliSession
 from cli.shell import here, own_words
 from cli.shell.line import parse, without_secrets
 

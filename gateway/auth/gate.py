@@ -14,9 +14,9 @@ import attrs
 from gateway.auth.failures import Failures
 from gateway.auth.passwords import ADMINISTRATOR, Passwords
 from gateway.auth.tokens import AuthSession, SessionTokens
-from gateway.read_model import ReadModel
-from protocol.engine_messages import Principal
+from gateway.read_model.model import ReadModel
 from protocol.errors import Forbidden, Unauthenticated
+from protocol.live.engine import Principal
 
 COOKIE: Final = "JSESSIONID"
 _unsafe: Final = frozenset({"POST", "PUT", "DELETE"})

@@ -10,13 +10,13 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from gateway.auth.gate import Caller, Gate
-from gateway.engine_client import EnginePort
+from gateway.documents.render import json_bytes
 from gateway.live.console import bridge, open_console
 from gateway.live.hub import Hub
-from gateway.rest.render import json_bytes
+from gateway.read_model.engine_client import EnginePort
 from protocol import limits
 from protocol.errors import BadInput, CorralError, Forbidden, Refusal, Unauthenticated
-from protocol.live_messages import LiveError, Subscribe
+from protocol.live.frames import LiveError, Subscribe
 
 _close_seconds: Final = 1.0
 _fields: Final = {"op", "kinds", "ids", "cursor", "samples", "token"}

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from gateway.engine_client import ConsoleStream, EnginePort
-from protocol.engine_messages import Principal
+from gateway.read_model.engine_client import ConsoleStream, EnginePort
 from protocol.errors import Refusal, Refused, Unauthenticated
+from protocol.live.engine import Principal
 
 _check_seconds = 5.0
 

@@ -14,12 +14,12 @@ from typing import Any, Final, Literal, cast
 import attrs
 import msgpack
 
-from gateway.read_model import Record
-from gateway.rest.render import json_bytes
+from gateway.documents.render import json_bytes
+from gateway.read_model.model import Record
 from protocol import codec
-from protocol.engine_messages import Change, Entity, HostSamples
 from protocol.errors import BadInput
-from protocol.live_messages import Alive, LiveChange, LiveError, LiveSamples, Resync, SnapshotPart, Subscribed
+from protocol.live.engine import Change, Entity, HostSamples
+from protocol.live.frames import Alive, LiveChange, LiveError, LiveSamples, Resync, SnapshotPart, Subscribed
 from protocol.message import Message, message_type_of
 
 Format = Literal["json", "msgpack"]

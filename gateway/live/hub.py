@@ -12,13 +12,13 @@ from typing import Any, Final
 import attrs
 import trio
 
-from gateway.engine_client import EnginePort
 from gateway.live.frames import Encoder, Format, make_cursor
 from gateway.live.subscriber import Subscriber
-from gateway.read_model import ReadModel, Record, id_of
-from protocol.engine_messages import Change, HostSamples
+from gateway.read_model.engine_client import EnginePort
+from gateway.read_model.model import ReadModel, Record, id_of
 from protocol.errors import BadInput, Unavailable
-from protocol.live_messages import Subscribe
+from protocol.live.engine import Change, HostSamples
+from protocol.live.frames import Subscribe
 from protocol.registry import BY_KIND
 
 _subscribers_max: Final = 20_000

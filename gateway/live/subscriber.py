@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from gateway.live.frames import Format, make_cursor, read_cursor
-from gateway.read_model import Record, id_of, record_of
+from gateway.read_model.model import Record, id_of, record_of
 from protocol import limits
-from protocol.engine_messages import Change
 from protocol.errors import Unauthenticated
-from protocol.live_messages import Alive, Resync, Subscribed
+from protocol.live.engine import Change
+from protocol.live.frames import Alive, Resync, Subscribed
 
 if TYPE_CHECKING:
     from gateway.live.hub import ChangeFilter, Hub, SampleFrame, SharedFrame

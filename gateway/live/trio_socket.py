@@ -20,13 +20,13 @@ from trio_websocket import (
 )
 
 from gateway.auth.gate import Caller, Gate
-from gateway.engine_client import EnginePort
 from gateway.live.asgi_socket import first_refusal
 from gateway.live.console import bridge, open_console
 from gateway.live.hub import Hub
+from gateway.read_model.engine_client import EnginePort
 from protocol import codec, limits
 from protocol.errors import BadInput, CorralError, Forbidden, Refusal, Unauthenticated
-from protocol.live_messages import LiveError, Subscribe
+from protocol.live.frames import LiveError, Subscribe
 
 _close_seconds: Final = 2.0
 _console_prefix: Final = "/console/"

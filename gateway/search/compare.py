@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from gateway.rest.read import to_scalar
+from gateway.documents.read import to_scalar
 from gateway.search.keys import Key
 from protocol.errors import BadInput
 

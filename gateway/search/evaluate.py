@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from gateway.read_model import ReadModel, Record
+from gateway.read_model.model import ReadModel, Record
 from gateway.search.compare import comparison
 from gateway.search.grammar import All, AnyOf, Query, Term, Text, parse_search
 from gateway.search.keys import Key, keys_of, kind_named, references_between, values_at
+from protocol.document import Ref
 from protocol.errors import BadInput
-from protocol.model.types import Ref
 from protocol.registry import BY_KIND, Resource
 
 Test = Callable[[Record], bool]

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import attrs
 
-from gateway.rest.addresses import BY_TYPE_NAME
+from gateway.documents.addresses import BY_TYPE_NAME
 from protocol.attributes import Attribute, attributes
-from protocol.model.types import Ref
+from protocol.document import Ref
 from protocol.registry import BY_KIND, RESOURCES, Resource
 
 _more: Final[dict[str, dict[str, tuple[str, ...]]]] = {

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from node.domain_xml.element import Element, child
-from protocol.node_messages import DomainSpec
+from protocol.node.domain import DomainSpec
 
 video_slot = 0x01
 usb_slot = 0x02

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from node.domain_xml.element import Element, child
-from protocol.node_messages import DomainSpec
+from protocol.node.domain import DomainSpec
 
 cdrom = "cdrom"
 

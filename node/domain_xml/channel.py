@@ -5,8 +5,8 @@ from __future__ import annotations
 from node.domain_xml import address
 from node.domain_xml.element import Element, child
 from node.domain_xml.platform import GuestPlatform
-from protocol import guest_messages
-from protocol.node_messages import DomainSpec
+from protocol import guest as guest_messages
+from protocol.node.domain import DomainSpec
 
 qemu_guest_agent = "org.qemu.guest_agent.0"
 _ports = ((1, guest_messages.channel_name), (2, qemu_guest_agent))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from node.domain_xml.element import Element, child
 from node.domain_xml.platform import GuestPlatform, host_cpu, largest_cpu
-from protocol.node_messages import DomainSpec
+from protocol.node.domain import DomainSpec
 
 _spinlock_retries = 8191  # libvirt's own advice for Windows guests
 

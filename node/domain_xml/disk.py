@@ -14,7 +14,7 @@ from node.domain_xml import address
 from node.domain_xml.boot import cdrom
 from node.domain_xml.element import Element, child
 from node.domain_xml.metadata import alias_of
-from protocol.node_messages import DomainDisk, DomainSpec, VolumeRef
+from protocol.node.domain import DomainDisk, DomainSpec, VolumeRef
 
 _buses = {"virtio": "virtio", "virtio_scsi": "scsi", "sata": "sata", "ide": "ide"}
 _units_of_sata = 5  # of six; the last is the CD drive's

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from node.domain_xml import address
 from node.domain_xml.element import Element, child
-from protocol.node_messages import DomainSpec
+from protocol.node.domain import DomainSpec
 
 vnc_password_characters_max = 8
 """RFB's DES key: a longer password is cut by the protocol, and libvirt refuses it."""

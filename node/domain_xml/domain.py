@@ -12,7 +12,7 @@ from node.domain_xml.element import Element, child, document, element
 from node.domain_xml.metadata import Mark, add_metadata
 from node.domain_xml.nic import add_nics
 from node.domain_xml.platform import GuestPlatform
-from protocol.node_messages import DomainSpec
+from protocol.node.domain import DomainSpec
 
 _name_characters_max = 50
 

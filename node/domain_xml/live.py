@@ -12,8 +12,8 @@ from node.domain_xml.disk import Sources
 from node.domain_xml.display import vnc_password_characters_max
 from node.domain_xml.element import Element, document, parsed
 from node.domain_xml.metadata import Mark, add_metadata, alias_of, device_id_of, mark_of
-from protocol import guest_messages
-from protocol.node_messages import DomainSpec
+from protocol import guest as guest_messages
+from protocol.node.domain import DomainSpec
 
 
 @attrs.frozen

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from node.domain_xml import address
 from node.domain_xml.element import Element, child
 from node.domain_xml.metadata import alias_of
-from protocol.node_messages import DomainNic, DomainSpec
+from protocol.node.domain import DomainNic, DomainSpec
 
 
 def add_nics(devices: Element, spec: DomainSpec, orders: Mapping[str, int]) -> int:

@@ -1,6 +1,6 @@
 """Says what a hypervisor can do for the node daemon; every implementation passes the same contract suite.
 
-It must not name libvirt: errors are those of `protocol.errors`, data are those of `protocol.node_messages`.
+It must not name libvirt: errors are those of `protocol.errors`, data are those of `protocol.node`.
 """
 
 from __future__ import annotations
@@ -12,16 +12,8 @@ from typing import Protocol
 import attrs
 import trio
 
-from protocol.node_messages import (
-    DiskRow,
-    DomainChanged,
-    DomainObserved,
-    DomainRow,
-    DomainSpec,
-    HostFacts,
-    NicRow,
-    VolumeRef,
-)
+from protocol.node.domain import DomainObserved, DomainSpec, VolumeRef
+from protocol.node.reports import DiskRow, DomainChanged, DomainRow, HostFacts, NicRow
 
 events_max = 1_000
 """How many unread events a hypervisor holds; the next one becomes a `EventsMissing`."""
@@ -171,7 +163,7 @@ class Hypervisor(Protocol):
         ...
 
     async def guest_channel(self, vm_id: str) -> ByteStream:
-        """The virtio-serial port `protocol.guest_messages.channel_name`; the bytes in it are hostile."""
+        """The virtio-serial port `protocol.guest.channel_name`; the bytes in it are hostile."""
         ...
 
     async def open_display(self, vm_id: str) -> ByteStream:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from protocol.errors import BadInput
-from protocol.node_messages import StorageFacts, VolumeFacts, VolumeRef
+from protocol.node.domain import VolumeRef
+from protocol.node.reports import StorageFacts, VolumeFacts
 
 Progress = Callable[[int], None]
 """Told the percentage of a long copy: rising, at most once per per cent, never awaited."""

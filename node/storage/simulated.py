@@ -8,7 +8,8 @@ from node.world.hosts import WorldHost
 from node.world.storage import WorldStorage, WorldVolume
 from node.world.world import World
 from protocol.errors import BadInput, Busy, Conflict, HostFailed, NotFound, NotLegal
-from protocol.node_messages import StorageFacts, VolumeFacts, VolumeRef
+from protocol.node.domain import VolumeRef
+from protocol.node.reports import StorageFacts, VolumeFacts
 
 _thin_bytes = 200 * 1024
 _copy_steps = 4

@@ -12,7 +12,7 @@ import attrs
 import trio
 
 from protocol.errors import CorralError, Unavailable
-from protocol.node_messages import DomainChanged
+from protocol.node.reports import DomainChanged
 
 if TYPE_CHECKING:
     from node.world.hosts import WorldHost

@@ -12,8 +12,9 @@ import trio
 
 from node.world.hosts import WorldHost
 from node.world.qemu import Guest, Qemu
-from protocol import guest_messages, limits
-from protocol.node_messages import DomainStatus
+from protocol import guest as guest_messages
+from protocol import limits
+from protocol.node.domain import DomainStatus
 
 _buffer_bytes_max = 64 * 1024
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import attrs
 
 from node.world.qemu import Guest, GuestShape, Qemu
-from protocol import guest_messages
+from protocol import guest as guest_messages
 from protocol.errors import Conflict, HostFailed, NotFound
-from protocol.node_messages import DomainChanged, DomainObserved, DomainSpec, DomainStatus, StopReason
+from protocol.node.domain import DomainObserved, DomainSpec, DomainStatus, StopReason
+from protocol.node.reports import DomainChanged
 
 if TYPE_CHECKING:
     from node.world.faults import WorldPort

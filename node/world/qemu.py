@@ -8,7 +8,7 @@ import enum
 import attrs
 import trio
 
-from protocol.node_messages import DomainObserved, DomainSpec, DomainStatus, StopReason
+from protocol.node.domain import DomainObserved, DomainSpec, DomainStatus, StopReason
 
 
 @attrs.frozen(kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from protocol.errors import HostFailed
-from protocol.node_messages import VolumeRef
+from protocol.node.domain import VolumeRef
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -15,7 +15,7 @@ from node.world.hosts import HostShape, WorldHost
 from node.world.qemu import Qemu, StartRecord
 from node.world.storage import WorldStorage
 from protocol.errors import HostFailed
-from protocol.node_messages import DomainChanged
+from protocol.node.reports import DomainChanged
 
 history_max = 200_000
 """Starts that are remembered for S6: more than any one simulation makes."""

@@ -22,18 +22,18 @@ from actors.entity.decision import (
     StopStep,
     Tell,
 )
+from actors.entity.host_signals import DomainSeen, StepOutcome
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import current_step
-from actors.host.signals import DomainSeen, StepOutcome
 from actors.placement.messages import ReleasePlacement
 from actors.reservations.messages import ReleaseReservation
-from protocol.audit_texts import EXTERNAL, TEXTS
-from protocol.engine_messages import Accepted
+from protocol.activity.audit_texts import EXTERNAL, TEXTS
+from protocol.document import Ref
 from protocol.errors import Refusal
+from protocol.live.engine import Accepted
 from protocol.message import Message
-from protocol.model.types import Ref
-from protocol.node_messages import DomainChanged
-from protocol.receipts import stopped_receipt
+from protocol.node.receipts import stopped_receipt
+from protocol.node.reports import DomainChanged
 from tests.actors.comparison import Expected, reported
 
 if TYPE_CHECKING:

@@ -22,20 +22,20 @@ from typing import Any, Self, cast
 import attrs
 
 from actors.entity.decision import Decision, RunStep, Tell, joined
+from actors.entity.host_signals import StepOutcome
 from actors.entity.ids import job_id_of, object_id_of
 from actors.entity.messages import CommandRequest, TimerFired
 from actors.entity.operation import current_step
 from actors.entity.rows import Rows
 from actors.entity.services import Services
 from actors.entity.transaction import Standing
-from actors.host.signals import StepOutcome
 from actors.journal.port import EntityRow
 from actors.kernel.actor import Context
 from actors.kernel.envelope import NOBODY_ASKED, WAITING, Answer, Envelope
+from protocol.activity.operation import Operation, StepId
 from protocol.codec import decode, encode
-from protocol.commands.base import Command
-from protocol.engine_messages import Principal
-from protocol.events.operation import Operation, StepId
+from protocol.command import Command
+from protocol.live.engine import Principal
 from protocol.message import Message
 from tests.actors.backstage import FakeIncarnation, FakeJournal, FakeNodes, ports, somebody
 from tests.actors.comparison import Expected, compare

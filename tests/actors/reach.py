@@ -16,7 +16,7 @@ SHELLS: Final = frozenset({"__init__", "actor", "project"})
 ENTITY: Final = ("decision", "operation", "operation_record")
 HOST: Final = ("commands", "decide", "evolve", "liveness", "maintenance")
 """Of the hosts' room only these decide; the others are links, certificates and samples."""
-CATALOGUE: Final = ("assign", "decide", "kinds", "status")
+INVENTORY: Final = ("assign", "decide", "kinds", "status")
 
 
 def modules() -> list[str]:
@@ -24,7 +24,7 @@ def modules() -> list[str]:
     actors = root / "actors"
     paths = [actors / "entity" / f"{name}.py" for name in ENTITY]
     paths += [actors / "host" / f"{name}.py" for name in HOST]
-    paths += [actors / "catalogue" / f"{name}.py" for name in CATALOGUE]
+    paths += [actors / "inventory" / f"{name}.py" for name in INVENTORY]
     for room in ("vm", "storage/disk", "storage/domain", "storage/template"):
         paths += [path for path in (actors / room).rglob("*.py") if path.stem not in SHELLS]
     return sorted(str(path.relative_to(root)) for path in paths)

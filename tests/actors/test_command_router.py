@@ -15,17 +15,22 @@ from actors.command_router import ROUTES, CommandRouter
 from actors.entity.ids import object_id_of
 from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
-from actors.journal.memory import MemoryJournal, MemoryStore
+from actors.journal.memory.journal import MemoryJournal, MemoryStore
 from actors.journal.port import CommandOutcome, EntityRow, Transaction
 from actors.kernel import Actor, Context, Directory, Envelope, Ports
+from protocol import command as base
 from protocol.codec import encode
-from protocol.commands import base, catalogue, host, storage, vm
-from protocol.engine_messages import Accepted, Principal, Submit
+from protocol.document import Ref
 from protocol.errors import Refusal
+from protocol.host import commands as host
+from protocol.inventory import commands as inventory
+from protocol.live.engine import Accepted, Principal, Submit
 from protocol.message import Message, all_message_types, message
-from protocol.model.network import Nic
-from protocol.model.types import Ref
-from protocol.model.vm import Vm
+from protocol.network.model import Nic
+from protocol.storage import commands as storage
+from protocol.template import commands as template
+from protocol.vm import commands as vm
+from protocol.vm.model import Vm
 from supervisors.spec import ChildSpec, SupervisorSpec
 from supervisors.tree import running
 
@@ -91,7 +96,7 @@ async def opened(answer: Callable[[CommandRequest], Message] = accept) -> AsyncI
         "disk/d",
         "template/t",
         "storage_domain/s",
-        "catalogue/main",
+        "inventory/main",
     )
     children = tuple(
         ChildSpec(address.replace("/", "-"), lambda context: Clerk(context, got, answer), address=address)
@@ -132,7 +137,7 @@ async def test_an_unknown_command_is_no_command(autojump_clock: MockClock) -> No
         vm.RemoveNic(parent_id="1", id="n"),
         host.ActivateHost(id="h"),
         storage.RemoveDisk(id="d"),
-        storage.RemoveTemplate(id="t"),
+        template.RemoveTemplate(id="t"),
         storage.RemoveStorageDomain(id="s"),
     ],
     ids=lambda command: type(command).__name__,
@@ -161,10 +166,10 @@ async def test_what_is_added_gets_an_id_that_follows_from_its_commands(autojump_
         assert request.command.id != "c1", "the object and the command are two things"
 
 
-async def test_passive_objects_go_to_the_catalogue(autojump_clock: MockClock) -> None:
+async def test_passive_objects_go_to_the_inventory(autojump_clock: MockClock) -> None:
     async with opened() as desk:
-        await desk.submit(catalogue.RemoveEntity(kind="network", id="n"))
-        assert [address for address, _ in desk.got] == ["catalogue/main"]
+        await desk.submit(inventory.RemoveEntity(kind="network", id="n"))
+        assert [address for address, _ in desk.got] == ["inventory/main"]
 
 
 async def test_nothing_is_taken_while_the_database_is_away(autojump_clock: MockClock) -> None:
@@ -246,7 +251,7 @@ async def test_an_engine_whose_tree_goes_down_refuses() -> None:
     door = CommandRouter(Rows(), store.connect(), lambda _kind, _key: None, lambda: True, lambda _: None)
     submit = Submit(
         command_id="c1", principal=Principal(user_id="u", name="admin@internal", administrator=True),
-        command=catalogue.AddEntity(kind="network", document=Nic(name="n")),
+        command=inventory.AddEntity(kind="network", document=Nic(name="n")),
     )  # fmt: skip
     answer = await door.submit(submit)
     assert isinstance(answer, Refusal)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from actors.catalogue.facts import CatalogueDecision
 from actors.entity.decision import Decision
-from protocol.commands.vm import ShutdownVm
-from protocol.events.vm import VmGuestUp
-from protocol.node_messages import ShutdownDomain
+from actors.inventory.facts import CatalogueDecision
+from protocol.node.commands import ShutdownDomain
+from protocol.vm.commands import ShutdownVm
+from protocol.vm.events import VmGuestUp
 from tests.actors.comparison import compare, parts_of
 from tests.actors.desk import desk
 from tests.actors.dropping import Transcript, decisions_of, drops_of, survives, transcripts

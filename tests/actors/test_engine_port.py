@@ -14,15 +14,15 @@ from actors import engine_port
 from actors.command_router import CommandRouter
 from actors.engine_port import EnginePortInProcess, change_of
 from actors.host.consoles import ConsoleBroker
-from actors.journal.memory import MemoryJournal, MemoryStore
+from actors.journal.memory.journal import MemoryJournal, MemoryStore
 from actors.journal.port import EntityRow, EntityWrite, JournalEntry, JournalRow, Transaction
 from actors.kernel import Ports
+from protocol.activity.model import Event
 from protocol.codec import encode
-from protocol.engine_messages import Change, HostSamples, Principal
 from protocol.errors import Refusal, Unavailable
+from protocol.live.engine import Change, HostSamples, Principal
 from protocol.message import Message
-from protocol.model.activity import Event
-from protocol.model.vm import Vm
+from protocol.vm.model import Vm
 
 AT = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
 

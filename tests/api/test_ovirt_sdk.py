@@ -12,7 +12,7 @@ import ovirtsdk4.types as types
 import pytest
 import trio.testing
 
-from protocol.model.activity import Event
+from protocol.activity.model import Event
 from tests.engine.installation import Installation, small_installation
 from tests.engine.names import named_id
 from tests.engine.running import running_engine

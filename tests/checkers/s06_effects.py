@@ -10,8 +10,8 @@ from typing import Any
 
 import attrs
 
-from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
+from protocol.live.engine import Accepted
 
 
 def check_asked_for(vm_id: str, kind: str, steps: Collection[str]) -> Iterator[str]:

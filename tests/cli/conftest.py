@@ -8,7 +8,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from cli import contexts
+from cli.client import contexts
 from cli.main import main
 from tests.cli.fake_gateway import FakeGateway, serving
 

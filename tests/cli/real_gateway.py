@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 import attrs
 import trio
 
-from cli.contexts import GatewayContext
-from protocol.model.activity import Event
+from cli.client.contexts import GatewayContext
+from protocol.activity.model import Event
 from tests.engine.installation import Installation, small_installation
 from tests.gateway.running import PASSWORD, running
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from cli import contexts, tree
-from cli.session import CliSession
+from cli.client import contexts
+from cli.session.session import CliSession
 from cli.shell.sitting import Shell
+from cli.tree import root as tree
 from tests.cli.conftest import Corral
 from tests.cli.fake_gateway import FakeGateway, serving
 

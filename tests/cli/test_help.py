@@ -7,11 +7,12 @@ import sys
 
 import pytest
 
-from cli import index, tree
+from cli import index
 from cli.options import normalize, readable, writable
-from cli.session import CliSession
+from cli.session.session import CliSession
 from cli.shell.prompting import completions
 from cli.shell.sitting import Shell
+from cli.tree import root as tree
 from protocol import registry
 from protocol.attributes import attributes
 from tests.cli.conftest import Corral

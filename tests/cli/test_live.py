@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cli import contexts
+from cli.client import contexts
 from tests.cli.conftest import Corral
 from tests.cli.fake_gateway import FakeGateway
 from tests.cli.fake_live import FakeLive, change, entity, serving, snapshot, subscribed

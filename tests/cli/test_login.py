@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import contexts
+from cli.client import contexts
 from cli.problems import Problem
 from tests.cli.conftest import Corral
 from tests.cli.fake_gateway import FakeGateway, serving

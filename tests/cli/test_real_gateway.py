@@ -13,10 +13,10 @@ from pathlib import Path
 import attrs
 import pytest
 
-from cli import contexts
-from protocol.commands.vm import AddVm
-from protocol.model.types import Ref
-from protocol.model.vm import Vm
+from cli.client import contexts
+from protocol.document import Ref
+from protocol.vm.commands import AddVm
+from protocol.vm.model import Vm
 from tests.cli.conftest import Corral
 from tests.cli.real_gateway import RealGateway, serving
 from tests.engine.names import named_id

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from cli import contexts, tree
-from cli.session import CliSession
+from cli.client import contexts
+from cli.session.session import CliSession
 from cli.shell.prompting import prompted
 from cli.shell.sitting import Shell
+from cli.tree import root as tree
 from tests.cli.conftest import Corral
 from tests.cli.fake_gateway import FakeGateway
 
@@ -53,7 +54,7 @@ def test_a_script_ends_with_the_code_of_what_happened(
         raise raised
 
     monkeypatch.delenv("CORRAL_DEBUG")
-    monkeypatch.setattr("cli.verbs.run", fail)
+    monkeypatch.setattr("cli.run.verbs.run", fail)
     (tmp_path / "script").write_text("list vms\necho later\n")
     ran = corral("shell", "--file", str(tmp_path / "script"))
     assert (ran.code, ran.out) == (code, "")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from cli import tree
-from cli.session import CliSession
+from cli.session.session import CliSession
 from cli.shell.prompting import completions
 from cli.shell.sitting import Shell
+from cli.tree import root as tree
 from tests.cli.conftest import Corral
 from tests.cli.fake_gateway import FakeGateway
 

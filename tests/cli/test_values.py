@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli import cells
+from cli.render import cells
 from cli.values import Duration, looks_like_id, parse_size
 
 

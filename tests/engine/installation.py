@@ -14,25 +14,27 @@ import trio
 
 from actors.kernel import codec_carrier
 from actors.kernel.directory import Directory
-from node.memory_link import Accept, MemoryDial
+from cli.daemons.engine.wiring import Engine, EngineTimes
 from node.world import GuestShape, HostShape, World, WorldHost
-from protocol.commands.base import Command
-from protocol.commands.host import AddHost
-from protocol.commands.storage import AddStorageDomain, ImportTemplate
-from protocol.commands.vm import AddDiskAttachment, AddNic, AddVm, StartVm, StopVm, UpdateVm
-from protocol.engine_messages import Accepted
-from protocol.model.host import Host
-from protocol.model.inventory import Cpu, CpuTopology
-from protocol.model.network import Nic
-from protocol.model.storage import Disk, DiskAttachment, HostStorage, StorageDomain
-from protocol.model.types import Ref
-from protocol.model.vm import Template, Vm, VmPlacementPolicy
-from supervisors.engine_tree import Engine, EngineTimes
+from protocol.command import Command
+from protocol.document import Ref
+from protocol.host.commands import AddHost
+from protocol.host.model import Host
+from protocol.inventory.model import Cpu, CpuTopology
+from protocol.live.engine import Accepted
+from protocol.network.model import Nic
+from protocol.storage.commands import AddStorageDomain
+from protocol.storage.model import Disk, DiskAttachment, HostStorage, StorageDomain
+from protocol.template.commands import ImportTemplate
+from protocol.template.model import Template
+from protocol.vm.commands import AddDiskAttachment, AddNic, AddVm, StartVm, StopVm, UpdateVm
+from protocol.vm.model import Vm, VmPlacementPolicy
 from supervisors.tree import running
 from tests.engine.crashes import Crashes
 from tests.engine.machine import accepting, simulated_node
 from tests.engine.names import named_id
 from tests.engine.running import RunningEngine, running_engine
+from tests.node.memory_link import Accept, MemoryDial
 
 _guests: Final = GuestShape(boot_seconds=0.01, shutdown_seconds=0.05)
 _storage_path: Final = "/srv"

@@ -10,22 +10,22 @@ from typing import Any
 
 import trio
 
-from actors.host.link_hub import LinkHub
-from actors.host.link_session import LinkSettings, serve_link
-from actors.kernel.frames import FrameTransport
+from actors.host.link.hub import LinkHub
+from actors.host.link.session import LinkSettings, serve_link
 from actors.kernel.ports import Clock, Ports
-from node.hypervisor.simulated import SimulatedHypervisor
-from node.link import Dial
-from node.memory_link import Accept
-from node.reporter import HostFigures
-from node.step_log import MemoryStepLog
-from node.step_store import StepStore
+from actors.wire.frames import FrameTransport
+from node.hypervisor.simulated.hypervisor import SimulatedHypervisor
+from node.link.dial import Dial
+from node.statistics.reporter import HostFigures
+from node.steps.store import StepStore
 from node.storage.simulated import SimulatedStorage
 from node.tree import NodePorts, NodeSettings, node_tree
 from node.world import World, WorldHost
 from protocol.errors import Refusal
-from protocol.node_messages import CertificateIssued
+from protocol.node.commands import CertificateIssued
 from supervisors.spec import SupervisorSpec
+from tests.node.memory_link import Accept
+from tests.node.memory_step_log import MemoryStepLog
 
 
 class FlatMeter:

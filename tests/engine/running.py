@@ -13,16 +13,16 @@ import attrs
 import trio
 
 from actors.entity.services import Nodes
-from actors.journal.memory import MemoryStore
+from actors.journal.memory.journal import MemoryStore
 from actors.journal.port import EntityRow, EntityWrite, JournalEntry, Transaction
 from actors.journal.writer import Durable, Failed
 from actors.kernel import Ports, codec_carrier
+from cli.daemons.engine.wiring import Engine, EngineTimes
 from protocol.codec import encode
-from protocol.commands.base import Add
-from protocol.engine_messages import Accepted, Principal, Submit
+from protocol.command import Add
 from protocol.errors import Refusal
+from protocol.live.engine import Accepted, Principal, Submit
 from protocol.message import Message
-from supervisors.engine_tree import Engine, EngineTimes
 from supervisors.observe import Observer
 from supervisors.tree import running
 

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Sequence
 from typing import Final
 
-from protocol.engine_messages import DiskSample, HostSamples, NicSample, VmSample
+from protocol.live.engine import DiskSample, HostSamples, NicSample, VmSample
 
 noon: Final = datetime.datetime(2030, 1, 1, 12, tzinfo=datetime.UTC)
 

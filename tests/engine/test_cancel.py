@@ -6,12 +6,12 @@ from typing import Any
 
 import attrs
 
-from protocol.commands.activity import CancelJob
-from protocol.commands.vm import AddVm, ShutdownVm
-from protocol.engine_messages import Accepted, Principal, Submit
+from protocol.activity.commands import CancelJob
+from protocol.document import Ref
 from protocol.errors import Refusal
-from protocol.model.types import Ref
-from protocol.model.vm import Vm
+from protocol.live.engine import Accepted, Principal, Submit
+from protocol.vm.commands import AddVm, ShutdownVm
+from protocol.vm.model import Vm
 from tests.engine.installation import Installation, small_installation
 from tests.engine.names import named_id
 

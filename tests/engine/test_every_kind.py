@@ -12,16 +12,16 @@ from typing import Any, Final
 import attrs
 import pytest
 
-from actors.catalogue.kinds import KINDS as INVENTORY
 from actors.command_router import ROUTES
+from actors.inventory.kinds import KINDS as INVENTORY
 from protocol.attributes import Attribute, attributes
-from protocol.commands.base import Add, Command, Remove, Update
-from protocol.engine_messages import Accepted, Principal, Submit
+from protocol.command import Add, Command, Remove, Update
+from protocol.document import Ref
 from protocol.errors import Refusal
-from protocol.model.storage import HostStorage
-from protocol.model.types import Ref
+from protocol.live.engine import Accepted, Principal, Submit
 from protocol.references import ReferencePath, reference_paths
 from protocol.registry import BY_KIND, RESOURCES, Resource
+from protocol.storage.model import HostStorage
 from tests.engine.installation import Installation, small_installation
 from tests.engine.names import named_id
 
@@ -96,7 +96,7 @@ class Walk:
     @staticmethod
     def command(cls: type[Command] | None, resource: Resource, **fields: Any) -> Command:
         assert cls is not None
-        return cls(**fields, **({"kind": resource.kind} if resource.catalogue else {}))
+        return cls(**fields, **({"kind": resource.kind} if resource.inventory else {}))
 
     def document(self, resource: Resource, **more: Any) -> Any:
         name = f"walk{next(self._numbers)}"

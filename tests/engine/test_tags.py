@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 import trio
 
-from actors.journal.memory_store import MemoryTables
-from protocol.commands.assignment import Assign, Unassign
-from protocol.commands.catalogue import AddEntity, RemoveEntity, UpdateEntity
-from protocol.commands.vm import RemoveVm
-from protocol.engine_messages import Accepted
+from actors.journal.memory.tables import MemoryTables
+from protocol.document import Ref
 from protocol.errors import Refusal
-from protocol.model.assignment import ASSIGNMENT
-from protocol.model.inventory import ROOT_TAG_ID, Tag
-from protocol.model.types import Ref
+from protocol.inventory.assignment import ASSIGNMENT
+from protocol.inventory.assignment_commands import Assign, Unassign
+from protocol.inventory.commands import AddEntity, RemoveEntity, UpdateEntity
+from protocol.inventory.model import ROOT_TAG_ID, Tag
+from protocol.live.engine import Accepted
+from protocol.vm.commands import RemoveVm
 from tests.engine.installation import Installation, small_installation
 from tests.engine.names import named_id
 

@@ -12,9 +12,9 @@ from contextlib import AbstractAsyncContextManager
 import attrs
 import trio
 
-from gateway.engine_client import ConsoleStream, EnginePort
-from protocol.engine_messages import Accepted, Change, HostSamples, Principal, Snapshot, Submit
+from gateway.read_model.engine_client import ConsoleStream, EnginePort
 from protocol.errors import Refusal
+from protocol.live.engine import Accepted, Change, HostSamples, Principal, Snapshot, Submit
 
 
 @attrs.define

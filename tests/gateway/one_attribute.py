@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 
 from protocol.attributes import Attribute, WritableAttribute
-from protocol.model.types import Ref
+from protocol.document import Ref
 
 VALUES: Final[dict[str, Any]] = {
     "os.type": "windows_2022",

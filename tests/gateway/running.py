@@ -15,7 +15,7 @@ import trio
 import trustme
 
 from gateway.config import GatewayConfig, Outside, Serving
-from gateway.engine_client import EnginePort
+from gateway.read_model.engine_client import EnginePort
 from gateway.server import serve
 
 PASSWORD = "a-password-for-tests"

@@ -12,7 +12,7 @@ import trio
 from trio_websocket import WebSocketConnection, open_websocket_url
 
 from protocol import codec
-from protocol.live_messages import Alive, LiveChange, Resync, SnapshotPart, Subscribe, Subscribed
+from protocol.live.frames import Alive, LiveChange, Resync, SnapshotPart, Subscribe, Subscribed
 from tests.gateway.running import Running
 
 

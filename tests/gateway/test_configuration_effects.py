@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from protocol.engine_messages import Principal
 from protocol.errors import Refusal
+from protocol.live.engine import Principal
 from tests.engine.installation import small_installation
 from tests.engine.names import named_id
 from tests.gateway.http import Client

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import strategies as st
 from lxml import etree
 
-from gateway.read_model import ReadModel
-from gateway.rest.exchange import split_base, split_path, wants_json
-from gateway.rest.follow import EVERYTHING, parse_follow
-from gateway.rest.parse import parse
-from gateway.rest.read import read_document
-from gateway.rest.render import escape, json_bytes, xml_bytes
-from gateway.rest.write import DocumentPlace, Writer
+from gateway.documents.follow import EVERYTHING, parse_follow
+from gateway.documents.parse import parse
+from gateway.documents.read import read_document
+from gateway.documents.render import escape, json_bytes, xml_bytes
+from gateway.documents.write import DocumentPlace, Writer
+from gateway.read_model.model import ReadModel
+from gateway.rest.requests.exchange import split_base, split_path, wants_json
+from protocol.document import Ref
 from protocol.errors import BadInput
-from protocol.model.network import Mac, Nic
-from protocol.model.storage import Disk, DiskAttachment
-from protocol.model.types import Ref
-from protocol.model.vm import Boot, OperatingSystem, Vm
+from protocol.network.model import Mac, Nic
+from protocol.storage.model import Disk, DiskAttachment
+from protocol.vm.model import Boot, OperatingSystem, Vm
 
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff"), max_size=40)
 VMS = st.builds(

@@ -16,12 +16,12 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 from actors import engine_port
 from gateway.live.frames import make_cursor
 from protocol import limits
-from protocol.commands.assignment import Assign
-from protocol.commands.catalogue import AddEntity
-from protocol.commands.vm import RemoveVm, StartVm
-from protocol.model.activity import Event
-from protocol.model.assignment import ASSIGNMENT
-from protocol.model.inventory import Tag
+from protocol.activity.model import Event
+from protocol.inventory.assignment import ASSIGNMENT
+from protocol.inventory.assignment_commands import Assign
+from protocol.inventory.commands import AddEntity
+from protocol.inventory.model import Tag
+from protocol.vm.commands import RemoveVm, StartVm
 from tests.engine.installation import Installation, small_installation
 from tests.engine.names import named_id
 from tests.engine.samples import host_samples

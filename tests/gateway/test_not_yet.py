@@ -10,10 +10,10 @@ from typing import Any
 import attrs
 import pytest
 
-from gateway.rest.openapi import openapi
+from gateway.rest.describe.openapi import openapi
 from protocol.attributes import WritableAttribute, effects_of, writable_attributes
-from protocol.commands.base import Command
-from protocol.model.inventory import ROOT_TAG_ID
+from protocol.command import Command
+from protocol.inventory.model import ROOT_TAG_ID
 from protocol.registry import RESOURCES, written_classes
 from tests.engine.installation import Installation, small_installation
 from tests.engine.names import named_id

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gateway.rest.coverage import PAGE, coverage
-from gateway.rest.known import ovirt_names
-from gateway.rest.walk import nested_classes
+from gateway.documents.known import ovirt_names
+from gateway.rest.describe.coverage import PAGE, coverage
+from gateway.rest.describe.walk import nested_classes
 from protocol.attributes import attributes
-from protocol.model.types import Ref
+from protocol.document import Ref
 from protocol.registry import RESOURCES, Resource, SubCollection
 
 SURFACE: dict[str, Any] = json.loads((Path(__file__).parents[1] / "data" / "api_surface.json").read_text())
@@ -83,4 +83,4 @@ def test_packaged_names_are_the_facts() -> None:
 
 
 def test_coverage_page_is_current() -> None:
-    assert PAGE.read_text() == coverage(), "run python -m gateway.rest.coverage"
+    assert PAGE.read_text() == coverage(), "run python -m gateway.rest.describe.coverage"

@@ -12,9 +12,9 @@ import trio.testing
 from lxml import etree
 
 from protocol import limits
-from protocol.commands.vm import UpdateVm
+from protocol.activity.model import Event
 from protocol.errors import Refusal
-from protocol.model.activity import Event
+from protocol.vm.commands import UpdateVm
 from tests.engine.installation import Installation, small_installation
 from tests.engine.names import named_id
 from tests.engine.samples import host_samples

@@ -8,11 +8,11 @@ import trio
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from gateway.read_model import ReadModel
+from gateway.read_model.model import ReadModel
 from gateway.search.evaluate import Search
 from gateway.search.grammar import All, AnyOf, Query, Term, Text, parse_search
-from protocol.engine_messages import Snapshot
 from protocol.errors import BadInput
+from protocol.live.engine import Snapshot
 from protocol.registry import BY_KIND
 from tests.engine.installation import small_installation
 from tests.engine.names import named_id

@@ -9,12 +9,12 @@ from typing import Any
 import attrs
 import pytest
 
-from protocol.commands.storage import AddDisk
-from protocol.commands.vm import RemoveVm
-from protocol.engine_messages import HostSamples
-from protocol.model.storage import Disk
-from protocol.model.types import Ref
-from supervisors.engine_tree import EngineTimes
+from cli.daemons.engine.wiring import EngineTimes
+from protocol.document import Ref
+from protocol.live.engine import HostSamples
+from protocol.storage.commands import AddDisk
+from protocol.storage.model import Disk
+from protocol.vm.commands import RemoveVm
 from tests.engine.installation import Installation, small_installation
 from tests.engine.names import named_id
 from tests.engine.samples import host_samples

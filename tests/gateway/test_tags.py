@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from protocol.model.inventory import ROOT_TAG_ID
+from protocol.inventory.model import ROOT_TAG_ID
 from tests.engine.installation import small_installation
 from tests.engine.names import named_id
 from tests.gateway.http import Client

@@ -19,7 +19,7 @@ from actors.placement.messages import Place
 from actors.placement.policy import choose
 from node.domain_xml import DiskSource, GuestPlatform, domain_xml
 from protocol.attributes import WritableAttribute, writable_attributes
-from protocol.node_messages import DomainSpec, VolumeRef
+from protocol.node.domain import DomainSpec, VolumeRef
 from protocol.registry import written_classes
 from tests.engine.installation import Installation, small_installation
 from tests.engine.names import named_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from protocol import guest_messages
+from protocol import guest as guest_messages
 
 
 class Harness(Protocol):

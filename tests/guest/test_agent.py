@@ -20,7 +20,7 @@ from guest.agent import PowerCommands, facts_line
 from guest.facts import Machine
 from guest.tree import guest_tree
 from protocol import limits
-from protocol.node_messages import GuestReport
+from protocol.node.reports import GuestReport
 from supervisors.tree import running
 from tests.guest.test_freezing import FakeFileSystems
 

@@ -23,8 +23,9 @@ from guest.tree import guest_tree
 from node.world import World
 from node.world.guest import GuestLine
 from node.world.qemu import Qemu
-from protocol import guest_messages
-from protocol.node_messages import DomainSpec, GuestReport
+from protocol import guest as guest_messages
+from protocol.node.domain import DomainSpec
+from protocol.node.reports import GuestReport
 from supervisors.tree import running
 from tests.guest.freezing import FreezeContract
 from tests.node.simulated_time import on_simulated_time

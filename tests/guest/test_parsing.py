@@ -6,11 +6,11 @@ import socket
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from guest import netlink, parsing
-from protocol.node_messages import GuestSession
+from protocol.node.reports import GuestSession
 
 
 def test_os_release() -> None:
@@ -73,6 +73,7 @@ def test_netlink_survives_any_packet(data: bytes) -> None:
 
 
 @given(st.text(max_size=2000), st.binary(max_size=2000))
+@example("MemTotal: ²", b"")
 def test_parsers_survive_any_text(text: str, data: bytes) -> None:
     parsing.os_release(text)
     parsing.meminfo(text)

@@ -8,13 +8,14 @@ from typing import Any
 import attrs
 import trio
 
-from actors.host.link_hub import LinkHub
+from actors.host.link.hub import LinkHub
 from actors.host.messages import FromNode, NodeLinked, NodeUnlinked
 from actors.kernel.ports import Ports
-from node.memory_link import Accept
 from protocol.message import Message
-from protocol.node_messages import NodeCommand, StepDone
+from protocol.node.commands import NodeCommand
+from protocol.node.reports import StepDone
 from tests.engine.machine import accepting
+from tests.node.memory_link import Accept
 
 
 @attrs.define

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from protocol.node_messages import DomainDisk, DomainNic, DomainSpec, VolumeRef
+from protocol.node.domain import DomainDisk, DomainNic, DomainSpec, VolumeRef
 
 vm_id: Final = "11111111-1111-4111-8111-111111111111"
 storage_domain_id: Final = "22222222-2222-4222-8222-222222222222"

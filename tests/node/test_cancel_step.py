@@ -7,15 +7,9 @@ import trio
 
 from node.world.storage import WorldStorage
 from protocol.errors import Refusal
-from protocol.node_messages import (
-    CancelStep,
-    ConnectStorageDomain,
-    CopyVolume,
-    CreateVolume,
-    StepDone,
-    VolumeFacts,
-    VolumeRef,
-)
+from protocol.node.commands import CancelStep, ConnectStorageDomain, CopyVolume, CreateVolume
+from protocol.node.domain import VolumeRef
+from protocol.node.reports import StepDone, VolumeFacts
 from tests.node.one_vm import storage_domain_id, volume
 from tests.node.test_whole_node import Lab, host_id, lab
 

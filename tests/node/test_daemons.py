@@ -12,17 +12,17 @@ import attrs
 import pytest
 import trio
 
+from actors.host.enrolment.authority import Lifetimes
 from actors.host.messages import NodeLinked, NodeUnlinked
-from actors.host.pki import Lifetimes
 from cli.daemons.control_socket import ask, serve
 from cli.daemons.node.config import NodeConfig
 from cli.daemons.node.running import run as run_node
 from cli.daemons.simulated_nodes.config import SimulatedNodesConfig
 from cli.daemons.simulated_nodes.running import run as run_simulated
 from cli.daemons.simulated_nodes.tokens import EnrolmentTokens
-from node.identity import Identity
+from node.link.identity import Identity
 from protocol.errors import Conflict, CorralError, HostFailed
-from protocol.node_messages import DomainsSnapshot, HostFacts
+from protocol.node.reports import DomainsSnapshot, HostFacts
 from tests.actors.host.link_bench import Bench, host_id
 
 

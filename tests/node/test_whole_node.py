@@ -15,41 +15,42 @@ import trio.testing
 from actors.kernel.directory import Directory
 from actors.kernel.mailbox import codec_carrier
 from actors.kernel.ports import Ports, SeededRandom
-from node.memory_link import MemoryDial
-from node.step_store import StepStore
+from node.steps.store import StepStore
 from node.world import World, WorldHost
 from node.world.guest import GuestLine
 from protocol.errors import Refusal
-from protocol.node_messages import (
+from protocol.node.commands import (
     ConnectStorageDomain,
     ConsoleData,
     ConsoleOpen,
     CreateVolume,
     DestroyDomain,
-    DomainChanged,
-    DomainsSnapshot,
-    DomainStarted,
-    DomainStatus,
-    Done,
     ForgetSteps,
     FreezeDomain,
-    GuestReport,
-    GuestSilent,
-    HostFacts,
     RebootDomain,
     RestoreDomain,
     SaveDomain,
     ShutdownDomain,
     StartDomain,
-    StatisticsBatch,
-    StopReason,
-    StorageFacts,
     ThawDomain,
+)
+from protocol.node.domain import DomainStatus, StopReason
+from protocol.node.reports import (
+    DomainChanged,
+    DomainsSnapshot,
+    DomainStarted,
+    Done,
+    GuestReport,
+    GuestSilent,
+    HostFacts,
+    StatisticsBatch,
+    StorageFacts,
     VolumeFacts,
 )
 from supervisors.tree import running
 from tests.engine.machine import simulated_node
 from tests.node.engine_side import EngineSide
+from tests.node.memory_link import MemoryDial
 from tests.node.one_vm import disk_id, domain_spec, storage_domain_id, vm_id, volume
 
 host_id = "00000000-0000-4000-8000-0000000000aa"

@@ -20,7 +20,7 @@ import attrs
 from hypothesis import strategies as st
 
 from protocol.message import Message, MessageType, all_message_types
-from protocol.node_messages import Done
+from protocol.node.reports import Done
 
 rooms: Final = ("protocol", "actors", "node", "guest", "gateway", "supervisors")
 _epoch: Final = datetime.datetime(2031, 2, 3, 4, 5, 6, 789_012, tzinfo=datetime.UTC)

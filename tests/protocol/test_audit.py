@@ -13,12 +13,12 @@ from typing import Final
 import attrs
 import pytest
 
-from actors.catalogue.kinds import KINDS as SERVED
-from protocol.audit import line
-from protocol.audit_texts import EXTERNAL, OWN_FROM, TEXTS
+from actors.inventory.kinds import KINDS as SERVED
+from protocol.activity.audit import line
+from protocol.activity.audit_texts import EXTERNAL, OWN_FROM, TEXTS
+from protocol.activity.model import Event
 from protocol.codec import decode, encode
-from protocol.model.activity import Event
-from protocol.model.types import about
+from protocol.document import about
 from protocol.registry import RESOURCES
 from tests.protocol import source
 
@@ -35,10 +35,10 @@ GRAVER: Final = {
 }
 """What oVirt says with less weight. Each leaves something that does not work until somebody acts."""
 
-INVENTORY: Final = "actors/catalogue/decide.py: f'{kind}_{verb}'"
+INVENTORY: Final = "actors/inventory/decide.py: f'{kind}_{verb}'"
 """A name that is put together: of an entity without behaviour, by its kind."""
 
-ASSIGNMENT: Final = "actors/catalogue/assign.py: f'{command.relation}_{verb}_{command.holder}'"
+ASSIGNMENT: Final = "actors/inventory/assign.py: f'{command.relation}_{verb}_{command.holder}'"
 """Of what is assigned, by the kinds of both sides."""
 
 OVIRT: Final = {
@@ -128,7 +128,7 @@ def _calls(module: source.Module) -> Iterator[tuple[ast.Call, ast.FunctionDef | 
 
 
 def _imports_line(module: source.Module) -> bool:
-    return "from protocol.audit import line" in module.text
+    return "from protocol.activity.audit import line" in module.text
 
 
 def _names(function: ast.FunctionDef | None) -> list[str]:
@@ -211,7 +211,7 @@ def test_entities_without_behaviour_have_their_three_lines(kind: str) -> None:
 def test_the_walk_sees_a_wrong_parameter() -> None:
     """Each of these would fail the first test."""
     text = (
-        "from protocol.audit import line\n"
+        "from protocol.activity.audit import line\n"
         "def one(state): return line('vm_removed', vm=state.id)\n"
         "def two(what): return line(what, name='n')\n"
         "def three(): return two('vm_paused' if True else 'vm_started')\n"

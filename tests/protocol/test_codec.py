@@ -27,21 +27,12 @@ from protocol.codec import (
     unpack,
     unstructure,
 )
+from protocol.document import Ref
 from protocol.errors import Refusal
-from protocol.model.types import Ref
-from protocol.model.vm import Vm
-from protocol.node_messages import (
-    DestroyDomain,
-    DomainChanged,
-    DomainObserved,
-    DomainStatus,
-    Done,
-    ForgetSteps,
-    NodeCommand,
-    ReportNow,
-    StatisticsBatch,
-    StepDone,
-)
+from protocol.node.commands import DestroyDomain, ForgetSteps, NodeCommand, ReportNow
+from protocol.node.domain import DomainObserved, DomainStatus
+from protocol.node.reports import DomainChanged, Done, StatisticsBatch, StepDone
+from protocol.vm.model import Vm
 from tests.protocol import examples
 
 quick = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

@@ -9,7 +9,7 @@ import pytest
 
 from protocol.codec import decode
 from protocol.message import Message, MessageType, message_type_by_tag, upcast_of
-from protocol.node_messages import DomainStatus
+from protocol.node.domain import DomainStatus
 from tests.protocol import examples, golden
 from tests.protocol.registering import registered
 

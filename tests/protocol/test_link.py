@@ -15,15 +15,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import link, node_messages
+from protocol.api import Ticket
 from protocol.codec import decode, encode
-from protocol.commands.vm import SetVmTicket
 from protocol.errors import Refusal
-from protocol.link import EngineHello, Enrol, Enrolled, LinkRefused, NodeHello, agree
-from protocol.live_messages import Subscribe
+from protocol.live.frames import Subscribe
 from protocol.message import Priority, WhenFull, message_type_of
-from protocol.model.document import Ticket
-from protocol.node_messages import Body
+from protocol.node import commands as node_commands
+from protocol.node import link
+from protocol.node import reports as node_reports
+from protocol.node.commands import Body
+from protocol.node.link import EngineHello, Enrol, Enrolled, LinkRefused, NodeHello, agree
+from protocol.vm.commands import SetVmTicket
 from tests.protocol.registering import registered
 
 volume = {"storage_domain_id": "sd", "image_id": "img", "volume_id": "vol", "format": "qcow2"}
@@ -140,7 +142,7 @@ def test_commands_of_version_1(verb: str) -> None:
 
 
 def test_every_body_is_shown_here() -> None:
-    bodies = [cls for cls in vars(node_messages).values() if isinstance(cls, type) and issubclass(cls, Body)]
+    bodies = [cls for cls in vars(node_commands).values() if isinstance(cls, type) and issubclass(cls, Body)]
     assert {message_type_of(cls).tag for cls in bodies if cls is not Body} == {f"node.{verb}" for verb in BODIES}
 
 
@@ -185,11 +187,11 @@ def test_times_are_microseconds_since_1970() -> None:
 @pytest.mark.parametrize(
     "cls",
     [
-        node_messages.NodeCommand,
-        node_messages.StepDone,
-        node_messages.NodeHeartbeat,
-        node_messages.EngineHeartbeat,
-        node_messages.DomainChanged,
+        node_commands.NodeCommand,
+        node_reports.StepDone,
+        node_reports.NodeHeartbeat,
+        node_commands.EngineHeartbeat,
+        node_reports.DomainChanged,
     ],
 )
 def test_control_is_never_behind_bulk(cls: type[Any]) -> None:
@@ -197,13 +199,13 @@ def test_control_is_never_behind_bulk(cls: type[Any]) -> None:
 
 
 def test_samples_are_bulk_and_replace_each_other() -> None:
-    entry = message_type_of(node_messages.StatisticsBatch)
+    entry = message_type_of(node_reports.StatisticsBatch)
     assert (entry.priority, entry.when_full) == (Priority.BULK, WhenFull.CONFLATE)
 
 
 def test_outcomes_are_never_replaced_by_each_other() -> None:
-    assert message_type_of(node_messages.StepDone).when_full is not WhenFull.CONFLATE
-    assert message_type_of(node_messages.DomainChanged).when_full is not WhenFull.CONFLATE
+    assert message_type_of(node_reports.StepDone).when_full is not WhenFull.CONFLATE
+    assert message_type_of(node_reports.DomainChanged).when_full is not WhenFull.CONFLATE
 
 
 # --- peers of other versions --------------------------------------------------------------------------------------
@@ -219,7 +221,7 @@ def test_a_peer_that_also_speaks_version_2_is_met_at_version_1() -> None:
     answer = encode(EngineHello(version=version, epoch=1, heartbeat_period_seconds=5.0))
     assert msgpack.unpackb(answer)[2]["version"] == 1
     done = decode(frame("node.step_done", {"step_id": "s", "result": ["node.done", 2, {"warmth": 3}], "took": 1.5}, 2))
-    assert done == node_messages.StepDone(step_id="s", result=node_messages.Done())
+    assert done == node_reports.StepDone(step_id="s", result=node_reports.Done())
 
 
 def test_a_newer_node_reads_an_older_engine() -> None:
@@ -256,8 +258,8 @@ def test_our_own_range_holds_version_1() -> None:
 
 def test_secrets_do_not_show_in_logs() -> None:
     assert "t0ken" not in repr(Enrol(token="t0ken", csr_pem="c", name="n", address="a"))
-    assert "s3cret" not in repr(node_messages.SetTicket(vm_id="v", value="s3cret"))
-    command = node_messages.NodeCommand(epoch=1, step_id="s", body=node_messages.SetTicket(vm_id="v", value="s3cret"))
+    assert "s3cret" not in repr(node_commands.SetTicket(vm_id="v", value="s3cret"))
+    command = node_commands.NodeCommand(epoch=1, step_id="s", body=node_commands.SetTicket(vm_id="v", value="s3cret"))
     assert "s3cret" not in repr(command)
     assert "s3cret" not in repr(SetVmTicket(id="v", ticket=Ticket(value="s3cret", expiry=60)))
     assert "t0ken" not in repr(Subscribe(token="t0ken"))

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from protocol.model.inventory import Cpu, CpuTopology
-from protocol.model.merge import merge, writable
-from protocol.model.types import Ref, about
-from protocol.model.vm import Boot, OperatingSystem, Vm
+from protocol.document import Ref, about
+from protocol.inventory.model import Cpu, CpuTopology
+from protocol.merge import merge, writable
 from protocol.registry import RESOURCES
+from protocol.vm.model import Boot, OperatingSystem, Vm
 from tests.protocol.examples import any_of, example
 
 quick = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

@@ -14,10 +14,10 @@ import pytest
 
 from actors.command_router import ROUTES
 from protocol.attributes import attributes
-from protocol.commands.assignment import OfAssignment
-from protocol.commands.base import Add, Command, Remove, Update
+from protocol.command import Add, Command, Remove, Update
+from protocol.document import Document, Ref, about
+from protocol.inventory.assignment_commands import OfAssignment
 from protocol.message import message_type_of
-from protocol.model.types import Document, Ref, about
 from protocol.registry import (
     BY_CLASS,
     BY_KIND,
@@ -89,7 +89,7 @@ def test_every_command_message_is_routed() -> None:
 
 def test_routes_lead_to_kinds() -> None:
     kinds = {kind for kind, _ in ROUTES.values()}
-    assert kinds <= {resource.kind for resource in RESOURCES} | {"catalogue"}
+    assert kinds <= {resource.kind for resource in RESOURCES} | {"inventory"}
 
 
 def test_commands_that_no_address_leads_to() -> None:

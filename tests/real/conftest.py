@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from cli.daemons.tiny_image.build import default_cache_dir
-from node.hypervisor.probe import Virtualization, find_virtualization
+from node.hypervisor.probe.boot import Virtualization, find_virtualization
 from tests.real.boot_files import BootFiles, boot_files
 from tests.real.private_host import PrivateHost, private_host
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 import trio
 
-from node.hypervisor.libvirt_hypervisor import LibvirtHypervisor
+from node.hypervisor.libvirt.hypervisor import LibvirtHypervisor
 from node.hypervisor.port import ByteStream, Hypervisor
-from node.hypervisor.probe import Virtualization
-from protocol.node_messages import DomainDisk, DomainObserved, DomainSpec, VolumeRef
+from node.hypervisor.probe.boot import Virtualization
+from protocol.node.domain import DomainDisk, DomainObserved, DomainSpec, VolumeRef
 from tests.real.boot_files import BootFiles
 from tests.real.private_host import PrivateHost
 

@@ -13,10 +13,10 @@ import trio
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 
 from node.hypervisor.port import EventsMissing, Hypervisor
-from node.hypervisor.probe import find_virtualization
-from node.storage.directory import DirectoryStorage
+from node.hypervisor.probe.boot import find_virtualization
+from node.storage.directory.storage import DirectoryStorage
 from protocol.errors import BadInput, Busy, Conflict, CorralError, HostFailed, Unavailable
-from protocol.node_messages import DomainDisk, DomainNic, DomainObserved, DomainSpec, DomainStatus, VolumeRef
+from protocol.node.domain import DomainDisk, DomainNic, DomainObserved, DomainSpec, DomainStatus, VolumeRef
 from tests.node.hypervisor.contract import end_of, next_change, opened
 from tests.real.guest import MIB, RealHarness, harness
 

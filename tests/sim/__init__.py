@@ -6,7 +6,7 @@
     python -m tests.sim --mutants                      breaks production code on purpose; every break must be found
 
 Production code runs as it is: `supervisors.engine_tree`, `node.tree`, the gateway's feed. What is simulated are ports:
-the journal (`actors.journal.memory`), hypervisor and storage (`node.world`), wires (`node.memory_link`), clocks, ids.
+the journal (`actors.journal.memory`), hypervisor and storage (`node.world`), wires (`tests.node.memory_link`), clocks, ids.
 Every mailbox message passes the codec. No thread, no file, no socket.
 
     scenario.py      one seed: furnish, a phase with faults, calm until all is at rest, verdict

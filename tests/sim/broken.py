@@ -15,10 +15,10 @@ from actors.engine_port import EnginePortInProcess
 from actors.entity import durable
 from actors.entity.decision import Decision, RunStep
 from actors.entity.rows import Rows
-from actors.host import link_session
 from actors.host.actor import HostActor
-from actors.journal.memory import MemoryJournal
-from actors.journal.memory_store import MemoryTables
+from actors.host.link import session as link_session
+from actors.journal.memory.journal import MemoryJournal
+from actors.journal.memory.tables import MemoryTables
 from actors.journal.writer import Durable, JournalWriter
 from actors.storage.disk import decide as disk_decide
 from actors.vm import actor as vm_actor
@@ -26,15 +26,17 @@ from actors.vm import decide as vm_decide
 from actors.vm import evolve as vm_evolve
 from actors.vm import observe
 from actors.vm.operations import guest_wait
-from gateway.read_model import ReadModel
+from gateway.read_model.model import ReadModel
 from node import commands as node_commands
-from node import guest_lines, steps
-from node.domain_actor import DomainActor
-from node.uplink import LinkActor
-from protocol.audit import line
-from protocol.events import vm as events
-from protocol.events.operation import Outcome, StepId
-from protocol.node_messages import DestroyDomain, Done, NodeCommand, StepDone
+from node.domain.actor import DomainActor
+from node.guest import lines as guest_lines
+from node.link.uplink import LinkActor
+from node.steps import once as steps
+from protocol.activity.audit import line
+from protocol.activity.operation import Outcome, StepId
+from protocol.node.commands import DestroyDomain, NodeCommand
+from protocol.node.reports import Done, StepDone
+from protocol.vm import events
 
 Make = Callable[[Any], Any]
 

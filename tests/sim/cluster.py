@@ -11,20 +11,21 @@ from typing import Any
 import attrs
 import trio
 
-from actors.journal.memory import MemoryStore
-from actors.kernel.frames import FrameTransport, LinkEnded
+from actors.journal.memory.journal import MemoryStore
 from actors.kernel.ports import SeededIds, SeededRandom, TrioClock, wall_from
-from node.memory_link import MemoryDial, WireFaults
+from actors.wire.frames import FrameTransport, LinkEnded
 from node.world import GuestShape, HostShape, World
-from protocol.commands.base import Command
-from protocol.commands.host import AddHost
-from protocol.commands.storage import AddStorageDomain, ImportTemplate
-from protocol.engine_messages import Accepted
+from protocol.command import Command
+from protocol.document import Ref
 from protocol.errors import Refusal
-from protocol.model.host import Host
-from protocol.model.storage import HostStorage, StorageDomain
-from protocol.model.types import Ref
-from protocol.model.vm import Template
+from protocol.host.commands import AddHost
+from protocol.host.model import Host
+from protocol.live.engine import Accepted
+from protocol.storage.commands import AddStorageDomain
+from protocol.storage.model import HostStorage, StorageDomain
+from protocol.template.commands import ImportTemplate
+from protocol.template.model import Template
+from tests.node.memory_link import MemoryDial, WireFaults
 from tests.sim.database import WatchedTables
 from tests.sim.engine import SimEngine
 from tests.sim.gateway import Reader, SimGateway, ask, submit

@@ -11,24 +11,24 @@ from typing import Any
 
 import attrs
 
-from actors.catalogue.rows import evolve as evolve_document
 from actors.host.evolve import evolve as evolve_host
-from actors.journal.memory_store import MemoryTables
+from actors.inventory.rows import evolve as evolve_document
+from actors.journal.memory.tables import MemoryTables
 from actors.journal.port import Appended, AppendResult, Epoch, JournalRow, Transaction
 from actors.storage.disk.evolve import evolve as evolve_disk
 from actors.storage.domain.evolve import evolve as evolve_storage_domain
 from actors.storage.template.evolve import evolve as evolve_template
 from actors.vm.evolve import evolve as evolve_vm
-from protocol.audit_texts import TEXTS
+from protocol.activity.audit_texts import TEXTS
 from protocol.codec import decode
-from protocol.model.assignment import ASSIGNMENT
+from protocol.inventory.assignment import ASSIGNMENT
 from protocol.registry import RESOURCES
 from tests.checkers import s04_epochs, s05_acknowledged, s15_transitions, s17_guests, s18_references
 from tests.checkers.s12_fold import Folder
 from tests.sim.truth import Truth
 
 EVOLVES: dict[str, Any] = {
-    **{resource.kind: evolve_document for resource in RESOURCES if resource.catalogue or resource.kind == "user"},
+    **{resource.kind: evolve_document for resource in RESOURCES if resource.inventory or resource.kind == "user"},
     ASSIGNMENT: evolve_document,
     "vm": evolve_vm,
     "host": evolve_host,

@@ -10,15 +10,15 @@ from typing import Any
 import attrs
 import trio
 
-from actors.host.link_session import LinkSettings, serve_link
-from actors.journal.memory import MemoryStore
+from actors.host.link.session import LinkSettings, serve_link
+from actors.journal.leadership import Leadership
+from actors.journal.memory.journal import MemoryStore
 from actors.journal.port import AppendResult, JournalError, StaleEpoch
 from actors.kernel.actor import Context
-from actors.kernel.frames import FrameTransport, LinkEnded
 from actors.kernel.mailbox import codec_carrier
 from actors.kernel.ports import Ports, SeededIds, SeededRandom, TrioClock, wall_from
-from actors.leadership import Leadership
-from supervisors.engine_tree import Engine
+from actors.wire.frames import FrameTransport, LinkEnded
+from cli.daemons.engine.wiring import Engine
 from supervisors.spec import AsyncTask, ChildSpec
 from supervisors.tree import running
 from tests.engine.machine import no_renewal

@@ -12,12 +12,12 @@ from typing import Any
 import attrs
 import trio
 
-from actors.journal.memory import AppendFault
+from actors.journal.memory.journal import AppendFault
 from actors.kernel.ports import SeededRandom
 from node.world.faults import CallFault
-from protocol.commands.host import FenceHost
-from protocol.engine_messages import Accepted
 from protocol.errors import CorralError, HostFailed
+from protocol.host.commands import FenceHost
+from protocol.live.engine import Accepted
 from tests.sim.cluster import Cluster
 from tests.sim.engine import SimEngine
 from tests.sim.gateway import submit

@@ -13,11 +13,11 @@ import attrs
 import trio
 
 from actors.kernel.ports import SeededRandom
-from gateway.feed import Feed
-from gateway.read_model import ReadModel
+from gateway.read_model.feed import Feed
+from gateway.read_model.model import ReadModel
 from protocol.codec import encode
-from protocol.engine_messages import Accepted, Change, HostSamples, Principal, Snapshot, Submit
 from protocol.errors import CorralError, Refusal, Unavailable
+from protocol.live.engine import Accepted, Change, HostSamples, Principal, Snapshot, Submit
 from protocol.message import Message
 from tests.checkers.s11_streams import StreamChecker, check_fold
 from tests.sim.database import WatchedTables

@@ -13,7 +13,7 @@ import attrs
 from actors.kernel.ports import SeededRandom
 from node.hypervisor.port import ByteStream
 from node.world import World
-from protocol import guest_messages
+from protocol import guest as guest_messages
 from tests.checkers.s17_guests import mark_of
 from tests.sim.rates import Rates
 from tests.sim.truth import Truth

@@ -12,25 +12,26 @@ import attrs
 import trio
 
 from actors.kernel.directory import Directory
-from actors.kernel.frames import FrameTransport
 from actors.kernel.mailbox import codec_carrier
 from actors.kernel.ports import Ports, SeededIds, SeededRandom, TrioClock, wall_from
+from actors.wire.frames import FrameTransport
 from node.hypervisor.port import ByteStream
-from node.hypervisor.simulated import SimulatedHypervisor
-from node.link import Use
-from node.memory_link import MemoryDial
-from node.step_log import MemoryStepLog
-from node.step_store import Record, StepStatus, StepStore
+from node.hypervisor.simulated.hypervisor import SimulatedHypervisor
+from node.link.dial import Use
+from node.steps.store import Record, StepStatus, StepStore
 from node.storage.simulated import SimulatedStorage
 from node.tree import NodePorts, NodeSettings, node_tree
 from node.world import World, WorldHost
 from protocol.codec import decode, encode
 from protocol.errors import Refusal
-from protocol.link import EngineHello, NodeHello
-from protocol.node_messages import NodeCommand, StepDone
+from protocol.node.commands import NodeCommand
+from protocol.node.link import EngineHello, NodeHello
+from protocol.node.reports import StepDone
 from supervisors.tree import running
 from tests.checkers import s04_epochs
 from tests.engine.machine import FlatMeter
+from tests.node.memory_link import MemoryDial
+from tests.node.memory_step_log import MemoryStepLog
 from tests.sim.guests import HostileGuest
 from tests.sim.observer import observer
 from tests.sim.process import Process, ProcessClock, ProcessTransport

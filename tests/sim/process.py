@@ -12,9 +12,9 @@ from contextlib import AbstractContextManager
 import attrs
 import trio
 
-from actors.journal.memory import MemoryJournal
-from actors.kernel.frames import FrameTransport
+from actors.journal.memory.journal import MemoryJournal
 from actors.kernel.ports import TrioClock
+from actors.wire.frames import FrameTransport
 
 remains_seconds = 60.0
 """How long a call of a killed process stands before it raises: only one in a shielded scope sees the end of it."""

@@ -13,7 +13,7 @@ import attrs
 import structlog
 import trio
 
-from actors.journal.memory import MemoryStore
+from actors.journal.memory.journal import MemoryStore
 from actors.kernel.ports import SeededIds, SeededRandom, TrioClock
 from tests.checkers import s01_one_qemu, s06_effects
 from tests.sim import rates as fault_rates

@@ -13,13 +13,14 @@ from typing import Any
 import attrs
 
 from actors.kernel.ports import Clock
+from protocol.activity.operation import StepId
 from protocol.codec import encode
-from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
-from protocol.events.operation import StepId
-from protocol.link import LinkRefused
+from protocol.live.engine import Accepted
 from protocol.message import Message, message_type
-from protocol.node_messages import CancelStep, ForgetSteps, NodeCommand, StepDone
+from protocol.node.commands import CancelStep, ForgetSteps, NodeCommand
+from protocol.node.link import LinkRefused
+from protocol.node.reports import StepDone
 from tests.checkers import s04_epochs, s05_acknowledged, s06_effects, s17_guests
 
 SOMETIMES = (

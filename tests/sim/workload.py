@@ -11,19 +11,19 @@ from typing import Any
 import attrs
 
 from actors.kernel.ports import SeededIds, SeededRandom
-from gateway.read_model import ReadModel
-from protocol.commands import host as host_commands
-from protocol.commands import storage as storage_commands
-from protocol.commands import vm as vm_commands
-from protocol.commands.activity import CancelJob
-from protocol.commands.assignment import Assign, Unassign
-from protocol.commands.catalogue import AddEntity, RemoveEntity, UpdateEntity
+from gateway.read_model.model import ReadModel
+from protocol.activity.commands import CancelJob
+from protocol.document import Ref
+from protocol.host import commands as host_commands
+from protocol.inventory.assignment_commands import Assign, Unassign
+from protocol.inventory.commands import AddEntity, RemoveEntity, UpdateEntity
+from protocol.inventory.model import Cpu, CpuTopology, Tag
 from protocol.message import Message
-from protocol.model.inventory import Cpu, CpuTopology, Tag
-from protocol.model.network import Mac, Network, Nic
-from protocol.model.storage import Disk, DiskAttachment
-from protocol.model.types import Ref
-from protocol.model.vm import Vm
+from protocol.network.model import Mac, Network, Nic
+from protocol.storage import commands as storage_commands
+from protocol.storage.model import Disk, DiskAttachment
+from protocol.vm import commands as vm_commands
+from protocol.vm.model import Vm
 
 MiB = 1024**2
 vms_max = 6
@@ -67,7 +67,7 @@ class Workload:
             (4, self._floating_disk),
             (4, lambda vm: self._cancel()),
             (2, self._host),
-            (2, self._catalogue),
+            (2, self._inventory),
             (6, self._tag),
         )
         vms = [record.document for record in self.model.all("vm")]
@@ -184,7 +184,7 @@ class Workload:
             return host_commands.ActivateHost(id=host_id)
         return host_commands.DeactivateHost(id=host_id, reason="work on it")
 
-    def _catalogue(self, vm: Vm) -> Message:
+    def _inventory(self, vm: Vm) -> Message:
         networks = self.model.all("network")
         draw = self.random.random()
         if not networks or draw < 0.5:

@@ -25,7 +25,7 @@ from actors.journal.port import (
     VersionConflict,
 )
 from protocol import codec
-from protocol.model.assignment import ASSIGNMENT
+from protocol.inventory.assignment import ASSIGNMENT
 
 Columns = tuple[list[Any], ...]
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import asyncpg
 
-from actors.journal.asyncio_thread import Lock
 from actors.journal.port import JournalError, JournalUnavailable, StaleEpoch
+from actors.journal.postgres.asyncio_thread import Lock
 
 Connection = Any  # asyncpg.Connection; asyncpg carries no types
 UniqueError: Final = asyncpg.UniqueViolationError

@@ -9,7 +9,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from itertools import cycle
 from typing import Any, Final, TypeVar
 
-from actors.journal.asyncio_thread import AsyncioThread, BridgeClosed
 from actors.journal.port import (
     AppendResult,
     EntityRow,
@@ -26,6 +25,7 @@ from actors.journal.port import (
 )
 from actors.journal.postgres import statements as sql
 from actors.journal.postgres.append import Appender, resolve
+from actors.journal.postgres.asyncio_thread import AsyncioThread, BridgeClosed
 from actors.journal.postgres.connections import Connection, Slot, count_of
 from actors.journal.postgres.schema import migrate, settle_stream
 

@@ -14,7 +14,7 @@ from actors.journal.port import JournalTooNew
 from actors.journal.postgres import statements as sql
 from actors.journal.postgres.connections import Connection
 
-_package: Final = "actors.journal.migrations"
+_package: Final = "actors.journal.postgres.migrations"
 
 
 @attrs.frozen

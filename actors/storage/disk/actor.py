@@ -11,8 +11,8 @@ from actors.storage.disk import decide as decisions
 from actors.storage.disk.evolve import evolve
 from actors.storage.disk.state import DiskState
 from actors.storage.facts import StorageDecisionFacts
-from protocol.events.disk import DiskEvent
 from protocol.message import Message
+from protocol.storage.disk_events import DiskEvent
 
 
 class DiskActor(DurableActor):

@@ -14,14 +14,14 @@ from actors.storage.disk.operations.phases import with_step_sent
 from actors.storage.disk.operations.resize import RESIZE, begin_resize
 from actors.storage.disk.state import DiskState
 from actors.storage.facts import StorageDecisionFacts, accepted, busy, not_found, refusal
-from actors.storage.volumes import storage_domain_of
-from protocol.audit import line
-from protocol.commands.storage import UpdateDisk
-from protocol.engine_messages import Accepted
+from actors.storage.volume_names import storage_domain_of
+from protocol.activity.audit import line
+from protocol.document import about
 from protocol.errors import Refusal
-from protocol.events import disk as events
-from protocol.model.storage import Disk
-from protocol.model.types import about
+from protocol.live.engine import Accepted
+from protocol.storage import disk_events as events
+from protocol.storage.commands import UpdateDisk
+from protocol.storage.model import Disk
 
 changeable: Final = frozenset({"name", "alias", "description", "comment", "propagate_errors", "shareable"})
 _taken_apart: Final = frozenset({"id", "provisioned_size", "storage_domain", "storage_domains", "bootable"})

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from actors.entity.cancel import cancelled
 from actors.entity.decision import NOTHING, Decision
+from actors.entity.host_signals import HostLost, HostReturned, StepAdvanced, StepOutcome
 from actors.entity.messages import CommandRequest, TimerFired
 from actors.entity.operation_record import sent_again, step_answered, step_ended
-from actors.host.signals import HostLost, HostReturned, StepAdvanced, StepOutcome
 from actors.kernel.envelope import Answer
 from actors.storage.disk import change, sharing
 from actors.storage.disk.operations import OPERATIONS, make, remove
 from actors.storage.disk.state import DiskState
 from actors.storage.facts import StorageDecisionFacts, refusal
 from actors.storage.messages import AttachDisk, BackDisk, DetachDisk, DiscardDisk, ProvideDisk, UnbackDisk
-from protocol.commands.activity import CancelJob
-from protocol.commands.storage import AddDisk, RemoveDisk, UpdateDisk
+from protocol.activity.commands import CancelJob
 from protocol.message import Message
+from protocol.storage.commands import AddDisk, RemoveDisk, UpdateDisk
 
 
 def decide(disk_id: str, state: DiskState | None, message: Message, facts: StorageDecisionFacts) -> Decision:

@@ -7,9 +7,9 @@ import attrs
 from actors.entity.transitions import ABSENT, status_after
 from actors.storage.disk.state import DiskState
 from actors.storage.disk.transitions import TRANSITIONS
-from protocol.events import disk as events
-from protocol.model.storage import Disk
-from protocol.model.types import Ref
+from protocol.document import Ref
+from protocol.storage import disk_events as events
+from protocol.storage.model import Disk
 
 
 def evolve(state: DiskState | None, event: events.DiskEvent) -> DiskState | None:

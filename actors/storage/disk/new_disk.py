@@ -6,11 +6,11 @@ import attrs
 
 from actors.entity.checks import invalid, missing, name, values
 from actors.storage.facts import StorageDecisionFacts, not_found, refusal
-from actors.storage.volumes import storage_domain_of, volume_id_of
+from actors.storage.volume_names import storage_domain_of, volume_id_of
 from protocol import limits
+from protocol.document import Ref
 from protocol.errors import Refusal
-from protocol.model.storage import Disk, StorageDomain
-from protocol.model.types import Ref
+from protocol.storage.model import Disk, StorageDomain
 
 
 def completed(disk: Disk, backing: Disk | None) -> Disk:

@@ -11,8 +11,8 @@ from actors.storage.disk.state import DiskState
 from actors.storage.facts import StorageDecisionFacts, busy, not_found, refusal
 from actors.storage.messages import AttachDisk, BackDisk, DetachDisk, UnbackDisk
 from protocol.errors import Refusal
-from protocol.events import disk as events
-from protocol.node_messages import Done
+from protocol.node.reports import Done
+from protocol.storage import disk_events as events
 
 
 def attach(state: DiskState | None, disk_id: str, message: AttachDisk, facts: StorageDecisionFacts) -> Decision:

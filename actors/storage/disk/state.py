@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import attrs
 
-from protocol.events.disk import DiskWork
-from protocol.events.operation import Operation
+from protocol.activity.operation import Operation
 from protocol.message import Message, message
-from protocol.model.storage import Disk
+from protocol.storage.disk_events import DiskWork
+from protocol.storage.model import Disk
 
 
 @message("state.disk")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from actors.entity.transitions import ABSENT, STAY, transitions
-from protocol.events import disk as events
+from protocol.storage import disk_events as events
 
 ANY: Final = frozenset({"locked", "ok", "illegal"})
 

@@ -11,8 +11,8 @@ from actors.storage.domain import decide as decisions
 from actors.storage.domain.evolve import evolve
 from actors.storage.domain.state import StorageDomainState
 from actors.storage.facts import StorageDecisionFacts
-from protocol.events.storage_domain import StorageDomainEvent
 from protocol.message import Message
+from protocol.storage.domain_events import StorageDomainEvent
 
 
 class StorageDomainActor(DurableActor):

@@ -11,15 +11,16 @@ from typing import Any, Final
 import attrs
 
 from actors.entity.decision import NOTHING, AcknowledgeStep, Decision, Effect, RunStep
-from actors.host.signals import StepOutcome, StorageSeen
+from actors.entity.host_signals import StepOutcome, StorageSeen
 from actors.storage.domain.state import StorageDomainState
 from actors.storage.facts import StorageDecisionFacts
-from protocol.audit import line
+from protocol.activity.audit import line
+from protocol.activity.operation import StepId
 from protocol.errors import Refusal
-from protocol.events import storage_domain as events
-from protocol.events.operation import StepId
 from protocol.message import Message
-from protocol.node_messages import ConnectStorageDomain, StorageFacts
+from protocol.node.commands import ConnectStorageDomain
+from protocol.node.reports import StorageFacts
+from protocol.storage import domain_events as events
 
 change_bytes_min: Final = 1024**3
 change_share_min: Final = 0.01

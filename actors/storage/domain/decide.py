@@ -10,24 +10,24 @@ from actors.entity import checks
 from actors.entity.cancel import cancelled
 from actors.entity.checks import invalid
 from actors.entity.decision import NOTHING, Decision
+from actors.entity.host_signals import HostLost, HostReturned, StepAdvanced, StepOutcome, StorageSeen
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import current_step
 from actors.entity.operation_record import sent_again, step_answered, step_ended
-from actors.host.signals import HostLost, HostReturned, StepAdvanced, StepOutcome, StorageSeen
 from actors.kernel.envelope import Answer
 from actors.storage.domain import connect
 from actors.storage.domain.operations import OPERATIONS, add, remove
 from actors.storage.domain.state import StorageDomainState
 from actors.storage.facts import StorageDecisionFacts, accepted, busy, name_taken, not_found, refusal
-from protocol.audit import line
-from protocol.commands.activity import CancelJob
-from protocol.commands.storage import AddStorageDomain, RemoveStorageDomain, UpdateStorageDomain
+from protocol.activity.audit import line
+from protocol.activity.commands import CancelJob
+from protocol.document import about
 from protocol.errors import Refusal
-from protocol.events import storage_domain as events
 from protocol.message import Message
-from protocol.model.storage import StorageDomain
-from protocol.model.types import about
-from protocol.node_messages import Done
+from protocol.node.reports import Done
+from protocol.storage import domain_events as events
+from protocol.storage.commands import AddStorageDomain, RemoveStorageDomain, UpdateStorageDomain
+from protocol.storage.model import StorageDomain
 
 changeable: Final = frozenset({"name", "description", "comment"})
 

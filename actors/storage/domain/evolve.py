@@ -7,7 +7,7 @@ import attrs
 from actors.entity.transitions import ABSENT, status_after
 from actors.storage.domain.state import StorageDomainState
 from actors.storage.domain.transitions import TRANSITIONS
-from protocol.events import storage_domain as events
+from protocol.storage import domain_events as events
 
 
 def evolve(state: StorageDomainState | None, event: events.StorageDomainEvent) -> StorageDomainState | None:

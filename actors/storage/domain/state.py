@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import attrs
 
-from protocol.events.operation import Operation
+from protocol.activity.operation import Operation
 from protocol.message import Message, message
-from protocol.model.storage import StorageDomain
+from protocol.storage.model import StorageDomain
 
 
 @message("state.storage_domain")

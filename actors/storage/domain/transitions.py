@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from actors.entity.transitions import ABSENT, STAY, transitions
-from protocol.events import storage_domain as events
+from protocol.storage import domain_events as events
 
 USABLE: Final = frozenset({"active", "inactive"})
 

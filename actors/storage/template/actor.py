@@ -11,8 +11,8 @@ from actors.storage.facts import StorageDecisionFacts
 from actors.storage.template import decide as decisions
 from actors.storage.template.evolve import evolve
 from actors.storage.template.state import TemplateState
-from protocol.events.template import TemplateEvent
 from protocol.message import Message
+from protocol.template.events import TemplateEvent
 
 
 class TemplateActor(DurableActor):

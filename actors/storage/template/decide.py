@@ -16,14 +16,14 @@ from actors.kernel.envelope import Answer
 from actors.storage.facts import StorageDecisionFacts, accepted, busy, name_taken, not_found, refusal
 from actors.storage.template.operations import OPERATIONS, import_template, remove
 from actors.storage.template.state import TemplateState, blank_id
-from protocol.audit import line
-from protocol.commands.activity import CancelJob
-from protocol.commands.storage import ImportTemplate, RemoveTemplate, UpdateTemplate
+from protocol.activity.audit import line
+from protocol.activity.commands import CancelJob
 from protocol.errors import Refusal
-from protocol.events import template as events
+from protocol.merge import merge
 from protocol.message import Message
-from protocol.model.merge import merge
-from protocol.model.vm import Template
+from protocol.template import events
+from protocol.template.commands import ImportTemplate, RemoveTemplate, UpdateTemplate
+from protocol.template.model import Template
 
 not_changeable: Final = frozenset({"id", "nics", "disk_attachments"})
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from protocol.model.inventory import Cpu, CpuTopology
-from protocol.model.merge import merge
-from protocol.model.vm import (
+from protocol.inventory.model import Cpu, CpuTopology
+from protocol.merge import merge
+from protocol.template.model import Template
+from protocol.vm.model import (
     Bios,
     Boot,
     BootMenu,
@@ -13,7 +14,6 @@ from protocol.model.vm import (
     HighAvailability,
     MemoryPolicy,
     OperatingSystem,
-    Template,
     TimeZone,
 )
 

@@ -7,7 +7,7 @@ import attrs
 from actors.entity.transitions import ABSENT, status_after
 from actors.storage.template.state import TemplateState
 from actors.storage.template.transitions import TRANSITIONS
-from protocol.events import template as events
+from protocol.template import events
 
 
 def evolve(state: TemplateState | None, event: events.TemplateEvent) -> TemplateState | None:

@@ -6,9 +6,10 @@ from typing import Final
 
 import attrs
 
-from protocol.events.operation import Operation
+from protocol.activity.operation import Operation
 from protocol.message import Message, message
-from protocol.model.vm import BLANK_TEMPLATE_ID, Template
+from protocol.template.model import Template
+from protocol.vm.model import BLANK_TEMPLATE_ID
 
 blank_id: Final = BLANK_TEMPLATE_ID
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from actors.entity.transitions import ABSENT, STAY, transitions
-from protocol.events import template as events
+from protocol.template import events
 
 TRANSITIONS: Final = transitions(
     (ABSENT, events.TemplateAdded, ("locked", "ok")),

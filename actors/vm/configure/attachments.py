@@ -11,14 +11,14 @@ from actors.vm.facts import VmDecisionFacts, busy, disk_name, not_legal
 from actors.vm.slots import free_slot
 from actors.vm.state import VmState
 from protocol import limits
-from protocol.audit import line
-from protocol.commands.vm import UpdateDiskAttachment
-from protocol.engine_messages import Accepted
+from protocol.activity.audit import line
+from protocol.document import Ref
 from protocol.errors import Refusal
-from protocol.events import vm as events
-from protocol.model.merge import writable
-from protocol.model.storage import Disk, DiskAttachment
-from protocol.model.types import Ref
+from protocol.live.engine import Accepted
+from protocol.merge import writable
+from protocol.storage.model import Disk, DiskAttachment
+from protocol.vm import events
+from protocol.vm.commands import UpdateDiskAttachment
 
 COLD = "Shut it down first; hot plug is not part of this release."
 

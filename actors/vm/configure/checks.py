@@ -12,8 +12,8 @@ from actors.entity.checks import invalid, plain_name, required, values
 from actors.vm.configure import memory
 from protocol import limits
 from protocol.errors import Refusal
-from protocol.model.network import Nic
-from protocol.model.vm import Vm
+from protocol.network.model import Nic
+from protocol.vm.model import Vm
 
 _cpu_model: Final = re.compile(r"[A-Za-z0-9][\w.\-]*")
 _mac: Final = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")

@@ -6,7 +6,7 @@ import attrs
 
 from actors.entity.checks import invalid
 from protocol.errors import Refusal
-from protocol.model.vm import Vm
+from protocol.vm.model import Vm
 
 
 def guaranteed_of(vm: Vm) -> int | None:

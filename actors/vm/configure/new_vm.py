@@ -15,13 +15,14 @@ from actors.entity.references import missing_reference
 from actors.vm.configure import checks, memory, nics
 from actors.vm.domain_spec import DEFAULT_MEMORY_BYTES, topology_of
 from actors.vm.facts import VmDecisionFacts
-from protocol.commands.vm import AddVm
+from protocol.document import Ref
 from protocol.errors import Refusal
-from protocol.model.inventory import Cpu, CpuTopology
-from protocol.model.merge import merge, writable
-from protocol.model.network import Nic
-from protocol.model.types import Ref
-from protocol.model.vm import BLANK_TEMPLATE_ID, Boot, OperatingSystem, Template, Vm
+from protocol.inventory.model import Cpu, CpuTopology
+from protocol.merge import merge, writable
+from protocol.network.model import Nic
+from protocol.template.model import Template
+from protocol.vm.commands import AddVm
+from protocol.vm.model import BLANK_TEMPLATE_ID, Boot, OperatingSystem, Vm
 
 BLANK: Final = BLANK_TEMPLATE_ID
 

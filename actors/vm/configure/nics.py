@@ -18,15 +18,14 @@ from actors.vm.facts import VmDecisionFacts, busy, not_legal
 from actors.vm.slots import free_slot
 from actors.vm.state import VmState
 from protocol import limits
-from protocol.audit import line
-from protocol.commands import vm as commands
-from protocol.engine_messages import Accepted
+from protocol.activity.audit import line
+from protocol.document import Ref
 from protocol.errors import Refusal
-from protocol.events import vm as events
+from protocol.live.engine import Accepted
+from protocol.merge import merge, writable
 from protocol.message import Message
-from protocol.model.merge import merge, writable
-from protocol.model.network import Mac, Nic
-from protocol.model.types import Ref
+from protocol.network.model import Mac, Nic
+from protocol.vm import commands, events
 
 
 def change(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:

@@ -9,11 +9,11 @@ from actors.entity.messages import CommandRequest
 from actors.vm import side_steps
 from actors.vm.facts import VmDecisionFacts, not_legal
 from actors.vm.state import VmState
-from protocol.audit import line
-from protocol.commands.vm import SetVmTicket
-from protocol.engine_messages import Accepted, TicketReply
-from protocol.model.document import Ticket
-from protocol.node_messages import SetTicket
+from protocol.activity.audit import line
+from protocol.api import Ticket
+from protocol.live.engine import Accepted, TicketReply
+from protocol.node.commands import SetTicket
+from protocol.vm.commands import SetVmTicket
 
 EXPIRY_SECONDS: Final = 120
 TICKET_CHARACTERS: Final = 8  # all that VNC looks at

@@ -15,14 +15,14 @@ from actors.vm.configure.claims import claim
 from actors.vm.facts import VmDecisionFacts, busy, not_legal
 from actors.vm.state import VmState
 from actors.vm.transitions import LIVE
-from protocol.audit import line
-from protocol.commands.vm import UpdateVm
-from protocol.engine_messages import Accepted
+from protocol.activity.audit import line
 from protocol.errors import Refusal
-from protocol.events.vm import VmUpdated
+from protocol.live.engine import Accepted
+from protocol.merge import merge
 from protocol.message import Message
-from protocol.model.merge import merge
-from protocol.model.vm import Vm
+from protocol.vm.commands import UpdateVm
+from protocol.vm.events import VmUpdated
+from protocol.vm.model import Vm
 
 DEFERRED: Final = (
     "memory", "memory_policy", "cpu", "os", "bios", "display", "console", "time_zone", "stateless", "type"

@@ -22,8 +22,8 @@ from actors.vm.operations.start import RESTORE, START
 from actors.vm.operations.stop import STOP
 from actors.vm.operations.suspend import SUSPEND
 from actors.vm.state import VmState
-from protocol.commands import vm as commands
 from protocol.message import Message
+from protocol.vm import commands
 
 OPERATIONS: Final[Mapping[str, VmOperation]] = {
     each.kind: each

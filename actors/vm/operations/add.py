@@ -24,15 +24,16 @@ from actors.vm.operations.disk_steps import VmAddData, VmRemoveData, ask_disk, s
 from actors.vm.operations.record import DONE, VmOperation, progressed
 from actors.vm.operations.template_disks import disks_of
 from actors.vm.state import VmState
-from protocol.audit import line
-from protocol.engine_messages import Accepted
+from protocol.activity.audit import line
+from protocol.activity.model import Event
+from protocol.activity.operation import Operation, Outcome
 from protocol.errors import Refusal
-from protocol.events import vm as events
-from protocol.events.operation import Operation, Outcome
+from protocol.live.engine import Accepted
 from protocol.message import Message
-from protocol.model.activity import Event
-from protocol.model.network import Mac
-from protocol.model.vm import Template, Vm
+from protocol.network.model import Mac
+from protocol.template.model import Template
+from protocol.vm import events
+from protocol.vm.model import Vm
 
 KIND = "add"
 

@@ -19,21 +19,21 @@ from actors.entity.ids import job_id_of
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import finish_steps, with_step
 from actors.storage.messages import AttachDisk, DiscardDisk, DiskRecorded, ProvideDisk
-from actors.storage.volumes import several_storage_domains
+from actors.storage.volume_names import several_storage_domains
 from actors.vm.configure.attachments import COLD, added, unchangeable, without
 from actors.vm.facts import VmDecisionFacts, disk_name
 from actors.vm.operations.disk_steps import VmDiskData, begin_on_disks, part_of, sends_one
 from actors.vm.operations.record import DONE, VmOperation, progressed, requested
 from actors.vm.state import VmState
-from protocol.audit import line
-from protocol.commands.vm import AddDiskAttachment
-from protocol.engine_messages import Accepted
+from protocol.activity.audit import line
+from protocol.activity.operation import Operation, Outcome
+from protocol.document import Ref
 from protocol.errors import Cancelled, HostFailed, Refusal
-from protocol.events import vm as events
-from protocol.events.operation import Operation, Outcome
+from protocol.live.engine import Accepted
 from protocol.message import Message
-from protocol.model.storage import Disk, DiskAttachment
-from protocol.model.types import Ref
+from protocol.storage.model import Disk, DiskAttachment
+from protocol.vm import events
+from protocol.vm.commands import AddDiskAttachment
 
 
 def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:

@@ -13,12 +13,12 @@ from actors.vm.facts import VmDecisionFacts, disk_name
 from actors.vm.operations.disk_steps import VmDiskData, begin_on_disks, failed_where_it_is, sends_one
 from actors.vm.operations.record import DONE, VmOperation, requested
 from actors.vm.state import VmState
-from protocol.audit import line
-from protocol.commands.vm import RemoveDiskAttachment
-from protocol.engine_messages import Accepted
+from protocol.activity.audit import line
 from protocol.errors import Refusal
-from protocol.events import vm as events
+from protocol.live.engine import Accepted
 from protocol.message import Message
+from protocol.vm import events
+from protocol.vm.commands import RemoveDiskAttachment
 
 
 def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:

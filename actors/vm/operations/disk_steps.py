@@ -14,11 +14,11 @@ from actors.storage.messages import DetachDisk, DiscardDisk, ProvideDisk
 from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.record import failure
 from actors.vm.state import VmState
+from protocol.activity.model import Event
+from protocol.activity.operation import Operation
 from protocol.errors import Refusal
-from protocol.events import vm as events
-from protocol.events.operation import Operation
 from protocol.message import Message, message
-from protocol.model.activity import Event
+from protocol.vm import events
 
 
 @message("vm.add_data")

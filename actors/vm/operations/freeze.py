@@ -22,9 +22,9 @@ from actors.vm.operations.record import (
 )
 from actors.vm.state import VmState
 from protocol.errors import Refusal
-from protocol.events import vm as events
 from protocol.message import Message
-from protocol.node_messages import FreezeDomain, ThawDomain
+from protocol.node.commands import FreezeDomain, ThawDomain
+from protocol.vm import events
 
 
 def request_freeze(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:

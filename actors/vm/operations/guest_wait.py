@@ -7,9 +7,9 @@ from actors.entity.operation import current_step, with_step
 from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.record import VmOperation, progressed
 from actors.vm.state import VmState
-from protocol.audit import line
-from protocol.events import vm as events
-from protocol.events.operation import Outcome
+from protocol.activity.audit import line
+from protocol.activity.operation import Outcome
+from protocol.vm import events
 
 
 def is_asking(state: VmState) -> bool:

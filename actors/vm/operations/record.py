@@ -17,12 +17,12 @@ from actors.vm.facts import VmDecisionFacts, busy, not_legal
 from actors.vm.run_end import RunEnd, failed_with_it
 from actors.vm.state import VmState
 from actors.vm.transitions import TRANSITIONS
-from protocol.audit import line
-from protocol.engine_messages import Accepted
+from protocol.activity.audit import line
+from protocol.activity.model import Event
+from protocol.activity.operation import Operation, Outcome
 from protocol.errors import Refusal
-from protocol.events import vm as events
-from protocol.events.operation import Operation, Outcome
-from protocol.model.activity import Event
+from protocol.live.engine import Accepted
+from protocol.vm import events
 
 DONE = Outcome(outcome="done")
 

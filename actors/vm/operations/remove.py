@@ -16,13 +16,13 @@ from actors.vm.facts import VmDecisionFacts, busy, not_legal
 from actors.vm.operations.disk_steps import VmRemoveData, begin_on_disks, failed_where_it_is, sends_removal
 from actors.vm.operations.record import DONE, VmOperation, progressed, requested
 from actors.vm.state import VmState
-from protocol.audit import line
-from protocol.commands.vm import RemoveVm
+from protocol.activity.audit import line
+from protocol.activity.model import Event
+from protocol.activity.operation import Operation
 from protocol.errors import Refusal
-from protocol.events import vm as events
-from protocol.events.operation import Operation
 from protocol.message import Message
-from protocol.model.activity import Event
+from protocol.vm import events
+from protocol.vm.commands import RemoveVm
 
 KIND = "remove"
 

@@ -17,9 +17,9 @@ from actors.vm.operations.record import (
 )
 from actors.vm.state import VmState
 from protocol.errors import Refusal
-from protocol.events import vm as events
 from protocol.message import Message
-from protocol.node_messages import ResetDomain
+from protocol.node.commands import ResetDomain
+from protocol.vm import events
 
 KIND = "reset"
 

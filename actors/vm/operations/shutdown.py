@@ -24,12 +24,12 @@ from actors.vm.operations.record import (
 from actors.vm.run_end import RunEnd, down, failed_with_it
 from actors.vm.state import VmState
 from actors.vm.transitions import CAN_REBOOT
-from protocol.audit import line
-from protocol.commands.vm import ShutdownVm
+from protocol.activity.audit import line
 from protocol.errors import Refusal
-from protocol.events import vm as events
 from protocol.message import Message
-from protocol.node_messages import ShutdownDomain
+from protocol.node.commands import ShutdownDomain
+from protocol.vm import events
+from protocol.vm.commands import ShutdownVm
 
 KIND = "shutdown"
 

@@ -24,15 +24,17 @@ from actors.vm.operations.pause import request_resume
 from actors.vm.operations.record import DONE, VmOperation, accepted_as, progressed, requested
 from actors.vm.run_end import RunEnd
 from actors.vm.state import VmState
-from protocol.audit import line
-from protocol.commands.vm import StartVm
+from protocol.activity.audit import line
+from protocol.activity.operation import Outcome
 from protocol.errors import Refusal
-from protocol.events import vm as events
-from protocol.events.operation import Outcome
+from protocol.merge import merge
 from protocol.message import Message
-from protocol.model.merge import merge
-from protocol.model.vm import Vm
-from protocol.node_messages import DestroyDomain, DomainSpec, DomainStarted, DomainStatus, RestoreDomain, StartDomain
+from protocol.node.commands import DestroyDomain, RestoreDomain, StartDomain
+from protocol.node.domain import DomainSpec, DomainStatus
+from protocol.node.reports import DomainStarted
+from protocol.vm import events
+from protocol.vm.commands import StartVm
+from protocol.vm.model import Vm
 
 SCHEDULER: Final = "scheduler/main"
 

@@ -23,12 +23,12 @@ from actors.vm.operations.record import (
 from actors.vm.run_end import RunEnd, down, failed_with_it
 from actors.vm.state import VmState
 from actors.vm.transitions import LIVE
-from protocol.audit import line
-from protocol.commands.vm import StopVm
+from protocol.activity.audit import line
 from protocol.errors import Refusal
-from protocol.events import vm as events
 from protocol.message import Message
-from protocol.node_messages import DestroyDomain, RemoveSavedState
+from protocol.node.commands import DestroyDomain, RemoveSavedState
+from protocol.vm import events
+from protocol.vm.commands import StopVm
 
 KIND = "stop"
 RESEND_SECONDS: Final = 10.0

@@ -19,9 +19,10 @@ from actors.vm.operations.record import (
 from actors.vm.run_end import RunEnd, failed_with_it
 from actors.vm.state import VmState
 from protocol.errors import Refusal
-from protocol.events import vm as events
 from protocol.message import Message
-from protocol.node_messages import SaveDomain, StopReason
+from protocol.node.commands import SaveDomain
+from protocol.node.domain import StopReason
+from protocol.vm import events
 
 KIND = "suspend"
 

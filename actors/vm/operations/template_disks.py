@@ -7,10 +7,11 @@ from actors.entity.messages import CommandRequest
 from actors.storage.messages import ProvideDisk
 from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.disk_steps import part_of
-from protocol.commands.vm import AddVm
-from protocol.model.storage import Disk, DiskAttachment
-from protocol.model.types import Ref
-from protocol.model.vm import Template, Vm
+from protocol.document import Ref
+from protocol.storage.model import Disk, DiskAttachment
+from protocol.template.model import Template
+from protocol.vm.commands import AddVm
+from protocol.vm.model import Vm
 
 
 def disks_of(

@@ -14,17 +14,19 @@ import trio
 
 from actors.entity.messages import Crash
 from cli.daemons.control_socket import serve, timeout_seconds
-from protocol.commands.base import Command
-from protocol.commands.host import AddHost, IssueEnrolmentToken
-from protocol.commands.storage import AddStorageDomain, ImportTemplate
-from protocol.engine_messages import Accepted, Principal, Submit
+from cli.daemons.engine.wiring import Engine
+from protocol.command import Command
+from protocol.document import Ref
 from protocol.errors import BadInput, Conflict, NotFound, Refusal
-from protocol.model.host import Host
-from protocol.model.inventory import Cpu, CpuTopology
-from protocol.model.storage import HostStorage, StorageDomain
-from protocol.model.types import Ref
-from protocol.model.vm import Boot, OperatingSystem, Template
-from supervisors.engine_tree import Engine
+from protocol.host.commands import AddHost, IssueEnrolmentToken
+from protocol.host.model import Host
+from protocol.inventory.model import Cpu, CpuTopology
+from protocol.live.engine import Accepted, Principal, Submit
+from protocol.storage.commands import AddStorageDomain
+from protocol.storage.model import HostStorage, StorageDomain
+from protocol.template.commands import ImportTemplate
+from protocol.template.model import Template
+from protocol.vm.model import Boot, OperatingSystem
 
 tiny_memory_bytes = 256 * 1024**2
 

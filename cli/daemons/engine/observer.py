@@ -6,10 +6,10 @@ from typing import Final
 
 import attrs
 
-from protocol.audit import line
-from protocol.model.activity import Event
+from cli.daemons.engine.wiring import Engine
+from protocol.activity.audit import line
+from protocol.activity.model import Event
 from protocol.registry import BY_KIND
-from supervisors.engine_tree import Engine
 from supervisors.observe import Kind, Observed, Observer, log_observed
 
 REPORTED: Final = {

@@ -11,23 +11,23 @@ from pathlib import Path
 import structlog
 import trio
 
-from actors.host.enrolment import Enrolment
-from actors.host.link import LinkListener
-from actors.host.pki import Authority, Lifetimes
-from actors.host.server_certificate import ServerCertificate
-from actors.journal.embedded import EmbeddedPostgres
+from actors.host.enrolment.authority import Authority, Lifetimes
+from actors.host.enrolment.server_certificate import ServerCertificate
+from actors.host.enrolment.tokens import Enrolment
+from actors.host.link.listener import LinkListener
+from actors.journal.embedded.server import EmbeddedPostgres
+from actors.journal.leadership import Leadership
 from actors.journal.port import JournalUnavailable
 from actors.journal.postgres import PostgresJournal
 from actors.kernel.actor import Context
 from actors.kernel.ports import Ports
-from actors.leadership import Leadership
 from cli.daemons.engine.config import EngineConfig
 from cli.daemons.engine.control import EngineControl
 from cli.daemons.engine.observer import observer
+from cli.daemons.engine.wiring import Engine, EngineTimes
 from gateway.auth.passwords import ADMINISTRATOR, write_private
 from gateway.config import GatewayConfig, Outside
 from gateway.server import serve
-from supervisors.engine_tree import Engine, EngineTimes
 from supervisors.spec import AsyncTask, ChildSpec
 from supervisors.tree import running
 

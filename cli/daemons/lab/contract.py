@@ -13,7 +13,7 @@ from typing import Any
 from cli.daemons.control_socket import ask
 from cli.daemons.lab.errors import LabError
 from cli.daemons.lab.layout import LabFolder, RealHostFolders
-from node.identity import Identity
+from node.link.identity import Identity
 from protocol.errors import CorralError
 
 READY = "ready.json"

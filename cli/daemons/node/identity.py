@@ -13,12 +13,12 @@ import structlog
 import trio
 
 from actors.kernel.ports import Ports
-from node.identity import Identity
-from node.link import EngineAddress, enrol
-from node.step_log import FileStepLog
-from node.step_store import host_record
+from node.link.dial import EngineAddress, enrol
+from node.link.identity import Identity
+from node.steps.log import FileStepLog
+from node.steps.store import host_record
 from protocol.errors import Conflict, Unauthenticated, Unavailable
-from protocol.link import Enrol
+from protocol.node.link import Enrol
 
 log = structlog.get_logger()
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import attrs
 
-from node.link import Dial, Use
+from node.link.dial import Dial, Use
 from protocol.errors import Refusal, Refused
 
 

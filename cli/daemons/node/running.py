@@ -14,15 +14,15 @@ from actors.kernel.ports import Ports
 from cli.daemons.node.config import NodeConfig
 from cli.daemons.node.identity import enrolled, hardware_uuid, locked, machine_name, step_log_of
 from cli.daemons.node.refusals import WatchedDial
-from node.host_meter import MachineMeter, WorldMeter
 from node.hypervisor.port import Hypervisor
-from node.hypervisor.probe import find_virtualization
-from node.hypervisor.simulated import SimulatedHypervisor
-from node.identity import Identity
-from node.link import EngineAddress, WebSocketDial
-from node.reporter import HostMeter
-from node.step_log import FileStepLog
-from node.storage.directory import DirectoryStorage
+from node.hypervisor.probe.boot import find_virtualization
+from node.hypervisor.simulated.hypervisor import SimulatedHypervisor
+from node.link.dial import EngineAddress, WebSocketDial
+from node.link.identity import Identity
+from node.statistics.host_meter import MachineMeter, WorldMeter
+from node.statistics.reporter import HostMeter
+from node.steps.log import FileStepLog
+from node.storage.directory.storage import DirectoryStorage
 from node.storage.port import Storage
 from node.storage.simulated import SimulatedStorage
 from node.tree import NodePorts, NodeSettings, node_tree
@@ -112,7 +112,7 @@ async def _outside(
     if config.hypervisor != "libvirt":
         raise BadInput(f"There is no hypervisor {config.hypervisor!r}; there are libvirt and simulated.")
     # Here, because a machine without libvirt can run everything else of Corral.
-    from node.hypervisor.libvirt_hypervisor import LibvirtHypervisor
+    from node.hypervisor.libvirt.hypervisor import LibvirtHypervisor
 
     virtualization = await find_virtualization(config.state_dir / "virtualization.json")
     log.info("node.virtualization", kind=virtualization.kind, reason=virtualization.reason)

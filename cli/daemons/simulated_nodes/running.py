@@ -20,10 +20,10 @@ from cli.daemons.node.running import write_ready
 from cli.daemons.simulated_nodes.config import SimulatedNodesConfig
 from cli.daemons.simulated_nodes.control import SimulatedNodesControl
 from cli.daemons.simulated_nodes.tokens import EnrolmentTokens
-from node.host_meter import WorldMeter
-from node.hypervisor.simulated import SimulatedHypervisor
-from node.identity import Identity
-from node.link import EngineAddress, WebSocketDial
+from node.hypervisor.simulated.hypervisor import SimulatedHypervisor
+from node.link.dial import EngineAddress, WebSocketDial
+from node.link.identity import Identity
+from node.statistics.host_meter import WorldMeter
 from node.storage.simulated import SimulatedStorage
 from node.tree import NodePorts, NodeSettings, node_tree
 from node.world import World, WorldHost

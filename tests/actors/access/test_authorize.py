@@ -11,18 +11,18 @@ from actors.access.touched import Touched, touched
 from actors.entity.rows import Rows
 from actors.journal.port import EntityRow
 from protocol.codec import encode
-from protocol.commands.assignment import Assign, Unassign
-from protocol.commands.base import Command
-from protocol.commands.catalogue import AddEntity, RemoveEntity
-from protocol.commands.storage import AddDisk, RemoveDisk
-from protocol.commands.vm import AddNic, AddVm, StartVm, UpdateVm
-from protocol.engine_messages import Principal
-from protocol.model.host import Host
-from protocol.model.inventory import Cluster, DataCenter, Tag
-from protocol.model.network import Network, Nic
-from protocol.model.storage import Disk
-from protocol.model.types import Ref
-from protocol.model.vm import Vm, VmPlacementPolicy
+from protocol.command import Command
+from protocol.document import Ref
+from protocol.host.model import Host
+from protocol.inventory.assignment_commands import Assign, Unassign
+from protocol.inventory.commands import AddEntity, RemoveEntity
+from protocol.inventory.model import Cluster, DataCenter, Tag
+from protocol.live.engine import Principal
+from protocol.network.model import Network, Nic
+from protocol.storage.commands import AddDisk, RemoveDisk
+from protocol.storage.model import Disk
+from protocol.vm.commands import AddNic, AddVm, StartVm, UpdateVm
+from protocol.vm.model import Vm, VmPlacementPolicy
 
 BOB = Principal(user_id="u", name="bob@internal")
 commands: list[Command] = [StartVm(id="v"), AddDisk(document=Disk()), RemoveDisk(id="d")]
@@ -84,7 +84,7 @@ def test_a_command_on_a_part_touches_the_whole() -> None:
 def test_a_command_on_an_assignment_touches_both_sides(cls: type[Assign | Unassign]) -> None:
     command = cls(relation="tag", id="t", holder="vm", parent_id="v")
     both = (Touched("vm", "v", IN_CLUSTER), Touched("tag", "t", (("tag", "root"),)))
-    assert touched(command, "catalogue", "main", rows()) == both
+    assert touched(command, "inventory", "main", rows()) == both
 
 
 def test_an_add_touches_what_the_new_object_lies_in_and_refers_to() -> None:

@@ -9,9 +9,9 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from actors.entity.decision import Decision, RunStep, SetTimer, Tell
 from actors.entity.messages import Crash, Wake
 from actors.entity.operation import with_step
-from actors.journal.memory import AppendFault
-from protocol.events.operation import Outcome
-from protocol.model.activity import Job
+from actors.journal.memory.journal import AppendFault
+from protocol.activity.model import Job
+from protocol.activity.operation import Outcome
 from tests.actors.entity.thing import AT, Changed, Do, Room, Thing, Work, opened, operation, step, yes
 
 

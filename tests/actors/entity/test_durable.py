@@ -9,13 +9,13 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.entity.decision import CancelTimer, Decision, Question, RunStep, SetTimer, Tell
-from actors.journal.memory import AppendFault
+from actors.journal.memory.journal import AppendFault
 from actors.journal.port import EntityRow, EntityWrite, Transaction
 from actors.kernel.failures import MailboxFull
+from protocol.activity.model import Event
 from protocol.codec import decode
-from protocol.engine_messages import Accepted
 from protocol.errors import Refusal
-from protocol.model.activity import Event
+from protocol.live.engine import Accepted
 from tests.actors.entity.thing import Changed, Do, Gone, Room, Thing, Work, opened, operation, step, yes
 
 to_node = RunStep(step=step(7), body=Work())

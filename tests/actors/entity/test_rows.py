@@ -9,8 +9,8 @@ import pytest
 from actors.entity.rows import Rows
 from actors.journal.port import EntityRemoval, EntityRow, EntityWrite, Transaction
 from protocol.codec import encode
-from protocol.model.types import Ref
-from protocol.model.vm import Vm
+from protocol.document import Ref
+from protocol.vm.model import Vm
 
 
 def row(id: str, version: int = 1, **more: Any) -> EntityRow:

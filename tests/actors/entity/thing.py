@@ -19,15 +19,15 @@ from actors.entity.messages import CommandRequest, TimerFired
 from actors.entity.operation import begin, current_step, with_step
 from actors.entity.rows import Rows
 from actors.entity.services import Services
-from actors.journal.memory import MemoryStore
+from actors.journal.memory.journal import MemoryStore
 from actors.journal.writer import JournalWriter
 from actors.kernel import ActorRef, Answer, Context, Directory, Ports
+from protocol.activity.operation import Operation, Outcome, StepId
 from protocol.codec import decode
-from protocol.engine_messages import Accepted, Principal
 from protocol.errors import Refusal
-from protocol.events.operation import Operation, Outcome, StepId
+from protocol.live.engine import Accepted, Principal
 from protocol.message import Message, message
-from protocol.node_messages import NodeCommand
+from protocol.node.commands import NodeCommand
 from supervisors.handle import DynamicSupervisorHandle
 from supervisors.spec import AsyncTask, ChildSpec, DynamicSupervisorSpec, Restart, SupervisorSpec
 from supervisors.tree import running

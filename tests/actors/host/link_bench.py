@@ -11,17 +11,17 @@ from typing import Any
 import attrs
 import trio
 
-from actors.host.enrolment import Enrolment
-from actors.host.link import LinkListener
-from actors.host.link_hub import LinkHub
-from actors.host.pki import Authority, Lifetimes
-from actors.kernel.frames import FrameTransport
+from actors.host.enrolment.authority import Authority, Lifetimes
+from actors.host.enrolment.tokens import Enrolment
+from actors.host.link.hub import LinkHub
+from actors.host.link.listener import LinkListener
 from actors.kernel.ports import Ports, SystemIds, SystemRandom, TrioClock, system_wall
-from node.identity import Identity
-from node.link import EngineAddress, WebSocketDial, enrol
+from actors.wire.frames import FrameTransport
+from node.link.dial import EngineAddress, WebSocketDial, enrol
+from node.link.identity import Identity
 from protocol import limits
 from protocol.codec import decode, encode
-from protocol.link import EngineHello, Enrol, NodeHello, version_max, version_min
+from protocol.node.link import EngineHello, Enrol, NodeHello, version_max, version_min
 from tests.node.engine_side import Ear
 
 host_id = "00000000-0000-4000-8000-0000000000aa"

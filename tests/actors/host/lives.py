@@ -8,18 +8,16 @@ from actors.entity.rows import Rows
 from actors.host.actor import HostActor
 from actors.host.messages import NodeLinked, NodeUnlinked, from_node
 from actors.kernel.envelope import Envelope
-from protocol.commands.host import AddHost
-from protocol.link import NodeHello
+from protocol.document import Ref
+from protocol.host.commands import AddHost
+from protocol.host.model import Host
+from protocol.inventory.model import Cluster
 from protocol.message import Message
-from protocol.model.host import Host
-from protocol.model.inventory import Cluster
-from protocol.model.types import Ref
-from protocol.model.vm import Vm
-from protocol.node_messages import (
+from protocol.node.domain import DomainObserved, DomainStatus
+from protocol.node.link import NodeHello
+from protocol.node.reports import (
     DomainChanged,
-    DomainObserved,
     DomainsSnapshot,
-    DomainStatus,
     GuestReport,
     GuestSilent,
     HostFacts,
@@ -27,6 +25,7 @@ from protocol.node_messages import (
     StepProgress,
     StorageFacts,
 )
+from protocol.vm.model import Vm
 from tests.actors.playbook import Play, fired, put
 
 HOST = "22222222-2222-4222-8222-222222222222"

@@ -9,19 +9,19 @@ import pytest
 from actors.entity.rows import Rows
 from actors.entity.services import Services
 from actors.host.actor import HostActor
-from actors.host.link_hub import HostLink, LinkHub
+from actors.host.link.hub import HostLink, LinkHub
 from actors.host.messages import from_node
 from actors.host.state import HostState
-from actors.journal.memory import MemoryStore
+from actors.journal.memory.journal import MemoryStore
 from actors.journal.port import EntityRow
 from actors.journal.writer import JournalWriter
 from actors.kernel import Directory, Ports
 from actors.kernel.failures import MailboxFull
 from protocol.codec import encode
-from protocol.link import NodeHello
+from protocol.host.model import Host
 from protocol.message import Message
-from protocol.model.host import Host
-from protocol.node_messages import Done, GuestReport, StepDone
+from protocol.node.link import NodeHello
+from protocol.node.reports import Done, GuestReport, StepDone
 from supervisors.handle import DynamicSupervisorHandle
 from supervisors.spec import DynamicSupervisorSpec, SupervisorSpec
 from supervisors.tree import running

@@ -7,12 +7,12 @@ from typing import Any
 import attrs
 import pytest
 
-from actors.host.signals import HostReturned
-from protocol.commands.host import ActivateHost, AddHost, ApproveHost, DeactivateHost, RemoveHost
-from protocol.commands.vm import StartVm
-from protocol.events.host import HostAdded, HostCameUp, HostFactsChanged, HostLinked
-from protocol.model.host import Host
-from protocol.model.types import Ref
+from actors.entity.host_signals import HostReturned
+from protocol.document import Ref
+from protocol.host.commands import ActivateHost, AddHost, ApproveHost, DeactivateHost, RemoveHost
+from protocol.host.events import HostAdded, HostCameUp, HostFactsChanged, HostLinked
+from protocol.host.model import Host
+from protocol.vm.commands import StartVm
 from tests.actors.expected import accepted, audit, cancel, event, look, refused, status, stored, tell, timer
 from tests.actors.host.lives import CLUSTER, FACTS, HOST, added, domain, link, report, silent, unborn, up
 from tests.actors.playbook import fired

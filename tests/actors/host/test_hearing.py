@@ -5,25 +5,15 @@ from __future__ import annotations
 import pytest
 
 from actors.entity.decision import AcknowledgeStopped
+from actors.entity.host_signals import DomainSeen, GuestHeard, GuestLost, StepAdvanced, StepOutcome, StorageSeen
 from actors.host.messages import IssueToken
-from actors.host.signals import DomainSeen, GuestHeard, GuestLost, StepAdvanced, StepOutcome, StorageSeen
-from protocol.commands.host import IssueEnrolmentToken
-from protocol.events.operation import StepId
+from protocol.activity.operation import StepId
+from protocol.host.commands import IssueEnrolmentToken
 from protocol.message import Message
-from protocol.model.storage import StorageDomain
-from protocol.node_messages import (
-    DomainChanged,
-    DomainObserved,
-    DomainStatus,
-    Done,
-    GuestReport,
-    GuestSilent,
-    StepDone,
-    StepProgress,
-    StopReason,
-    StorageFacts,
-)
-from protocol.receipts import stopped_receipt
+from protocol.node.domain import DomainObserved, DomainStatus, StopReason
+from protocol.node.receipts import stopped_receipt
+from protocol.node.reports import DomainChanged, Done, GuestReport, GuestSilent, StepDone, StepProgress, StorageFacts
+from protocol.storage.model import StorageDomain
 from tests.actors.backstage import NOW
 from tests.actors.expected import accepted, audit, effect, keep, stored_as, tell
 from tests.actors.host.lives import HOST, HostPlay, up

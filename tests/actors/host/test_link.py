@@ -10,23 +10,16 @@ import ssl
 import pytest
 import trio
 
+from actors.host.enrolment.authority import Authority, Lifetimes
 from actors.host.messages import NodeLinked, NodeUnlinked
-from actors.host.pki import Authority, Lifetimes
-from actors.kernel.frames import FrameTransport, LinkEnded
-from node.identity import Identity
-from node.link import connected, enrol
+from actors.wire.frames import FrameTransport, LinkEnded
+from node.link.dial import connected, enrol
+from node.link.identity import Identity
 from protocol.codec import decode, encode, pack, unpack
 from protocol.errors import Refused
-from protocol.link import EngineHello, Enrol, LinkRefused
-from protocol.node_messages import (
-    CertificateIssued,
-    CertificateRequested,
-    DestroyDomain,
-    EngineHeartbeat,
-    GuestSilent,
-    NodeCommand,
-    NodeHeartbeat,
-)
+from protocol.node.commands import CertificateIssued, DestroyDomain, EngineHeartbeat, NodeCommand
+from protocol.node.link import EngineHello, Enrol, LinkRefused
+from protocol.node.reports import CertificateRequested, GuestSilent, NodeHeartbeat
 from tests.actors.host.link_bench import Bench, greet, host_id, linked, node_hello
 
 since = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)

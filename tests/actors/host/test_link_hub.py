@@ -7,23 +7,15 @@ from typing import Any
 import attrs
 import pytest
 
-from actors.host.link_hub import HostLink, LinkHub
+from actors.host.link.hub import HostLink, LinkHub
 from actors.host.messages import BulkFromNode, FromNode, NodeLinked, NodeUnlinked, UrgentFromNode
 from actors.kernel.failures import MailboxFull
-from actors.kernel.frames import FrameQueue, LinkEnded
+from actors.wire.frames import FrameQueue, LinkEnded
 from protocol.codec import decode
 from protocol.errors import Refusal
 from protocol.message import Message
-from protocol.node_messages import (
-    CertificateIssued,
-    ConsoleData,
-    Done,
-    EngineHeartbeat,
-    GuestSilent,
-    NodeHeartbeat,
-    StepDone,
-    StepProgress,
-)
+from protocol.node.commands import CertificateIssued, ConsoleData, EngineHeartbeat
+from protocol.node.reports import Done, GuestSilent, NodeHeartbeat, StepDone, StepProgress
 from tests.actors.host.link_bench import node_hello
 
 

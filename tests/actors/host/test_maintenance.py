@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from actors.host.signals import HostReturned
-from protocol.commands.host import ActivateHost, DeactivateHost, RemoveHost, UpdateHost
-from protocol.events.host import (
+from actors.entity.host_signals import HostReturned
+from protocol.document import Ref
+from protocol.host.commands import ActivateHost, DeactivateHost, RemoveHost, UpdateHost
+from protocol.host.events import (
     HostActivated,
     HostCameUp,
     HostEnteredMaintenance,
@@ -14,10 +15,9 @@ from protocol.events.host import (
     HostRemoved,
     HostUpdated,
 )
-from protocol.model.host import Host
-from protocol.model.inventory import Cluster
-from protocol.model.storage import StorageDomain
-from protocol.model.types import Ref
+from protocol.host.model import Host
+from protocol.inventory.model import Cluster
+from protocol.storage.model import StorageDomain
 from tests.actors.expected import accepted, audit, cancel, event, look, refused, status, stored, tell, timer
 from tests.actors.host.lives import HOST, added, cut, domain, link, report, up
 from tests.actors.playbook import fired

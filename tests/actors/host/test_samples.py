@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime
 
 from actors.host.samples import sample
-from protocol.engine_messages import VmSample
-from protocol.node_messages import DiskRow, DomainRow, NicRow, StatisticsBatch
+from protocol.live.engine import VmSample
+from protocol.node.reports import DiskRow, DomainRow, NicRow, StatisticsBatch
 
 AT = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
 S = 1_000_000_000

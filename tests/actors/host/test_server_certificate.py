@@ -11,8 +11,8 @@ import pytest
 import trio
 from cryptography import x509
 
-from actors.host.pki import Authority, Lifetimes
-from actors.host.server_certificate import ServerCertificate
+from actors.host.enrolment.authority import Authority, Lifetimes
+from actors.host.enrolment.server_certificate import ServerCertificate
 from actors.kernel.ports import Ports
 
 day = 86_400.0

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from actors.host.signals import HostConfirmedDown, HostLost, HostReturned
-from protocol.commands.host import FenceHost
-from protocol.events.host import HostCameUp, HostConfirmedRebooted, HostFellSilent, HostLinked, HostLinkLost
-from protocol.model.storage import Disk, StorageDomain
-from protocol.model.types import Ref
+from actors.entity.host_signals import HostConfirmedDown, HostLost, HostReturned
+from protocol.document import Ref
+from protocol.host.commands import FenceHost
+from protocol.host.events import HostCameUp, HostConfirmedRebooted, HostFellSilent, HostLinked, HostLinkLost
+from protocol.storage.model import Disk, StorageDomain
 from tests.actors.expected import accepted, audit, cancel, event, look, refused, status, stored, tell, timer
 from tests.actors.host.lives import HOST, HostPlay, added, cut, domain, link, report, silent, up
 from tests.actors.playbook import fired

@@ -16,8 +16,8 @@ from typing import Any, Protocol
 import asyncpg
 import trio
 
-from actors.journal.embedded import EmbeddedPostgres
-from actors.journal.memory import MemoryStore
+from actors.journal.embedded.server import EmbeddedPostgres
+from actors.journal.memory.journal import MemoryStore
 from actors.journal.port import Journal
 from actors.journal.postgres import PostgresJournal
 from actors.kernel.ports import TrioClock

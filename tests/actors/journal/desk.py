@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from actors.journal.memory import MemoryJournal, MemoryStore
+from actors.journal.memory.journal import MemoryJournal, MemoryStore
 from actors.journal.port import EntityRemoval, Epoch, JournalRow, Transaction
 from actors.journal.writer import Durable, Failed, JournalWriter
 from actors.kernel.ports import SeededRandom, TrioClock

@@ -9,7 +9,7 @@ import threading
 import pytest
 import trio
 
-from actors.journal.asyncio_thread import AsyncioThread, BridgeClosed
+from actors.journal.postgres.asyncio_thread import AsyncioThread, BridgeClosed
 
 
 async def double(number: int) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from actors.journal.memory_store import MemoryTables
+from actors.journal.memory.tables import MemoryTables
 from actors.journal.port import JournalRow, Key, Transaction
 from actors.kernel.ports import SeededRandom
 from tests.actors.journal.changes import change, removal

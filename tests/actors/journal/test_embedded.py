@@ -16,9 +16,9 @@ import psutil
 import pytest
 import trio
 
-from actors.journal.embedded import EmbeddedPostgres
-from actors.journal.embedded_place import EmbeddedPostgresError, find_binaries, server_account
-from actors.journal.embedded_process import postmaster_of, server_processes
+from actors.journal.embedded.place import EmbeddedPostgresError, find_binaries, server_account
+from actors.journal.embedded.process import postmaster_of, server_processes
+from actors.journal.embedded.server import EmbeddedPostgres
 from tests.actors.journal.changes import change, row, until
 from tests.actors.journal.databases import PostgresDatabase, ask, passable_directory
 

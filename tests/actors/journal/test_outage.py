@@ -12,7 +12,7 @@ import attrs
 import pytest
 import trio
 
-from actors.journal.embedded import EmbeddedPostgres
+from actors.journal.embedded.server import EmbeddedPostgres
 from actors.journal.port import Epoch, Journal, JournalUnavailable, StaleEpoch
 from actors.journal.postgres import PostgresJournal
 from actors.journal.writer import Durable, Failed, JournalWriter

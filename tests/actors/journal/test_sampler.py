@@ -12,11 +12,11 @@ import trio
 
 from actors.entity.rows import Rows
 from actors.journal import sampler as sampler_module
-from actors.journal.memory import MemoryJournal, MemoryStore
+from actors.journal.memory.journal import MemoryJournal, MemoryStore
 from actors.journal.port import EntityRow, Epoch, Sample
 from actors.journal.sampler import Sampler, figures
 from actors.kernel.ports import Ports, TrioClock
-from protocol.engine_messages import HostSamples
+from protocol.live.engine import HostSamples
 from tests.actors.journal.databases import Database
 from tests.actors.storage.room import host_id, opened
 from tests.engine.samples import host_samples, noon

@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from actors.journal.memory import AppendFault
+from actors.journal.memory.journal import AppendFault
 from actors.journal.port import Appended
 from tests.actors.journal.changes import change, removal
 from tests.actors.journal.desk import desk

@@ -8,10 +8,10 @@ from actors.entity.rows import Rows
 from actors.journal.port import EntityRow
 from actors.placement.messages import Place
 from protocol.codec import encode
-from protocol.model.host import Host
-from protocol.model.inventory import Cpu, CpuTopology
-from protocol.model.types import Ref
-from protocol.model.vm import Vm
+from protocol.document import Ref
+from protocol.host.model import Host
+from protocol.inventory.model import Cpu, CpuTopology
+from protocol.vm.model import Vm
 
 GiB = 1024**3
 

@@ -16,7 +16,7 @@ from actors.kernel import ActorRef, Directory, Ports, codec_carrier
 from actors.placement.messages import Place, Placed, ReleasePlacement
 from actors.placement.scheduler import hold_seconds, scheduler
 from protocol.errors import Refusal
-from protocol.node_messages import Done
+from protocol.node.reports import Done
 from supervisors.spec import ChildSpec, SupervisorSpec
 from supervisors.tree import running
 from tests.actors.placement.hosts import host, place, put, vm

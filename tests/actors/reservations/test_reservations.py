@@ -21,9 +21,9 @@ from actors.reservations.mac_pool import MacIndex, MacRange, normalized
 from actors.reservations.messages import NameClaim, ReleaseReservation, Reserve, Reserved
 from protocol.codec import encode
 from protocol.errors import BadInput, Refusal
-from protocol.model.network import Mac, Nic
-from protocol.model.vm import Vm
-from protocol.node_messages import Done
+from protocol.network.model import Mac, Nic
+from protocol.node.reports import Done
+from protocol.vm.model import Vm
 from supervisors.spec import ChildSpec, SupervisorSpec
 from supervisors.tree import running
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from actors.entity.host_signals import StepOutcome, StorageSeen
 from actors.entity.ids import derived_id
 from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
-from actors.host.signals import StepOutcome, StorageSeen
 from actors.storage.disk.actor import DiskActor
 from actors.storage.domain.actor import StorageDomainActor
 from actors.storage.domain.operations.remove import LookAgain
@@ -24,16 +24,19 @@ from actors.storage.messages import (
     UnbackDisk,
 )
 from actors.storage.template.actor import TemplateActor
-from actors.storage.volumes import volume_id_of, volume_of
-from protocol.commands.storage import AddDisk, AddStorageDomain, ImportTemplate, RemoveDisk, UpdateDisk
+from actors.storage.volume_names import volume_id_of, volume_of
+from protocol.document import Ref
 from protocol.errors import Refusal
+from protocol.host.model import Host
+from protocol.inventory.model import Cluster, Cpu, CpuTopology
 from protocol.message import Message
-from protocol.model.host import Host
-from protocol.model.inventory import Cluster, Cpu, CpuTopology
-from protocol.model.storage import Disk, HostStorage, StorageDomain
-from protocol.model.types import Ref
-from protocol.model.vm import Template
-from protocol.node_messages import Body, StorageFacts, VolumeFacts, VolumeRef
+from protocol.node.commands import Body
+from protocol.node.domain import VolumeRef
+from protocol.node.reports import StorageFacts, VolumeFacts
+from protocol.storage.commands import AddDisk, AddStorageDomain, RemoveDisk, UpdateDisk
+from protocol.storage.model import Disk, HostStorage, StorageDomain
+from protocol.template.commands import ImportTemplate
+from protocol.template.model import Template
 from tests.actors.playbook import CORRELATION, Given, Play, answered, done, job_id, put
 
 GiB = 1024**3

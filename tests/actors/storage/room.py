@@ -12,31 +12,29 @@ from typing import cast
 import attrs
 import trio.testing
 
+from actors.entity.host_signals import StepOutcome
 from actors.entity.ids import job_id_of
 from actors.entity.services import Nodes
-from actors.host.signals import StepOutcome
-from actors.journal.memory import MemoryStore
+from actors.journal.memory.journal import MemoryStore
+from cli.daemons.engine.wiring import Engine
+from protocol.activity.operation import StepId
 from protocol.codec import decode
+from protocol.document import Ref
 from protocol.errors import Refusal
-from protocol.events.operation import StepId
+from protocol.host.model import Host
 from protocol.message import Message
-from protocol.model.host import Host
-from protocol.model.types import Ref
-from protocol.node_messages import (
+from protocol.node.commands import (
     Body,
     ConnectStorageDomain,
     CopyVolume,
     CreateVolume,
-    Done,
     ForgetSteps,
     ImportVolume,
     NodeCommand,
     RemoveImage,
     ResizeVolume,
-    StorageFacts,
-    VolumeFacts,
 )
-from supervisors.engine_tree import Engine
+from protocol.node.reports import Done, StorageFacts, VolumeFacts
 from tests.engine.running import RunningEngine, running_engine
 
 host_id = "aaaaaaaa-0000-4000-8000-000000000001"

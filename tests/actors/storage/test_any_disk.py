@@ -9,17 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.entity.decision import AcknowledgeStep, RunStep, Tell
+from actors.entity.host_signals import StepOutcome
 from actors.entity.transitions import ABSENT, IllegalTransition, status_after, statuses
-from actors.host.signals import StepOutcome
 from actors.kernel.envelope import Answer
 from actors.storage.disk.decide import again
 from actors.storage.disk.transitions import TRANSITIONS
 from actors.storage.messages import AttachDisk, BackDisk, DetachDisk, DiscardDisk, DiskRecorded, ProvideDisk, UnbackDisk
-from protocol.commands.storage import RemoveDisk, UpdateDisk
-from protocol.events import disk as events
 from protocol.message import Message
-from protocol.model.storage import Disk
-from protocol.node_messages import Done, RemoveImage, ResizeVolume
+from protocol.node.commands import RemoveImage, ResizeVolume
+from protocol.node.reports import Done
+from protocol.storage import disk_events as events
+from protocol.storage.commands import RemoveDisk, UpdateDisk
+from protocol.storage.model import Disk
 from tests.actors.storage.lives import DISK, FULL, HELD, DiskPlay, GiB, origin, provide, unborn, volume, wanted
 
 

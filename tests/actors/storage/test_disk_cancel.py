@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from actors.host.signals import HostReturned
+from actors.entity.host_signals import HostReturned
 from actors.storage.messages import BackDisk, DiscardDisk, UnbackDisk
-from protocol.commands.activity import CancelJob
+from protocol.activity.commands import CancelJob
 from protocol.errors import Cancelled
-from protocol.events.disk import DiskOperationProgressed, DiskRemoved
-from protocol.node_messages import CopyVolume, CreateVolume, Done, RemoveImage, ResizeVolume
+from protocol.node.commands import CopyVolume, CreateVolume, RemoveImage, ResizeVolume
+from protocol.node.reports import Done
+from protocol.storage.disk_events import DiskOperationProgressed, DiskRemoved
 from tests.actors.expected import (
     accepted,
     ack,

@@ -6,21 +6,15 @@ from typing import Any
 
 import pytest
 
+from actors.entity.host_signals import HostLost, HostReturned, StepAdvanced, StepOutcome
 from actors.entity.messages import Wake
-from actors.host.signals import HostLost, HostReturned, StepAdvanced, StepOutcome
 from actors.storage.messages import BackDisk, DiscardDisk, DiskRecorded, UnbackDisk
-from protocol.events.disk import DiskAdded, DiskOperationProgressed, DiskReady, DiskRemoved, DiskRemoveFailed
-from protocol.events.operation import StepId
-from protocol.model.storage import Disk
-from protocol.model.types import Ref
-from protocol.node_messages import (
-    CopyVolume,
-    CreateVolume,
-    Done,
-    ImportVolume,
-    RemoveImage,
-    ResizeVolume,
-)
+from protocol.activity.operation import StepId
+from protocol.document import Ref
+from protocol.node.commands import CopyVolume, CreateVolume, ImportVolume, RemoveImage, ResizeVolume
+from protocol.node.reports import Done
+from protocol.storage.disk_events import DiskAdded, DiskOperationProgressed, DiskReady, DiskRemoved, DiskRemoveFailed
+from protocol.storage.model import Disk
 from tests.actors.expected import (
     accepted,
     ack,

@@ -8,9 +8,11 @@ import pytest
 
 from actors.storage.domain.operations.remove import LookAgain
 from actors.storage.messages import AttachDisk, BackDisk, DetachDisk, DiscardDisk, UnbackDisk
-from protocol.commands.storage import RemoveDisk, UpdateDisk
-from protocol.commands.vm import StartVm
-from protocol.events.disk import (
+from protocol.document import Ref
+from protocol.node.commands import RemoveImage, ResizeVolume
+from protocol.node.reports import Done
+from protocol.storage.commands import RemoveDisk, UpdateDisk
+from protocol.storage.disk_events import (
     DiskAttached,
     DiskBacked,
     DiskDetached,
@@ -24,10 +26,9 @@ from protocol.events.disk import (
     DiskUnbacked,
     DiskUpdated,
 )
-from protocol.model.storage import Disk
-from protocol.model.types import Ref
-from protocol.model.vm import Vm
-from protocol.node_messages import Done, RemoveImage, ResizeVolume
+from protocol.storage.model import Disk
+from protocol.vm.commands import StartVm
+from protocol.vm.model import Vm
 from tests.actors.comparison import Expected
 from tests.actors.expected import (
     accepted,

@@ -6,16 +6,20 @@ from typing import Any
 
 import pytest
 
+from actors.entity.host_signals import HostLost, HostReturned, StepAdvanced, StepOutcome, StorageSeen
 from actors.entity.messages import Wake
-from actors.host.signals import HostLost, HostReturned, StepAdvanced, StepOutcome, StorageSeen
 from actors.kernel.envelope import Answer
 from actors.storage.domain.operations.remove import LookAgain
 from actors.storage.messages import DetachDisk
-from protocol.commands.storage import RemoveStorageDomain, UpdateStorageDomain
-from protocol.commands.vm import StartVm
+from protocol.activity.operation import StepId
+from protocol.document import Ref
 from protocol.errors import Refusal
-from protocol.events.operation import StepId
-from protocol.events.storage_domain import (
+from protocol.host.model import Host
+from protocol.message import Message
+from protocol.node.commands import ConnectStorageDomain
+from protocol.node.reports import Done
+from protocol.storage.commands import RemoveStorageDomain, UpdateStorageDomain
+from protocol.storage.domain_events import (
     StorageDomainActivated,
     StorageDomainAdded,
     StorageDomainDeactivated,
@@ -26,11 +30,8 @@ from protocol.events.storage_domain import (
     StorageDomainSpaceChanged,
     StorageDomainUpdated,
 )
-from protocol.message import Message
-from protocol.model.host import Host
-from protocol.model.storage import Disk, HostStorage, StorageDomain
-from protocol.model.types import Ref
-from protocol.node_messages import ConnectStorageDomain, Done
+from protocol.storage.model import Disk, HostStorage, StorageDomain
+from protocol.vm.commands import StartVm
 from tests.actors.expected import (
     accepted,
     ack,

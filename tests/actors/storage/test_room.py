@@ -14,23 +14,17 @@ from actors.storage.disk.evolve import evolve as evolve_disk
 from actors.storage.domain.evolve import evolve as evolve_storage_domain
 from actors.storage.messages import AttachDisk, DetachDisk, DiskProvided, ProvideDisk
 from actors.storage.template.evolve import evolve as evolve_template
+from protocol.activity.operation import StepId
 from protocol.codec import decode
-from protocol.commands.storage import (
-    AddDisk,
-    AddStorageDomain,
-    ImportTemplate,
-    RemoveDisk,
-    RemoveStorageDomain,
-    RemoveTemplate,
-    UpdateDisk,
-)
-from protocol.engine_messages import Accepted
+from protocol.document import Ref
 from protocol.errors import Refusal
-from protocol.events.operation import StepId
-from protocol.model.storage import Disk, HostStorage, StorageDomain
-from protocol.model.types import Ref
-from protocol.model.vm import Template
-from protocol.node_messages import CreateVolume, Done, ImportVolume, NodeCommand, RemoveImage
+from protocol.live.engine import Accepted
+from protocol.node.commands import CreateVolume, ImportVolume, NodeCommand, RemoveImage
+from protocol.node.reports import Done
+from protocol.storage.commands import AddDisk, AddStorageDomain, RemoveDisk, RemoveStorageDomain, UpdateDisk
+from protocol.storage.model import Disk, HostStorage, StorageDomain
+from protocol.template.commands import ImportTemplate, RemoveTemplate
+from protocol.template.model import Template
 from tests.actors.storage.room import GiB, Room, host_id, image_bytes, opened
 
 storage_domain_id = "dddddddd-0000-4000-8000-000000000009"

@@ -13,11 +13,14 @@ from actors.storage.messages import DetachDisk, DiscardDisk
 from actors.storage.template.defaults import defaulted
 from actors.storage.template.evolve import evolve
 from actors.storage.template.state import blank_id
-from protocol.commands.activity import CancelJob
-from protocol.commands.storage import ImportTemplate, RemoveTemplate, UpdateTemplate
-from protocol.commands.vm import StartVm
+from protocol.activity.commands import CancelJob
+from protocol.document import Ref
 from protocol.errors import Refusal
-from protocol.events.template import (
+from protocol.inventory.model import Cpu, CpuTopology
+from protocol.node.reports import Done
+from protocol.storage.model import Disk
+from protocol.template.commands import ImportTemplate, RemoveTemplate, UpdateTemplate
+from protocol.template.events import (
     TemplateAdded,
     TemplateOperationProgressed,
     TemplateReady,
@@ -26,11 +29,9 @@ from protocol.events.template import (
     TemplateRemoveRequested,
     TemplateUpdated,
 )
-from protocol.model.inventory import Cpu, CpuTopology
-from protocol.model.storage import Disk
-from protocol.model.types import Ref
-from protocol.model.vm import Template, Vm
-from protocol.node_messages import Done
+from protocol.template.model import Template
+from protocol.vm.commands import StartVm
+from protocol.vm.model import Vm
 from tests.actors.backstage import NOW
 from tests.actors.expected import accepted, ask, audit, event, refused, status, stored, timer
 from tests.actors.playbook import CORRELATION, answered, fired, job_id

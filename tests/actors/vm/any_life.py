@@ -9,27 +9,23 @@ from typing import Any, Self
 from hypothesis import strategies as st
 
 from actors.entity.decision import CancelTimer, Decision, RunStep, SetTimer, Tell
+from actors.entity.host_signals import DomainSeen, HostConfirmedDown, HostLost, HostReturned, StepOutcome
 from actors.entity.messages import Wake
-from actors.host.signals import DomainSeen, HostConfirmedDown, HostLost, HostReturned, StepOutcome
 from actors.kernel.envelope import Answer
 from actors.placement.messages import Place, Placed
 from actors.reservations.messages import Reserve, Reserved
 from actors.storage.messages import DiskRecorded
-from protocol.commands import vm as commands
-from protocol.events.operation import StepId
+from protocol.activity.operation import StepId
+from protocol.document import Ref
 from protocol.message import Message
-from protocol.model.network import Nic
-from protocol.model.storage import Disk, DiskAttachment
-from protocol.model.types import Ref
-from protocol.model.vm import Template, Vm
-from protocol.node_messages import (
-    DomainStarted,
-    DomainStatus,
-    Done,
-    RestoreDomain,
-    StartDomain,
-    StopReason,
-)
+from protocol.network.model import Nic
+from protocol.node.commands import RestoreDomain, StartDomain
+from protocol.node.domain import DomainStatus, StopReason
+from protocol.node.reports import DomainStarted, Done
+from protocol.storage.model import Disk, DiskAttachment
+from protocol.template.model import Template
+from protocol.vm import commands
+from protocol.vm.model import Vm
 from tests.actors.playbook import fired
 from tests.actors.vm.lives import BLANK, CLUSTER, DISK, HOST, NO, SILENT, TINY, VM, VmPlay, domain, heard
 

@@ -5,35 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 from actors.entity.decision import RunStep
+from actors.entity.host_signals import GuestHeard, GuestLost, StepOutcome
 from actors.entity.ids import derived_id
 from actors.entity.rows import Rows
-from actors.host.signals import GuestHeard, GuestLost, StepOutcome
 from actors.placement.messages import Place, Placed
 from actors.reservations.messages import Reserved
 from actors.storage.messages import ProvideDisk
 from actors.vm.actor import VmActor
-from protocol.commands.vm import AddVm, PauseVm, RebootVm, StartVm, SuspendVm
+from protocol.document import Ref
 from protocol.errors import Refusal
-from protocol.events.vm import VmSideStepBegun, VmSideStepEnded
+from protocol.host.model import Host
+from protocol.inventory.model import Cluster, DataCenter
 from protocol.message import Message
-from protocol.model.host import Host
-from protocol.model.inventory import Cluster, DataCenter
-from protocol.model.network import Mac, Network, Nic, VnicProfile
-from protocol.model.storage import Disk, DiskAttachment, StorageDomain
-from protocol.model.types import Ref
-from protocol.model.vm import Template, Vm
-from protocol.node_messages import (
-    DestroyDomain,
-    DomainNic,
-    DomainObserved,
-    DomainSpec,
-    DomainStarted,
-    DomainStatus,
-    Done,
-    GuestReport,
-    RestoreDomain,
-    StartDomain,
-)
+from protocol.network.model import Mac, Network, Nic, VnicProfile
+from protocol.node.commands import DestroyDomain, RestoreDomain, StartDomain
+from protocol.node.domain import DomainNic, DomainObserved, DomainSpec, DomainStatus
+from protocol.node.reports import DomainStarted, Done, GuestReport
+from protocol.storage.model import Disk, DiskAttachment, StorageDomain
+from protocol.template.model import Template
+from protocol.vm.commands import AddVm, PauseVm, RebootVm, StartVm, SuspendVm
+from protocol.vm.events import VmSideStepBegun, VmSideStepEnded
+from protocol.vm.model import Vm
 from tests.actors.backstage import NOW
 from tests.actors.comparison import Expected
 from tests.actors.expected import cancel

@@ -11,16 +11,17 @@ from actors.kernel.envelope import Answer
 from actors.placement.messages import Placed
 from actors.reservations.messages import NameClaim, Reserve, Reserved
 from actors.storage.messages import DiscardDisk
-from protocol.commands.host import AddHost
-from protocol.commands.vm import AddVm, StartVm, StopVm
+from protocol.document import Ref
 from protocol.errors import Refusal
-from protocol.events.vm import VmAdded, VmCreated, VmOperationProgressed, VmRemoved
-from protocol.model.host import Host
-from protocol.model.inventory import Cpu, CpuTopology
-from protocol.model.network import Nic
-from protocol.model.types import Ref
-from protocol.model.vm import MemoryPolicy, Template, Vm, limits
-from protocol.node_messages import Done
+from protocol.host.commands import AddHost
+from protocol.host.model import Host
+from protocol.inventory.model import Cpu, CpuTopology
+from protocol.network.model import Nic
+from protocol.node.reports import Done
+from protocol.template.model import Template
+from protocol.vm.commands import AddVm, StartVm, StopVm
+from protocol.vm.events import VmAdded, VmCreated, VmOperationProgressed, VmRemoved
+from protocol.vm.model import MemoryPolicy, Vm, limits
 from tests.actors.expected import accepted, ask, audit, event, question, refused, release_claim, status, stored
 from tests.actors.playbook import answered, command_id, job_id
 from tests.actors.vm.lives import (

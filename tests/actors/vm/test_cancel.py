@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from actors.host.signals import DomainSeen, HostLost, HostReturned
+from actors.entity.host_signals import DomainSeen, HostLost, HostReturned
 from actors.storage.messages import DiscardDisk, DiskRecorded
-from protocol.commands.activity import CancelJob
-from protocol.commands.vm import ShutdownVm, StopVm
-from protocol.events.vm import (
+from protocol.activity.commands import CancelJob
+from protocol.node.commands import ShutdownDomain
+from protocol.node.domain import DomainStatus, StopReason
+from protocol.node.reports import Done
+from protocol.vm.commands import ShutdownVm, StopVm
+from protocol.vm.events import (
     VmDisksChanged,
     VmOperationEnded,
     VmOperationProgressed,
@@ -14,7 +17,6 @@ from protocol.events.vm import (
     VmShutdownIgnored,
     VmWentDown,
 )
-from protocol.node_messages import DomainStatus, Done, ShutdownDomain, StopReason
 from tests.actors.expected import (
     accepted,
     ack,

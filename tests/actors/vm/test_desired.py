@@ -7,13 +7,15 @@ from collections.abc import Callable
 import attrs
 import pytest
 
-from actors.host.signals import DomainSeen, HostConfirmedDown, HostLost
+from actors.entity.host_signals import DomainSeen, HostConfirmedDown, HostLost
 from actors.placement.messages import Placed
 from actors.reservations.messages import Reserved
-from protocol.commands.vm import AddVm, ShutdownVm, StartVm, SuspendVm
-from protocol.events.vm import VmOperationProgressed, VmStartFailed, VmWentDown
-from protocol.model.vm import HighAvailability
-from protocol.node_messages import DomainStatus, Done, RemoveSavedState, StopReason
+from protocol.node.commands import RemoveSavedState
+from protocol.node.domain import DomainStatus, StopReason
+from protocol.node.reports import Done
+from protocol.vm.commands import AddVm, ShutdownVm, StartVm, SuspendVm
+from protocol.vm.events import VmOperationProgressed, VmStartFailed, VmWentDown
+from protocol.vm.model import HighAvailability
 from tests.actors.expected import ack, ack_stopped, audit, beside, event, status, timer, to_node
 from tests.actors.playbook import answered, done
 from tests.actors.vm.lives import (

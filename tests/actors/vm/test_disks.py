@@ -8,13 +8,13 @@ import attrs
 
 from actors.entity.ids import derived_id
 from actors.storage.messages import AttachDisk, DetachDisk, DiscardDisk, DiskRecorded
-from protocol.commands.vm import AddDiskAttachment, RemoveDiskAttachment, UpdateDiskAttachment
+from protocol.document import Ref
 from protocol.errors import Refusal
-from protocol.events.vm import VmDisksChanged, VmOperationEnded, VmOperationProgressed
-from protocol.model.storage import Disk, DiskAttachment, StorageDomain
-from protocol.model.types import Ref
-from protocol.model.vm import limits
-from protocol.node_messages import Done
+from protocol.node.reports import Done
+from protocol.storage.model import Disk, DiskAttachment, StorageDomain
+from protocol.vm.commands import AddDiskAttachment, RemoveDiskAttachment, UpdateDiskAttachment
+from protocol.vm.events import VmDisksChanged, VmOperationEnded, VmOperationProgressed
+from protocol.vm.model import limits
 from tests.actors.expected import accepted, answers, ask, audit, event, keep, refused, stored, stored_as
 from tests.actors.playbook import answered, command_id, job_id
 from tests.actors.vm.lives import DISK, GONE, HOST, NO, OTHER_DISK, VM, VmPlay, added, disk, launching, provide, up

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from actors.host.signals import DomainSeen, HostLost, HostReturned
-from protocol.commands.vm import FreezeVmFileSystems, ShutdownVm, StopVm, ThawVmFileSystems
-from protocol.events.vm import (
+from actors.entity.host_signals import DomainSeen, HostLost, HostReturned
+from protocol.node.commands import DestroyDomain, FreezeDomain, ShutdownDomain, ThawDomain
+from protocol.node.domain import DomainStatus, StopReason
+from protocol.node.reports import Done
+from protocol.vm.commands import FreezeVmFileSystems, ShutdownVm, StopVm, ThawVmFileSystems
+from protocol.vm.events import (
     VmFound,
     VmOperationEnded,
     VmOperationProgressed,
     VmShutdownRequested,
     VmStopRequested,
     VmWentDown,
-)
-from protocol.node_messages import (
-    DestroyDomain,
-    DomainStatus,
-    Done,
-    FreezeDomain,
-    ShutdownDomain,
-    StopReason,
-    ThawDomain,
 )
 from tests.actors.expected import (
     accepted,

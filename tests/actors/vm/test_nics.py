@@ -6,10 +6,10 @@ from typing import Any
 
 from actors.entity.ids import derived_id
 from actors.reservations.messages import Reserve, Reserved
-from protocol.commands.vm import AddNic, RemoveNic, UpdateNic
-from protocol.events.vm import VmNicsChanged
-from protocol.model.network import Nic
-from protocol.model.types import Ref
+from protocol.document import Ref
+from protocol.network.model import Nic
+from protocol.vm.commands import AddNic, RemoveNic, UpdateNic
+from protocol.vm.events import VmNicsChanged
 from tests.actors.expected import accepted, audit, event, question, refused, release_claim, stored
 from tests.actors.playbook import answered, command_id
 from tests.actors.vm.lives import MAC, NIC, NO, VM, added, launching, up

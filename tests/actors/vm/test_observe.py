@@ -5,9 +5,12 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from actors.host.signals import DomainSeen, GuestLost, HostConfirmedDown, HostLost, HostReturned, StepAdvanced
-from protocol.commands.vm import PauseVm
-from protocol.events.vm import (
+from actors.entity.host_signals import DomainSeen, GuestLost, HostConfirmedDown, HostLost, HostReturned, StepAdvanced
+from protocol.node.commands import DestroyDomain, PauseDomain
+from protocol.node.domain import DomainStatus, StopReason
+from protocol.node.reports import Done
+from protocol.vm.commands import PauseVm
+from protocol.vm.events import (
     VmFound,
     VmGuestReported,
     VmGuestSilent,
@@ -17,7 +20,6 @@ from protocol.events.vm import (
     VmStartFailed,
     VmWentDown,
 )
-from protocol.node_messages import DestroyDomain, DomainStatus, Done, PauseDomain, StopReason
 from tests.actors.backstage import NOW
 from tests.actors.expected import ack, ack_stopped, audit, beside, event, status, timer
 from tests.actors.playbook import done, fired, step_under_way

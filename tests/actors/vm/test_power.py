@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from actors.host.signals import DomainSeen, HostConfirmedDown, HostLost, HostReturned
-from protocol.commands.base import Command
-from protocol.commands.vm import PauseVm, ResetVm, ResumeVm, ShutdownVm, StartVm, StopVm
-from protocol.events.vm import (
+from actors.entity.host_signals import DomainSeen, HostConfirmedDown, HostLost, HostReturned
+from protocol.command import Command
+from protocol.node.commands import DestroyDomain, PauseDomain, ResetDomain, ResumeDomain, ShutdownDomain
+from protocol.node.domain import DomainStatus, StopReason
+from protocol.node.reports import Done
+from protocol.vm.commands import PauseVm, ResetVm, ResumeVm, ShutdownVm, StartVm, StopVm
+from protocol.vm.events import (
     VmFound,
     VmOperationEnded,
     VmOperationProgressed,
@@ -22,16 +25,6 @@ from protocol.events.vm import (
     VmShutdownRequested,
     VmStopRequested,
     VmWentDown,
-)
-from protocol.node_messages import (
-    DestroyDomain,
-    DomainStatus,
-    Done,
-    PauseDomain,
-    ResetDomain,
-    ResumeDomain,
-    ShutdownDomain,
-    StopReason,
 )
 from tests.actors.expected import (
     accepted,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from actors.host.signals import DomainSeen, HostLost, HostReturned
+from actors.entity.host_signals import DomainSeen, HostLost, HostReturned
 from actors.placement.messages import Placed
-from protocol.commands.vm import RebootVm, ResetVm, ShutdownVm, StartVm, StopVm
-from protocol.events.vm import (
+from protocol.node.commands import DestroyDomain, RebootDomain, ResetDomain, ShutdownDomain
+from protocol.node.reports import Done, GuestReport
+from protocol.vm.commands import RebootVm, ResetVm, ShutdownVm, StartVm, StopVm
+from protocol.vm.events import (
     VmFound,
     VmGuestReported,
     VmGuestUp,
@@ -17,7 +19,6 @@ from protocol.events.vm import (
     VmShutdownRequested,
     VmStopRequested,
 )
-from protocol.node_messages import DestroyDomain, Done, GuestReport, RebootDomain, ResetDomain, ShutdownDomain
 from tests.actors.expected import accepted, ack, audit, cancel, event, look, refused, status, stored, timer, to_node
 from tests.actors.playbook import answered, done, fired
 from tests.actors.vm.lives import FULL, GUEST, HOST, VM, domain, heard, rebooting, started, up

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from actors.storage.messages import DetachDisk, DiscardDisk
-from protocol.commands.vm import RemoveVm, UpdateVm
-from protocol.events.vm import VmCreated, VmOperationProgressed, VmRemoved, VmRemoveRequested
-from protocol.model.vm import Vm
-from protocol.node_messages import Done
+from protocol.node.reports import Done
+from protocol.vm.commands import RemoveVm, UpdateVm
+from protocol.vm.events import VmCreated, VmOperationProgressed, VmRemoved, VmRemoveRequested
+from protocol.vm.model import Vm
 from tests.actors.expected import accepted, ask, audit, event, refused, status, stored
 from tests.actors.playbook import answered, job_id
 from tests.actors.vm.lives import (

@@ -5,13 +5,19 @@ from __future__ import annotations
 import attrs
 import pytest
 
+from actors.entity.host_signals import DomainSeen, HostReturned, StepOutcome
 from actors.entity.messages import Wake
-from actors.host.signals import DomainSeen, HostReturned, StepOutcome
 from actors.placement.messages import Placed
-from protocol.commands.vm import StartVm, UpdateDiskAttachment
+from protocol.activity.operation import StepId
+from protocol.document import Ref
 from protocol.errors import Refusal
-from protocol.events.operation import StepId
-from protocol.events.vm import (
+from protocol.inventory.model import Cpu, CpuTopology
+from protocol.node.commands import StartDomain
+from protocol.node.domain import DomainDisk, DomainNic, DomainSpec, DomainStatus, StopReason, VolumeRef
+from protocol.node.reports import DomainStarted, Done
+from protocol.storage.model import Disk, DiskAttachment
+from protocol.vm.commands import StartVm, UpdateDiskAttachment
+from protocol.vm.events import (
     VmGuestReported,
     VmGuestUp,
     VmOperationProgressed,
@@ -20,21 +26,7 @@ from protocol.events.vm import (
     VmStartFailed,
     VmStartRequested,
 )
-from protocol.model.inventory import Cpu, CpuTopology
-from protocol.model.storage import Disk, DiskAttachment
-from protocol.model.types import Ref
-from protocol.model.vm import Bios, Boot, BootMenu, MemoryPolicy, OperatingSystem, TimeZone, Vm, VmPlacementPolicy
-from protocol.node_messages import (
-    DomainDisk,
-    DomainNic,
-    DomainSpec,
-    DomainStarted,
-    DomainStatus,
-    Done,
-    StartDomain,
-    StopReason,
-    VolumeRef,
-)
+from protocol.vm.model import Bios, Boot, BootMenu, MemoryPolicy, OperatingSystem, TimeZone, Vm, VmPlacementPolicy
 from tests.actors.expected import (
     accepted,
     ack,

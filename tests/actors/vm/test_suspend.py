@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from actors.host.signals import DomainSeen, HostConfirmedDown, HostLost, HostReturned
+from actors.entity.host_signals import DomainSeen, HostConfirmedDown, HostLost, HostReturned
 from actors.placement.messages import Placed
-from protocol.commands.vm import ShutdownVm, StartVm, StopVm, SuspendVm
-from protocol.events.vm import (
+from protocol.document import Ref
+from protocol.node.commands import DestroyDomain, RemoveSavedState, RestoreDomain, SaveDomain
+from protocol.node.domain import DomainStatus, StopReason
+from protocol.node.reports import Done
+from protocol.storage.model import StorageDomain
+from protocol.vm.commands import ShutdownVm, StartVm, StopVm, SuspendVm
+from protocol.vm.events import (
     VmLost,
     VmOperationProgressed,
     VmRestored,
@@ -16,17 +21,6 @@ from protocol.events.vm import (
     VmSuspendFailed,
     VmSuspendRequested,
     VmWentDown,
-)
-from protocol.model.storage import StorageDomain
-from protocol.model.types import Ref
-from protocol.node_messages import (
-    DestroyDomain,
-    DomainStatus,
-    Done,
-    RemoveSavedState,
-    RestoreDomain,
-    SaveDomain,
-    StopReason,
 )
 from tests.actors.expected import (
     accepted,

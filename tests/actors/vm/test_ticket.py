@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from actors.host.signals import HostReturned
-from protocol.commands.vm import SetVmTicket, StopVm
-from protocol.engine_messages import TicketReply
-from protocol.model.document import Ticket
-from protocol.model.host import Host
-from protocol.node_messages import DestroyDomain, Done, SetTicket
+from actors.entity.host_signals import HostReturned
+from protocol.api import Ticket
+from protocol.host.model import Host
+from protocol.live.engine import TicketReply
+from protocol.node.commands import DestroyDomain, SetTicket
+from protocol.node.reports import Done
+from protocol.vm.commands import SetVmTicket, StopVm
 from tests.actors.expected import accepted, ack, audit, beside, refused, timer
 from tests.actors.playbook import done, fired
 from tests.actors.vm.lives import HOST, NO, VM, VmPlay, added, domain, side_begun, side_ended, up

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from actors.reservations.messages import NameClaim, Reserve, Reserved
-from protocol.commands.vm import StartVm, StopVm, UpdateVm
+from protocol.document import Ref
 from protocol.errors import Refusal
-from protocol.events.vm import VmUpdated
+from protocol.inventory.model import Cluster, Cpu
 from protocol.message import Message
-from protocol.model.inventory import Cluster, Cpu
-from protocol.model.types import Ref
-from protocol.model.vm import MemoryPolicy, Vm
-from protocol.node_messages import Done
+from protocol.node.reports import Done
+from protocol.vm.commands import StartVm, StopVm, UpdateVm
+from protocol.vm.events import VmUpdated
+from protocol.vm.model import MemoryPolicy, Vm
 from tests.actors.expected import accepted, audit, event, question, refused, release, release_claim, stored
 from tests.actors.playbook import answered, command_id, done
 from tests.actors.vm.lives import NO, VM, added, launching, place, up

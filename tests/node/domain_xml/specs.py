@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from node.domain_xml import DiskSource, GuestPlatform, domain_xml
-from protocol.node_messages import DomainDisk, DomainNic, DomainSpec, VolumeRef
+from protocol.node.domain import DomainDisk, DomainNic, DomainSpec, VolumeRef
 
 FOLDER = Path(__file__).parent / "golden"
 GIB = 1024**3

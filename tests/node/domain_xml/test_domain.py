@@ -9,7 +9,7 @@ from node.domain_xml import GuestPlatform, cpu_problem, domain_xml, live_domain
 from node.domain_xml.address import settled_slots
 from node.domain_xml.domain import domain_name
 from node.domain_xml.live import graphics_with_ticket, restored_xml
-from protocol.node_messages import DomainSpec
+from protocol.node.domain import DomainSpec
 from tests.node.domain_xml.specs import CASES, FOLDER, KVM, NAMED, TCG, disk, document, nic, sources, spec
 
 

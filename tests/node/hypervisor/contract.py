@@ -12,16 +12,8 @@ import trio
 
 from node.hypervisor.port import Capability, Counters, EventsMissing, Hypervisor
 from protocol.errors import Busy, Conflict, CorralError, HostFailed, NotFound, NotLegal, Unavailable
-from protocol.node_messages import (
-    DomainChanged,
-    DomainDisk,
-    DomainNic,
-    DomainObserved,
-    DomainSpec,
-    DomainStatus,
-    StopReason,
-    VolumeRef,
-)
+from protocol.node.domain import DomainDisk, DomainNic, DomainObserved, DomainSpec, DomainStatus, StopReason, VolumeRef
+from protocol.node.reports import DomainChanged
 
 MISSING = VolumeRef(
     storage_domain_id="11111111-0000-4000-8000-000000000001",

@@ -10,17 +10,18 @@ import pytest
 import trio
 
 from node.domain_xml import LiveDomain
-from node.hypervisor import place
-from node.hypervisor.streams import open_socket
+from node.hypervisor.libvirt import mounts as place
+from node.hypervisor.libvirt.streams import open_socket
 from protocol.errors import Unavailable
-from protocol.node_messages import DomainChanged, DomainObserved, DomainStatus, StopReason
+from protocol.node.domain import DomainObserved, DomainStatus, StopReason
+from protocol.node.reports import DomainChanged
 
 libvirt = pytest.importorskip("libvirt", reason="needs libvirt-python")
 
-from node.hypervisor.libvirt_domains import Seen  # noqa: E402 - they need what the line above asks for
-from node.hypervisor.libvirt_errors import is_lost, mapped  # noqa: E402
-from node.hypervisor.libvirt_events import DomainMemory  # noqa: E402
-from node.hypervisor.libvirt_loop import EventPipe, RawEvent  # noqa: E402
+from node.hypervisor.libvirt.domains import Seen  # noqa: E402 - they need what the line above asks for
+from node.hypervisor.libvirt.errors import is_lost, mapped  # noqa: E402
+from node.hypervisor.libvirt.events import DomainMemory  # noqa: E402
+from node.hypervisor.libvirt.loop import EventPipe, RawEvent  # noqa: E402
 
 VM = "cccccccc-0000-4000-8000-000000000001"
 

@@ -11,7 +11,7 @@ from node.domain_xml import DeviceIds
 
 pytest.importorskip("libvirt", reason="needs libvirt-python")
 
-from node.hypervisor.libvirt_statistics import statistics
+from node.hypervisor.libvirt.statistics import statistics
 
 VM = "cccccccc-0000-4000-8000-000000000001"
 IDS = DeviceIds(nics={"vnet3": "nic-a", "vnet1": "nic-b"}, disks={"vda": "disk-a", "sda": "disk-b"})

@@ -6,8 +6,8 @@ import stat
 from pathlib import Path
 
 from node.domain_xml.platform import host_cpu, largest_cpu
-from node.hypervisor import probe_firmware
-from node.hypervisor.probe import boot, find_virtualization
+from node.hypervisor.probe import firmware as probe_firmware
+from node.hypervisor.probe.boot import boot, find_virtualization
 
 WORKS = f"printf {probe_firmware.output.decode()}; exit {probe_firmware.exit_code}"
 

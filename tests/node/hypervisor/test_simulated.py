@@ -10,11 +10,11 @@ import trio.testing
 
 from actors.kernel.ports import SeededRandom, TrioClock
 from node.hypervisor.port import EventsMissing, Hypervisor
-from node.hypervisor.simulated import SimulatedHypervisor
+from node.hypervisor.simulated.hypervisor import SimulatedHypervisor
 from node.world import CallFault, World
 from node.world.storage import WorldVolume
 from protocol.errors import HostFailed, Unavailable
-from protocol.node_messages import DomainDisk, DomainObserved, DomainSpec, VolumeRef
+from protocol.node.domain import DomainDisk, DomainObserved, DomainSpec, VolumeRef
 from tests.node.hypervisor.contract import HypervisorContract, opened
 from tests.node.simulated_time import on_simulated_time
 

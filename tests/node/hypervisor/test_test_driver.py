@@ -10,14 +10,14 @@ import trio
 
 from node.domain_xml import GuestPlatform
 from node.hypervisor.port import Hypervisor
-from node.hypervisor.probe import Virtualization
+from node.hypervisor.probe.boot import Virtualization
 from protocol.errors import NotLegal, Unavailable
-from protocol.node_messages import DomainDisk, DomainSpec, DomainStatus, VolumeRef
+from protocol.node.domain import DomainDisk, DomainSpec, DomainStatus, VolumeRef
 from tests.node.hypervisor.contract import HypervisorContract, opened
 
 pytest.importorskip("libvirt", reason="needs libvirt-python")
 
-from node.hypervisor.libvirt_hypervisor import LibvirtHypervisor
+from node.hypervisor.libvirt.hypervisor import LibvirtHypervisor
 
 NODE = "<node><cpu><mhz>1000</mhz><model>x86_64</model><active>2</active></cpu><memory>8388608</memory></node>"
 

@@ -10,7 +10,7 @@ import trio
 
 from node.storage.port import Storage
 from protocol.errors import BadInput, Conflict, HostFailed, NotFound, NotLegal
-from protocol.node_messages import VolumeRef
+from protocol.node.domain import VolumeRef
 
 MIB = 1024**2
 DOMAIN = "11111111-0000-4000-8000-000000000001"

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import trio
 
-from node.storage import images
-from node.storage.directory import DirectoryStorage
+from node.storage.directory import images
+from node.storage.directory.storage import DirectoryStorage
 from protocol.errors import BadInput, Busy, HostFailed, NotLegal
-from protocol.node_messages import VolumeRef
+from protocol.node.domain import VolumeRef
 from tests.node.storage.contract import DOMAIN, MIB, StorageContract, volume
 
 HOST = "00000000-0000-4000-8000-000000000001"

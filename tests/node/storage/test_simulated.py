@@ -9,7 +9,7 @@ from actors.kernel.ports import SeededRandom, TrioClock
 from node.storage.simulated import SimulatedStorage
 from node.world import CallFault, World
 from protocol.errors import HostFailed, Unavailable
-from protocol.node_messages import VolumeRef
+from protocol.node.domain import VolumeRef
 from tests.node.simulated_time import on_simulated_time
 from tests.node.storage.contract import DOMAIN, MIB, StorageContract, volume
 

@@ -9,11 +9,11 @@ import trio
 import trio.testing
 
 from actors.kernel.ports import SeededRandom, TrioClock
-from node.hypervisor.simulated import SimulatedHypervisor
+from node.hypervisor.simulated.hypervisor import SimulatedHypervisor
 from node.world import GuestShape, HostShape, World, WorldHost
 from node.world.agenda import Agenda
 from protocol.errors import HostFailed
-from protocol.node_messages import DomainDisk, DomainSpec, VolumeRef
+from protocol.node.domain import DomainDisk, DomainSpec, VolumeRef
 
 VOLUME = VolumeRef(storage_domain_id="s", image_id="i", volume_id="v", format="raw")
 PATH = "/data/images/i/v"

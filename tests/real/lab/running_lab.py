@@ -19,7 +19,7 @@ import ovirtsdk4 as sdk
 import ovirtsdk4.types as types
 import trio
 
-from actors.journal.embedded import EmbeddedPostgres
+from actors.journal.embedded.server import EmbeddedPostgres
 from cli.daemons.lab.layout import LabFolder
 from cli.daemons.lab.namespaces import processes_inside
 

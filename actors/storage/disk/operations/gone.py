@@ -7,10 +7,10 @@ from actors.entity.decision import Decision
 from actors.storage.disk.operations.phases import MADE, REMOVED, line_of
 from actors.storage.disk.state import DiskState
 from actors.storage.facts import StorageDecisionFacts, refusal
+from protocol.activity.operation import Outcome
 from protocol.errors import Refusal
-from protocol.events import disk as events
-from protocol.events.operation import Outcome
-from protocol.node_messages import Done
+from protocol.node.reports import Done
+from protocol.storage import disk_events as events
 
 
 def gone(state: DiskState, facts: StorageDecisionFacts) -> Decision:

@@ -32,16 +32,16 @@ from actors.storage.disk.operations.phases import (
 from actors.storage.disk.state import DiskState
 from actors.storage.facts import StorageDecisionFacts, accepted, again_or_taken, busy, new_id, not_found, refusal
 from actors.storage.messages import DiskProvided, DiskRecorded, ProvideDisk
-from actors.storage.volumes import making_id, several_storage_domains, storage_domain_of, volume_of
-from protocol.commands.storage import AddDisk
+from actors.storage.volume_names import making_id, several_storage_domains, storage_domain_of, volume_of
+from protocol.activity.operation import Operation, Outcome
+from protocol.document import Ref
 from protocol.errors import Refusal
-from protocol.events import disk as events
-from protocol.events.disk import DiskWork
-from protocol.events.operation import Operation, Outcome
 from protocol.message import Message
-from protocol.model.storage import Disk, StorageDomain
-from protocol.model.types import Ref
-from protocol.node_messages import VolumeFacts
+from protocol.node.reports import VolumeFacts
+from protocol.storage import disk_events as events
+from protocol.storage.commands import AddDisk
+from protocol.storage.disk_events import DiskWork
+from protocol.storage.model import Disk, StorageDomain
 
 
 def add(state: DiskState | None, request: CommandRequest, command: AddDisk, facts: StorageDecisionFacts) -> Decision:

@@ -19,15 +19,15 @@ from actors.storage.disk.evolve import evolve
 from actors.storage.disk.state import DiskState
 from actors.storage.facts import StorageDecisionFacts
 from actors.storage.messages import BackDisk, UnbackDisk
-from actors.storage.volumes import volume_of
-from protocol.audit import line
+from actors.storage.volume_names import volume_of
+from protocol.activity.audit import line
+from protocol.activity.model import Event
+from protocol.activity.operation import Operation
 from protocol.errors import Refusal
-from protocol.events import disk as events
-from protocol.events.disk import DiskWork
-from protocol.events.operation import Operation
 from protocol.message import Message
-from protocol.model.activity import Event
-from protocol.node_messages import Body, CopyVolume, CreateVolume, ImportVolume, RemoveImage, ResizeVolume
+from protocol.node.commands import Body, CopyVolume, CreateVolume, ImportVolume, RemoveImage, ResizeVolume
+from protocol.storage import disk_events as events
+from protocol.storage.disk_events import DiskWork
 
 DiskOperation = OperationRecord[DiskState, StorageDecisionFacts]
 

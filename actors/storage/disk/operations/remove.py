@@ -28,14 +28,14 @@ from actors.storage.disk.operations.phases import (
 from actors.storage.disk.state import DiskState
 from actors.storage.facts import StorageDecisionFacts, accepted, busy, not_found, refusal
 from actors.storage.messages import DiscardDisk
-from actors.storage.volumes import removal_id, storage_domain_of
-from protocol.commands.storage import RemoveDisk
+from actors.storage.volume_names import removal_id, storage_domain_of
+from protocol.activity.operation import Operation
 from protocol.errors import Refusal
-from protocol.events import disk as events
-from protocol.events.disk import DiskWork
-from protocol.events.operation import Operation
 from protocol.message import Message
-from protocol.node_messages import Done
+from protocol.node.reports import Done
+from protocol.storage import disk_events as events
+from protocol.storage.commands import RemoveDisk
+from protocol.storage.disk_events import DiskWork
 
 
 def remove(

@@ -14,13 +14,13 @@ from actors.entity.operation import begin_for
 from actors.storage.disk.operations.phases import DiskOperation, begun, line_of, sends
 from actors.storage.disk.state import DiskState
 from actors.storage.facts import StorageDecisionFacts
-from actors.storage.volumes import storage_domain_of
+from actors.storage.volume_names import storage_domain_of
+from protocol.activity.operation import Outcome
 from protocol.errors import Refusal
-from protocol.events import disk as events
-from protocol.events.disk import DiskWork
-from protocol.events.operation import Outcome
 from protocol.message import Message
-from protocol.node_messages import VolumeFacts
+from protocol.node.reports import VolumeFacts
+from protocol.storage import disk_events as events
+from protocol.storage.disk_events import DiskWork
 
 
 def begin_resize(

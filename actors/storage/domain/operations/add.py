@@ -21,16 +21,16 @@ from actors.storage.domain.connect import activated, connection
 from actors.storage.domain.evolve import evolve
 from actors.storage.domain.state import StorageDomainState
 from actors.storage.facts import StorageDecisionFacts, accepted, again_or_taken, name_taken, new_id, not_found, refusal
-from protocol.audit import line
-from protocol.commands.storage import AddStorageDomain
+from protocol.activity.audit import line
+from protocol.activity.operation import Outcome
+from protocol.document import Ref
 from protocol.errors import Refusal
-from protocol.events import storage_domain as events
-from protocol.events.operation import Outcome
+from protocol.host.model import Host
 from protocol.message import Message
-from protocol.model.host import Host
-from protocol.model.storage import HostStorage, StorageDomain
-from protocol.model.types import Ref
-from protocol.node_messages import StorageFacts
+from protocol.node.reports import StorageFacts
+from protocol.storage import domain_events as events
+from protocol.storage.commands import AddStorageDomain
+from protocol.storage.model import HostStorage, StorageDomain
 
 KIND: Final = "add"
 path_characters_max: Final = 1024

@@ -19,18 +19,18 @@ from actors.storage.domain.connect import probe
 from actors.storage.domain.evolve import evolve
 from actors.storage.domain.state import StorageDomainState
 from actors.storage.facts import StorageDecisionFacts, accepted, busy, not_found, refusal
-from protocol.audit import line
-from protocol.commands.storage import RemoveStorageDomain
+from protocol.activity.audit import line
+from protocol.activity.operation import Outcome
 from protocol.errors import Refusal
-from protocol.events import storage_domain as events
-from protocol.events.operation import Outcome
 from protocol.message import Message, message
+from protocol.storage import domain_events as events
+from protocol.storage.commands import RemoveStorageDomain
 
 
 @message("storage_domain.look_again")
 @attrs.frozen(kw_only=True)
 class LookAgain(Message):
-    """To itself: what was decided before is durable. Answer: `protocol.node_messages.Done`."""
+    """To itself: what was decided before is durable. Answer: `protocol.node.reports.Done`."""
 
 
 KIND: Final = "remove"

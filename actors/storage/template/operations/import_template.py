@@ -23,15 +23,15 @@ from actors.storage.messages import DiscardDisk, DiskProvided, ProvideDisk
 from actors.storage.template.defaults import defaulted
 from actors.storage.template.operations.record import TemplateOperation, retried, with_step_sent
 from actors.storage.template.state import TemplateState
-from protocol.audit import line
-from protocol.commands.storage import ImportTemplate
+from protocol.activity.audit import line
+from protocol.activity.operation import Operation, Outcome
+from protocol.document import Ref
 from protocol.errors import Refusal
-from protocol.events import template as events
-from protocol.events.operation import Operation, Outcome
 from protocol.message import Message, message
-from protocol.model.storage import Disk, DiskAttachment
-from protocol.model.types import Ref
-from protocol.model.vm import Template
+from protocol.storage.model import Disk, DiskAttachment
+from protocol.template import events
+from protocol.template.commands import ImportTemplate
+from protocol.template.model import Template
 
 KIND: Final = "import"
 

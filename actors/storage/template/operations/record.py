@@ -10,7 +10,7 @@ from actors.storage.facts import StorageDecisionFacts
 from actors.storage.template.evolve import evolve
 from actors.storage.template.state import TemplateState
 from protocol.errors import Refusal
-from protocol.events.template import TemplateEvent
+from protocol.template.events import TemplateEvent
 
 TemplateOperation = OperationRecord[TemplateState, StorageDecisionFacts]
 

@@ -17,12 +17,12 @@ from actors.storage.facts import StorageDecisionFacts, accepted, busy, not_found
 from actors.storage.messages import DiscardDisk
 from actors.storage.template.operations.record import TemplateOperation, retried, with_step_sent
 from actors.storage.template.state import TemplateState, blank_id
-from protocol.audit import line
-from protocol.commands.storage import RemoveTemplate
+from protocol.activity.audit import line
+from protocol.activity.operation import Operation, Outcome
 from protocol.errors import Refusal
-from protocol.events import template as events
-from protocol.events.operation import Operation, Outcome
 from protocol.message import Message
+from protocol.template import events
+from protocol.template.commands import RemoveTemplate
 
 KIND: Final = "remove"
 

@@ -1,0 +1,1 @@
+"""Who a node is: tokens, certificates, the authority that signs them."""

@@ -1,0 +1,1 @@
+"""Links to nodes: accepted, served, found."""

@@ -1,0 +1,1 @@
+"""Entities without behaviour: one actor keeps them all."""

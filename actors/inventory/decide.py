@@ -1,0 +1,222 @@
+"""What becomes of a command on an entity without behaviour, by what the registry says of its attributes.
+
+Pure: changes, lines of the audit trail and the reply, for the actor to make durable. It must not know single kinds,
+apart from what has to be there always.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import attrs
+
+from actors.entity import checks
+from actors.entity.checks import invalid, not_found
+from actors.entity.decision import Decision
+from actors.entity.ids import object_id_of
+from actors.entity.messages import CommandRequest
+from actors.entity.references import in_use, missing_reference
+from actors.entity.rows import Rows
+from actors.inventory import assign
+from actors.inventory.facts import CatalogueDecision, InventoryDecisionFacts
+from actors.inventory.kinds import KINDS, going_along, with_companions
+from actors.inventory.rows import added, name_of, parent_of, removed, updated
+from protocol.activity.audit import line
+from protocol.activity.audit_texts import EXTERNAL
+from protocol.activity.model import Event
+from protocol.document import Document, Ref
+from protocol.errors import Refusal
+from protocol.inventory.assignment_commands import OfAssignment
+from protocol.inventory.commands import AddEntity, AddEvent, RemoveEntity, UpdateEntity
+from protocol.live.engine import Accepted
+from protocol.merge import merge, writable
+from protocol.references import references_in
+from protocol.registry import BY_KIND, title_of
+
+REFERENCES: Final = frozenset(field.name for field in attrs.fields(Event)) & frozenset(KINDS) - {"user"}
+"""The kinds of the inventory that an event can be about; its user is who did it."""
+
+
+def decide(request: CommandRequest, facts: InventoryDecisionFacts) -> Decision:
+    """A command of the inventory."""
+    command = request.command
+    if isinstance(command, AddEvent):
+        return _add_event(request, command)
+    if isinstance(command, OfAssignment):
+        return assign.decide(request, command, facts)
+    if not isinstance(command, AddEntity | UpdateEntity | RemoveEntity) or command.kind not in KINDS:
+        what = getattr(command, "kind", type(command).__name__)
+        return Decision(reply=invalid("kind", f"The inventory does not serve {what!r:.80}."))
+    if isinstance(command, AddEntity):
+        return _add(request, command, facts)
+    present = facts.rows.document(command.kind, command.id)
+    if present is None:
+        return Decision(reply=not_found(command.kind, command.id))
+    change = _update if isinstance(command, UpdateEntity) else _remove
+    return change(request, command, present, facts)
+
+
+def _add(request: CommandRequest, command: AddEntity, facts: InventoryDecisionFacts) -> Decision:
+    document = command.document
+    if not isinstance(document, BY_KIND[command.kind].cls) or not isinstance(document, Document):
+        return Decision(reply=invalid("document", f"This is no {title_of(command.kind)}."))
+    id = command.id or object_id_of(request.command_id)
+    known = facts.rows.document(command.kind, id)
+    if known is not None:
+        return Decision(reply=_accepted(request, command.kind, known))  # the same command again
+    problem = (
+        checks.required(document, title_of(command.kind))
+        or checks.values(document)
+        or missing_reference(facts.rows, document)
+    )
+    if problem is not None:
+        return Decision(reply=problem)
+    documents = with_companions(attrs.evolve(writable(_by_ids(document)), id=id), facts.fresh_id)
+    complete = documents[0]
+    if problem := _name_problem(command.kind, complete, facts):
+        return Decision(reply=problem)
+    reply = _accepted(request, command.kind, complete)
+    return CatalogueDecision(
+        reply=reply,
+        outcome=reply,
+        changes=tuple(added(each, facts.now) for each in documents),
+        audit=(_line("added", request, command.kind, complete),),
+    )
+
+
+def _update(request: CommandRequest, command: Any, present: Any, facts: InventoryDecisionFacts) -> Decision:
+    document = command.document
+    if type(document) is not type(present):
+        return Decision(reply=invalid("document", f"This is no {title_of(command.kind)}."))
+    if problem := checks.values(document):
+        return Decision(reply=problem)
+    after = merge(present, attrs.evolve(_by_ids(document), id=None))
+    if problem := checks.required(after, title_of(command.kind)) or _moved(command.kind, present, after, facts.rows):
+        return Decision(reply=problem)
+    if name_of(after) != name_of(present) and (problem := _renamed(command.kind, present, after, facts)):
+        return Decision(reply=problem)
+    if after == present:
+        return Decision(reply=_accepted(request, command.kind, present))
+    row = facts.rows.row(command.kind, command.id)
+    assert row is not None
+    reply = _accepted(request, command.kind, after)
+    return CatalogueDecision(
+        reply=reply,
+        outcome=reply,
+        changes=(updated(after, row.version, facts.now),),
+        audit=(_line("updated", request, command.kind, after),),
+    )
+
+
+def _remove(request: CommandRequest, command: Any, present: Any, facts: InventoryDecisionFacts) -> Decision:
+    if problem := KINDS[command.kind].kept(present):
+        return Decision(reply=problem)
+    together = going_along(facts.rows, command.kind, command.id)
+    what = f"The {title_of(command.kind)} {name_of(present)}"
+    for kind, id in together:
+        if problem := in_use(facts.rows, kind, id, what, frozenset(together)):
+            return Decision(reply=problem)
+    gone = [row for each in together if (row := facts.rows.row(*each)) is not None]
+    assignments = {row.id: row for each in together for row in facts.rows.assignments_of(*each)}
+    reply = _accepted(request, command.kind, present)
+    return CatalogueDecision(
+        reply=reply,
+        outcome=reply,
+        changes=tuple(removed(row.kind, row.id, row.version, facts.now) for row in (*assignments.values(), *gone)),
+        audit=(_line("removed", request, command.kind, present),),
+    )
+
+
+def _add_event(request: CommandRequest, command: AddEvent) -> Decision:
+    """An event of an external system becomes a line of the audit trail."""
+    event = command.document
+    if not isinstance(event, Event):
+        return Decision(reply=invalid("document", "This is no event."))
+    if problem := checks.required(event, "event") or checks.values(event):
+        return Decision(reply=problem)
+    event = attrs.evolve(writable(event), id=None, code=event.code or EXTERNAL[event.severity or "normal"])
+    reply = Accepted(kind="event", id="", command_id=request.command_id, document=event)
+    return Decision(reply=reply, audit=(event,), outcome=reply)
+
+
+# --- rules --------------------------------------------------------------------------------------------------------
+
+
+def _by_ids(document: Any) -> Any:
+    """References by id alone: a name that came along would be stored and grow stale."""
+    changes = {
+        path.path: attrs.evolve(reference, name=None)
+        for path, reference in references_in(document)
+        if len(path.names) == 1 and isinstance(getattr(document, path.path), Ref)
+    }
+    return attrs.evolve(document, **changes)
+
+
+def _name_problem(kind: str, document: Document, facts: InventoryDecisionFacts) -> Refusal | None:
+    name = name_of(document) or ""
+    if problem := checks.name(title_of(kind), name):
+        return problem
+    for other in _of_the_same_name(kind, name, facts):
+        if other.id != getattr(document, "id", None) and parent_of(other) == parent_of(document):
+            return Refusal(
+                code="name_taken",
+                reason=f"The name {name!r} is taken by another {title_of(kind)}.",
+                remedy="Choose another name.",
+                field=KINDS[kind].name,
+                entity=other.id,
+            )
+    return None
+
+
+def _of_the_same_name(kind: str, name: str, facts: InventoryDecisionFacts) -> list[Any]:
+    attribute = KINDS[kind].name
+    if attribute != "name":
+        return [each for each in facts.rows.documents(kind) if getattr(each, attribute) == name]
+    return facts.rows.named(kind, name)
+
+
+def _renamed(kind: str, present: Document, after: Document, facts: InventoryDecisionFacts) -> Refusal | None:
+    if KINDS[kind].kept(present):
+        return invalid(KINDS[kind].name, f"The {title_of(kind)} {name_of(present)} keeps its name.")
+    return _name_problem(kind, after, facts)
+
+
+def _moved(kind: str, present: Document, after: Document, rows: Rows) -> Refusal | None:
+    """A cluster stays in its data center, a network too, a profile with its network; what lies in a tree may move."""
+    before = {path.path: reference.id for path, reference in references_in(present)}
+    for path, reference in references_in(after):
+        if reference.id == before.get(path.path):
+            continue
+        if path.path != KINDS[kind].owner or path.kind != kind:
+            reason = f"The {title_of(path.kind)} of a {title_of(kind)} cannot be changed."
+            return invalid(path.path, reason, "Leave it out.")
+        if problem := missing_reference(rows, after) or _below_itself(kind, present, reference, rows):
+            return problem
+    return None
+
+
+def _below_itself(kind: str, present: Any, owner: Ref, rows: Rows) -> Refusal | None:
+    """Refuses a move after which it would be its own ancestor."""
+    attribute = KINDS[kind].owner
+    above: Ref | None = owner
+    while above is not None and above.id:
+        if above.id == present.id:
+            return Refusal(
+                code="conflict",
+                reason=f"The {title_of(kind)} {name_of(present)} cannot lie below itself or what is below it.",
+                remedy=f"Choose another {attribute}.",
+                field=attribute,
+                entity=f"{kind}/{present.id}",
+            )
+        above = getattr(rows.document(kind, above.id), attribute, None)
+    return None
+
+
+def _accepted(request: CommandRequest, kind: str, document: Any) -> Accepted:
+    return Accepted(kind=kind, id=document.id, command_id=request.command_id, document=document)
+
+
+def _line(verb: str, request: CommandRequest, kind: str, document: Any) -> Event:
+    by = request.principal
+    about = {kind: document.id} if kind in REFERENCES and verb != "removed" else {}
+    return line(f"{kind}_{verb}", user=by.user_id, name=name_of(document) or "", user_name=by.name, **about)

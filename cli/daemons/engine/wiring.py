@@ -1,0 +1,180 @@
+"""The engine, drawn top to bottom: one tree over one journal and one epoch. It must not decide or listen on sockets.
+
+engine                    rest_for_one
+|- writer                 the single writer of the journal
+|- shared                 one_for_one: what entities share
+|  |- scheduler/main
+|  |- reservations/main
+|  |- inventory/main
+|  |- sampler             stores statistics once a minute
+|- entities               one_for_one: dynamic supervisors, a child per entity, started when first told something
+|  |- storage_domain/*, disk/*, template/*, vm/*, host/*
+|- (what the daemon adds: the node port, the gateway)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import attrs
+
+from actors.command_router import CommandRouter
+from actors.engine_port import EnginePortInProcess
+from actors.entity.kind import EntityKind
+from actors.entity.rows import Rows
+from actors.entity.services import Services
+from actors.first_transaction import bootstrap
+from actors.host.actor import Enroller, host_kind
+from actors.host.consoles import ConsoleBroker
+from actors.host.link.hub import LinkHub
+from actors.inventory.actor import inventory
+from actors.journal.port import Journal, JournalEntry, Transaction
+from actors.journal.sampler import Sampler
+from actors.journal.writer import JournalWriter
+from actors.kernel.directory import Directory
+from actors.kernel.ports import Ports
+from actors.kernel.ref import ActorRef
+from actors.placement.scheduler import scheduler
+from actors.reservations.actor import reservations
+from actors.storage.disk.actor import DISK
+from actors.storage.domain.actor import STORAGE_DOMAIN
+from actors.storage.template.actor import TEMPLATE
+from actors.vm.actor import VM
+from protocol.activity.model import Event
+from protocol.codec import encode
+from protocol.message import Message
+from supervisors.handle import DynamicSupervisorHandle
+from supervisors.spec import AsyncTask, ChildSpec, DynamicSupervisorSpec, Restart, Strategy, SupervisorSpec
+
+
+@attrs.frozen(kw_only=True)
+class EngineTimes:
+    """Durations in seconds that a lab or a test may shorten."""
+
+    silent_after_seconds: float = 20.0
+    guest_up_timeout_seconds: float = 60.0
+    shutdown_timeout_seconds: float = 300.0
+    vm_restarts_max: int = 3
+    vm_restart_window_seconds: float = 60.0
+    samples_period_seconds: float = 60.0
+    samples_kept_seconds: float = 86_400.0
+    commands_kept_seconds: float = 7 * 86_400.0
+
+
+class Engine:
+    """The parts of one engine, wired. `prepare` before the tree runs; `wake` once it does."""
+
+    def __init__(
+        self, journal: Journal, epoch: int, ports: Ports, enroller: Enroller, *, on_deposed: Callable[[], None],
+        times: EngineTimes | None = None,
+    ) -> None:  # fmt: skip
+        self.journal = journal
+        self.epoch = epoch
+        self.ports = ports
+        self.times = times or EngineTimes()
+        self.directory = Directory()
+        self.rows = Rows()
+        self.writer = JournalWriter(journal, epoch, clock=ports.clock, random=ports.random, on_deposed=on_deposed)
+        self.sampler = Sampler(
+            journal,
+            epoch,
+            self.rows,
+            ports.clock,
+            period_seconds=self.times.samples_period_seconds,
+            samples_kept_seconds=self.times.samples_kept_seconds,
+            commands_kept_seconds=self.times.commands_kept_seconds,
+        )
+        self.hub = LinkHub(self._find_host)
+        self._dynamic_supervisors: dict[str, DynamicSupervisorHandle] = {}
+        self.services = Services(
+            rows=self.rows,
+            writer=self.writer,
+            nodes=self.hub,
+            ensure=self.ensure,
+            epoch=lambda: self.epoch,
+            publish=self._publish,
+            silent_after_seconds=self.times.silent_after_seconds,
+            guest_up_timeout_seconds=self.times.guest_up_timeout_seconds,
+            shutdown_timeout_seconds=self.times.shutdown_timeout_seconds,
+        )
+        self.consoles = ConsoleBroker(self.services, ports.ids.uuid)
+        self.command_router = CommandRouter(self.rows, journal, self.ensure, lambda: self.writer.available, self.audit)
+        self.port = EnginePortInProcess(journal, self.command_router, self.consoles, lambda: self.writer.available)
+        self.writer.on_rows(self.port.published)
+        self.kinds = (STORAGE_DOMAIN, DISK, TEMPLATE, VM, host_kind(enroller, self.consoles))
+
+    def ensure(self, kind: str, id: str) -> ActorRef | None:
+        """The actor at `kind/id`, started if a dynamic supervisor holds it; None for an address that nobody serves."""
+        dynamic_supervisor = self._dynamic_supervisors.get(kind)
+        if dynamic_supervisor is not None:
+            return dynamic_supervisor.ensure(id)
+        return self.directory.find(f"{kind}/{id}")
+
+    def audit(self, event: Event) -> None:
+        """A line of the audit trail that belongs to no entity's transaction: a denial, a restart."""
+        at = self.ports.clock.wall()
+        entry = JournalEntry("event", "", 1, "event", b"", encode(attrs.evolve(event, time=at)), "", at)
+        self.writer.submit(Transaction(entries=(entry,)), lambda _: None)
+
+    def _publish(self, message: Message) -> None:
+        """Samples, to whoever reads along and to what keeps some of them."""
+        self.port.sampled(message)
+        self.sampler.sampled(message)
+
+    def _find_host(self, address: str) -> ActorRef | None:
+        kind, _, id = address.partition("/")
+        return self.ensure(kind, id) if self.rows.row(kind, id) is not None else None
+
+    async def prepare(self) -> None:
+        """Loads the rows; an empty journal gets the first transaction. Raises what the journal raises."""
+        loaded = await self.journal.snapshot()
+        if not loaded.rows:
+            first = bootstrap(self.ports.ids, self.ports.clock.wall())
+            await self.journal.append(self.epoch, [first])
+            loaded = await self.journal.snapshot()
+        self.rows.load(loaded.rows)
+
+    def wake(self) -> None:
+        """Starts the actors of everything that was under way, and of every host."""
+        for kind in self.kinds:
+            for document in list(self.rows.documents(kind.kind)):
+                if kind.is_unfinished(document):
+                    self.ensure(kind.kind, document.id)
+
+    def tree(self, extra: Iterable[ChildSpec | SupervisorSpec] = ()) -> SupervisorSpec:
+        """The spec to run. `extra` children start last and stop first."""
+        shared = SupervisorSpec(
+            "shared",
+            children=(
+                ChildSpec("scheduler", scheduler(self.services), address="scheduler/main"),
+                ChildSpec("reservations", reservations(self.services), address="reservations/main"),
+                ChildSpec("inventory", inventory(self.services), address="inventory/main"),
+                ChildSpec("sampler", AsyncTask(lambda _: self.sampler.run())),
+            ),
+            restarts_max=10,
+            window_seconds=60.0,
+        )
+        entities = SupervisorSpec(
+            "entities",
+            children=tuple(self._dynamic_supervisor(kind) for kind in self.kinds),
+            restarts_max=5,
+            window_seconds=60.0,
+        )
+        children: Sequence[Any] = (
+            ChildSpec("writer", AsyncTask(lambda _: self.writer.run())), shared, entities, *extra,
+        )  # fmt: skip
+        return SupervisorSpec("engine", strategy=Strategy.REST_FOR_ONE, children=tuple(children), window_seconds=60.0)
+
+    def _dynamic_supervisor(self, kind: EntityKind) -> DynamicSupervisorSpec:
+        handle = DynamicSupervisorHandle()
+        self._dynamic_supervisors[kind.kind] = handle
+        return DynamicSupervisorSpec(
+            kind.kind,
+            lambda context, key: kind.actor(context, self.services, key),
+            restart=Restart.TRANSIENT,
+            restarts_max=self.times.vm_restarts_max,
+            window_seconds=self.times.vm_restart_window_seconds,
+            address=kind.kind,
+            handle=handle,
+        )

@@ -1,0 +1,1 @@
+"""Follows what happens at the gateway."""

@@ -1,0 +1,95 @@
+"""Finds the path of an object from the name or id that a person gave, and of the collection it is in.
+
+It must not guess: a name that fits two objects is a problem that lists them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cli import index
+from cli.client.rest import Client, Document, object_path
+from cli.index import Noun
+from cli.options import parents_of
+from cli.problems import Absent, LoggedOut, Problem, Remote, SyntaxProblem
+from cli.values import looks_like_id
+
+
+def collection(client: Client, noun: Noun, given: Mapping[str, Any], *, writing: bool = False) -> str:
+    """The path of the collection: the root one, or the one below the parents that were given."""
+    parents = parents_of(given)
+    if not parents and noun["rel"]:
+        return f"/{noun['rel']}"
+    chains = [one["chain"] for one in noun["parents"] if one["methods"] or not writing]
+    chain = next((one for one in chains if {step["noun"] for step in one} == set(parents)), None)
+    if chain is None:
+        ways = [" ".join(f"--{step['noun']} NAME" for step in one) for one in chains]
+        raise SyntaxProblem(f"{noun['name']}: say where it is: {' or '.join(ways)}.")
+    first = index.nouns()[chain[0]["noun"]]
+    path = f"/{first['rel']}"
+    for step in chain:
+        above = index.nouns()[step["noun"]]
+        path = f"{find(client, above, path, parents[step['noun']])}/{step['rel']}"
+    return path
+
+
+def find(client: Client, noun: Noun, within: str, wanted: str) -> str:
+    """The path of the object that `wanted` names in a collection."""
+    return found_path(within, find_document(client, noun, within, wanted))
+
+
+def find_document(client: Client, noun: Noun, within: str, wanted: str) -> Document:
+    """The object that `wanted` names. Raises `Absent`, or `Problem` when several bear the name."""
+    if looks_like_id(wanted) or not _has_names(noun):
+        document = _by_id(client, within, wanted)
+        if document is not None:
+            return document
+        if not _has_names(noun):
+            raise _absent(noun, wanted)
+    matches = [
+        item for item in _candidates(client, noun, within, wanted) if wanted in (item.get("name"), item.get("alias"))
+    ]
+    if len(matches) > 1:
+        ids = ", ".join(str(item.get("id")) for item in matches)
+        raise Problem(f"{noun['name']} {wanted}: {len(matches)} objects bear this name. Give one of the ids: {ids}")
+    if matches:
+        return matches[0]
+    document = None if looks_like_id(wanted) else _by_id(client, within, wanted)
+    if document is None:
+        raise _absent(noun, wanted)
+    return document
+
+
+def found_path(within: str, document: Document) -> str:
+    """The path of a member of a collection."""
+    return object_path(within.lstrip("/"), str(document.get("id", "")))
+
+
+def _candidates(client: Client, noun: Noun, within: str, wanted: str) -> list[Document]:
+    """What may bear the name: asked by search where the collection is a root one, else all of it."""
+    searched = noun["searchable"] and within == f"/{noun['rel']}" and '"' not in wanted and "*" not in wanted
+    if not searched:
+        return client.items(within)
+    keys = [entry["search"] for entry in noun["attributes"] if entry["name"] in ("name", "alias") and "search" in entry]
+    return client.items(within, {"search": " or ".join(f'{key} = "{wanted}"' for key in keys)})
+
+
+def _has_names(noun: Noun) -> bool:
+    return any(entry["name"] == "name" for entry in noun["attributes"])
+
+
+def _by_id(client: Client, within: str, wanted: str) -> Document | None:
+    try:
+        return client.get(object_path(within.lstrip("/"), wanted))
+    except LoggedOut:
+        raise
+    except Remote as error:
+        if error.status in (400, 404):
+            return None
+        raise
+
+
+def _absent(noun: Noun, wanted: str) -> Absent:
+    listing = f"corral list {noun['plural']}" if noun["rel"] else f"corral {noun['name']} list"
+    return Absent(f"{noun['name']} {wanted} does not exist, or you may not see it. See: {listing}")

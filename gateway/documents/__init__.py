@@ -1,0 +1,1 @@
+"""Documents: read from requests, written as oVirt writes them."""

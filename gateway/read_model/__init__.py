@@ -1,0 +1,1 @@
+"""What the gateway knows: the engine's rows, followed change by change."""

@@ -1,0 +1,1 @@
+"""The domains of this host: one actor for each."""

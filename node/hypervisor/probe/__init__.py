@@ -1,0 +1,1 @@
+"""Finds out which virtualization works here, by using it."""

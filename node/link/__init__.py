@@ -1,0 +1,1 @@
+"""The one link to the engine, and what the node shows there."""

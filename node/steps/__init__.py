@@ -1,0 +1,1 @@
+"""Steps of the engine: each takes effect at most once."""

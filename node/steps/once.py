@@ -1,0 +1,120 @@
+"""Lets each step of the engine take effect at most once on this host. It must not know what a step does.
+
+A step is begun on disk, acted, and its outcome is on disk before it is sent; a repeated one gets the stored outcome.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import attrs
+import trio
+
+from node.link.uplink import Uplink
+from node.steps.log import StepLog
+from node.steps.store import StepStatus, begun_record, done_record, epoch_record
+from protocol.errors import CorralError, Internal, Refusal
+from protocol.message import Message, message_type
+from protocol.node.commands import NodeCommand, RebootDomain, ResetDomain, SetTicket, ShutdownDomain
+from protocol.node.reports import StepDone
+
+log = logging.getLogger("corral.node")
+
+never_twice: Final = (RebootDomain, ResetDomain, SetTicket, ShutdownDomain)
+"""What would do harm a second time: after a crash in the middle the outcome stays unknown. All else is idempotent at
+the hypervisor and the storage, and is simply carried to its end."""
+
+Act = Callable[[bool], Awaitable[Message]]
+"""Carries a step out; told whether an earlier incarnation of the daemon began it."""
+
+
+@attrs.define
+class Steps:
+    """One per node daemon, shared by all actors that carry out commands."""
+
+    step_log: StepLog
+    uplink: Uplink
+    _running: set[str] = attrs.field(factory=set)
+
+    async def obey(self, epoch: int) -> bool:
+        """Whether a message of this epoch may be acted on; a higher one is on disk before this returns."""
+        highest = self.step_log.store.highest_epoch
+        if epoch > highest:
+            await self.step_log.write(epoch_record(epoch))
+        return epoch >= self.step_log.store.highest_epoch
+
+    async def run(self, command: NodeCommand, act: Act) -> None:
+        """Acts unless this step was done, is running, or belongs to an engine that no longer leads."""
+        step_id = command.step_id
+        if step_id in self._running:
+            return
+        self._running.add(step_id)
+        try:
+            repeated = self.step_log.store.step_status(step_id) is StepStatus.BEGUN
+            if await self._may_run(command):
+                await self._finish(step_id, await self._outcome(command, act, repeated))
+        finally:
+            self._running.discard(step_id)
+
+    async def _may_run(self, command: NodeCommand) -> bool:
+        step_id, store = command.step_id, self.step_log.store
+        # Checked here, not only where the command came in: a higher epoch may have arrived while this one queued.
+        if not await self.obey(command.epoch):
+            self.uplink.send(StepDone(step_id=step_id, result=stale_epoch(command.epoch, store.highest_epoch)))
+            return False
+        step_status = store.step_status(step_id)
+        if step_status is StepStatus.DONE:
+            stored = store.outcome(step_id)
+            assert stored is not None
+            self.uplink.send(stored)
+            return False
+        if step_status is StepStatus.FORGOTTEN:
+            log.info("step %s came again after the engine had let go of it: ignored", step_id)
+            return False
+        if step_status is StepStatus.BEGUN and isinstance(command.body, never_twice):
+            await self._finish(step_id, _interrupted(command))
+            return False
+        if step_status is StepStatus.NEW:
+            await self.step_log.write(begun_record(step_id))
+        return True
+
+    async def _outcome(self, command: NodeCommand, act: Act, repeated: bool) -> Message:
+        try:
+            return await act(repeated)
+        except CorralError as error:
+            return error.refusal
+        except trio.Cancelled:
+            raise
+        except Exception as error:
+            # A bug: the engine gets to know, and the actor crashes afterwards as it should.
+            failure = Internal(f"The node failed while it carried out {message_type(command.body).tag}: {error!r:.300}")
+            with trio.CancelScope(shield=True):
+                await self._finish(command.step_id, failure.refusal)
+            raise
+
+    async def _finish(self, step_id: str, result: Message) -> None:
+        done = StepDone(step_id=step_id, result=result)
+        await self.step_log.write(done_record(done))
+        self.uplink.send(done)
+
+
+def stale_epoch(epoch: int, highest: int) -> Refusal:
+    """What an engine hears that no longer leads."""
+    return Refusal(
+        code="stale_epoch",
+        reason=f"The command is of epoch {epoch}; this host obeys epoch {highest}.",
+        remedy="This engine no longer leads and must stop.",
+    )
+
+
+def _interrupted(command: NodeCommand) -> Refusal:
+    return Refusal(
+        code="interrupted",
+        status=500,
+        retryable=True,
+        reason="The node daemon ended while it did this; whether it took effect is not known.",
+        remedy="Look at the VM and ask again if need be.",
+        entity=getattr(command.body, "vm_id", ""),
+    )

@@ -1,0 +1,1 @@
+"""Storage domains that are directories."""

@@ -1,0 +1,31 @@
+"""One assignment: an object of one kind (right) given to an object of another (left), as a tag is to a VM."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from protocol.document import Document, Ref, attribute
+from protocol.message import message
+
+ASSIGNMENT: Final = "assignment"
+
+
+@message("model.assignment")
+@attrs.frozen(kw_only=True)
+class Assignment(Document):
+    """`relation` is the kind of the right side, which declares who may hold it; `holder` is the kind of the left one."""
+
+    id: str | None = attribute(as_xml_attribute=True)
+    relation: str | None = attribute()
+    holder: str | None = attribute()
+    left: Ref | None = attribute()
+    right: Ref | None = attribute()
+
+    @property
+    def sides(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        """Kind and id of left and right."""
+        assert self.left is not None
+        assert self.right is not None
+        return (self.holder or "", self.left.id or ""), (self.relation or "", self.right.id or "")

@@ -1,0 +1,1 @@
+"""What the engine and a node say to each other."""

@@ -1,0 +1,276 @@
+"""What happened to a VM: each event bears what `actors/vm/evolve.py` needs, so the journal alone rebuilds the state.
+
+It must not hold samples or what a guest is trusted for.
+"""
+
+from __future__ import annotations
+
+import datetime
+
+import attrs
+
+from protocol.activity.operation import Operation, Outcome, SideStep, StepId
+from protocol.message import Message, message
+from protocol.network.model import Nic
+from protocol.node.domain import DomainSpec
+from protocol.node.reports import GuestReport
+from protocol.storage.model import DiskAttachment
+from protocol.vm.model import Vm
+
+
+@attrs.frozen(kw_only=True)
+class VmEvent(Message):
+    """Base. `operation`: the operation as it is after this event (None: unchanged); `ended`: it ends with this event;
+    `desired`: what is wanted of the VM from now on ("": as before)."""
+
+    at: datetime.datetime
+    operation: Operation | None = None
+    ended: Outcome | None = None
+    desired: str = ""
+
+
+@message("vm.added")
+@attrs.frozen(kw_only=True)
+class VmAdded(VmEvent):
+    """The VM is recorded; its disks are being made when an operation goes on, else it is ready."""
+
+    vm: Vm
+
+    @property
+    def status(self) -> str:
+        return "image_locked" if self.operation else "down"
+
+
+@message("vm.created")
+@attrs.frozen(kw_only=True)
+class VmCreated(VmEvent):
+    """All disks of a new VM are there."""
+
+
+@message("vm.updated")
+@attrs.frozen(kw_only=True)
+class VmUpdated(VmEvent):
+    """The configuration as it is now, and what waits for the next start."""
+
+    vm: Vm
+    next_run: Vm | None = None
+
+
+@message("vm.nics_changed")
+@attrs.frozen(kw_only=True)
+class VmNicsChanged(VmEvent):
+    nics: tuple[Nic, ...]
+
+
+@message("vm.disks_changed")
+@attrs.frozen(kw_only=True)
+class VmDisksChanged(VmEvent):
+    disk_attachments: tuple[DiskAttachment, ...]
+
+
+@message("vm.remove_requested")
+@attrs.frozen(kw_only=True)
+class VmRemoveRequested(VmEvent):
+    pass
+
+
+@message("vm.removed")
+@attrs.frozen(kw_only=True)
+class VmRemoved(VmEvent):
+    """The last event of a VM's life."""
+
+
+@message("vm.operation_progressed")
+@attrs.frozen(kw_only=True)
+class VmOperationProgressed(VmEvent):
+    """A step began, after another or as the first of an operation; the VM's status stays."""
+
+
+@message("vm.operation_ended")
+@attrs.frozen(kw_only=True)
+class VmOperationEnded(VmEvent):
+    """An operation ended without a change of the status (attach a disk, freeze, a failed reboot)."""
+
+
+@message("vm.start_requested")
+@attrs.frozen(kw_only=True)
+class VmStartRequested(VmEvent):
+    """A host is chosen and the start is on its way. `spec` is what will run, overrides included."""
+
+    host_id: str
+    spec: DomainSpec
+    run_once: bool = False
+
+
+@message("vm.restore_requested")
+@attrs.frozen(kw_only=True)
+class VmRestoreRequested(VmEvent):
+    """A suspended VM is on its way back."""
+
+    host_id: str
+    spec: DomainSpec
+
+
+@message("vm.started")
+@attrs.frozen(kw_only=True)
+class VmStarted(VmEvent):
+    """QEMU runs; the guest boots."""
+
+    paused: bool = False
+
+
+@message("vm.restored")
+@attrs.frozen(kw_only=True)
+class VmRestored(VmEvent):
+    """QEMU runs where the guest left off."""
+
+
+@message("vm.start_failed")
+@attrs.frozen(kw_only=True)
+class VmStartFailed(VmEvent):
+    """No QEMU runs. A VM that could not be restored stays suspended."""
+
+    reason: str
+
+
+@message("vm.guest_up")
+@attrs.frozen(kw_only=True)
+class VmGuestUp(VmEvent):
+    """The guest answered, or had the time to."""
+
+
+@message("vm.shutdown_requested")
+@attrs.frozen(kw_only=True)
+class VmShutdownRequested(VmEvent):
+    reason: str = ""
+
+
+@message("vm.shutdown_ignored")
+@attrs.frozen(kw_only=True)
+class VmShutdownIgnored(VmEvent):
+    """The guest did not power off in time."""
+
+
+@message("vm.stop_requested")
+@attrs.frozen(kw_only=True)
+class VmStopRequested(VmEvent):
+    reason: str = ""
+
+
+@message("vm.went_down")
+@attrs.frozen(kw_only=True)
+class VmWentDown(VmEvent):
+    """QEMU is gone. `cause`: shutdown, destroyed, crashed, failed, unknown."""
+
+    cause: str
+    reason: str = ""
+
+
+@message("vm.reboot_requested")
+@attrs.frozen(kw_only=True)
+class VmRebootRequested(VmEvent):
+    pass
+
+
+@message("vm.reset_requested")
+@attrs.frozen(kw_only=True)
+class VmResetRequested(VmEvent):
+    pass
+
+
+@message("vm.rebooted")
+@attrs.frozen(kw_only=True)
+class VmRebooted(VmEvent):
+    """The guest starts over."""
+
+
+@message("vm.reboot_ignored")
+@attrs.frozen(kw_only=True)
+class VmRebootIgnored(VmEvent):
+    """The guest did not start over in time, or could not be asked to."""
+
+
+@message("vm.pause_requested")
+@attrs.frozen(kw_only=True)
+class VmPauseRequested(VmEvent):
+    pass
+
+
+@message("vm.paused")
+@attrs.frozen(kw_only=True)
+class VmPaused(VmEvent):
+    """The CPUs stand still. `reason`: user, io_error, ..."""
+
+    reason: str = "user"
+
+
+@message("vm.resume_requested")
+@attrs.frozen(kw_only=True)
+class VmResumeRequested(VmEvent):
+    pass
+
+
+@message("vm.resumed")
+@attrs.frozen(kw_only=True)
+class VmResumed(VmEvent):
+    pass
+
+
+@message("vm.suspend_requested")
+@attrs.frozen(kw_only=True)
+class VmSuspendRequested(VmEvent):
+    storage_domain_id: str
+
+
+@message("vm.suspended")
+@attrs.frozen(kw_only=True)
+class VmSuspended(VmEvent):
+    pass
+
+
+@message("vm.suspend_failed")
+@attrs.frozen(kw_only=True)
+class VmSuspendFailed(VmEvent):
+    reason: str
+
+
+@message("vm.lost")
+@attrs.frozen(kw_only=True)
+class VmLost(VmEvent):
+    """Its host is silent: what the VM does is not known."""
+
+
+@message("vm.found")
+@attrs.frozen(kw_only=True)
+class VmFound(VmEvent):
+    """Its host is back and reports it. `status`: what it is now."""
+
+    status: str
+
+
+@message("vm.side_step_begun")
+@attrs.frozen(kw_only=True)
+class VmSideStepBegun(VmEvent):
+    """A host is asked for something beside the operation."""
+
+    side_step: SideStep
+
+
+@message("vm.side_step_ended")
+@attrs.frozen(kw_only=True)
+class VmSideStepEnded(VmEvent):
+    """The host has answered it, or nobody can any more."""
+
+    step: StepId
+
+
+@message("vm.guest_reported")
+@attrs.frozen(kw_only=True)
+class VmGuestReported(VmEvent):
+    report: GuestReport
+
+
+@message("vm.guest_silent")
+@attrs.frozen(kw_only=True)
+class VmGuestSilent(VmEvent):
+    since: datetime.datetime
