@@ -15,7 +15,7 @@ import protocol
 Noun = dict[str, Any]
 Entry = dict[str, Any]
 
-_FOLDERS = ("", "model", "commands")
+_FOLDERS = ("", "vm", "host", "storage", "template", "network", "inventory", "access", "activity")
 
 
 @functools.lru_cache(maxsize=1)

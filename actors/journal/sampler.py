@@ -6,7 +6,7 @@ It must not hold up a commit or an actor: what cannot be stored is dropped, and 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from operator import attrgetter
 from typing import Any, Final
@@ -14,7 +14,6 @@ from typing import Any, Final
 import msgpack
 import trio
 
-from actors.entity.rows import Rows
 from actors.journal.port import Journal, JournalError, Sample
 from actors.kernel.ports import Clock
 from protocol.live.engine import HostSamples
@@ -50,7 +49,7 @@ class Sampler:
         self,
         journal: Journal,
         epoch: int,
-        rows: Rows,
+        is_known: Callable[[str, str], bool],
         clock: Clock,
         *,
         period_seconds: float,
@@ -59,7 +58,7 @@ class Sampler:
     ) -> None:
         self._journal = journal
         self._epoch = epoch
-        self._rows = rows
+        self._is_known = is_known
         self._clock = clock
         self._period_seconds = period_seconds
         self._samples_kept_seconds = samples_kept_seconds
@@ -97,7 +96,7 @@ class Sampler:
         chosen: dict[tuple[str, str], Sample] = {}
         for host in sorted(newest.values(), key=lambda host: host.at):  # a VM that moved counts where it was last
             for sample in _samples_of(host):
-                if self._rows.row(sample.kind, sample.id) is not None:
+                if self._is_known(sample.kind, sample.id):
                     chosen[sample.kind, sample.id] = sample
             await trio.lowlevel.checkpoint()  # ten thousand VMs are packed between others' work, not in one go
         waiting = iter(chosen.values())

@@ -6,18 +6,28 @@ It must not decide when an actor starts or restarts: `actors.kernel.incarnation`
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import structlog
 
 from actors.kernel.directory import Directory
 from actors.kernel.envelope import NOBODY_ASKED, REPLIED, Envelope
+from actors.kernel.mailbox import Mailbox
 from actors.kernel.ports import Ports
 from actors.kernel.ref import ActorRef
 from protocol.message import Message
 
-if TYPE_CHECKING:
-    from actors.kernel.incarnation import Incarnation
+
+class RunningActor(Protocol):
+    """What a context needs of the incarnation that it belongs to."""
+
+    ref: ActorRef
+    number: int
+    mailbox: Mailbox
+
+    def spawn(self, run: Callable[..., Awaitable[Any]], args: tuple[Any, ...]) -> None: ...
+
+    def finish(self) -> None: ...
 
 
 class Context:
@@ -25,7 +35,7 @@ class Context:
 
     __slots__ = ("_incarnation", "directory", "ports")
 
-    def __init__(self, incarnation: Incarnation, ports: Ports, directory: Directory) -> None:
+    def __init__(self, incarnation: RunningActor, ports: Ports, directory: Directory) -> None:
         self._incarnation = incarnation
         self.ports = ports
         self.directory = directory

@@ -5,16 +5,13 @@ It must not know mailboxes: whoever answers calls `settle`, and the waiting task
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 import attrs
 import trio
 
 from protocol.errors import CorralError
 from protocol.message import Message, Priority, message
-
-if TYPE_CHECKING:
-    from actors.kernel.ref import ActorRef
 
 # Where the answer to an envelope stands. Plain integers: this is read several times for every message.
 NOBODY_ASKED: Final = 0
@@ -35,6 +32,12 @@ class Answer(Message):
 
     token: str
     body: Message
+
+
+class ReplyTo(Protocol):
+    """Where an answer goes that no task waits for: an actor's ref."""
+
+    def owe(self, answer: Answer, priority: Priority, correlation_id: str) -> None: ...
 
 
 class Envelope:
@@ -58,7 +61,7 @@ class Envelope:
         message: Message,
         correlation_id: str = "",
         standing: int = NOBODY_ASKED,
-        reply_to: ActorRef | None = None,
+        reply_to: ReplyTo | None = None,
         token: str = "",
     ) -> None:
         self.message = message

@@ -9,34 +9,44 @@ import contextlib
 import dataclasses
 import io
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import click
 from click.shell_completion import CompletionItem
 
 from cli import problems
 from cli.client import contexts
+from cli.groups import LazyGroup
 from cli.problems import SyntaxProblem
 from cli.render import printing as render
 from cli.run.command_line import run
 from cli.session import settings
 from cli.session.place import walked
+from cli.session.session import CliSession
 from cli.shell import here
-
-if TYPE_CHECKING:
-    from cli.shell.sitting import Shell
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 _plain = {"ignore_unknown_options": True}  # what follows is text
 
 
-def commands(shell: Shell) -> dict[str, click.Command]:
+class ShellState(Protocol):
+    """What the shell's own words read and change of the sitting that they belong to."""
+
+    session: CliSession
+    root: LazyGroup
+    own: dict[str, click.Command]
+    typed: list[str]
+    code: int
+    left: bool
+
+
+def commands(shell: ShellState) -> dict[str, click.Command]:
     """All of them by name."""
     made = [*_places(shell), *_settings(shell), *_lines(shell), _disconnect(shell), _status(shell), *_leaving(shell)]
     return {str(command.name): command for command in made}
 
 
-def _places(shell: Shell) -> list[click.Command]:
+def _places(shell: ShellState) -> list[click.Command]:
     def cd(path: str) -> None:
         """Go to a collection or an object, by name or id; without a path to the top."""
         shell.session.place = walked(shell.session.place, path, shell.session.client)
@@ -62,7 +72,7 @@ def _places(shell: Shell) -> list[click.Command]:
     ]
 
 
-def _settings(shell: Shell) -> list[click.Command]:
+def _settings(shell: ShellState) -> list[click.Command]:
     shared = shell.session
 
     def set_(key: str | None, value: tuple[str, ...]) -> None:
@@ -121,7 +131,7 @@ def _settings(shell: Shell) -> list[click.Command]:
     ]
 
 
-def _lines(shell: Shell) -> list[click.Command]:
+def _lines(shell: ShellState) -> list[click.Command]:
     def echo(text: tuple[str, ...]) -> None:
         """Print the text."""
         click.echo(" ".join(text))
@@ -158,7 +168,7 @@ def _lines(shell: Shell) -> list[click.Command]:
     ]
 
 
-def _own_help(shell: Shell) -> str:
+def _own_help(shell: ShellState) -> str:
     short_helps = {name: one.get_short_help_str(100) for name, one in shell.own.items() if not one.hidden}
     width = max(len(name) for name in short_helps)
     rows = [f"  {name:<{width}}  {text}" for name, text in short_helps.items()]
@@ -172,7 +182,7 @@ _BEYOND = """Lines:
   # anything             a comment"""
 
 
-def _disconnect(shell: Shell) -> click.Command:
+def _disconnect(shell: ShellState) -> click.Command:
     def disconnect() -> None:
         """Let go of the connection. The session goes on at the engine: logout ends it there."""
         shell.session.detach()
@@ -180,7 +190,7 @@ def _disconnect(shell: Shell) -> click.Command:
     return _word("disconnect", disconnect, "disconnect")
 
 
-def _status(shell: Shell) -> click.Command:
+def _status(shell: ShellState) -> click.Command:
     from cli.commands.status import status
 
     def show_status(form: str) -> object:
@@ -195,7 +205,7 @@ def _status(shell: Shell) -> click.Command:
     return _word("status", show_status, "status; status -o json", *(p for p in status.params if p.name == "form"))
 
 
-def _leaving(shell: Shell) -> list[click.Command]:
+def _leaving(shell: ShellState) -> list[click.Command]:
     def leave() -> None:
         """Leave the shell (also quit, EOF, Ctrl-D)."""
         shell.left = True

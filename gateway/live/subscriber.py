@@ -7,19 +7,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 import trio
 
-from gateway.live.frames import Format, make_cursor, read_cursor
-from gateway.read_model.model import Record, id_of, record_of
+from gateway.live.frames import Encoder, Format, make_cursor, read_cursor
+from gateway.live.shared_frames import ChangeFilter, SampleFrame, SharedFrame
+from gateway.read_model.model import ReadModel, Record, id_of, record_of
 from protocol import limits
 from protocol.errors import Unauthenticated
 from protocol.live.engine import Change
 from protocol.live.frames import Alive, Resync, Subscribed
-
-if TYPE_CHECKING:
-    from gateway.live.hub import ChangeFilter, Hub, SampleFrame, SharedFrame
 
 Send = Callable[[bytes], Awaitable[None]]
 _conflated_max: Final = 50_000
@@ -28,12 +26,30 @@ _alive_seconds: Final = 15.0
 _ahead_seconds: Final = 5.0
 
 
+class ChangeSource(Protocol):
+    """What a subscriber needs of the hub."""
+
+    model: ReadModel
+    encoder: Encoder
+    closed: bool
+
+    def wake_soon(self, subscriber: Subscriber) -> None: ...
+
+    def join(self, subscriber: Subscriber, wanted: ChangeFilter) -> int: ...
+
+    def leave(self, subscriber: Subscriber, wanted: ChangeFilter) -> None: ...
+
+    def records(self, wanted: ChangeFilter) -> list[Record]: ...
+
+    async def history(self, after: int) -> Sequence[Change] | None: ...
+
+
 class Subscriber:
     """`run` sends until the client leaves, its token ends or the hub closes."""
 
     def __init__(
         self,
-        hub: Hub,
+        hub: ChangeSource,
         wanted: ChangeFilter,
         form: Format,
         cursor: str,

@@ -5,6 +5,7 @@ It must not act on commands: what it hears it hands to the node's dispatcher.
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -15,7 +16,6 @@ from actors.kernel.envelope import Envelope
 from actors.kernel.failures import ActorGone, MailboxFull
 from actors.wire.frames import FrameQueue, FrameTransport, LinkEnded, SessionSettings, run_session
 from node.link.dial import Dial
-from node.link.version import node_version
 from node.local_messages import LinkDown, LinkUp
 from node.steps.log import StepLog
 from protocol import limits
@@ -30,6 +30,16 @@ backoff_first_seconds: Final = 0.5
 backoff_max_seconds: Final = 15.0
 calm_seconds: Final = 30.0
 """A link that stood this long was good: the next attempt comes quickly."""
+
+
+def _installed() -> str:
+    try:
+        return importlib.metadata.version("corral")
+    except importlib.metadata.PackageNotFoundError:  # run from a checkout that was never installed
+        return "0+unknown"
+
+
+node_version: Final = _installed()
 
 
 class Uplink:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Protocol
 
 import attrs
 import trio
 
-from node.link.uplink import Uplink
 from node.steps.log import StepLog
 from node.steps.store import StepStatus, begun_record, done_record, epoch_record
 from protocol.errors import CorralError, Internal, Refusal
@@ -26,6 +25,13 @@ never_twice: Final = (RebootDomain, ResetDomain, SetTicket, ShutdownDomain)
 """What would do harm a second time: after a crash in the middle the outcome stays unknown. All else is idempotent at
 the hypervisor and the storage, and is simply carried to its end."""
 
+
+class ReportSink(Protocol):
+    """Where outcomes go: the link to the engine."""
+
+    def send(self, message: Message) -> object: ...
+
+
 Act = Callable[[bool], Awaitable[Message]]
 """Carries a step out; told whether an earlier incarnation of the daemon began it."""
 
@@ -35,7 +41,7 @@ class Steps:
     """One per node daemon, shared by all actors that carry out commands."""
 
     step_log: StepLog
-    uplink: Uplink
+    uplink: ReportSink
     _running: set[str] = attrs.field(factory=set)
 
     async def obey(self, epoch: int) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from node.storage.port import Progress, checked_id, checked_ref, formats
-from node.world.faults import WorldPort
 from node.world.hosts import WorldHost
+from node.world.port import WorldPort
 from node.world.storage import WorldStorage, WorldVolume
 from node.world.world import World
 from protocol.errors import BadInput, Busy, Conflict, HostFailed, NotFound, NotLegal

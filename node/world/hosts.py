@@ -5,19 +5,17 @@ It must not refuse what physics allows: two QEMUs of one VM on two hosts are pos
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import attrs
 
+from actors.kernel.ports import Clock
+from node.world.agenda import Agenda
 from node.world.qemu import Guest, GuestShape, Qemu
 from protocol import guest as guest_messages
 from protocol.errors import Conflict, HostFailed, NotFound
 from protocol.node.domain import DomainObserved, DomainSpec, DomainStatus, StopReason
 from protocol.node.reports import DomainChanged
-
-if TYPE_CHECKING:
-    from node.world.faults import WorldPort
-    from node.world.world import World
 
 
 @attrs.frozen(kw_only=True)
@@ -32,10 +30,46 @@ class HostShape:
     guests: GuestShape = GuestShape()
 
 
+class HostProcess(Protocol):
+    """A process on the host that holds a port to it: the node daemon."""
+
+    inert: bool
+
+    def became_inert(self) -> None: ...
+
+    def domain_changed(self, change: DomainChanged) -> None: ...
+
+    def libvirt_changed(self, is_up: bool) -> None: ...
+
+
+class Surroundings(Protocol):
+    """The world, as far as a host knows it."""
+
+    clock: Clock
+    agenda: Agenda
+    saved: dict[str, str]
+
+    def next_pid(self) -> int: ...
+
+    def started(self, qemu: Qemu) -> None: ...
+
+    def ended(self, qemu: Qemu) -> None: ...
+
+    def check_readable(self, host: WorldHost, path: str) -> None: ...
+
+    def check_writable(self, host: WorldHost, path: str) -> None: ...
+
+    def domain_changed(self, host: WorldHost, change: DomainChanged) -> None: ...
+
+    def libvirt_changed(self, host: WorldHost) -> None: ...
+
+    def node_died(self, host: WorldHost) -> None: ...
+
+
 class WorldHost:
     """The machine. Its QEMUs outlive the node daemon (`kill_node`) but not the power (`power_off`)."""
 
-    def __init__(self, world: World, name: str, hardware_uuid: str, shape: HostShape) -> None:
+    def __init__(self, world: Surroundings, name: str, hardware_uuid: str, shape: HostShape) -> None:
         self.world = world
         self.name = name
         self.hardware_uuid = hardware_uuid
@@ -43,7 +77,7 @@ class WorldHost:
         self.powered = True
         self.libvirt_up = True
         self.qemus: dict[str, Qemu] = {}
-        self.ports: list[WorldPort] = []
+        self.ports: list[HostProcess] = []
 
     # --- what happens to the machine ------------------------------------------------------------------------------
 

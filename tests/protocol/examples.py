@@ -31,9 +31,7 @@ def import_rooms() -> None:
     for room in rooms:
         package = importlib.import_module(room)
         for module in pkgutil.walk_packages(package.__path__, f"{room}."):
-            if not module.name.startswith(
-                "node.hypervisor.libvirt_"
-            ):  # libvirt is an extra, and no message is made there
+            if not module.name.startswith("node.hypervisor.libvirt"):  # an extra, and no message is made there
                 importlib.import_module(module.name)
 
 

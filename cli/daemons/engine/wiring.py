@@ -1,21 +1,8 @@
-"""The engine, drawn top to bottom: one tree over one journal and one epoch. It must not decide or listen on sockets.
-
-engine                    rest_for_one
-|- writer                 the single writer of the journal
-|- shared                 one_for_one: what entities share
-|  |- scheduler/main
-|  |- reservations/main
-|  |- inventory/main
-|  |- sampler             stores statistics once a minute
-|- entities               one_for_one: dynamic supervisors, a child per entity, started when first told something
-|  |- storage_domain/*, disk/*, template/*, vm/*, host/*
-|- (what the daemon adds: the node port, the gateway)
-"""
+"""The parts of one engine, wired: one tree over one journal and one epoch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import attrs
 
@@ -28,24 +15,18 @@ from actors.first_transaction import bootstrap
 from actors.host.actor import Enroller, host_kind
 from actors.host.consoles import ConsoleBroker
 from actors.host.link.hub import LinkHub
-from actors.inventory.actor import inventory
 from actors.journal.port import Journal, JournalEntry, Transaction
 from actors.journal.sampler import Sampler
 from actors.journal.writer import JournalWriter
 from actors.kernel.directory import Directory
 from actors.kernel.ports import Ports
 from actors.kernel.ref import ActorRef
-from actors.placement.scheduler import scheduler
-from actors.reservations.actor import reservations
-from actors.storage.disk.actor import DISK
-from actors.storage.domain.actor import STORAGE_DOMAIN
-from actors.storage.template.actor import TEMPLATE
-from actors.vm.actor import VM
 from protocol.activity.model import Event
 from protocol.codec import encode
 from protocol.message import Message
+from supervisors.engine_tree import engine_tree, entity_kinds
 from supervisors.handle import DynamicSupervisorHandle
-from supervisors.spec import AsyncTask, ChildSpec, DynamicSupervisorSpec, Restart, Strategy, SupervisorSpec
+from supervisors.spec import ChildSpec, DynamicSupervisorSpec, Restart, SupervisorSpec
 
 
 @attrs.frozen(kw_only=True)
@@ -79,7 +60,7 @@ class Engine:
         self.sampler = Sampler(
             journal,
             epoch,
-            self.rows,
+            self._has_row,
             ports.clock,
             period_seconds=self.times.samples_period_seconds,
             samples_kept_seconds=self.times.samples_kept_seconds,
@@ -102,7 +83,7 @@ class Engine:
         self.command_router = CommandRouter(self.rows, journal, self.ensure, lambda: self.writer.available, self.audit)
         self.port = EnginePortInProcess(journal, self.command_router, self.consoles, lambda: self.writer.available)
         self.writer.on_rows(self.port.published)
-        self.kinds = (STORAGE_DOMAIN, DISK, TEMPLATE, VM, host_kind(enroller, self.consoles))
+        self.kinds = entity_kinds(host_kind(enroller, self.consoles))
 
     def ensure(self, kind: str, id: str) -> ActorRef | None:
         """The actor at `kind/id`, started if a dynamic supervisor holds it; None for an address that nobody serves."""
@@ -117,6 +98,9 @@ class Engine:
         entry = JournalEntry("event", "", 1, "event", b"", encode(attrs.evolve(event, time=at)), "", at)
         self.writer.submit(Transaction(entries=(entry,)), lambda _: None)
 
+    def _has_row(self, kind: str, id: str) -> bool:
+        return self.rows.row(kind, id) is not None
+
     def _publish(self, message: Message) -> None:
         """Samples, to whoever reads along and to what keeps some of them."""
         self.port.sampled(message)
@@ -124,7 +108,7 @@ class Engine:
 
     def _find_host(self, address: str) -> ActorRef | None:
         kind, _, id = address.partition("/")
-        return self.ensure(kind, id) if self.rows.row(kind, id) is not None else None
+        return self.ensure(kind, id) if self._has_row(kind, id) else None
 
     async def prepare(self) -> None:
         """Loads the rows; an empty journal gets the first transaction. Raises what the journal raises."""
@@ -144,27 +128,8 @@ class Engine:
 
     def tree(self, extra: Iterable[ChildSpec | SupervisorSpec] = ()) -> SupervisorSpec:
         """The spec to run. `extra` children start last and stop first."""
-        shared = SupervisorSpec(
-            "shared",
-            children=(
-                ChildSpec("scheduler", scheduler(self.services), address="scheduler/main"),
-                ChildSpec("reservations", reservations(self.services), address="reservations/main"),
-                ChildSpec("inventory", inventory(self.services), address="inventory/main"),
-                ChildSpec("sampler", AsyncTask(lambda _: self.sampler.run())),
-            ),
-            restarts_max=10,
-            window_seconds=60.0,
-        )
-        entities = SupervisorSpec(
-            "entities",
-            children=tuple(self._dynamic_supervisor(kind) for kind in self.kinds),
-            restarts_max=5,
-            window_seconds=60.0,
-        )
-        children: Sequence[Any] = (
-            ChildSpec("writer", AsyncTask(lambda _: self.writer.run())), shared, entities, *extra,
-        )  # fmt: skip
-        return SupervisorSpec("engine", strategy=Strategy.REST_FOR_ONE, children=tuple(children), window_seconds=60.0)
+        entities = [self._dynamic_supervisor(kind) for kind in self.kinds]
+        return engine_tree(self.services, entities, write=self.writer.run, sample=self.sampler.run, extra=extra)
 
     def _dynamic_supervisor(self, kind: EntityKind) -> DynamicSupervisorSpec:
         handle = DynamicSupervisorHandle()

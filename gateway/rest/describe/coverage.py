@@ -17,7 +17,7 @@ from protocol.attributes import Attribute, attributes, writable_attributes
 from protocol.document import Ref, TakesEffect, plain_text
 from protocol.registry import RESOURCES
 
-PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "coverage.md"
+PAGE: Final = Path(__file__).resolve().parents[3] / "docs" / "coverage.md"
 
 
 def coverage() -> str:

@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from gateway.auth.gate import COOKIE, Gate
+from gateway.documents.render import JSON_TYPE, XML_DECLARATION, XML_TYPE, json_bytes, xml_bytes
 from gateway.metrics import Metrics
 from gateway.read_model.model import ReadModel
 from gateway.rest.requests.exchange import Exchange, HttpReply, parse_query, split_path, wants_json
-from gateway.rest.requests.faults import fault_body
 from gateway.rest.requests.resources import Resources
 from protocol import limits
 from protocol.errors import BadInput, CorralError, Internal, Refusal, Unavailable
@@ -111,3 +111,14 @@ async def _send(reply: HttpReply, extra: tuple[tuple[str, str], ...], head: bool
 
 def _trace(error: Exception) -> str:
     return "".join(traceback.format_exception(error))
+
+
+def fault_body(refusal: Refusal, *, as_json: bool) -> tuple[bytes, str]:
+    """Body and content type: `reason` says what, `detail` names the field, details and the remedy."""
+    parts = [f"[{refusal.field}]" if refusal.field else "", *refusal.reasons, refusal.remedy]
+    plain = {"reason": refusal.reason, "detail": " ".join(part for part in parts if part)}
+    if not plain["detail"]:
+        del plain["detail"]
+    if as_json:
+        return json_bytes(plain), JSON_TYPE
+    return XML_DECLARATION + xml_bytes("fault", plain), XML_TYPE

@@ -13,9 +13,9 @@ import trio
 from node.hypervisor.changes import Changes
 from node.hypervisor.port import ByteStream, Capabilities, Capability, Counters, EventsMissing, HypervisorEvent, Resolve
 from node.hypervisor.simulated.counters import counters
-from node.world.faults import WorldPort
 from node.world.guest import ConsoleLine, GuestLine
 from node.world.hosts import WorldHost
+from node.world.port import WorldPort
 from node.world.world import World
 from protocol import limits
 from protocol.errors import Busy, NotLegal, Unavailable
