@@ -16,7 +16,7 @@ SHELLS: Final = frozenset({"__init__", "actor", "project"})
 ENTITY: Final = ("decision", "operation", "operation_record")
 HOST: Final = ("commands", "decide", "evolve", "liveness", "maintenance")
 """Of the hosts' room only these decide; the others are links, certificates and samples."""
-INVENTORY: Final = ("assign", "decide", "kinds", "status")
+INVENTORY: Final = ("assign", "data_center", "decide", "kinds")
 
 
 def modules() -> list[str]:
