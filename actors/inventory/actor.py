@@ -18,7 +18,7 @@ from actors.entity.messages import CommandRequest, Crash
 from actors.entity.services import Services
 from actors.inventory.data_center import due_changes
 from actors.inventory.decide import decide
-from actors.inventory.facts import CatalogueDecision, InventoryDecisionFacts
+from actors.inventory.facts import InventoryDecision, InventoryDecisionFacts
 from actors.inventory.rows import transaction_of
 from actors.journal.port import CommandOutcome
 from actors.journal.writer import Durable, Failed
@@ -111,11 +111,11 @@ class InventoryActor(Actor):
         self._look_again = False
         changes = due_changes(self._services.rows, self.context.ports.clock.wall())
         if changes:
-            self.carry_out(CatalogueDecision(changes=changes), None)
+            self.carry_out(InventoryDecision(changes=changes), None)
 
     def carry_out(self, decision: Decision, envelope: Envelope | None) -> None:
         """Commits what the decision changes; the reply follows when that is durable, or at once when nothing does."""
-        if isinstance(decision, CatalogueDecision) or decision.audit:
+        if isinstance(decision, InventoryDecision) or decision.audit:
             self._write(decision, envelope)
         elif envelope is not None and decision.reply is not None:
             self.context.reply(envelope, decision.reply)
@@ -124,7 +124,7 @@ class InventoryActor(Actor):
         kept = decision.outcome
         request = envelope.message if envelope is not None else None
         transaction = transaction_of(
-            decision.changes if isinstance(decision, CatalogueDecision) else (),
+            decision.changes if isinstance(decision, InventoryDecision) else (),
             self.context.ports.clock.wall(),
             correlation_id=request.correlation_id if isinstance(request, CommandRequest) else "",
             audit=decision.audit,

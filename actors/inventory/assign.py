@@ -8,7 +8,7 @@ from actors.entity.assignments import assignment_between, assignment_id
 from actors.entity.checks import invalid, not_found
 from actors.entity.decision import Decision, refuse
 from actors.entity.messages import CommandRequest
-from actors.inventory.facts import CatalogueDecision, InventoryDecisionFacts
+from actors.inventory.facts import InventoryDecision, InventoryDecisionFacts
 from actors.inventory.rows import added, removed
 from protocol.activity.audit import line
 from protocol.errors import Refusal
@@ -45,7 +45,7 @@ def decide(request: CommandRequest, command: OfAssignment, facts: InventoryDecis
         f"{command.relation}_{verb}_{command.holder}",
         user=user.user_id, name=given.name, holder=_name_of(command, facts), user_name=user.name, **refers,
     )  # fmt: skip
-    return CatalogueDecision(reply=reply, outcome=reply, changes=(change,), audit=(audit,))
+    return InventoryDecision(reply=reply, outcome=reply, changes=(change,), audit=(audit,))
 
 
 def _name_of(command: OfAssignment, facts: InventoryDecisionFacts) -> str:

@@ -18,7 +18,7 @@ from actors.entity.messages import CommandRequest
 from actors.entity.references import in_use, missing_reference
 from actors.entity.rows import Rows
 from actors.inventory import assign
-from actors.inventory.facts import CatalogueDecision, InventoryDecisionFacts
+from actors.inventory.facts import InventoryDecision, InventoryDecisionFacts
 from actors.inventory.kinds import KINDS, going_along, with_companions
 from actors.inventory.rows import added, name_of, parent_of, removed, updated
 from protocol.activity.audit import line
@@ -76,7 +76,7 @@ def _add(request: CommandRequest, command: AddEntity, facts: InventoryDecisionFa
     if problem := _name_problem(command.kind, complete, facts):
         return Decision(reply=problem)
     reply = _accepted(request, command.kind, complete)
-    return CatalogueDecision(
+    return InventoryDecision(
         reply=reply,
         outcome=reply,
         changes=tuple(added(each, facts.now) for each in documents),
@@ -100,7 +100,7 @@ def _update(request: CommandRequest, command: Any, present: Any, facts: Inventor
     row = facts.rows.row(command.kind, command.id)
     assert row is not None
     reply = _accepted(request, command.kind, after)
-    return CatalogueDecision(
+    return InventoryDecision(
         reply=reply,
         outcome=reply,
         changes=(updated(after, row.version, facts.now),),
@@ -119,7 +119,7 @@ def _remove(request: CommandRequest, command: Any, present: Any, facts: Inventor
     gone = [row for each in together if (row := facts.rows.row(*each)) is not None]
     assignments = {row.id: row for each in together for row in facts.rows.assignments_of(*each)}
     reply = _accepted(request, command.kind, present)
-    return CatalogueDecision(
+    return InventoryDecision(
         reply=reply,
         outcome=reply,
         changes=tuple(removed(row.kind, row.id, row.version, facts.now) for row in (*assignments.values(), *gone)),

@@ -20,7 +20,7 @@ class InventoryDecisionFacts:
 
 
 @attrs.frozen(kw_only=True)
-class CatalogueDecision(Decision):
+class InventoryDecision(Decision):
     """A decision about documents: `changes` take the place of events, because one may concern several of them."""
 
     changes: tuple[InventoryChange, ...] = ()

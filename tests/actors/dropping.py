@@ -40,11 +40,9 @@ class Drop:
 def transcripts() -> list[Transcript]:
     """All of them, one for each set of parameters."""
     here = pathlib.Path(__file__).parent
-    modules = [
-        importlib.import_module(f"tests.actors.{room}.{path.stem}")
-        for room in ROOMS
-        for path in sorted((here / room).glob("test_*.py"))
-    ]
+    paths = [path for room in ROOMS for path in sorted((here / room).glob("test_*.py"))]
+    names = [".".join(("tests", "actors", path.parent.name, path.stem)) for path in paths]
+    modules = [importlib.import_module(name) for name in (*names, "tests.actors.test_first_transaction")]
     return [found for module in modules for found in _of(module)]
 
 

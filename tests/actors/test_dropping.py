@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from actors.entity.decision import Decision
-from actors.inventory.facts import CatalogueDecision
+from actors.inventory.facts import InventoryDecision
 from protocol.node.commands import ShutdownDomain
 from protocol.vm.commands import ShutdownVm
 from protocol.vm.events import VmGuestUp
@@ -83,8 +83,8 @@ def test_what_is_expected_and_not_decided_fails_and_the_other_way_round() -> Non
 def test_no_field_of_a_decision_is_left_out_of_the_comparison() -> None:
     looked_at = {"ask", "release", "events", "effects", "audit", "reply", "keep", "answers", "outcome"}
     assert set(parts_of(Decision())) == looked_at
-    assert set(parts_of(CatalogueDecision())) == looked_at | {"changes"}
-    fields = {field.name for field in attrs.fields(CatalogueDecision)}
+    assert set(parts_of(InventoryDecision())) == looked_at | {"changes"}
+    fields = {field.name for field in attrs.fields(InventoryDecision)}
     assert fields - {"question"} == (looked_at | {"changes"}) - {"ask", "release"}
 
 
