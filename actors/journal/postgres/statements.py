@@ -64,8 +64,8 @@ SET version = $3, name = $4, parent = $5, state = $6, document = $7, stream_id =
 WHERE kind = $1 AND id = $2 AND version = $10
 """
 # Within one transaction an assignment may come before its sides, and go after them.
-check_sides_later: Final = "SET CONSTRAINTS entities_left, entities_right DEFERRED"
-check_sides: Final = "SET CONSTRAINTS entities_left, entities_right IMMEDIATE"
+check_sides_later: Final = "SET CONSTRAINTS entities_with_sides, entities_not_missed DEFERRED"
+check_sides: Final = "SET CONSTRAINTS entities_with_sides, entities_not_missed IMMEDIATE"
 remove_one: Final = "DELETE FROM entities WHERE kind = $1 AND id = $2 AND version = $3"
 mark_group: Final = """
 INSERT INTO groups (stream, epoch, number, first_sequence, rejections) VALUES ($1, $2, $3, $4, $5)
