@@ -25,8 +25,9 @@ from actors.journal.port import Appended, EntityRow, EntityWrite, Transaction
 from actors.journal.postgres import PostgresJournal
 from actors.kernel.ports import Ports
 from actors.vm.project import project as project_vm
-from actors.vm.state import VmState
+from actors.vm.state import Run, VmState
 from cli.daemons.engine.command import main as engine
+from protocol.activity.operation import StepId
 from protocol.codec import encode
 from protocol.document import Ref
 from protocol.host.model import Host
@@ -45,7 +46,8 @@ def vm_id(host: int, number: int) -> str:
     return f"11111111-0000-4000-8000-{host:06x}{number:06x}"
 
 
-def _rows(hosts: int, vms_each: int, cluster: Ref, at: datetime.datetime) -> Iterator[EntityRow]:
+def stock(hosts: int, vms_each: int, cluster: Ref, at: datetime.datetime) -> Iterator[EntityRow]:
+    """Hosts that are up and VMs that run on them."""
     cpu = Cpu(architecture="x86_64", topology=CpuTopology(sockets=1, cores=1, threads=1))
     for number in range(hosts):
         host = Host(id=host_id(number), name=f"host-{number:04}", address=f"host-{number:04}", cluster=cluster)
@@ -56,8 +58,10 @@ def _rows(hosts: int, vms_each: int, cluster: Ref, at: datetime.datetime) -> Ite
                 id=vm_id(number, index), name=f"vm-{number:04}-{index:02}", cluster=cluster, memory=_memory_bytes, cpu=cpu,
                 creation_time=at, type="server", nics=(), disk_attachments=(),
             )  # fmt: skip
-            run = VmState(vm=vm, status="up", desired="up", host_id=host_id(number), started_at=at)
-            yield EntityRow("vm", vm_id(number, index), 1, vm.name, "", encode(run), encode(project_vm(run)))
+            start = StepId(owner=f"vm/{vm.id}", operation="bench", number=1, host=host_id(number))
+            run = Run(host_id=host_id(number), step=start)
+            running = VmState(vm=vm, status="up", desired="up", runs=(run,), started_at=at)
+            yield EntityRow("vm", vm_id(number, index), 1, vm.name, "", encode(running), encode(project_vm(running)))
 
 
 async def _fill(state_dir: Path, hosts: int, vms_each: int) -> None:
@@ -70,7 +74,7 @@ async def _fill(state_dir: Path, hosts: int, vms_each: int) -> None:
     assert epoch is not None
     await journal.append(epoch, [bootstrap(ports.ids, at)])
     loaded = await journal.snapshot(["cluster"])
-    rows = list(_rows(hosts, vms_each, Ref(id=loaded.rows[0].id), at))
+    rows = list(stock(hosts, vms_each, Ref(id=loaded.rows[0].id), at))
     for start in range(0, len(rows), _rows_at_once):
         writes = tuple(EntityWrite(row, 0) for row in rows[start : start + _rows_at_once])
         (result,) = await journal.append(epoch, [Transaction(writes)], group=start + 1)

@@ -11,7 +11,9 @@ import datetime
 import random
 import ssl
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgpack
 import trio
@@ -31,11 +33,12 @@ _gibibyte = 1024**3
 
 
 class Load:
-    def __init__(self, directory: Path, hosts: int, vms_each: int, ports: tuple[int, int]) -> None:
+    def __init__(self, directory: Path, hosts: int, vms_each: int, bare_port: int, engine_port: int) -> None:
         self.directory = directory
         self.hosts = hosts
         self.vms_each = vms_each
-        self.bare_port, self.engine_port = ports
+        self.bare_port = bare_port
+        self.engine_port = engine_port
         self.period_seconds = 5.0
         self.sent = 0
         self.samples = 0
@@ -68,7 +71,7 @@ class Load:
             with trio.move_on_at(due):
                 await self.period_changed.wait()
                 continue
-            for frame in (self._batch(number), heartbeat):
+            for frame in (self.batch(number), heartbeat):
                 await bare.send_message(frame)
                 await engine.send_message(frame)
                 self.sent += 1
@@ -98,12 +101,12 @@ class Load:
         domains = tuple(DomainObserved(vm_id=vm_id(number, vm), status=running) for vm in range(self.vms_each))
         return facts, DomainsSnapshot(domains=domains)
 
-    def _batch(self, number: int) -> bytes:
+    def batch(self, number: int) -> bytes:
         """As a node would encode it, with counters that rise: every VM has a NIC and a disk."""
         up = trio.current_time() - self._began + 1_000.0
         tick = int(up * 1_000_000)
         at = int(datetime.datetime.now(datetime.UTC).timestamp() * 1_000_000)
-        rows = [
+        rows: list[list[Any]] = [
             [
                 vm_id(number, vm), tick * (100 + vm), 2, _gibibyte, _gibibyte // 3 + tick % 65_536, _gibibyte // 2,
                 tick * (1 + vm), tick * 2, tick * 3, tick * (4 + vm),
@@ -130,8 +133,8 @@ class Load:
             self.samples += b"live.samples" in frame[:16]
 
 
-async def _main(directory: str, hosts: str, vms_each: str, *ports: str) -> None:
-    load = Load(Path(directory), int(hosts), int(vms_each), (int(ports[0]), int(ports[1])))
+async def _main(directory: Path, hosts: int, vms_each: int, *ports: int) -> None:
+    load = Load(directory, hosts, vms_each, *ports)
     orders = trio.lowlevel.FdStream(0)
     text = b""
     async with trio.open_nursery() as nursery:
@@ -155,6 +158,6 @@ async def _main(directory: str, hosts: str, vms_each: str, *ports: str) -> None:
 
 if __name__ == "__main__":
     try:
-        trio.run(_main, *sys.argv[1:])
+        trio.run(partial(_main, Path(sys.argv[1]), *map(int, sys.argv[2:])))
     except* ConnectionClosed as ended:
         sys.exit(f"a connection ended: {ended.exceptions}")

@@ -91,7 +91,7 @@ async def _line(process: trio.Process) -> str:
     text = b""
     while not text.endswith(b"\n"):
         chunk = await process.stdout.receive_some()
-        assert chunk, f"{process.args} ended"
+        assert chunk, f"{process.args!r} ended"
         text += chunk
     return text.decode()
 

@@ -78,7 +78,7 @@ async def _clients(
     return Latency(statistics.median(delays) * 1e3, delays[int(len(delays) * 0.99)] * 1e3)
 
 
-def _frame(made: RunningEngine) -> bytes:
+def frame_of(made: RunningEngine) -> bytes:
     """A change of the size that the gateway sends."""
     document = made.document("vm", named_id("vm-1"))
     change = LiveChange(
@@ -134,7 +134,7 @@ async def _ours(subscribers: int, changes: int, storm: int, directory: Path) -> 
         client = Client(gateway)
         await client.login()
         settings.enter_context(calm_collector())
-        floor = await _floor(_frame(made), subscribers, changes, storm, directory)
+        floor = await _floor(frame_of(made), subscribers, changes, storm, directory)
 
         async def change() -> float:
             began = time.perf_counter()

@@ -63,7 +63,7 @@ class Machine:
         self.vm_id = vm_id
 
     def is_running(self) -> bool:
-        return self._state() == self._libvirt.VIR_DOMAIN_RUNNING
+        return bool(self._state() == self._libvirt.VIR_DOMAIN_RUNNING)
 
     def is_gone(self) -> bool:
         return self._state() is None

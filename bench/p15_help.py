@@ -38,8 +38,11 @@ _CASES = {
 
 
 def run(full: bool) -> list[Row]:
+    return rows(41 if full else 15)
+
+
+def rows(rounds: int) -> list[Row]:
     """Milliseconds of whole processes, interpreter included."""
-    rounds = 41 if full else 15
     with tempfile.TemporaryDirectory() as cache:
         environment = {**os.environ, "CORRAL_CACHE_DIR": cache, "PYTHONPATH": str(_ROOT)}
         _timed(_OURS, ["--help"], environment)
