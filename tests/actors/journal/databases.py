@@ -77,6 +77,19 @@ def ask(dsn: str, question: str, *values: object) -> list[Any]:
     return asyncio.run(fetch())
 
 
+def give(dsn: str, script: str) -> None:
+    """Runs many statements in a server, past the journal. Outside Trio."""
+
+    async def execute() -> None:
+        connection = await asyncpg.connect(dsn)
+        try:
+            await connection.execute(script)
+        finally:
+            await connection.close()
+
+    asyncio.run(execute())
+
+
 @contextmanager
 def fresh_database(server_dsn: str, name: str) -> Iterator[PostgresDatabase]:
     """A new database in a server, dropped in the end with whoever is still connected."""

@@ -9,8 +9,9 @@ ALTER TABLE entities
 -- What is assigned to an address is found by entities_name.
 CREATE INDEX entities_assigned ON entities (name) WHERE kind = 'assignment';
 
--- It needs no lock on the sides: appends take turns, since each locks the row of its stream.
-CREATE FUNCTION check_sides() RETURNS trigger LANGUAGE plpgsql AS $$
+-- It needs no lock on the sides: appends take turns, since each locks the row of its stream. Who restores rows alone has
+-- another search path than the engine.
+CREATE FUNCTION check_sides() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     address text;
 BEGIN
