@@ -25,13 +25,14 @@ from actors.journal.port import Appended, EntityRow, EntityWrite, Transaction
 from actors.journal.postgres import PostgresJournal
 from actors.kernel.ports import Ports
 from actors.vm.project import project as project_vm
-from actors.vm.state import Run, VmState
+from actors.vm.state import VmState
 from cli.daemons.engine.command import main as engine
 from protocol.activity.operation import StepId
 from protocol.codec import encode
 from protocol.document import Ref
 from protocol.host.model import Host
 from protocol.inventory.model import Cpu, CpuTopology
+from protocol.vm.events import Run
 from protocol.vm.model import Vm
 
 _memory_bytes = 256 * 1024**2
