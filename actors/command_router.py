@@ -24,13 +24,13 @@ from actors.kernel.ref import ActorRef
 from protocol import limits
 from protocol.activity.audit import line
 from protocol.activity.commands import CancelJob
-from protocol.activity.model import Event
+from protocol.activity.model import Event, Job
 from protocol.codec import CodecError, decode, encode
 from protocol.command import Add, Command
 from protocol.errors import CorralError, Refusal
 from protocol.live.engine import Accepted, Submit
 from protocol.message import message_type
-from protocol.registry import BY_KIND, RESOURCES, SubCollection
+from protocol.registry import RESOURCES, SubCollection
 
 Route = tuple[str, Callable[[Command], str]]
 
@@ -109,13 +109,13 @@ class CommandRouter:
         """The kind and id of the actor that a command goes to: one on a job to the object that the job works on."""
         kind, id_of = ROUTES[type(command)]
         id = id_of(command)
-        if kind in BY_KIND and BY_KIND[kind].owned and (document := self._rows.document(kind, id)) is not None:
-            kind, _, id = document.object.partition("/")
+        if isinstance(job := self._rows.document(kind, id), Job):
+            kind, _, id = (job.object or "").partition("/")
         return kind, id
 
     def _not_running(self, job_id: str) -> Refusal | None:
         """Why a job cannot be cancelled whatever it does: nobody knows it, or it has ended."""
-        job = self._rows.document("job", job_id)
+        job = self._rows.get(Job, job_id)
         if job is None:
             return not_found("job", job_id)
         return over(job_id, job) if job.outcome else None

@@ -56,5 +56,4 @@ def in_use(
 
 
 def _label(rows: Rows, kind: str, id: str) -> str:
-    document: Any = rows.document(kind, id)
-    return f"{title_of(kind)} {getattr(document, 'name', None) or id}"
+    return f"{title_of(kind)} {rows.name_of(kind, id)}"

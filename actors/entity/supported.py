@@ -16,8 +16,9 @@ from protocol.command import Command, Update
 from protocol.document import About, Ref, TakesEffect, about, plain_text
 from protocol.errors import Refusal
 from protocol.registry import RESOURCES
+from protocol.template.model import Template
 from protocol.vm.commands import AddVm, StartVm
-from protocol.vm.model import BLANK_TEMPLATE_ID
+from protocol.vm.model import BLANK_TEMPLATE_ID, Vm
 
 CODE: Final = "not_supported"
 _nothing: Final[Mapping[str, TakesEffect]] = {}
@@ -105,9 +106,9 @@ def _present(command: Command, kind: str, rows: Rows) -> Any:
     """What the object has now; of a VM that is added, what its template has."""
     if isinstance(command, AddVm):
         template = getattr(command.document, "template", None)
-        return rows.document("template", (template.id if template else None) or BLANK_TEMPLATE_ID)
+        return rows.get(Template, (template.id if template else None) or BLANK_TEMPLATE_ID)
     if isinstance(command, StartVm):
-        return rows.document("vm", command.id)
+        return rows.get(Vm, command.id)
     if not isinstance(command, Update):
         return None
     if not command.parent_id:

@@ -141,8 +141,7 @@ class HostActor(DurableActor):
             return step
         self._strange_steps += 1
         if self._strange_steps == 1:  # once in a session: a node must not be able to fill the audit trail
-            host = self.services.rows.document("host", self.id)
-            name = (host.name if host is not None else None) or self.id
+            name = self.services.rows.name_of("host", self.id)
             said = line("strange_step", host=self.id, name=name, step=repr(text[:120]))
             self.carry_out(Decision(audit=(said,)), None)
         return None

@@ -18,6 +18,7 @@ from protocol.errors import Refusal
 from protocol.host import events
 from protocol.host.commands import AddHost, FenceHost, UpdateHost
 from protocol.host.model import Host
+from protocol.inventory.model import Cluster
 from protocol.live.engine import Accepted
 from protocol.merge import merge, writable
 
@@ -30,7 +31,7 @@ def add(host_id: str, state: HostState | None, request: CommandRequest, facts: H
     assert isinstance(request.command, AddHost)
     document = request.command.document
     assert isinstance(document, Host)
-    default = next((Ref(id=cluster.id) for cluster in facts.rows.named("cluster", "Default")), None)
+    default = next((Ref(id=cluster.id) for cluster in facts.rows.named(Cluster, "Default")), None)
     document = attrs.evolve(writable(document), id=host_id, cluster=document.cluster or default)
     refusal = required(document, "host") or _check(host_id, document, facts)
     if refusal is None and document.cluster is None:
@@ -121,7 +122,7 @@ def _check(host_id: str, document: Host, facts: HostDecisionFacts) -> Refusal | 
         return refusal
     if refusal := values(document):
         return refusal
-    if any(other.id != host_id for other in facts.rows.named("host", document.name or "")):
+    if any(other.id != host_id for other in facts.rows.named(Host, document.name or "")):
         reason = f"There is a host named {document.name} already."
         return invalid("name", reason, "Choose another name.", status=409, code="name_taken")
     return missing_reference(facts.rows, document)

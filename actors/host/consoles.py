@@ -7,9 +7,11 @@ from collections.abc import Callable
 import trio
 
 from actors.entity.services import Services
+from protocol.document import id_of
 from protocol.errors import Refusal
 from protocol.message import Message
 from protocol.node.commands import ConsoleData, ConsoleOpen
+from protocol.vm.model import Vm
 
 chunks_max = 256
 
@@ -54,10 +56,10 @@ class ConsoleBroker:
 
     def open(self, vm_id: str) -> HostConsole | Refusal:
         """Connects to the console of a VM that runs."""
-        vm = self._services.rows.document("vm", vm_id)
+        vm = self._services.rows.get(Vm, vm_id)
         if vm is None:
             return Refusal(code="not_found", status=404, reason=f"There is no VM with id {vm_id!r}.")
-        host_id = vm.host.id if vm.host is not None else ""
+        host_id = id_of(vm.host)
         if not host_id or not self._services.nodes.linked(host_id):
             return Refusal(
                 code="not_legal", reason=f"VM {vm.name} is {vm.status}: it has no console now.", remedy="Start it first.",

@@ -43,18 +43,13 @@ def decide(request: CommandRequest, command: OfAssignment, facts: InventoryDecis
     refers = {command.holder: command.parent_id}
     audit = line(
         f"{command.relation}_{verb}_{command.holder}",
-        user=user.user_id, name=given.name, holder=_name_of(command, facts), user_name=user.name, **refers,
+        user=user.user_id, name=given.name, holder=facts.rows.name_of(*left), user_name=user.name, **refers,
     )  # fmt: skip
     return InventoryDecision(reply=reply, outcome=reply, changes=(change,), audit=(audit,))
 
 
-def _name_of(command: OfAssignment, facts: InventoryDecisionFacts) -> str:
-    holder: Any = facts.rows.document(command.holder, command.parent_id)
-    return str(holder.name or command.parent_id)
-
-
 def _not_assigned(command: OfAssignment, given: Any, facts: InventoryDecisionFacts) -> Refusal:
-    who = f"the {title_of(command.holder)} {_name_of(command, facts)}"
+    who = f"the {title_of(command.holder)} {facts.rows.name_of(command.holder, command.parent_id)}"
     return Refusal(
         code="not_found",
         status=404,

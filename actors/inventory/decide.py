@@ -171,8 +171,8 @@ def _name_problem(kind: str, document: Document, facts: InventoryDecisionFacts) 
 def _of_the_same_name(kind: str, name: str, facts: InventoryDecisionFacts) -> list[Any]:
     attribute = KINDS[kind].name
     if attribute != "name":
-        return [each for each in facts.rows.documents(kind) if getattr(each, attribute) == name]
-    return facts.rows.named(kind, name)
+        return [each for each in facts.rows.all(BY_KIND[kind].cls) if getattr(each, attribute) == name]
+    return facts.rows.named(BY_KIND[kind].cls, name)
 
 
 def _renamed(kind: str, present: Document, after: Document, facts: InventoryDecisionFacts) -> Refusal | None:

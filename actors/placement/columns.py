@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import attrs
 
+from protocol.document import id_of
 from protocol.vm.model import MemoryPolicy
 
 host_reserve_bytes: Final = 256 * 1024**2
@@ -99,7 +100,7 @@ class HostColumns:
         self._sorted = None if self.names[row] != host.name or not self.statuses[row] else self._sorted
         topology = host.cpu.topology if host.cpu else None
         self.names[row] = host.name or id
-        self.clusters[row] = (host.cluster.id if host.cluster else None) or ""
+        self.clusters[row] = id_of(host.cluster)
         self.statuses[row] = host.status or "unassigned"
         self.memory_bytes[row] = max(0, (host.memory or 0) - host_reserve_bytes)
         self.cpus[row] = vcpus_of(topology)

@@ -11,13 +11,15 @@ from actors.entity.decision import Decision, Effect
 from actors.entity.ids import object_id_of
 from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
+from actors.storage.volume_names import storage_domain_of
 from protocol.activity.model import Event
 from protocol.activity.operation import Operation
 from protocol.command import Add
-from protocol.document import Document
+from protocol.document import Document, id_of
 from protocol.errors import Refusal
 from protocol.live.engine import Accepted
 from protocol.message import Message
+from protocol.storage.model import Disk, StorageDomain
 
 
 @attrs.frozen(kw_only=True)
@@ -25,6 +27,12 @@ class StorageDecisionFacts:
     now: datetime.datetime
     rows: Rows
     fresh_id: str = ""  # an id that nobody used yet
+
+
+def host_of(disk: Disk, facts: StorageDecisionFacts) -> str:
+    """The host of the storage domain that a disk is on; "" when that is gone."""
+    storage_domain = facts.rows.get(StorageDomain, storage_domain_of(disk))
+    return id_of(storage_domain.host) if storage_domain is not None else ""
 
 
 def accepted(kind: str, request: CommandRequest, document: Any, *, job_id: str = "") -> Accepted:

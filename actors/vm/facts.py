@@ -54,18 +54,6 @@ def not_legal(state: VmState, verb: str, legal: str, remedy: str = "") -> Refusa
     )
 
 
-def host_name(host_id: str, facts: VmDecisionFacts) -> str:
-    """What people call a host."""
-    host = facts.rows.document("host", host_id)
-    return str(host.name) if host is not None else host_id
-
-
-def disk_name(disk_id: str, facts: VmDecisionFacts) -> str:
-    """What people call a disk."""
-    disk = facts.rows.document("disk", disk_id)
-    return (disk.name if disk is not None else None) or disk_id
-
-
 def guest_up_timer(facts: VmDecisionFacts) -> SetTimer:
     """How long a guest that boots may take to answer before it counts as up."""
     return SetTimer(name="guest_up", seconds=facts.guest_up_timeout_seconds)

@@ -9,7 +9,7 @@ import attrs
 from actors.entity.decision import CancelTimer, Decision, joined
 from actors.vm import side_steps
 from actors.vm.desired import desired_after_end
-from actors.vm.facts import VmDecisionFacts, host_name
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.state import VmState
 from protocol.activity.audit import line
 from protocol.activity.model import Event
@@ -52,7 +52,7 @@ class RunEnd:
 def went_down(state: VmState, end: RunEnd, facts: VmDecisionFacts, ended: Outcome | None) -> Decision:
     """Nobody asked for it here: the VM is down for the reason that its end gives."""
     if end.host_down:
-        host = host_name(state.host_id, facts)
+        host = facts.rows.name_of("host", state.host_id)
         said = line("vm_down_with_host", vm=state.id, host=state.host_id, name=state.name, host_name=host)
     else:
         what = "vm_down" if end.why in CLEAN else "vm_down_error"

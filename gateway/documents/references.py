@@ -9,7 +9,7 @@ import attrs
 from gateway.documents.addresses import BY_TYPE_NAME
 from gateway.read_model.model import ReadModel, Record
 from protocol.attributes import Attribute, attributes
-from protocol.document import Ref
+from protocol.document import Ref, id_of
 from protocol.errors import BadInput, NotFound
 
 
@@ -45,7 +45,7 @@ def _item(model: ReadModel, attribute: Attribute, value: Any, path: str, cluster
     return resolve(model, value, cluster_id=cluster_id, path=path)
 
 
-def id_of(model: ReadModel, document: Any) -> str:
+def resolved_id(model: ReadModel, document: Any) -> str:
     """The id of the object that a document names by its id or its name."""
     type_name = type(document).__name__
     if not document.id and not document.name:
@@ -88,7 +88,7 @@ def _in_data_center_of(model: ReadModel, record: Record, cluster_id: str | None)
         return False
     document = record.document
     if (network := getattr(document, "network", None)) is not None:
-        above = model.get("network", network.id or "")
+        above = model.get("network", id_of(network))
         document = above.document if above else document
     data_center = getattr(document, "data_center", None)
     return data_center is not None and data_center.id == cluster.document.data_center.id

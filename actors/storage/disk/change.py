@@ -22,6 +22,7 @@ from protocol.live.engine import Accepted
 from protocol.storage import disk_events as events
 from protocol.storage.commands import UpdateDisk
 from protocol.storage.model import Disk
+from protocol.vm.model import Vm
 
 changeable: Final = frozenset({"name", "alias", "description", "comment", "propagate_errors", "shareable"})
 _taken_apart: Final = frozenset({"id", "provisioned_size", "storage_domain", "storage_domains", "bootable"})
@@ -114,7 +115,7 @@ def _not_growable(state: DiskState, facts: StorageDecisionFacts) -> Refusal | No
     if state.children:
         return refusal("conflict", f"{state.title} backs other disks and cannot change.", entity=state.id)
     for id in state.vm_ids:
-        vm = facts.rows.document("vm", id)
+        vm = facts.rows.get(Vm, id)
         if vm is not None and vm.status != "down":
             return refusal(
                 "not_legal",

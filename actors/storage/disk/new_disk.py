@@ -62,7 +62,7 @@ def checked(disk: Disk, backing: Disk | None, importing: bool, facts: StorageDec
     storage_domain_id = storage_domain_of(disk)
     if not storage_domain_id:
         return missing("storage_domains", "disk", "Name one storage domain.")
-    storage_domain = facts.rows.document("storage_domain", storage_domain_id)
+    storage_domain = facts.rows.get(StorageDomain, storage_domain_id)
     if not isinstance(storage_domain, StorageDomain):
         return not_found("storage domain", storage_domain_id)
     if storage_domain.status != "active":
@@ -84,7 +84,7 @@ def _checked_backing(
     thin = disk.backing_disk is not None
     if thin and disk.format != "cow":
         return invalid("format", "A thin disk on another one must be cow.", "Use cow, or make a full copy.")
-    origin = facts.rows.document("storage_domain", storage_domain_of(backing))
+    origin = facts.rows.get(StorageDomain, storage_domain_of(backing))
     if thin and storage_domain_of(backing) != storage_domain.id:
         return invalid(
             "storage_domains", "A thin disk lives where the disk that it rests on does.", "Leave it out, or clone."

@@ -24,11 +24,11 @@ def attach(state: DiskState | None, disk_id: str, message: AttachDisk, facts: St
     if problem := _not_usable(state):
         return Decision(reply=problem)
     if state.vm_ids and not state.disk.shareable:
-        vm = facts.rows.document("vm", state.vm_ids[0])
+        vm = facts.rows.name_of("vm", state.vm_ids[0])
         return Decision(
             reply=refusal(
                 "conflict",
-                f"{state.title} is attached to the VM {vm.name if vm is not None else state.vm_ids[0]}.",
+                f"{state.title} is attached to the VM {vm}.",
                 "Detach it there first; only a shareable disk can be attached twice.",
                 entity=state.id,
             )

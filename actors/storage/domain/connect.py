@@ -17,10 +17,12 @@ from actors.storage.facts import StorageDecisionFacts
 from protocol.activity.audit import line
 from protocol.activity.operation import StepId
 from protocol.errors import Refusal
+from protocol.host.model import Host
 from protocol.message import Message
 from protocol.node.commands import ConnectStorageDomain
 from protocol.node.reports import StorageFacts
 from protocol.storage import domain_events as events
+from protocol.storage.model import Disk
 
 change_bytes_min: Final = 1024**3
 change_share_min: Final = 0.01
@@ -66,7 +68,7 @@ def host_lost(state: StorageDomainState | None, facts: StorageDecisionFacts) -> 
     """Nobody else reaches a directory of a host that is silent."""
     if state is None or state.status != "active":
         return NOTHING
-    host = facts.rows.document("host", state.host_id)
+    host = facts.rows.get(Host, state.host_id)
     return deactivated(state, f"Its host {host.name if host is not None else state.host_id} does not answer.", facts)
 
 
@@ -99,8 +101,7 @@ def deactivated(state: StorageDomainState, reason: str, facts: StorageDecisionFa
 
 def space(state: StorageDomainState, facts_: StorageFacts, facts: StorageDecisionFacts) -> dict[str, Any]:
     """Bytes by event field; *committed* is what its disks may grow to."""
-    disks = (facts.rows.document("disk", id) for id in facts.rows.referring("disk", "storage_domain", state.id))
-    committed = sum(disk.provisioned_size or 0 for disk in disks if disk is not None)
+    committed = sum(disk.provisioned_size or 0 for disk in facts.rows.referring_to(Disk, "storage_domain", state.id))
     return {
         "available_bytes": facts_.available_bytes,
         "used_bytes": facts_.used_bytes,

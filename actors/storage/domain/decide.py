@@ -123,6 +123,6 @@ def _update_problem(state: StorageDomainState, document: StorageDomain, facts: S
             return invalid(field.name, f"The {field.name} of a storage domain cannot be changed.", "Leave it out.")
     if document.name is None or document.name == state.storage_domain.name:
         return None
-    if facts.rows.named("storage_domain", document.name):
+    if facts.rows.named(StorageDomain, document.name):
         return name_taken("storage domain", document.name)
     return checks.name("storage domain", document.name)

@@ -18,7 +18,9 @@ from actors.storage.template.operations import OPERATIONS, import_template, remo
 from actors.storage.template.state import TemplateState, blank_id
 from protocol.activity.audit import line
 from protocol.activity.commands import CancelJob
+from protocol.document import id_of
 from protocol.errors import Refusal
+from protocol.inventory.model import Cluster
 from protocol.merge import merge
 from protocol.message import Message
 from protocol.template import events
@@ -88,14 +90,14 @@ def _update_problem(state: TemplateState, document: Template, facts: StorageDeci
         return busy(state.id, f"The template {state.template.name}", state.operation)
     if problem := checks.values(document):
         return problem
-    if document.cluster is not None and facts.rows.document("cluster", document.cluster.id or "") is None:
-        return not_found("cluster", document.cluster.id or "")
+    if document.cluster is not None and facts.rows.get(Cluster, document.cluster) is None:
+        return not_found("cluster", id_of(document.cluster))
     for name in ("nics", "disk_attachments"):
         value = getattr(document, name)
         if value is not None and value != getattr(state.template, name):
             return invalid(name, f"The {name} of a template cannot be changed.", "Leave them out.")
     if document.name is None or document.name == state.template.name:
         return None
-    if facts.rows.named("template", document.name):
+    if facts.rows.named(Template, document.name):
         return name_taken("template", document.name)
     return checks.name("template", document.name)

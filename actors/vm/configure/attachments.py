@@ -7,12 +7,12 @@ import attrs
 from actors.entity.checks import given, invalid, values
 from actors.entity.decision import Decision, refuse
 from actors.entity.messages import CommandRequest
-from actors.vm.facts import VmDecisionFacts, busy, disk_name, not_legal
+from actors.vm.facts import VmDecisionFacts, busy, not_legal
 from actors.vm.slots import free_slot
 from actors.vm.state import VmState
 from protocol import limits
 from protocol.activity.audit import line
-from protocol.document import Ref
+from protocol.document import Ref, id_of
 from protocol.errors import Refusal
 from protocol.live.engine import Accepted
 from protocol.merge import writable
@@ -45,7 +45,7 @@ def update(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> D
     changed = tuple(attrs.evolve(each, **wanted) if each.id == command.id else each for each in attachments)
     accepted = Accepted(kind="disk_attachment", id=command.id, command_id=request.command_id)
     event = events.VmDisksChanged(at=facts.now, disk_attachments=changed)
-    by, disk = request.principal, disk_name(command.id, facts)
+    by, disk = request.principal, facts.rows.name_of("disk", command.id)
     said = line("vm_disk_updated", vm=state.id, user=by.user_id, name=state.name, disk_name=disk, user_name=by.name)
     return Decision(events=(event,), audit=(said,), reply=accepted, outcome=accepted)
 
@@ -53,7 +53,7 @@ def update(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> D
 def _changes_disk(document: DiskAttachment, facts: VmDecisionFacts) -> bool:
     """Whether the disk within is set otherwise than it is; clients send back what they got."""
     sent = writable(document.disk) if document.disk is not None else Disk()
-    disk = facts.rows.document("disk", sent.id or document.id or "") or Disk()
+    disk = facts.rows.get(Disk, sent.id or id_of(document)) or Disk()
     return any(value != getattr(disk, name) for name, value in given(sent).items() if name not in ("id", "bootable"))
 
 

@@ -66,7 +66,7 @@ def complete(vm_id: str, request: CommandRequest, facts: VmDecisionFacts) -> Vm 
 
 def template_of(document: Vm, facts: VmDecisionFacts) -> Template | Refusal:
     """The template that was named, which is there, or Blank; it must be finished."""
-    template = facts.rows.document("template", (document.template.id if document.template else None) or BLANK)
+    template = facts.rows.get(Template, (document.template.id if document.template else None) or BLANK)
     assert isinstance(template, Template)
     if template.status != "ok":
         reason = f"Template {template.name} is {template.status}."

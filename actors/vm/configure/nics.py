@@ -19,7 +19,7 @@ from actors.vm.slots import free_slot
 from actors.vm.state import VmState
 from protocol import limits
 from protocol.activity.audit import line
-from protocol.document import Ref
+from protocol.document import Ref, id_of
 from protocol.errors import Refusal
 from protocol.live.engine import Accepted
 from protocol.merge import merge, writable
@@ -86,7 +86,7 @@ def _changed(
 ) -> Decision:
     by = request.principal
     said = line(what, vm=state.id, user=by.user_id, name=state.name, nic_name=nic.name or "", user_name=by.name)
-    accepted = Accepted(kind="nic", id=nic.id or "", command_id=request.command_id)
+    accepted = Accepted(kind="nic", id=id_of(nic), command_id=request.command_id)
     return Decision(
         events=(events.VmNicsChanged(at=facts.now, nics=nics),),
         audit=(said,),
@@ -140,7 +140,7 @@ def _profile_of(nic: Nic, facts: VmDecisionFacts) -> str | None:
         return nic.vnic_profile.id
     if nic.network is None:
         return None
-    return next(iter(facts.rows.referring("vnic_profile", "network", nic.network.id or "")), None)
+    return next(iter(facts.rows.referring("vnic_profile", "network", id_of(nic.network))), None)
 
 
 def _mac_of(nic: Nic) -> str:

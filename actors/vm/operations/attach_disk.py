@@ -21,7 +21,7 @@ from actors.entity.operation import finish_steps, with_step
 from actors.storage.messages import AttachDisk, DiscardDisk, DiskRecorded, ProvideDisk
 from actors.storage.volume_names import several_storage_domains
 from actors.vm.configure.attachments import COLD, added, unchangeable, without
-from actors.vm.facts import VmDecisionFacts, disk_name
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.disk_steps import VmDiskData, begin_on_disks, part_of, sends_one
 from actors.vm.operations.record import DONE, VmOperation, progressed, requested
 from actors.vm.state import VmState
@@ -31,7 +31,7 @@ from protocol.document import Ref
 from protocol.errors import Cancelled, HostFailed, Refusal
 from protocol.live.engine import Accepted
 from protocol.message import Message
-from protocol.storage.model import Disk, DiskAttachment
+from protocol.storage.model import Disk, DiskAttachment, StorageDomain
 from protocol.vm import events
 from protocol.vm.commands import AddDiskAttachment
 
@@ -75,7 +75,7 @@ def _message(state: VmState, request: CommandRequest, disk: Disk, disk_id: str, 
         return invalid("disk", reason, status=409, code="conflict")
     job_id = job_id_of(request.command_id)
     if disk.id:
-        if facts.rows.document("disk", disk_id) is None:
+        if facts.rows.get(Disk, disk_id) is None:
             return not_found("disk", disk_id, "disk.id")
         return AttachDisk(vm_id=state.id, operation_id=job_id)
     new = _new_disk(state, disk, disk_id, facts)
@@ -95,7 +95,7 @@ def _new_disk(state: VmState, disk: Disk, disk_id: str, facts: VmDecisionFacts) 
     if storage_domain_id is None:
         reason = "A new disk needs a storage domain."
         return invalid("disk.storage_domains", reason, "Name one.", code="missing_attribute")
-    if facts.rows.document("storage_domain", storage_domain_id) is None:
+    if facts.rows.get(StorageDomain, storage_domain_id) is None:
         return not_found("storage_domain", storage_domain_id, "disk.storage_domains")
     if not disk.provisioned_size:
         reason = "A new disk needs a size."
@@ -119,7 +119,7 @@ def _storage_domain_of(disk: Disk, facts: VmDecisionFacts) -> str | None:
     wanted = disk.storage_domains[0] if disk.storage_domains else disk.storage_domain
     if wanted is not None and wanted.id:
         return wanted.id
-    active = [each.id for each in facts.rows.documents("storage_domain") if each.status == "active"]
+    active = [each.id for each in facts.rows.all(StorageDomain) if each.status == "active"]
     return active[0] if len(active) == 1 else None
 
 
@@ -186,7 +186,7 @@ def _taken_back(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Dec
 def _name(data: VmDiskData, facts: VmDecisionFacts) -> str:
     """The disk's name, also when it could not be made."""
     wanted = data.message.disk.name if isinstance(data.message, ProvideDisk) else None
-    return wanted or disk_name(data.disk_id, facts)
+    return wanted or facts.rows.name_of("disk", data.disk_id)
 
 
 ATTACH_DISK = VmOperation(kind="attach_disk", request=request, sends=sends_one, done=done, failed=failed)

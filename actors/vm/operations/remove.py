@@ -19,8 +19,10 @@ from actors.vm.state import VmState
 from protocol.activity.audit import line
 from protocol.activity.model import Event
 from protocol.activity.operation import Operation
+from protocol.document import id_of
 from protocol.errors import Refusal
 from protocol.message import Message
+from protocol.storage.model import Disk
 from protocol.vm import events
 from protocol.vm.commands import RemoveVm
 
@@ -57,9 +59,9 @@ def _what_goes(state: VmState, command: RemoveVm, facts: VmDecisionFacts) -> VmR
     discard: list[str] = []
     detach: list[str] = []
     for attachment in state.vm.disk_attachments or ():
-        disk = facts.rows.document("disk", attachment.id or "")
+        disk = facts.rows.get(Disk, attachment.id)
         keep = command.detach_only or (disk is not None and disk.shareable)
-        (detach if keep else discard).append(attachment.id or "")
+        (detach if keep else discard).append(id_of(attachment))
     return VmRemoveData(discard=tuple(discard), detach=tuple(detach))
 
 

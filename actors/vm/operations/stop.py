@@ -24,9 +24,11 @@ from actors.vm.run_end import RunEnd, down, failed_with_it
 from actors.vm.state import VmState
 from actors.vm.transitions import LIVE
 from protocol.activity.audit import line
+from protocol.document import id_of
 from protocol.errors import Refusal
 from protocol.message import Message
 from protocol.node.commands import DestroyDomain, RemoveSavedState
+from protocol.storage.model import StorageDomain
 from protocol.vm import events
 from protocol.vm.commands import StopVm
 
@@ -58,8 +60,8 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
 
 
 def _discard(state: VmState, request: CommandRequest, command: StopVm, facts: VmDecisionFacts) -> Decision:
-    storage_domain = facts.rows.document("storage_domain", state.saved_on)
-    host = storage_domain.host.id if storage_domain is not None and storage_domain.host is not None else ""
+    storage_domain = facts.rows.get(StorageDomain, state.saved_on)
+    host = id_of(storage_domain.host) if storage_domain is not None else ""
     operation = one_step(state, request, KIND, f"Stopping VM {state.name}", "Discard the saved memory", facts, host)
     event = events.VmStopRequested(at=facts.now, operation=operation, reason=command.reason, desired="down")
     by = request.principal

@@ -18,10 +18,12 @@ from actors.vm.operations.record import (
 )
 from actors.vm.run_end import RunEnd, failed_with_it
 from actors.vm.state import VmState
+from protocol.document import id_of
 from protocol.errors import Refusal
 from protocol.message import Message
 from protocol.node.commands import SaveDomain
 from protocol.node.domain import StopReason
+from protocol.storage.model import StorageDomain
 from protocol.vm import events
 
 KIND = "suspend"
@@ -46,11 +48,8 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
 
 
 def _where_to_save(state: VmState, facts: VmDecisionFacts) -> str:
-    for id in facts.rows.referring("storage_domain", "host", state.host_id):
-        storage_domain = facts.rows.document("storage_domain", id)
-        if storage_domain is not None and storage_domain.status == "active":
-            return id
-    return ""
+    near = facts.rows.referring_to(StorageDomain, "host", state.host_id)
+    return id_of(next((each for each in near if each.status == "active"), None))
 
 
 def sends(state: VmState) -> SaveDomain:

@@ -15,7 +15,7 @@ from gateway.config import Outside
 from gateway.documents.known import is_ovirt_name, unknown
 from gateway.documents.parse import Node
 from gateway.documents.read import read_document, read_object, read_scalar, to_scalar
-from gateway.documents.references import id_of, resolve
+from gateway.documents.references import resolve, resolved_id
 from gateway.read_model.engine_client import EnginePort
 from gateway.read_model.model import ReadModel
 from gateway.rest.requests.exchange import Exchange
@@ -108,7 +108,7 @@ class CommandSender:
         node = await exchange.body()
         if node is None:
             raise BadInput("The request has no body.", remedy="Send the id or the name of what to assign.")
-        id = id_of(self._model, read_document(node, cls, adding=False))
+        id = resolved_id(self._model, read_document(node, cls, adding=False))
         return await self.submit(exchange, command(id=id, parent_id=parent_id, **more))
 
     async def act(self, exchange: Exchange, action: Action, id: str, *, parent_id: str = "") -> Accepted:

@@ -33,15 +33,16 @@ from actors.storage.disk.state import DiskState
 from actors.storage.facts import StorageDecisionFacts, accepted, again_or_taken, busy, new_id, not_found, refusal
 from actors.storage.messages import DiskProvided, DiskRecorded, ProvideDisk
 from actors.storage.volume_names import making_id, several_storage_domains, storage_domain_of, volume_of
+from protocol.activity.model import Job
 from protocol.activity.operation import Operation, Outcome
-from protocol.document import Ref
+from protocol.document import Ref, id_of
 from protocol.errors import Refusal
 from protocol.message import Message
 from protocol.node.reports import VolumeFacts
 from protocol.storage import disk_events as events
 from protocol.storage.commands import AddDisk
 from protocol.storage.disk_events import DiskWork
-from protocol.storage.model import Disk, StorageDomain
+from protocol.storage.model import Disk
 
 
 def add(state: DiskState | None, request: CommandRequest, command: AddDisk, facts: StorageDecisionFacts) -> Decision:
@@ -55,7 +56,7 @@ def add(state: DiskState | None, request: CommandRequest, command: AddDisk, fact
     storage_domain = checked(disk, None, False, facts)
     if isinstance(storage_domain, Refusal):
         return Decision(reply=storage_domain)
-    operation = begin_for(request, "add", f"Adding disk {disk.name}", facts.now, _host_of(storage_domain))
+    operation = begin_for(request, "add", f"Adding disk {disk.name}", facts.now, id_of(storage_domain.host))
     reply = accepted("disk", request, _locked(disk), job_id=operation.id)
     return attrs.evolve(_begin(disk, operation, DiskWork(phase="make"), facts), reply=reply, outcome=reply)
 
@@ -64,13 +65,13 @@ def provide(state: DiskState | None, message: ProvideDisk, facts: StorageDecisio
     """A disk for a VM or template; the answer comes when it is there. The same disk again waits along."""
     if state is not None:
         return _provide_again(state, message)
-    job_id = making_id(message.operation_id, message.disk.id or "")
-    if ended := facts.rows.document("job", job_id):
+    job_id = making_id(message.operation_id, id_of(message.disk))
+    if ended := facts.rows.get(Job, job_id):
         reason = f"The disk {message.disk.name} was not made: {ended.reason or 'it is gone again.'}"
-        return Decision(reply=refusal("host_failed", reason, entity=message.disk.id or "", status=500))
+        return Decision(reply=refusal("host_failed", reason, entity=id_of(message.disk), status=500))
     backing = None
     if message.backing_disk_id:
-        backing = facts.rows.document("disk", message.backing_disk_id)
+        backing = facts.rows.get(Disk, message.backing_disk_id)
         if backing is None:
             return Decision(reply=not_found("disk", message.backing_disk_id))
     disk = _for_its_owner(message, backing)
@@ -85,7 +86,7 @@ def provide(state: DiskState | None, message: ProvideDisk, facts: StorageDecisio
         correlation_id=message.correlation_id,
         user_id=message.user_id,
         parent=message.operation_id,
-        host_id=_host_of(storage_domain),
+        host_id=id_of(storage_domain.host),
     )
     work = DiskWork(
         phase="hold_backing" if backing else "make",
@@ -97,7 +98,7 @@ def provide(state: DiskState | None, message: ProvideDisk, facts: StorageDecisio
         import_format=message.import_format,
     )
     decision = attrs.evolve(_begin(disk, operation, work, facts), keep=MADE)
-    recorded = Tell(address=f"vm/{message.vm_id}", message=DiskRecorded(disk_id=disk.id or ""))
+    recorded = Tell(address=f"vm/{message.vm_id}", message=DiskRecorded(disk_id=id_of(disk)))
     return joined(decision, Decision(effects=(recorded,))) if message.vm_id else decision
 
 
@@ -134,17 +135,13 @@ def provided(state: DiskState) -> DiskProvided:
 
 
 def _begin(disk: Disk, operation: Operation, work: DiskWork, facts: StorageDecisionFacts) -> Decision:
-    operation = begun(operation, disk.id or "", work, facts)
+    operation = begun(operation, id_of(disk), work, facts)
     event = events.DiskAdded(at=facts.now, disk=_locked(disk), operation=operation)
     return with_step_sent(MAKES[operation.kind], None, event)
 
 
 def _locked(disk: Disk) -> Disk:
     return attrs.evolve(disk, status="locked")
-
-
-def _host_of(storage_domain: StorageDomain) -> str:
-    return (storage_domain.host.id if storage_domain.host else None) or ""
 
 
 def record_of(state: DiskState) -> DiskOperation:

@@ -26,10 +26,11 @@ from actors.storage.disk.operations.phases import (
     with_step_sent,
 )
 from actors.storage.disk.state import DiskState
-from actors.storage.facts import StorageDecisionFacts, accepted, busy, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, accepted, busy, host_of, not_found, refusal
 from actors.storage.messages import DiscardDisk
-from actors.storage.volume_names import removal_id, storage_domain_of
+from actors.storage.volume_names import removal_id
 from protocol.activity.operation import Operation
+from protocol.document import id_of
 from protocol.errors import Refusal
 from protocol.message import Message
 from protocol.node.reports import Done
@@ -79,11 +80,9 @@ def _is_its_own(state: DiskState, message: DiscardDisk) -> bool:
 
 
 def _begin(state: DiskState, operation: Operation, work: DiskWork, facts: StorageDecisionFacts) -> Decision:
-    storage_domain = facts.rows.document("storage_domain", storage_domain_of(state.disk))
-    has_host = storage_domain is not None and storage_domain.host is not None
-    host_id = (storage_domain.host.id if has_host else None) or ""
+    host_id = host_of(state.disk, facts)
     if state.disk.backing_disk is not None:
-        work = attrs.evolve(work, backing_disk_id=state.disk.backing_disk.id or "")
+        work = attrs.evolve(work, backing_disk_id=id_of(state.disk.backing_disk))
     operation = begun(attrs.evolve(operation, host_id=host_id), state.id, work, facts)
     return with_step_sent(REMOVE, state, events.DiskRemoveRequested(at=facts.now, operation=operation))
 
@@ -112,7 +111,7 @@ def _in_use(state: DiskState, vm_id: str, template_id: str, facts: StorageDecisi
         return _conflict(state, "is attached to the VM", "vm", others, "Detach it first.", facts, field="vms")
     template = state.disk.template
     if template is not None and template.id != template_id:
-        of = [template.id or ""]
+        of = [id_of(template)]
         return _conflict(state, "belongs to the template", "template", of, "Remove the template.", facts, "template")
     if state.children:
         resting = list(state.children)
@@ -132,8 +131,7 @@ def _conflict(
     field: str = "",
     then: str = "",
 ) -> Refusal:
-    documents = ((id, facts.rows.document(kind, id)) for id in ids[:10])
-    names = ", ".join(document.name if document is not None and document.name else id for id, document in documents)
+    names = ", ".join(facts.rows.name_of(kind, id) for id in ids[:10])
     return refusal("conflict", f"{state.title} {what} {names}{then}.", remedy, entity=state.id, field=field)
 
 

@@ -23,9 +23,10 @@ from actors.storage.domain.state import StorageDomainState
 from actors.storage.facts import StorageDecisionFacts, accepted, again_or_taken, name_taken, new_id, not_found, refusal
 from protocol.activity.audit import line
 from protocol.activity.operation import Outcome
-from protocol.document import Ref
+from protocol.document import Ref, id_of
 from protocol.errors import Refusal
 from protocol.host.model import Host
+from protocol.inventory.model import Cluster
 from protocol.message import Message
 from protocol.node.reports import StorageFacts
 from protocol.storage import domain_events as events
@@ -48,9 +49,9 @@ def add(
     if isinstance(host, Refusal):
         return Decision(reply=host)
     storage_domain = _completed(attrs.evolve(document, id=new_id(request)), host, facts)
-    operation = begin_for(request, KIND, f"Adding storage domain {storage_domain.name}", facts.now, host.id or "")
+    operation = begin_for(request, KIND, f"Adding storage domain {storage_domain.name}", facts.now, id_of(host))
     address = f"storage_domain/{storage_domain.id}"
-    operation = with_step(operation, address, "Connecting the directory", facts.now, host.id or "")
+    operation = with_step(operation, address, "Connecting the directory", facts.now, id_of(host))
     event = events.StorageDomainAdded(at=facts.now, storage_domain=storage_domain, operation=operation)
     after = evolve(None, event)
     assert after is not None
@@ -90,9 +91,9 @@ def _rolled_back(state: StorageDomainState, problem: str, facts: StorageDecision
 
 def _completed(storage_domain: StorageDomain, host: Host, facts: StorageDecisionFacts) -> StorageDomain:
     assert storage_domain.storage is not None
-    cluster = facts.rows.document("cluster", (host.cluster.id if host.cluster else None) or "")
+    cluster = facts.rows.get(Cluster, host.cluster)
     data_center = cluster.data_center if cluster is not None else None
-    siblings = facts.rows.referring("storage_domain", "data_center", data_center.id or "") if data_center else []
+    siblings = facts.rows.referring("storage_domain", "data_center", id_of(data_center)) if data_center else []
     return attrs.evolve(
         storage_domain,
         description=storage_domain.description or "",
@@ -117,7 +118,7 @@ def _checked(storage_domain: StorageDomain, facts: StorageDecisionFacts) -> Host
         return problem
     if problem := checks.name("storage domain", storage_domain.name or ""):
         return problem
-    if facts.rows.named("storage_domain", storage_domain.name or ""):
+    if facts.rows.named(StorageDomain, storage_domain.name or ""):
         return name_taken("storage domain", storage_domain.name or "")
     if storage_domain.type != "data":
         return invalid("type", f"Storage domains of type {storage_domain.type} are not served yet.", "Use data.")
@@ -128,9 +129,9 @@ def _checked(storage_domain: StorageDomain, facts: StorageDecisionFacts) -> Host
     path = storage_domain.storage.path or ""
     if problem := _path_problem(path):
         return problem
-    host_id = (storage_domain.host.id if storage_domain.host else None) or ""
-    host = facts.rows.document("host", host_id)
-    if not isinstance(host, Host):
+    host_id = id_of(storage_domain.host)
+    host = facts.rows.get(Host, host_id)
+    if host is None:
         return not_found("host", host_id)
     if host.status != "up":
         return refusal(
@@ -141,9 +142,9 @@ def _checked(storage_domain: StorageDomain, facts: StorageDecisionFacts) -> Host
 
 def _data_center_problem(storage_domain: StorageDomain, host: Host, facts: StorageDecisionFacts) -> Refusal | None:
     """A directory belongs where its host does."""
-    cluster = facts.rows.document("cluster", (host.cluster.id if host.cluster else None) or "")
-    own = cluster.data_center.id if cluster is not None and cluster.data_center is not None else None
-    if storage_domain.data_center is None or storage_domain.data_center.id == own:
+    cluster = facts.rows.get(Cluster, host.cluster)
+    own = id_of(cluster.data_center) if cluster is not None else ""
+    if storage_domain.data_center is None or id_of(storage_domain.data_center) == own:
         return None
     reason = f"The host {host.name} belongs to another data center."
     return invalid("data_center", reason, "Leave it out, or choose a host of that data center.")
@@ -162,12 +163,11 @@ def _path_problem(path: str) -> Refusal | None:
 def _path_taken(path: str, host: Host, facts: StorageDecisionFacts) -> Refusal | None:
     """One directory is one storage domain, and none lies within another."""
     path = posixpath.normpath(path)
-    for id in facts.rows.referring("storage_domain", "host", host.id or ""):
-        other = facts.rows.document("storage_domain", id)
+    for other in facts.rows.referring_to(StorageDomain, "host", id_of(host)):
         theirs = posixpath.normpath((other.storage.path if other.storage else None) or "/")
         if posixpath.commonpath((path, theirs)) in (path, theirs):
             reason = f"{path} overlaps {theirs}, which is the storage domain {other.name}."
-            return refusal("conflict", reason, "Choose another directory.", entity=id, field="storage.path")
+            return refusal("conflict", reason, "Choose another directory.", entity=id_of(other), field="storage.path")
     return None
 
 

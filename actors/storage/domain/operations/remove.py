@@ -91,7 +91,7 @@ def _disks_on(state: StorageDomainState, facts: StorageDecisionFacts) -> Refusal
     ids = facts.rows.referring("disk", "storage_domain", state.id)
     if not ids:
         return None
-    names = sorted(facts.rows.document("disk", id).name or id for id in ids)
+    names = sorted(facts.rows.name_of("disk", id) for id in ids)
     return refusal(
         "conflict",
         f"{state.title} holds {len(ids)} disks: {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}.",

@@ -21,8 +21,10 @@ from protocol.activity.audit import line
 from protocol.activity.operation import Operation, Outcome
 from protocol.errors import Refusal
 from protocol.message import Message
+from protocol.storage.model import Disk
 from protocol.template import events
 from protocol.template.commands import RemoveTemplate
+from protocol.vm.model import Vm
 
 KIND: Final = "remove"
 
@@ -121,9 +123,9 @@ def _problem(state: TemplateState, facts: StorageDecisionFacts) -> Refusal | Non
 
 def _user_of(disk_id: str, facts: StorageDecisionFacts) -> str:
     """`disk of the VM name`, as far as known."""
-    disk = facts.rows.document("disk", disk_id)
+    disk = facts.rows.get(Disk, disk_id)
     name = (disk.name if disk is not None else None) or disk_id
-    vms = [facts.rows.document("vm", vm.id or "") for vm in (disk.vms or ())] if disk is not None else []
+    vms = [facts.rows.get(Vm, vm) for vm in (disk.vms or ())] if disk is not None else []
     of = ", ".join(vm.name or "" for vm in vms if vm is not None)
     return f"{name} of the VM {of}" if of else str(name)
 
