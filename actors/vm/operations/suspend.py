@@ -25,6 +25,7 @@ from protocol.node.commands import SaveDomain
 from protocol.node.domain import StopReason
 from protocol.storage.model import StorageDomain
 from protocol.vm import events
+from protocol.vm.commands import SuspendVm
 
 KIND = "suspend"
 
@@ -72,4 +73,6 @@ def run_ended(state: VmState, end: RunEnd, facts: VmDecisionFacts) -> Decision:
     return Decision() if end.why is StopReason.SAVED else failed_with_it(state, end, facts)
 
 
-SUSPEND = VmOperation(kind=KIND, request=request, sends=sends, done=done, failed=failed, run_ended=run_ended)
+SUSPEND = VmOperation(
+    kind=KIND, begun_by=SuspendVm, request=request, sends=sends, done=done, failed=failed, run_ended=run_ended
+)
