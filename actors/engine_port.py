@@ -17,7 +17,7 @@ from actors.host.consoles import ConsoleBroker, HostConsole
 from actors.journal.port import Journal, JournalError, JournalRow
 from protocol.activity.model import Event
 from protocol.codec import decode
-from protocol.errors import Refusal, Unavailable
+from protocol.errors import Forbidden, Refusal, Unavailable
 from protocol.live.engine import Accepted, Change, Entity, HostSamples, Principal, Snapshot, Submit
 from protocol.message import Message
 
@@ -110,7 +110,7 @@ class EnginePortInProcess:
     async def open_console(self, vm_id: str, principal: Principal) -> HostConsole | Refusal:
         await trio.lowlevel.checkpoint()
         if not principal.administrator:
-            return Refusal(code="forbidden", status=403, reason=f"{principal.name} may not open consoles.")
+            return Forbidden(f"{principal.name} may not open consoles.", remedy="Ask an administrator.").refusal
         return self._consoles.open(vm_id)
 
 

@@ -13,32 +13,9 @@ import attrs
 from protocol import limits
 from protocol.document import About, Ref, about
 from protocol.errors import Refusal
-from protocol.registry import title_of
+from protocol.refusals import invalid, missing
 
 _plain: Final = re.compile(r"[\w.\-+]+( [\w.\-+]+)*")
-
-
-def invalid(field: str, reason: str, remedy: str = "", *, code: str = "invalid", status: int = 400) -> Refusal:
-    """A refusal of what was sent."""
-    return Refusal(code=code, reason=reason, remedy=remedy, status=status, field=field)
-
-
-def not_found(kind: str, id: str, field: str = "") -> Refusal:
-    """There is no such object: 404 when it is what was asked for, 400 when a `field` names it."""
-    return Refusal(
-        code="not_found",
-        reason=f"There is no {title_of(kind)} with id {id!r}.",
-        remedy=f"List them with `corral {kind.replace('_', '-')} list`.",
-        status=400 if field else 404,
-        field=field,
-        entity="" if field else f"{kind}/{id}",
-    )
-
-
-def missing(field: str, of: str, remedy: str = "") -> Refusal:
-    """An attribute that an *add* needs was left out."""
-    reason = f"A {of} needs {field.replace('_', ' ')}."
-    return invalid(field, reason, remedy or f"Give `{field}`.", code="missing_attribute")
 
 
 def name(of: str, value: str) -> Refusal | None:

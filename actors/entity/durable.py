@@ -36,10 +36,11 @@ from actors.kernel.envelope import Answer, Envelope
 from actors.kernel.ref import ActorGone, MailboxFull
 from protocol import limits
 from protocol.codec import decode
-from protocol.errors import CorralError, Refusal, Unavailable
+from protocol.errors import CorralError, Unavailable
 from protocol.live.engine import Accepted
 from protocol.message import Message, message_type
 from protocol.node.commands import CancelStep, ForgetSteps, NodeCommand, ReportNow
+from protocol.refusals import not_found
 
 go_on_seconds: Final = 1.0
 """Pause, on average, between falling back to the durable state and going on from it."""
@@ -339,7 +340,7 @@ class DurableActor(Actor):
         ref = self.services.ensure(kind, id)
         if ref is None:
             if effect.token:
-                gone = Refusal(code="not_found", reason=f"{effect.address} does not exist.", status=404)
+                gone = not_found(kind, id)
                 self.context.ref.owe(Answer(token=effect.token, body=gone), message_type(effect.message).priority, "")
             return
         try:

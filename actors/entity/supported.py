@@ -10,17 +10,15 @@ from typing import Any, Final
 
 import attrs
 
-from actors.entity.checks import invalid
 from actors.entity.rows import Rows
 from protocol.command import Command, Update
 from protocol.document import About, Ref, TakesEffect, about, plain_text
-from protocol.errors import Refusal
+from protocol.errors import NotSupportedYet, Refusal
 from protocol.registry import RESOURCES
 from protocol.template.model import Template
 from protocol.vm.commands import AddVm, StartVm
 from protocol.vm.model import BLANK_TEMPLATE_ID, Vm
 
-CODE: Final = "not_supported"
 _nothing: Final[Mapping[str, TakesEffect]] = {}
 _unmarked: Final = frozenset({"id", "parent_id", "kind"})
 _actions: Final = {each.command: each for resource in RESOURCES for each in resource.actions if each.not_yet}
@@ -31,7 +29,7 @@ def refused(command: Command, kind: str, rows: Rows) -> Refusal | None:
     action = _actions.get(type(command))
     if action is not None:
         reason = f"The action `{action.name}` is not supported yet."
-        return invalid("", reason, action.not_yet, code=CODE)
+        return NotSupportedYet(reason, remedy=action.not_yet).refusal
     for field in attrs.fields(type(command)):
         value = getattr(command, field.name)
         if field.name in _unmarked or value is None:
@@ -99,7 +97,7 @@ def _says_nothing(value: Any) -> bool:
 
 def _refusal(where: str, value: Any, remedy: str) -> Refusal:
     said = "what was sent" if attrs.has(type(value)) else plain_text(value)[:80]
-    return invalid(where, f"{where}: {said} is not supported yet.", remedy, code=CODE)
+    return NotSupportedYet(f"{where}: {said} is not supported yet.", remedy=remedy, field=where).refusal
 
 
 def _present(command: Command, kind: str, rows: Rows) -> Any:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import attrs
 
-from actors.entity.checks import invalid, missing, plain_name, required, values
+from actors.entity.checks import plain_name, required, values
 from actors.entity.decision import Decision, Tell, refuse
 from actors.entity.host_signals import HostConfirmedDown
 from actors.entity.messages import CommandRequest
 from actors.entity.references import in_use, missing_reference
-from actors.host.facts import HostDecisionFacts, not_legal
+from actors.entity.refusals import not_legal
+from actors.host.facts import HostDecisionFacts
 from actors.host.messages import IssueToken
 from actors.host.state import HostState
 from protocol.activity.audit import line
@@ -21,6 +22,7 @@ from protocol.host.model import Host
 from protocol.inventory.model import Cluster
 from protocol.live.engine import Accepted
 from protocol.merge import merge, writable
+from protocol.refusals import invalid, missing, name_taken
 
 
 def add(host_id: str, state: HostState | None, request: CommandRequest, facts: HostDecisionFacts) -> Decision:
@@ -123,6 +125,5 @@ def _check(host_id: str, document: Host, facts: HostDecisionFacts) -> Refusal | 
     if refusal := values(document):
         return refusal
     if any(other.id != host_id for other in facts.rows.named(Host, document.name or "")):
-        reason = f"There is a host named {document.name} already."
-        return invalid("name", reason, "Choose another name.", status=409, code="name_taken")
+        return name_taken("host", document.name or "")
     return missing_reference(facts.rows, document)

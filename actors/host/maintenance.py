@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from actors.entity.decision import Decision, Effect, RequestReport, SetTimer, refuse
 from actors.entity.messages import CommandRequest
-from actors.host.facts import HostDecisionFacts, not_legal
+from actors.entity.refusals import not_legal
+from actors.host.facts import HostDecisionFacts
 from actors.host.state import HostState
 from protocol.activity.audit import line
 from protocol.host import events

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from actors.entity.assignments import assignment_between, assignment_id
-from actors.entity.checks import invalid, not_found
 from actors.entity.decision import Decision, refuse
 from actors.entity.messages import CommandRequest
 from actors.inventory.facts import InventoryDecision, InventoryDecisionFacts
 from actors.inventory.rows import added, removed
 from protocol.activity.audit import line
-from protocol.errors import Refusal
+from protocol.errors import NotFound, Refusal
 from protocol.inventory.assignment import ASSIGNMENT
 from protocol.inventory.assignment_commands import Assign, OfAssignment
 from protocol.live.engine import Accepted
+from protocol.refusals import invalid, not_found
 from protocol.registry import BY_KIND, title_of
 
 
@@ -50,10 +50,8 @@ def decide(request: CommandRequest, command: OfAssignment, facts: InventoryDecis
 
 def _not_assigned(command: OfAssignment, given: Any, facts: InventoryDecisionFacts) -> Refusal:
     who = f"the {title_of(command.holder)} {facts.rows.name_of(command.holder, command.parent_id)}"
-    return Refusal(
-        code="not_found",
-        status=404,
-        reason=f"The {title_of(command.relation)} {given.name} is not assigned to {who}.",
+    return NotFound(
+        f"The {title_of(command.relation)} {given.name} is not assigned to {who}.",
         remedy=f"List the {title_of(command.relation)}s of {who}.",
         entity=f"{command.holder}/{command.parent_id}",
-    )
+    ).refusal

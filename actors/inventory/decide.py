@@ -11,7 +11,6 @@ from typing import Any, Final
 import attrs
 
 from actors.entity import checks
-from actors.entity.checks import invalid, not_found
 from actors.entity.decision import Decision
 from actors.entity.ids import object_id_of
 from actors.entity.messages import CommandRequest
@@ -25,12 +24,13 @@ from protocol.activity.audit import line
 from protocol.activity.audit_texts import EXTERNAL
 from protocol.activity.model import Event
 from protocol.document import Document, Ref
-from protocol.errors import Refusal
+from protocol.errors import Conflict, Refusal
 from protocol.inventory.assignment_commands import OfAssignment
 from protocol.inventory.commands import AddEntity, AddEvent, RemoveEntity, UpdateEntity
 from protocol.live.engine import Accepted
 from protocol.merge import merge, writable
 from protocol.references import references_in
+from protocol.refusals import invalid, name_taken, not_found
 from protocol.registry import BY_KIND, title_of
 
 REFERENCES: Final = frozenset(field.name for field in attrs.fields(Event)) & frozenset(KINDS) - {"user"}
@@ -158,13 +158,7 @@ def _name_problem(kind: str, document: Document, facts: InventoryDecisionFacts) 
         return problem
     for other in _of_the_same_name(kind, name, facts):
         if other.id != getattr(document, "id", None) and parent_of(other) == parent_of(document):
-            return Refusal(
-                code="name_taken",
-                reason=f"The name {name!r} is taken by another {title_of(kind)}.",
-                remedy="Choose another name.",
-                field=KINDS[kind].name,
-                entity=other.id,
-            )
+            return name_taken(kind, name, field=KINDS[kind].name)
     return None
 
 
@@ -201,13 +195,12 @@ def _below_itself(kind: str, present: Any, owner: Ref, rows: Rows) -> Refusal | 
     above: Ref | None = owner
     while above is not None and above.id:
         if above.id == present.id:
-            return Refusal(
-                code="conflict",
-                reason=f"The {title_of(kind)} {name_of(present)} cannot lie below itself or what is below it.",
+            return Conflict(
+                f"The {title_of(kind)} {name_of(present)} cannot lie below itself or what is below it.",
                 remedy=f"Choose another {attribute}.",
                 field=attribute,
                 entity=f"{kind}/{present.id}",
-            )
+            ).refusal
         above = getattr(rows.document(kind, above.id), attribute, None)
     return None
 

@@ -13,7 +13,7 @@ from actors.entity.rows import Rows
 from protocol.access.model import User
 from protocol.api import Version
 from protocol.document import Document, Ref
-from protocol.errors import Refusal
+from protocol.errors import NotLegal, Refusal
 from protocol.inventory.model import ROOT_TAG_ID, Cluster, Cpu, DataCenter, Tag
 from protocol.merge import merge
 from protocol.network.model import Network, VnicProfile
@@ -140,12 +140,8 @@ def _own_profile(network: Network, fresh_id: FreshId) -> tuple[Document, ...]:
 def _management_stays(network: Network) -> Refusal | None:
     if "management" not in (network.usages or ()):
         return None
-    return Refusal(
-        code="not_legal",
-        reason=f"The network {network.name} is the management network of its data center.",
-        remedy="It goes with its data center.",
-        entity=f"network/{network.id}",
-    )
+    reason = f"The network {network.name} is the management network of its data center."
+    return NotLegal(reason, remedy="It goes with its data center.", entity=f"network/{network.id}").refusal
 
 
 NETWORK: Final = InventoryKind(
@@ -179,7 +175,7 @@ def _with_principal(user: User) -> User:
 def _administrator_stays(user: User) -> Refusal | None:
     if user.user_name != ADMINISTRATOR:
         return None
-    return Refusal(code="not_legal", reason="The built-in administrator stays.", entity=f"user/{user.id}")
+    return NotLegal("The built-in administrator stays.", entity=f"user/{user.id}").refusal
 
 
 def _first_administrator(known: Mapping[str, Any], fresh_id: FreshId) -> tuple[Document, ...]:
@@ -205,7 +201,7 @@ def _below_root(tag: Tag) -> Tag:
 def _root_stays(tag: Tag) -> Refusal | None:
     if tag.id != ROOT_TAG_ID:
         return None
-    return Refusal(code="not_legal", reason=f"The tag {tag.name} is built in: it stays.", entity=f"tag/{tag.id}")
+    return NotLegal(f"The tag {tag.name} is built in: it stays.", entity=f"tag/{tag.id}").refusal
 
 
 TAG: Final = InventoryKind(

@@ -16,9 +16,10 @@ from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Envelope
 from actors.reservations.mac_pool import MacIndex, MacRange, normalized
 from actors.reservations.messages import NameClaim, ReleaseReservation, Reserve, Reserved
-from protocol.errors import BadInput, Conflict, CorralError, NameTaken
+from protocol.errors import BadInput, Conflict, CorralError, Refused
 from protocol.message import Message
 from protocol.node.reports import Done
+from protocol.refusals import name_taken
 from protocol.registry import BY_KIND
 
 hold_seconds: Final = 120.0
@@ -108,12 +109,7 @@ class ReservationsActor(Actor):
             row = self._holds.rows.row(claim.kind, document.id)
             taken = taken or (row is not None and row.id != request.owner_id and (row.parent or "") == claim.parent)
         if taken:
-            raise NameTaken(
-                f"The name {claim.name!r} is taken by another {claim.kind.replace('_', ' ')}.",
-                remedy="Choose another name.",
-                entity=request.owner_id,
-                field="name",
-            )
+            raise Refused(name_taken(claim.kind, claim.name))
 
     def _check_mac(self, address: str, wanted: list[str], request: Reserve) -> None:
         if not address:

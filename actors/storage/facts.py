@@ -1,4 +1,4 @@
-"""What deciding in this room needs beside the state, and the refusals and acceptances that its entities share."""
+"""What deciding in this room needs beside the state, and the acceptances that its entities share."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from protocol.activity.model import Event
 from protocol.activity.operation import Operation
 from protocol.command import Add
 from protocol.document import Document, id_of
-from protocol.errors import Refusal
+from protocol.errors import Conflict
 from protocol.live.engine import Accepted
 from protocol.message import Message
+from protocol.registry import title_of
 from protocol.storage.model import Disk, StorageDomain
 
 
@@ -50,7 +51,7 @@ def again_or_taken(kind: str, request: CommandRequest, document: Document, opera
     """An *add* for an id that exists: the same command gets the same answer, any other is refused."""
     id: str = getattr(document, "id", "")
     if not _is_same(request, id, operation):
-        return Decision(reply=refusal("conflict", f"The {kind.replace('_', ' ')} {id} exists already.", entity=id))
+        return Decision(reply=Conflict(f"The {title_of(kind)} {id} exists already.", entity=f"{kind}/{id}").refusal)
     return Decision(reply=accepted(kind, request, document, job_id=operation.id if operation else ""))
 
 
@@ -65,29 +66,3 @@ def accept(
 ) -> Decision:
     """The command is accepted, and gets the same answer when it comes again."""
     return Decision(events=events, effects=effects, audit=audit, reply=accepted, outcome=accepted)
-
-
-def refusal(
-    code: str, reason: str, remedy: str = "", *, entity: str = "", field: str = "", status: int = 409
-) -> Refusal:
-    return Refusal(
-        code=code, reason=reason, remedy=remedy, entity=entity, field=field, status=status, retryable=code == "busy"
-    )
-
-
-def not_found(what: str, id: str) -> Refusal:
-    return refusal("not_found", f"There is no {what} {id}.", "Look at the list of them.", entity=id, status=404)
-
-
-def busy(entity: str, what: str, operation: Operation) -> Refusal:
-    """Refused while an operation runs: the lock is that operation, and it is named."""
-    return refusal(
-        "busy",
-        f"{what} is locked: '{operation.description}' goes on.",
-        f"Wait for job {operation.id} to end.",
-        entity=entity,
-    )
-
-
-def name_taken(what: str, name: str) -> Refusal:
-    return refusal("name_taken", f"The name {name!r} is taken by another {what}.", "Choose another name.", field="name")

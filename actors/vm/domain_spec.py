@@ -10,7 +10,7 @@ import attrs
 from actors.entity.rows import Rows
 from actors.storage.volume_names import volume_of
 from protocol.document import id_of
-from protocol.errors import Refusal
+from protocol.errors import Busy, NotLegal, Refusal
 from protocol.inventory.model import Cluster, Cpu
 from protocol.network.model import Network, Nic, VnicProfile
 from protocol.node.domain import DomainDisk, DomainNic, DomainSpec
@@ -98,14 +98,13 @@ def _disks(vm: Vm, rows: Rows) -> list[DomainDisk] | Refusal:
         disk = rows.get(Disk, attachment.id)
         if disk is None or disk.status != "ok":
             status = "gone" if disk is None else disk.status
-            return Refusal(
-                code="not_legal",
-                reason=f"Cannot start VM {vm.name}: its disk {disk.name if disk else attachment.id} is {status}.",
+            is_locked = status == "locked"
+            return (Busy if is_locked else NotLegal)(
+                f"Cannot start VM {vm.name}: its disk {rows.name_of('disk', id_of(attachment))} is {status}.",
                 remedy="Wait until the disk is ok, or detach it.",
                 entity=f"disk/{attachment.id}",
                 field="disk_attachments",
-                retryable=status == "locked",
-            )
+            ).refusal
         made.append(
             DomainDisk(
                 disk_id=id_of(disk),

@@ -166,7 +166,7 @@ async def test_a_request_repeated_under_its_key_is_done_once(world: World) -> No
     [
         ({"cluster": {"name": "Default"}}, 400, "'name'"),
         ({"name": "x", "cluster": {"name": "Nowhere"}}, 404, "no cluster named 'Nowhere'"),
-        ({"name": "x", "cluster": {"id": "1"}}, 404, "no cluster with the id '1'"),
+        ({"name": "x", "cluster": {"id": "1"}}, 404, "no cluster with id '1'"),
         ({"name": "x", "cluster": {}}, 400, "neither id nor name"),
         ({"name": "x", "cluster": {"name": "Default"}, "usb": {"enabled": True}}, 400, "not supported in this release"),
         ({"name": "x", "cluster": {"name": "Default"}, "memry": 1}, 400, "Did you mean 'memory'?"),

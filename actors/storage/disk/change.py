@@ -7,18 +7,18 @@ from typing import Any, Final
 import attrs
 
 from actors.entity import checks
-from actors.entity.checks import invalid
 from actors.entity.decision import NOTHING, Decision, joined
 from actors.entity.messages import CommandRequest
 from actors.storage.disk.operations.phases import with_step_sent
 from actors.storage.disk.operations.resize import RESIZE, begin_resize
-from actors.storage.disk.state import DiskState
-from actors.storage.facts import StorageDecisionFacts, accepted, busy, not_found, refusal
+from actors.storage.disk.state import DiskState, unusable
+from actors.storage.facts import StorageDecisionFacts, accepted
 from actors.storage.volume_names import storage_domain_of
 from protocol.activity.audit import line
 from protocol.document import about
-from protocol.errors import Refusal
+from protocol.errors import Conflict, NotLegal, Refusal
 from protocol.live.engine import Accepted
+from protocol.refusals import invalid, not_found
 from protocol.storage import disk_events as events
 from protocol.storage.commands import UpdateDisk
 from protocol.storage.model import Disk
@@ -77,12 +77,7 @@ def _wanted(now: Disk, document: Disk) -> dict[str, Any]:
 def _problem(
     state: DiskState, document: Disk, wanted: dict[str, Any], size: int, facts: StorageDecisionFacts
 ) -> Refusal | None:
-    if state.operation is not None:
-        return busy(state.id, state.title, state.operation)
-    if state.status != "ok":
-        reason = f"{state.title} is {state.status}: {state.problem}"
-        return refusal("not_legal", reason, "Remove it.", entity=state.id, field="status")
-    if problem := checks.values(document) or _fixed(state, document):
+    if problem := unusable(state, "update") or checks.values(document) or _fixed(state, document):
         return problem
     if "name" in wanted and (problem := checks.name("disk", str(wanted["name"]))):
         return problem
@@ -90,7 +85,8 @@ def _problem(
         return invalid("shareable", "A shareable disk cannot be cow: two writers would spoil its tables.")
     if wanted.get("shareable") is False and len(state.vm_ids) > 1:
         reason = f"{state.title} is attached to {len(state.vm_ids)} VMs."
-        return invalid("shareable", reason, "Detach it from all but one first.", status=409, code="conflict")
+        remedy = "Detach it from all but one first."
+        return Conflict(reason, remedy=remedy, entity=state.address, field="shareable").refusal
     now = state.disk.provisioned_size or 0
     if size < now:
         return invalid("provisioned_size", f"{state.title} cannot shrink from {now} to {size} bytes.", "Give more.")
@@ -113,15 +109,14 @@ def _fixed(state: DiskState, document: Disk) -> Refusal | None:
 
 def _not_growable(state: DiskState, facts: StorageDecisionFacts) -> Refusal | None:
     if state.children:
-        return refusal("conflict", f"{state.title} backs other disks and cannot change.", entity=state.id)
+        return Conflict(f"{state.title} backs other disks and cannot change.", entity=state.address).refusal
     for id in state.vm_ids:
         vm = facts.rows.get(Vm, id)
         if vm is not None and vm.status != "down":
-            return refusal(
-                "not_legal",
+            return NotLegal(
                 f"{state.title} is attached to the VM {vm.name}, which is {vm.status}.",
-                "Shut the VM down first: extending a disk in use is not served yet.",
-                entity=state.id,
+                remedy="Shut the VM down first: extending a disk in use is not served yet.",
+                entity=state.address,
                 field="provisioned_size",
-            )
+            ).refusal
     return None

@@ -28,7 +28,7 @@ from protocol.activity.audit import line
 from protocol.activity.model import Event
 from protocol.activity.operation import Operation, Outcome
 from protocol.document import id_of
-from protocol.errors import Refusal
+from protocol.errors import NotFound, Refusal
 from protocol.live.engine import Accepted
 from protocol.message import Message
 from protocol.network.model import Mac
@@ -150,7 +150,7 @@ def _removed_one(state: VmState, operation: Operation, refusal: Refusal | None, 
     if decision.effects:
         return decision
     reason = operation.rolling_back
-    if refusal is not None and refusal.code != "not_found":
+    if refusal is not None and refusal.code != NotFound.code:
         reason += f" What was made could not be removed: {refusal}"
     gone = events.VmRemoved(at=facts.now, ended=Outcome(outcome="rolled_back", reason=reason))
     if operation.is_unwanted:

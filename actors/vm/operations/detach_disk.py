@@ -14,7 +14,7 @@ from actors.vm.operations.disk_steps import VmDiskData, begin_on_disks, failed_w
 from actors.vm.operations.record import DONE, VmOperation, requested
 from actors.vm.state import VmState
 from protocol.activity.audit import line
-from protocol.errors import Refusal
+from protocol.errors import NotFound, Refusal
 from protocol.live.engine import Accepted
 from protocol.message import Message
 from protocol.vm import events
@@ -53,7 +53,7 @@ def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
 
 def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     """A disk that is not there any more is as good as detached."""
-    if refusal.code == "not_found":
+    if refusal.code == NotFound.code:
         return done(state, refusal, facts)
     assert state.operation is not None
     assert isinstance(state.operation.data, VmDiskData)

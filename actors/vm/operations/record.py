@@ -11,9 +11,10 @@ from actors.entity.decision import NOTHING, Decision, Effect, SetTimer
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
 from actors.entity.operation_record import OperationRecord, step_effects
+from actors.entity.refusals import busy, not_legal
 from actors.entity.transitions import statuses_before
 from actors.vm.evolve import evolve
-from actors.vm.facts import VmDecisionFacts, busy, not_legal
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.run_end import RunEnd, failed_with_it
 from actors.vm.state import VmState
 from actors.vm.transitions import TRANSITIONS

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import attrs
 
-from actors.entity.checks import invalid
 from actors.entity.decision import Decision, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import with_step
-from actors.vm.facts import VmDecisionFacts, busy, not_legal
+from actors.entity.refusals import busy, not_legal
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.disk_steps import VmRemoveData, begin_on_disks, failed_where_it_is, sends_removal
 from actors.vm.operations.record import DONE, VmOperation, progressed, requested
 from actors.vm.state import VmState
@@ -20,8 +20,9 @@ from protocol.activity.audit import line
 from protocol.activity.model import Event
 from protocol.activity.operation import Operation
 from protocol.document import id_of
-from protocol.errors import Refusal
+from protocol.errors import NotFound, Refusal
 from protocol.message import Message
+from protocol.refusals import protected
 from protocol.storage.model import Disk
 from protocol.vm import events
 from protocol.vm.commands import RemoveVm
@@ -50,8 +51,7 @@ def _refusal(state: VmState) -> Refusal | None:
     if state.status != "down":
         return not_legal(state, "remove", "down", "Stop it first.")
     if state.vm.delete_protected:
-        reason, remedy = f"VM {state.name} is delete protected.", "Update it with delete_protected false first."
-        return invalid("delete_protected", reason, remedy, status=409, code="conflict")
+        return protected("vm", state.id, state.name)
     return None
 
 
@@ -78,7 +78,7 @@ def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
 
 def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     """A disk that is gone already is as good as removed."""
-    if refusal.code == "not_found":
+    if refusal.code == NotFound.code:
         return done(state, refusal, facts)
     said = line("vm_remove_failed", vm=state.id, name=state.name, reason=str(refusal))
     return failed_where_it_is(state, refusal, said, facts)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from actors.entity.cancel import cancelled_by, rolled_back
 from actors.entity.decision import CancelTimer, Decision, RequestReport, refuse
 from actors.entity.messages import CommandRequest
+from actors.entity.refusals import busy, not_legal
 from actors.vm.desired import desired_after_end
-from actors.vm.facts import VmDecisionFacts, busy, not_legal
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations import guest_wait
 from actors.vm.operations.record import (
     DONE,

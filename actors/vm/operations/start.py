@@ -14,12 +14,13 @@ import attrs
 from actors.entity.decision import Decision, Effect, Question, Tell, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
+from actors.entity.refusals import busy, not_legal
 from actors.placement.columns import reserved_bytes
 from actors.placement.messages import Place, Placed, ReleasePlacement
 from actors.vm import domain_spec
 from actors.vm.configure import checks, memory
 from actors.vm.desired import desired_after_end
-from actors.vm.facts import VmDecisionFacts, busy, guest_up_timer, not_legal
+from actors.vm.facts import VmDecisionFacts, guest_up_timer
 from actors.vm.operations.pause import request_resume
 from actors.vm.operations.record import DONE, VmOperation, accepted_as, progressed, requested
 from actors.vm.run_end import RunEnd
@@ -27,7 +28,7 @@ from actors.vm.state import VmState
 from protocol.activity.audit import line
 from protocol.activity.operation import Outcome
 from protocol.document import id_of
-from protocol.errors import Refusal
+from protocol.errors import NotFound, Refusal
 from protocol.merge import merge
 from protocol.message import Message
 from protocol.node.commands import DestroyDomain, RestoreDomain, StartDomain
@@ -220,7 +221,7 @@ def _event_of_failure(state: VmState, reason: str, ended: Outcome, facts: VmDeci
 
 def _lost(why: Message | None) -> bool:
     """The host says that there is no saved memory: suspended it would stay for ever."""
-    return isinstance(why, Refusal) and why.code == "not_found"
+    return isinstance(why, Refusal) and why.code == NotFound.code
 
 
 START = VmOperation(

@@ -9,8 +9,9 @@ from typing import Final
 
 from actors.entity.decision import CancelTimer, Decision, RequestReport, SetTimer, refuse
 from actors.entity.messages import CommandRequest
+from actors.entity.refusals import busy, not_legal
 from actors.vm.desired import desired_after_end
-from actors.vm.facts import VmDecisionFacts, busy, not_legal
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.record import (
     DONE,
     VmOperation,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from actors.entity.decision import Decision, RequestReport, refuse
 from actors.entity.messages import CommandRequest
 from actors.vm.desired import desired_after_end
-from actors.vm.facts import VmDecisionFacts, what
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.record import (
     DONE,
     VmOperation,
@@ -19,7 +19,7 @@ from actors.vm.operations.record import (
 from actors.vm.run_end import RunEnd, failed_with_it
 from actors.vm.state import VmState
 from protocol.document import id_of
-from protocol.errors import Refusal
+from protocol.errors import Conflict, Refusal
 from protocol.message import Message
 from protocol.node.commands import SaveDomain
 from protocol.node.domain import StopReason
@@ -35,14 +35,9 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
         return refuse(refusal)
     target = _where_to_save(state, facts)
     if not target:
-        return refuse(
-            Refusal(
-                code="conflict",
-                reason=f"Cannot suspend {what(state)}: its host has no active storage domain to keep the memory on.",
-                remedy="Add a storage domain on that host, or shut the VM down.",
-                entity=state.address,
-            )
-        )
+        reason = f"Cannot suspend VM {state.name}: its host has no active storage domain to keep the memory on."
+        remedy = "Add a storage domain on that host, or shut the VM down."
+        return refuse(Conflict(reason, remedy=remedy, entity=state.address).refusal)
     operation = one_step(state, request, KIND, f"Suspending VM {state.name}", "Save memory to the storage", facts)
     event = events.VmSuspendRequested(at=facts.now, operation=operation, storage_domain_id=target, desired="suspended")
     return requested(SUSPEND, state, request, event)

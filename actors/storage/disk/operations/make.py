@@ -29,16 +29,17 @@ from actors.storage.disk.operations.phases import (
     sends,
     with_step_sent,
 )
-from actors.storage.disk.state import DiskState
-from actors.storage.facts import StorageDecisionFacts, accepted, again_or_taken, busy, new_id, not_found, refusal
+from actors.storage.disk.state import DiskState, unusable
+from actors.storage.facts import StorageDecisionFacts, accepted, again_or_taken, new_id
 from actors.storage.messages import DiskProvided, DiskRecorded, ProvideDisk
 from actors.storage.volume_names import making_id, several_storage_domains, storage_domain_of, volume_of
 from protocol.activity.model import Job
 from protocol.activity.operation import Operation, Outcome
 from protocol.document import Ref, id_of
-from protocol.errors import Refusal
+from protocol.errors import Conflict, HostFailed, NotFound, Refusal
 from protocol.message import Message
 from protocol.node.reports import VolumeFacts
+from protocol.refusals import not_found
 from protocol.storage import disk_events as events
 from protocol.storage.commands import AddDisk
 from protocol.storage.disk_events import DiskWork
@@ -68,7 +69,7 @@ def provide(state: DiskState | None, message: ProvideDisk, facts: StorageDecisio
     job_id = making_id(message.operation_id, id_of(message.disk))
     if ended := facts.rows.get(Job, job_id):
         reason = f"The disk {message.disk.name} was not made: {ended.reason or 'it is gone again.'}"
-        return Decision(reply=refusal("host_failed", reason, entity=id_of(message.disk), status=500))
+        return Decision(reply=HostFailed(reason, entity=f"disk/{message.disk.id}").refusal)
     backing = None
     if message.backing_disk_id:
         backing = facts.rows.get(Disk, message.backing_disk_id)
@@ -115,18 +116,16 @@ def _for_its_owner(message: ProvideDisk, backing: Disk | None) -> Disk:
 
 def _provide_again(state: DiskState, message: ProvideDisk) -> Decision:
     operation = state.operation
-    if operation is not None:
-        if operation.id == making_id(message.operation_id, state.id) and not operation.rolling_back:
-            return Decision(keep=MADE)
-        return Decision(reply=busy(state.id, state.title, operation))
-    if state.status != "ok":
-        reason = f"{state.title} is {state.status}: {state.problem}"
-        return Decision(reply=refusal("not_legal", reason, entity=state.id))
+    is_this = operation is not None and operation.id == making_id(message.operation_id, state.id)
+    if operation is not None and is_this and not operation.rolling_back:
+        return Decision(keep=MADE)
+    if problem := unusable(state, "use"):
+        return Decision(reply=problem)
     template = state.disk.template
     is_other_vms = message.vm_id and message.vm_id not in state.vm_ids
     is_other_templates = message.template_id and (template is None or template.id != message.template_id)
     if is_other_vms or is_other_templates:
-        return Decision(reply=refusal("conflict", f"{state.title} was made for something else.", entity=state.id))
+        return Decision(reply=Conflict(f"{state.title} was made for something else.", entity=state.address).refusal)
     return Decision(reply=provided(state))
 
 
@@ -195,7 +194,7 @@ def _ready(state: DiskState, work: DiskWork, facts: StorageDecisionFacts) -> Dec
 def failed(state: DiskState, refusal: Refusal, facts: StorageDecisionFacts) -> Decision:
     """The making turns round: what was made goes, the last first."""
     assert state.operation is not None
-    if state.work.phase == "release_backing" and refusal.code == "not_found":
+    if state.work.phase == "release_backing" and refusal.code == NotFound.code:
         return done(state, refusal, facts)
     if state.operation.rolling_back and state.work.phase == "hold_backing":
         return _further_down(state, facts)

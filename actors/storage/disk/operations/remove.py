@@ -14,6 +14,7 @@ from actors.entity.cancel import NOT_WANTED, taken_back
 from actors.entity.decision import Decision
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin, begin_for
+from actors.entity.refusals import busy
 from actors.storage.disk.operations.gone import gone, remove_failed
 from actors.storage.disk.operations.make import MAKES, turned_round
 from actors.storage.disk.operations.phases import (
@@ -26,14 +27,15 @@ from actors.storage.disk.operations.phases import (
     with_step_sent,
 )
 from actors.storage.disk.state import DiskState
-from actors.storage.facts import StorageDecisionFacts, accepted, busy, host_of, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, accepted, host_of
 from actors.storage.messages import DiscardDisk
 from actors.storage.volume_names import removal_id
 from protocol.activity.operation import Operation
 from protocol.document import id_of
-from protocol.errors import Refusal
+from protocol.errors import Conflict, NotFound, Refusal
 from protocol.message import Message
 from protocol.node.reports import Done
+from protocol.refusals import not_found
 from protocol.storage import disk_events as events
 from protocol.storage.commands import RemoveDisk
 from protocol.storage.disk_events import DiskWork
@@ -98,14 +100,14 @@ def failed(state: DiskState, refusal: Refusal, facts: StorageDecisionFacts) -> D
     """Volumes that cannot be deleted leave the disk illegal; the disk that it rested on does not keep it."""
     if state.work.phase == "remove":
         return remove_failed(state, refusal, facts)
-    is_meant = refusal.code != "not_found"
+    is_meant = refusal.code != NotFound.code
     return (retried(state, refusal) if is_meant else None) or gone(state, facts)
 
 
 def _in_use(state: DiskState, vm_id: str, template_id: str, facts: StorageDecisionFacts) -> Refusal | None:
     """Why the disk cannot go now, unless only this VM or template has it."""
-    if state.operation is not None:
-        return busy(state.id, state.title, state.operation)
+    if problem := busy(state, "remove"):
+        return problem
     others = [id for id in state.vm_ids if id != vm_id]
     if others:
         return _conflict(state, "is attached to the VM", "vm", others, "Detach it first.", facts, field="vms")
@@ -132,7 +134,8 @@ def _conflict(
     then: str = "",
 ) -> Refusal:
     names = ", ".join(facts.rows.name_of(kind, id) for id in ids[:10])
-    return refusal("conflict", f"{state.title} {what} {names}{then}.", remedy, entity=state.id, field=field)
+    reason = f"{state.title} {what} {names}{then}."
+    return Conflict(reason, remedy=remedy, entity=state.address, field=field).refusal
 
 
 REMOVE: Final = DiskOperation(kind="remove", sends=sends, done=done, failed=failed)

@@ -12,23 +12,24 @@ from typing import Final
 import attrs
 
 from actors.entity import checks
-from actors.entity.checks import invalid, missing
 from actors.entity.decision import Decision
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
 from actors.entity.operation_record import OperationRecord, step_effects
+from actors.entity.refusals import not_ready
 from actors.storage.domain.connect import activated, connection
 from actors.storage.domain.evolve import evolve
 from actors.storage.domain.state import StorageDomainState
-from actors.storage.facts import StorageDecisionFacts, accepted, again_or_taken, name_taken, new_id, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, accepted, again_or_taken, new_id
 from protocol.activity.audit import line
 from protocol.activity.operation import Outcome
 from protocol.document import Ref, id_of
-from protocol.errors import Refusal
+from protocol.errors import Conflict, Refusal
 from protocol.host.model import Host
 from protocol.inventory.model import Cluster
 from protocol.message import Message
 from protocol.node.reports import StorageFacts
+from protocol.refusals import invalid, missing, name_taken, not_found
 from protocol.storage import domain_events as events
 from protocol.storage.commands import AddStorageDomain
 from protocol.storage.model import HostStorage, StorageDomain
@@ -119,7 +120,7 @@ def _checked(storage_domain: StorageDomain, facts: StorageDecisionFacts) -> Host
     if problem := checks.name("storage domain", storage_domain.name or ""):
         return problem
     if facts.rows.named(StorageDomain, storage_domain.name or ""):
-        return name_taken("storage domain", storage_domain.name or "")
+        return name_taken("storage_domain", storage_domain.name or "")
     if storage_domain.type != "data":
         return invalid("type", f"Storage domains of type {storage_domain.type} are not served yet.", "Use data.")
     assert storage_domain.storage is not None
@@ -132,11 +133,9 @@ def _checked(storage_domain: StorageDomain, facts: StorageDecisionFacts) -> Host
     host_id = id_of(storage_domain.host)
     host = facts.rows.get(Host, host_id)
     if host is None:
-        return not_found("host", host_id)
+        return not_found("host", host_id, field="host")
     if host.status != "up":
-        return refusal(
-            "not_legal", f"The host {host.name} is {host.status}.", "Activate it first.", entity=host_id, field="host"
-        )
+        return not_ready("host", host, "use", "up", "Activate it first.", "host")
     return _data_center_problem(storage_domain, host, facts) or _path_taken(path, host, facts) or host
 
 
@@ -167,7 +166,8 @@ def _path_taken(path: str, host: Host, facts: StorageDecisionFacts) -> Refusal |
         theirs = posixpath.normpath((other.storage.path if other.storage else None) or "/")
         if posixpath.commonpath((path, theirs)) in (path, theirs):
             reason = f"{path} overlaps {theirs}, which is the storage domain {other.name}."
-            return refusal("conflict", reason, "Choose another directory.", entity=id_of(other), field="storage.path")
+            remedy, entity = "Choose another directory.", f"storage_domain/{other.id}"
+            return Conflict(reason, remedy=remedy, entity=entity, field="storage.path").refusal
     return None
 
 

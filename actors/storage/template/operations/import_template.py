@@ -12,13 +12,13 @@ import attrs
 
 from actors.entity import checks
 from actors.entity.cancel import cancelled_by
-from actors.entity.checks import invalid
 from actors.entity.decision import Decision
 from actors.entity.ids import derived_id, job_id_of
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, finish_steps, with_step
 from actors.entity.operation_record import Ask
-from actors.storage.facts import StorageDecisionFacts, accepted, again_or_taken, name_taken, new_id, not_found, refusal
+from actors.entity.refusals import not_ready
+from actors.storage.facts import StorageDecisionFacts, accepted, again_or_taken, new_id
 from actors.storage.messages import DiscardDisk, DiskProvided, ProvideDisk
 from actors.storage.template.defaults import defaulted
 from actors.storage.template.operations.record import TemplateOperation, retried, with_step_sent
@@ -29,6 +29,7 @@ from protocol.document import Ref, id_of
 from protocol.errors import Refusal
 from protocol.inventory.model import Cluster
 from protocol.message import Message, message
+from protocol.refusals import invalid, name_taken, not_found
 from protocol.storage.model import Disk, DiskAttachment, StorageDomain
 from protocol.template import events
 from protocol.template.commands import ImportTemplate
@@ -189,15 +190,13 @@ def _checked(template: Template, command: ImportTemplate, facts: StorageDecision
     if not path.startswith("/") or ".." in path.split("/") or not path.isprintable():
         return invalid("image_path", f"{path[:80]!r} is no absolute path.", "Give one of the host, without '..'.")
     if template.cluster and facts.rows.get(Cluster, template.cluster) is None:
-        return not_found("cluster", id_of(template.cluster))
+        return not_found("cluster", id_of(template.cluster), field="cluster")
     storage_domain = facts.rows.get(StorageDomain, command.storage_domain_id)
     if storage_domain is None:
-        return not_found("storage domain", command.storage_domain_id)
+        return not_found("storage_domain", command.storage_domain_id, field="storage_domain_id")
     if storage_domain.status != "active":
-        reason = f"The storage domain {storage_domain.name} is {storage_domain.status}."
-        return refusal(
-            "not_legal", reason, "Wait until its host is up.", entity=id_of(storage_domain), field="storage_domain_id"
-        )
+        remedy = "Wait until its host is up."
+        return not_ready("storage_domain", storage_domain, "use", "active", remedy, "storage_domain_id")
     return None
 
 
