@@ -147,8 +147,6 @@ class VmRestoreRequested(VmRunRequested):
 class VmStarted(VmEvent):
     """QEMU runs; the guest boots."""
 
-    paused: bool = False
-
 
 @message("vm.restored")
 @attrs.frozen(kw_only=True)
