@@ -20,6 +20,7 @@ from actors.kernel.envelope import Envelope
 from protocol.activity.audit import line
 from protocol.activity.operation import StepId
 from protocol.api import Ticket
+from protocol.document import Document
 from protocol.errors import CorralError
 from protocol.host.events import HostEvent
 from protocol.live.engine import Accepted, TicketReply
@@ -53,10 +54,12 @@ class ConsoleSink(Protocol):
     def received(self, data: ConsoleData) -> None: ...
 
 
-class HostActor(DurableActor):
+class HostActor(DurableActor[HostState, HostEvent]):
     """Address `host/<id>`."""
 
     kind = "host"
+    states = HostState
+    events = HostEvent
 
     def __init__(self, context: Context, services: Any, id: str, enroller: Enroller, consoles: ConsoleSink) -> None:
         super().__init__(context, services, id)
@@ -189,18 +192,17 @@ class HostActor(DurableActor):
     def decide(self, message: Message) -> Decision:
         return decide(self.id, self.state, message, self.facts)
 
-    def evolve(self, state: Any, event: Message) -> HostState | None:
-        assert isinstance(event, HostEvent)
+    def evolve(self, state: HostState | None, event: HostEvent) -> HostState | None:
         return evolve(state, event)
 
-    def project(self, state: Any) -> Message:
+    def project(self, state: HostState) -> Document:
         return project(state)
 
-    def name_of(self, state: Any) -> str | None:
-        return str(state.host.name)
+    def name_of(self, state: HostState) -> str | None:
+        return state.host.name
 
-    def recovered(self) -> Decision:
-        return liveness.recovered(self.state, self.facts)
+    def recovered(self, state: HostState) -> Decision:
+        return liveness.recovered(state, self.facts)
 
 
 def host_kind(enroller: Enroller, consoles: ConsoleSink) -> EntityKind:

@@ -13,12 +13,11 @@ from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
 from actors.storage.volume_names import storage_domain_of
 from protocol.activity.model import Event
-from protocol.activity.operation import Operation
+from protocol.activity.operation import EntityEvent, Operation
 from protocol.command import Add
 from protocol.document import Document, id_of
 from protocol.errors import Conflict
 from protocol.live.engine import Accepted
-from protocol.message import Message
 from protocol.registry import title_of
 from protocol.storage.model import Disk, StorageDomain
 
@@ -62,7 +61,7 @@ def _is_same(request: CommandRequest, id: str, operation: Operation | None) -> b
 
 
 def accept(
-    accepted: Accepted, *events: Message, effects: tuple[Effect, ...] = (), audit: tuple[Event, ...] = ()
+    accepted: Accepted, *events: EntityEvent, effects: tuple[Effect, ...] = (), audit: tuple[Event, ...] = ()
 ) -> Decision:
     """The command is accepted, and gets the same answer when it comes again."""
     return Decision(events=events, effects=effects, audit=audit, reply=accepted, outcome=accepted)
