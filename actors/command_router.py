@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 import attrs
 
@@ -66,7 +65,7 @@ def _below(subs: Iterable[SubCollection]) -> Iterator[SubCollection]:
         yield from _below(sub.sub)
 
 
-ROUTES: dict[type[Any], Route] = dict(_routes())
+ROUTES: dict[type[Command], Route] = dict(_routes())
 """Which actor a command goes to, by the registry: the kind, and what of the command is its id."""
 
 
@@ -135,7 +134,7 @@ class CommandRouter:
 
     async def _submit(self, submit: Submit) -> Accepted | Refusal:
         command = submit.command
-        route = ROUTES.get(type(command))
+        route = ROUTES.get(type(command)) if isinstance(command, Command) else None
         if route is None or not isinstance(command, Command):
             return invalid("command", f"There is no command {type(command).__name__}.")
         digest = ""

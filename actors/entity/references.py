@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from actors.entity.rows import Rows
 from protocol.errors import Conflict, Refusal
 from protocol.references import reference_paths, references_in
@@ -13,7 +11,7 @@ from protocol.registry import RESOURCES, title_of
 USERS_SHOWN_MAX = 20
 
 
-def missing_reference(rows: Rows, document: Any) -> Refusal | None:
+def missing_reference(rows: Rows, document: object) -> Refusal | None:
     """The first reference of a document, of those that a client may write, that points to nothing."""
     for path, reference in references_in(document):
         if not path.writable:

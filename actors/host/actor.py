@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from actors.entity.decision import AcknowledgeStopped, Decision, Effect, Tell
 from actors.entity.durable import DurableActor
 from actors.entity.host_signals import DomainSeen, GuestHeard, GuestLost, StepAdvanced, StepOutcome, StorageSeen
 from actors.entity.kind import EntityKind
+from actors.entity.services import Services
 from actors.host import liveness
 from actors.host.decide import decide
 from actors.host.evolve import evolve, project
@@ -61,7 +62,9 @@ class HostActor(DurableActor[HostState, HostEvent]):
     states = HostState
     events = HostEvent
 
-    def __init__(self, context: Context, services: Any, id: str, enroller: Enroller, consoles: ConsoleSink) -> None:
+    def __init__(
+        self, context: Context, services: Services, id: str, enroller: Enroller, consoles: ConsoleSink
+    ) -> None:
         super().__init__(context, services, id)
         self._enroller = enroller
         self._consoles = consoles

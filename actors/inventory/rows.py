@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable
-from typing import Any
 
 import attrs
 
@@ -98,7 +97,7 @@ def kind_of(document: Document) -> str:
     return BY_CLASS[type(document)].kind
 
 
-def name_of(document: Any) -> str | None:
+def name_of(document: Document) -> str | None:
     """What the database keeps unique within `parent_of`; users are known by their user name."""
     if isinstance(document, Assignment):
         return address_of(document.sides[1])
@@ -106,7 +105,7 @@ def name_of(document: Any) -> str | None:
     return name
 
 
-def parent_of(document: Any) -> str:
+def parent_of(document: Document) -> str:
     """Within which names are unique, "" for everywhere."""
     if isinstance(document, Assignment):
         return address_of(document.sides[0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any
 
 import attrs
 
@@ -35,9 +34,9 @@ def host_of(disk: Disk, facts: StorageDecisionFacts) -> str:
     return id_of(storage_domain.host) if storage_domain is not None else ""
 
 
-def accepted(kind: str, request: CommandRequest, document: Any, *, job_id: str = "") -> Accepted:
+def accepted(kind: str, request: CommandRequest, document: Document, *, job_id: str = "") -> Accepted:
     """The reply to a command on `document`."""
-    return Accepted(kind=kind, id=document.id, job_id=job_id, command_id=request.command_id, document=document)
+    return Accepted(kind=kind, id=id_of(document), job_id=job_id, command_id=request.command_id, document=document)
 
 
 def new_id(request: CommandRequest) -> str:
@@ -48,7 +47,7 @@ def new_id(request: CommandRequest) -> str:
 
 def again_or_taken(kind: str, request: CommandRequest, document: Document, operation: Operation | None) -> Decision:
     """An *add* for an id that exists: the same command gets the same answer, any other is refused."""
-    id: str = getattr(document, "id", "")
+    id = id_of(document)
     if not _is_same(request, id, operation):
         return Decision(reply=Conflict(f"The {title_of(kind)} {id} exists already.", entity=f"{kind}/{id}").refusal)
     return Decision(reply=accepted(kind, request, document, job_id=operation.id if operation else ""))

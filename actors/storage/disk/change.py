@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
@@ -15,9 +15,9 @@ from actors.storage.disk.state import DiskState, unusable
 from actors.storage.facts import StorageDecisionFacts, accepted
 from actors.storage.volume_names import storage_domain_of
 from protocol.activity.audit import line
-from protocol.document import about
 from protocol.errors import Conflict, NotLegal, Refusal
 from protocol.live.engine import Accepted
+from protocol.merge import changed_by, given
 from protocol.refusals import invalid, not_found
 from protocol.storage import disk_events as events
 from protocol.storage.commands import UpdateDisk
@@ -40,7 +40,7 @@ def update(
     problem = _problem(state, command.document, wanted, size, facts)
     if problem is not None:
         return Decision(reply=problem)
-    disk = attrs.evolve(state.disk, **wanted)
+    disk = changed_by(state.disk, wanted)
     grows = size > (state.disk.provisioned_size or 0)
     if not (grows or wanted):
         return Decision(reply=accepted("disk", request, disk))
@@ -64,10 +64,9 @@ def _accepted(decision: Decision, reply: Accepted) -> Decision:
     return attrs.evolve(decision, reply=reply, outcome=reply)
 
 
-def _wanted(now: Disk, document: Disk) -> dict[str, Any]:
+def _wanted(now: Disk, document: Disk) -> dict[str, object]:
     """What of the document differs and may be changed; name and alias are one thing."""
-    given = checks.given(document)
-    wanted = {name: value for name, value in given.items() if name in changeable and value != getattr(now, name)}
+    wanted = {name: value for name, _, value in given(document) if name in changeable and value != getattr(now, name)}
     name = wanted.get("name") or wanted.get("alias")
     if name is not None:
         wanted["name"] = wanted["alias"] = name
@@ -75,7 +74,7 @@ def _wanted(now: Disk, document: Disk) -> dict[str, Any]:
 
 
 def _problem(
-    state: DiskState, document: Disk, wanted: dict[str, Any], size: int, facts: StorageDecisionFacts
+    state: DiskState, document: Disk, wanted: dict[str, object], size: int, facts: StorageDecisionFacts
 ) -> Refusal | None:
     if problem := unusable(state, "update") or checks.values(document) or _fixed(state, document):
         return problem
@@ -95,12 +94,10 @@ def _problem(
 
 def _fixed(state: DiskState, document: Disk) -> Refusal | None:
     """What is set otherwise than it is and cannot be changed."""
-    for field in attrs.fields(Disk):
-        value = getattr(document, field.name)
-        if value is None or field.name in changeable | _taken_apart or about(field).read_only:
-            continue
-        if value != getattr(state.disk, field.name):
-            return invalid(field.name, f"The {field.name} of a disk cannot be changed.", "Leave it out.")
+    for name, known, value in given(document):
+        is_fixed = name not in changeable | _taken_apart and not known.read_only
+        if is_fixed and value != getattr(state.disk, name):
+            return invalid(name, f"The {name} of a disk cannot be changed.", "Leave it out.")
     storage_domain = storage_domain_of(document)
     if storage_domain and storage_domain != storage_domain_of(state.disk):
         return invalid("storage_domains", "Moving a disk is not served yet.", "Leave it out.")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import attrs
-
 from actors.entity import checks
 from actors.entity.cancel import cancelled
 from actors.entity.decision import NOTHING, Decision
@@ -21,8 +19,8 @@ from actors.storage.domain.state import StorageDomainState
 from actors.storage.facts import StorageDecisionFacts, accepted
 from protocol.activity.audit import line
 from protocol.activity.commands import CancelJob
-from protocol.document import about
 from protocol.errors import Refusal
+from protocol.merge import changed_by, given
 from protocol.message import Message
 from protocol.node.reports import Done
 from protocol.refusals import invalid, name_taken, not_found, not_understood
@@ -94,10 +92,10 @@ def update(
     if state is None:
         return Decision(reply=not_found("storage_domain", command.id))
     assert isinstance(command.document, StorageDomain)
-    wanted = {name: value for name, value in checks.given(command.document).items() if name in changeable}
+    wanted = {name: value for name, _, value in given(command.document) if name in changeable}
     if problem := _update_problem(state, command.document, facts):
         return Decision(reply=problem)
-    storage_domain = attrs.evolve(state.storage_domain, **wanted)
+    storage_domain = changed_by(state.storage_domain, wanted)
     reply = accepted("storage_domain", request, storage_domain)
     if storage_domain == state.storage_domain:
         return Decision(reply=reply)
@@ -115,12 +113,10 @@ def _update_problem(state: StorageDomainState, document: StorageDomain, facts: S
         return problem
     if problem := checks.values(document):
         return problem
-    for field in attrs.fields(StorageDomain):
-        value = getattr(document, field.name)
-        if value is None or field.name in changeable | {"id"} or about(field).read_only:
-            continue
-        if value != getattr(state.storage_domain, field.name):
-            return invalid(field.name, f"The {field.name} of a storage domain cannot be changed.", "Leave it out.")
+    for name, known, value in given(document):
+        is_fixed = name not in changeable | {"id"} and not known.read_only
+        if is_fixed and value != getattr(state.storage_domain, name):
+            return invalid(name, f"The {name} of a storage domain cannot be changed.", "Leave it out.")
     if document.name is None or document.name == state.storage_domain.name:
         return None
     if facts.rows.named(StorageDomain, document.name):

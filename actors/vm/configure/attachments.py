@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from actors.entity.checks import given, values
+from actors.entity.checks import values
 from actors.entity.decision import Decision, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.refusals import busy, not_legal
@@ -16,7 +16,7 @@ from protocol.activity.audit import line
 from protocol.document import Ref, id_of
 from protocol.errors import Conflict, Refusal
 from protocol.live.engine import Accepted
-from protocol.merge import writable
+from protocol.merge import given, writable
 from protocol.refusals import invalid, not_found
 from protocol.storage.model import Disk, DiskAttachment
 from protocol.vm import events
@@ -56,7 +56,7 @@ def _changes_disk(document: DiskAttachment, facts: VmDecisionFacts) -> bool:
     """Whether the disk within is set otherwise than it is; clients send back what they got."""
     sent = writable(document.disk) if document.disk is not None else Disk()
     disk = facts.rows.get(Disk, sent.id or id_of(document)) or Disk()
-    return any(value != getattr(disk, name) for name, value in given(sent).items() if name not in ("id", "bootable"))
+    return any(value != getattr(disk, name) for name, _, value in given(sent) if name not in ("id", "bootable"))
 
 
 def unchangeable(state: VmState, verb: str, remedy: str = "") -> Refusal | None:

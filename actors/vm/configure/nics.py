@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import attrs
 
 from actors.entity.decision import Decision, refuse
@@ -65,7 +63,8 @@ def reserved(state: VmState, request: CommandRequest, answer: Message, facts: Vm
 
 def _wanted(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Nic | Refusal | None:
     """The NIC as request for; None when it is to be removed."""
-    command: Any = request.command
+    command = request.command
+    assert isinstance(command, commands.AddNic | commands.UpdateNic | commands.RemoveNic)
     others = tuple(nic for nic in state.vm.nics or () if nic.id != command.id)
     if isinstance(command, commands.AddNic):
         assert isinstance(command.document, Nic)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import attrs
 
@@ -34,7 +33,7 @@ def _no_timer(_: VmState, __: VmDecisionFacts) -> tuple[SetTimer, ...]:
     return ()
 
 
-def _nothing(*_: Any) -> Decision:
+def _nothing(*_: object) -> Decision:
     return NOTHING
 
 
