@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
 
 import attrs
 import trio
@@ -125,7 +124,7 @@ def _database_may_be_away() -> Iterator[None]:
 
 def change_of(row: JournalRow) -> Change:
     """A journal row as readers get it; an audit line gets the sequence as its id and index."""
-    document: Any = decode(row.document) if row.document is not None else None
+    document = decode(row.document) if row.document is not None else None
     id = row.id
     if isinstance(document, Event):
         id = str(row.sequence)

@@ -12,23 +12,11 @@ from typing import ClassVar, Final, Generic
 import attrs
 
 from actors.entity.command_queue import AskedCommand, CommandQueue
-from actors.entity.decision import (
-    AcknowledgeStep,
-    AcknowledgeStopped,
-    CancelTimer,
-    Decision,
-    Effect,
-    RequestReport,
-    RunStep,
-    SetTimer,
-    StopStep,
-    Tell,
-    rehearsed,
-    with_digest,
-)
+from actors.entity.decision import CancelTimer, Decision, Effect, SetTimer, Tell, rehearsed, with_digest
 from actors.entity.messages import CommandRequest, CommitFailed, Crash, TimerFired, Wake
 from actors.entity.services import Services
 from actors.entity.timers import Timers
+from actors.entity.to_node import to_node
 from actors.entity.transaction import Event, Standing, State, transaction_of
 from actors.journal.writer import Durable, Failed
 from actors.kernel.actor import Actor, Context
@@ -36,10 +24,9 @@ from actors.kernel.envelope import Answer, Envelope
 from actors.kernel.ref import ActorGone, MailboxFull
 from protocol.codec import decode
 from protocol.document import Document
-from protocol.errors import CorralError, Unavailable
+from protocol.errors import CorralError, Refusal, Unavailable
 from protocol.live.engine import Accepted
 from protocol.message import Message, message_type
-from protocol.node.commands import CancelStep, ForgetSteps, NodeCommand, ReportNow
 from protocol.refusals import not_found
 
 go_on_seconds: Final = 1.0
@@ -292,25 +279,15 @@ class DurableActor(Actor, Generic[State, Event]):
 
     def perform(self, effect: Effect) -> None:
         """One effect, after what it rests on is durable. A room with effects of its own extends this."""
-        epoch, nodes = self.services.epoch(), self.services.nodes
         match effect:
             case Tell():
                 self._tell(effect)
-            case RunStep(step=step, body=body, correlation_id=correlation):
-                command = NodeCommand(epoch=epoch, step_id=str(step), body=body, correlation_id=correlation)
-                nodes.send(step.host, command)
-            case StopStep(step=step):
-                nodes.send(step.host, CancelStep(epoch=epoch, step_id=str(step)))
-            case AcknowledgeStep(step=step):
-                nodes.send(step.host, ForgetSteps(epoch=epoch, step_ids=(str(step),)))
-            case AcknowledgeStopped(host_id=host_id, receipt=receipt):
-                nodes.send(host_id, ForgetSteps(epoch=epoch, step_ids=(receipt,)))
-            case RequestReport(host_id=host_id):
-                nodes.send(host_id, ReportNow(epoch=epoch))
             case SetTimer():
                 self.timers.set(effect)
-            case CancelTimer():
-                self.timers.cancel(effect.name)
+            case CancelTimer(name=name):
+                self.timers.cancel(name)
+            case _ if (sent := to_node(effect, self.services.epoch())) is not None:
+                self.services.nodes.send(*sent)
             case _:
                 raise NotImplementedError(f"{self.context.address} cannot perform {type(effect).__name__}")
 
@@ -319,8 +296,7 @@ class DurableActor(Actor, Generic[State, Event]):
         ref = self.services.ensure(kind, id)
         if ref is None:
             if effect.token:
-                gone = not_found(kind, id)
-                self.context.ref.owe(Answer(token=effect.token, body=gone), message_type(effect.message).priority, "")
+                self._answer_for(effect, not_found(kind, id))
             return
         try:
             if effect.token:
@@ -335,8 +311,10 @@ class DurableActor(Actor, Generic[State, Event]):
         pause from the durable state, as after a crash. The decision's other effects are not lost with it."""
         self.context.log.warning("not delivered", receiver=effect.address, reason=str(error))
         if effect.token:
-            self.context.ref.owe(
-                Answer(token=effect.token, body=error.refusal), message_type(effect.message).priority, ""
-            )
+            self._answer_for(effect, error.refusal)
         else:
             self._go_on_soon()
+
+    def _answer_for(self, effect: Tell, refusal: Refusal) -> None:
+        """The answer to what was asked of an actor that cannot give one."""
+        self.context.ref.owe(Answer(token=effect.token, body=refusal), message_type(effect.message).priority, "")

@@ -66,6 +66,13 @@ def failed_with_it(state: VmState, end: RunEnd, facts: VmDecisionFacts) -> Decis
     return went_down(state, end, facts, Outcome(outcome="failed", reason=reason))
 
 
+def down_as_wanted(state: VmState, end: RunEnd, facts: VmDecisionFacts) -> Decision:
+    """The operation under way wanted the VM down: it has what it wanted, however it came."""
+    if end.host_down:
+        return failed_with_it(state, end, facts)
+    return down(state, end.cause, state.stop_reason, facts, Outcome(outcome="done"))
+
+
 def down(state: VmState, cause: str, reason: str, facts: VmDecisionFacts, ended: Outcome | None) -> Decision:
     """The VM is down as it was asked to be."""
     said = line("vm_down", vm=state.id, host=state.host_id, name=state.name, reason=reason)

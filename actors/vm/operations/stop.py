@@ -21,7 +21,7 @@ from actors.vm.operations.record import (
     requested,
     under_way,
 )
-from actors.vm.run_end import RunEnd, down, failed_with_it
+from actors.vm.run_end import down, down_as_wanted
 from actors.vm.state import VmState
 from actors.vm.transitions import LIVE
 from protocol.activity.audit import line
@@ -104,12 +104,6 @@ def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision
     return came_to_nothing(state, event, "vm_stop_failed", refusal, RequestReport(host_id=state.host_id))
 
 
-def run_ended(state: VmState, end: RunEnd, facts: VmDecisionFacts) -> Decision:
-    if end.host_down:
-        return failed_with_it(state, end, facts)
-    return down(state, end.cause, state.stop_reason, facts, DONE)
-
-
 def timers(state: VmState, facts: VmDecisionFacts) -> tuple[SetTimer, ...]:
     return (_resend_timer(),) if _works_elsewhere(state) else ()
 
@@ -122,6 +116,6 @@ STOP = VmOperation(
     done=done,
     failed=failed,
     seen_as="powering_down",
-    run_ended=run_ended,
+    run_ended=down_as_wanted,
     timers=timers,
 )
