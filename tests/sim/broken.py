@@ -213,7 +213,7 @@ def leaves_a_reader(original: Any) -> Any:
     def listen(self: Any, *args: Any) -> None:
         original(self, *args)
         for _ in range(30):
-            self._context.spawn(self._context.ports.clock.sleep, 1e6)
+            self.context.spawn(self.context.ports.clock.sleep, 1e6)
 
     return listen
 
