@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 import attrs
 
 from actors.access.authorize import authorize
 from actors.access.touched import touched
 from actors.entity.cancel import over
-from actors.entity.checks import not_found
 from actors.entity.ids import derived_id, object_id_of
 from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
@@ -24,13 +22,14 @@ from actors.kernel.ref import ActorRef
 from protocol import limits
 from protocol.activity.audit import line
 from protocol.activity.commands import CancelJob
-from protocol.activity.model import Event
+from protocol.activity.model import Event, Job
 from protocol.codec import CodecError, decode, encode
 from protocol.command import Add, Command
-from protocol.errors import CorralError, Refusal
+from protocol.errors import Conflict, CorralError, Refusal, Unavailable
 from protocol.live.engine import Accepted, Submit
 from protocol.message import message_type
-from protocol.registry import BY_KIND, RESOURCES, SubCollection
+from protocol.refusals import invalid, not_found
+from protocol.registry import RESOURCES, SubCollection, title_of
 
 Route = tuple[str, Callable[[Command], str]]
 
@@ -66,7 +65,7 @@ def _below(subs: Iterable[SubCollection]) -> Iterator[SubCollection]:
         yield from _below(sub.sub)
 
 
-ROUTES: dict[type[Any], Route] = dict(_routes())
+ROUTES: dict[type[Command], Route] = dict(_routes())
 """Which actor a command goes to, by the registry: the kind, and what of the command is its id."""
 
 
@@ -76,16 +75,16 @@ def _unsayable(command: Command) -> Refusal | None:
     try:
         encode(command)
     except (UnicodeEncodeError, OverflowError, CodecError) as error:
-        return Refusal(code="invalid", status=400, reason=f"The command holds a value that cannot be kept: {error}.")
+        return invalid("", f"The command holds a value that cannot be kept: {error}.")
     return None
 
 
 def _key_used(key: str) -> Refusal:
-    return Refusal(
-        code="conflict", field="Idempotency-Key",
-        reason=f"The idempotency key {key!r} was used for another request. Nothing was done.",
+    return Conflict(
+        f"The idempotency key {key!r} was used for another request. Nothing was done.",
         remedy="Use a new key for each new request, and the old one only to repeat the same one.",
-    )  # fmt: skip
+        field="Idempotency-Key",
+    ).refusal
 
 
 class CommandRouter:
@@ -109,13 +108,13 @@ class CommandRouter:
         """The kind and id of the actor that a command goes to: one on a job to the object that the job works on."""
         kind, id_of = ROUTES[type(command)]
         id = id_of(command)
-        if kind in BY_KIND and BY_KIND[kind].owned and (document := self._rows.document(kind, id)) is not None:
-            kind, _, id = document.object.partition("/")
+        if isinstance(job := self._rows.document(kind, id), Job):
+            kind, _, id = (job.object or "").partition("/")
         return kind, id
 
     def _not_running(self, job_id: str) -> Refusal | None:
         """Why a job cannot be cancelled whatever it does: nobody knows it, or it has ended."""
-        job = self._rows.document("job", job_id)
+        job = self._rows.get(Job, job_id)
         if job is None:
             return not_found("job", job_id)
         return over(job_id, job) if job.outcome else None
@@ -131,16 +130,13 @@ class CommandRouter:
         except CorralError as error:
             return error.refusal
         except JournalError as error:
-            return Refusal(
-                code="unavailable", status=503, retryable=True, reason=f"The journal is away: {error}",
-                remedy="Nothing was done. Try again in a moment.",
-            )  # fmt: skip
+            return Unavailable(f"The journal is away: {error}").refusal
 
     async def _submit(self, submit: Submit) -> Accepted | Refusal:
         command = submit.command
-        route = ROUTES.get(type(command))
+        route = ROUTES.get(type(command)) if isinstance(command, Command) else None
         if route is None or not isinstance(command, Command):
-            return Refusal(code="invalid", status=400, reason=f"No such command: {type(command).__name__}.")
+            return invalid("command", f"There is no command {type(command).__name__}.")
         digest = ""
         if submit.idempotency_key:
             id = derived_id(submit.principal.user_id, f"command with the key {submit.idempotency_key}")
@@ -161,10 +157,7 @@ class CommandRouter:
             self._audit(line("access_denied", user=by.user_id, user_name=by.name, command=what, object=f"{kind}/{id}"))
             return refusal
         if not self._available():
-            return Refusal(
-                code="unavailable", status=503, retryable=True, reason="The database is away: changes cannot be kept.",
-                remedy="Nothing was done. Try again in a moment.",
-            )  # fmt: skip
+            return Unavailable("The database is away: changes cannot be kept.").refusal
         stored = await self._journal.command_outcome(submit.command_id)
         if stored is not None:
             known = decode(stored)
@@ -174,26 +167,15 @@ class CommandRouter:
             return known
         if isinstance(command, CancelJob) and (refusal := self._not_running(command.id)):
             return refusal
-        if not isinstance(command, Add) and kind != "inventory" and self._rows.row(kind, id) is None:
-            return Refusal(
-                code="not_found",
-                status=404,
-                reason=f"There is no {kind.replace('_', ' ')} with id {id!r}.",
-                entity=f"{kind}/{id}",
-            )
-        if isinstance(command, Add) and id_of is _parent and self._rows.row(kind, id) is None:
-            return Refusal(
-                code="not_found", status=404, reason=f"There is no {kind} with id {id!r}.", entity=f"{kind}/{id}"
-            )
+        is_new = isinstance(command, Add) and id_of is not _parent
+        if not is_new and kind != "inventory" and self._rows.row(kind, id) is None:
+            return not_found(kind, id)
         refusal = refused(command, kind, self._rows)
         if refusal is not None:
             return refusal
         ref = self._ensure(kind, id)
         if ref is None:  # the tree is going down, or that part of it is being started again
-            return Refusal(
-                code="unavailable", status=503, retryable=True, reason=f"This engine serves no {kind} just now.",
-                remedy="Nothing was done. Try again in a moment.",
-            )  # fmt: skip
+            return Unavailable(f"This engine serves no {title_of(kind)} just now.").refusal
         request = CommandRequest(
             command_id=submit.command_id, principal=submit.principal, command=command,
             correlation_id=submit.correlation_id, digest=digest, dry_run=submit.dry_run,

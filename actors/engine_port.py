@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
 
 import attrs
 import trio
@@ -17,7 +16,7 @@ from actors.host.consoles import ConsoleBroker, HostConsole
 from actors.journal.port import Journal, JournalError, JournalRow
 from protocol.activity.model import Event
 from protocol.codec import decode
-from protocol.errors import Refusal, Unavailable
+from protocol.errors import Forbidden, Refusal, Unavailable
 from protocol.live.engine import Accepted, Change, Entity, HostSamples, Principal, Snapshot, Submit
 from protocol.message import Message
 
@@ -110,7 +109,7 @@ class EnginePortInProcess:
     async def open_console(self, vm_id: str, principal: Principal) -> HostConsole | Refusal:
         await trio.lowlevel.checkpoint()
         if not principal.administrator:
-            return Refusal(code="forbidden", status=403, reason=f"{principal.name} may not open consoles.")
+            return Forbidden(f"{principal.name} may not open consoles.", remedy="Ask an administrator.").refusal
         return self._consoles.open(vm_id)
 
 
@@ -125,7 +124,7 @@ def _database_may_be_away() -> Iterator[None]:
 
 def change_of(row: JournalRow) -> Change:
     """A journal row as readers get it; an audit line gets the sequence as its id and index."""
-    document: Any = decode(row.document) if row.document is not None else None
+    document = decode(row.document) if row.document is not None else None
     id = row.id
     if isinstance(document, Event):
         id = str(row.sequence)

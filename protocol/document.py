@@ -131,7 +131,17 @@ class Document(Message):
 
     __slots__ = ()
 
+    @property
+    def id(self) -> str | None:
+        """What its address ends with; each class has it as an attribute."""
+        raise NotImplementedError
+
 
 def ref(id: str | None) -> Ref | None:
     """A reference by id, or None for None."""
     return Ref(id=id) if id else None
+
+
+def id_of(object: Ref | Document | None) -> str:
+    """The id of what is referred to, or of a document; "" for nothing."""
+    return (object.id if object is not None else None) or ""

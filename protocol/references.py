@@ -60,14 +60,14 @@ def _is_nested(attribute: Attribute) -> bool:
     return isinstance(cls, type) and attrs.has(cls) and cls is not Ref and cls not in BY_CLASS
 
 
-def references_in(document: Any) -> Iterator[tuple[ReferencePath, Ref]]:
+def references_in(document: object) -> Iterator[tuple[ReferencePath, Ref]]:
     """Each reference that is set in a document."""
     for path in reference_paths(type(document)):
         for reference in _follow(document, path.names):
             yield path, reference
 
 
-def _follow(value: Any, names: tuple[str, ...]) -> Iterator[Ref]:
+def _follow(value: object, names: tuple[str, ...]) -> Iterator[Ref]:
     if value is None:
         return
     if isinstance(value, tuple):

@@ -103,7 +103,8 @@ def plural_of(cls: type[Any]) -> str:
 
 def title_of(kind: str) -> str:
     """A kind in a sentence."""
-    return kind.replace("_", " ").replace("vnic", "vNIC").replace("vm", "VM")
+    words = {"vm": "VM", "nic": "NIC", "vnic": "vNIC"}
+    return " ".join(words.get(word, word) for word in kind.split("_"))
 
 
 @attrs.frozen(kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from actors.access.touched import Touched
 from actors.entity.rows import Rows
@@ -21,14 +20,9 @@ def authorize(principal: Principal, command: Message, touched: Sequence[Touched]
     if principal.administrator:
         return None
     first = touched[0] if touched else None
-    on = f" on {title_of(first.kind)} {_name(first, rows)}" if first is not None else ""
+    on = f" on {title_of(first.kind)} {rows.name_of(first.kind, first.id)}" if first is not None else ""
     return Forbidden(
         f"{principal.name} has no permit for {message_type(command).tag.removeprefix('command.')}{on}.",
         remedy="Ask an administrator to do it.",
         entity=f"{first.kind}/{first.id}" if first is not None else "",
     ).refusal
-
-
-def _name(touched: Touched, rows: Rows) -> str:
-    document: Any = rows.document(touched.kind, touched.id)
-    return str(getattr(document, "name", None) or touched.id)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import attrs
 
 from actors.entity.rows import Rows
 from protocol.command import Add, Command, Update
+from protocol.document import Ref
 from protocol.inventory.assignment_commands import OfAssignment
 from protocol.references import references_in
 from protocol.registry import BY_KIND
@@ -45,8 +45,8 @@ def scopes_of(kind: str, id: str, rows: Rows) -> Iterator[tuple[str, str]]:
     """What an object lies in, the nearest first: a VM in its cluster, that in its data center."""
     seen = {(kind, id)}
     while (resource := BY_KIND.get(kind)) is not None and resource.within:
-        container: Any = getattr(rows.document(kind, id), resource.within, None)
-        if container is None or not container.id:
+        container = getattr(rows.document(kind, id), resource.within, None)
+        if not isinstance(container, Ref) or not container.id:
             return
         kind, id = resource.within_kind, container.id
         if (kind, id) in seen:

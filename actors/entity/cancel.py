@@ -5,7 +5,7 @@ It must not know how an operation undoes itself: that is in the operation's reco
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
@@ -19,6 +19,7 @@ from protocol.activity.operation import Operation, Outcome
 from protocol.document import Ref
 from protocol.errors import NotLegal, Refusal
 from protocol.live.engine import Accepted
+from protocol.merge import changed_by
 from protocol.registry import BY_KIND
 
 NOT_WANTED: Final = "It is not wanted any more."
@@ -90,5 +91,4 @@ def _line(operation: Operation, address: str, request: CommandRequest) -> Event:
     kind, _, id = address.partition("/")
     by = request.principal
     said = line("job_cancelled", user=by.user_id, user_name=by.name, description=operation.description)
-    about: dict[str, Any] = {kind: Ref(id=id)} if kind in _ABOUT else {}
-    return attrs.evolve(said, **about)
+    return changed_by(said, {kind: Ref(id=id)} if kind in _ABOUT else {})

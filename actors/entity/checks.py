@@ -6,39 +6,18 @@ It must not know any entity: what one needs beside is checked in its own room.
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
 from protocol import limits
-from protocol.document import About, Ref, about
+from protocol.attributes import attributes
+from protocol.document import About, Document, Ref
 from protocol.errors import Refusal
-from protocol.registry import title_of
+from protocol.merge import given
+from protocol.refusals import invalid, missing
 
 _plain: Final = re.compile(r"[\w.\-+]+( [\w.\-+]+)*")
-
-
-def invalid(field: str, reason: str, remedy: str = "", *, code: str = "invalid", status: int = 400) -> Refusal:
-    """A refusal of what was sent."""
-    return Refusal(code=code, reason=reason, remedy=remedy, status=status, field=field)
-
-
-def not_found(kind: str, id: str, field: str = "") -> Refusal:
-    """There is no such object: 404 when it is what was asked for, 400 when a `field` names it."""
-    return Refusal(
-        code="not_found",
-        reason=f"There is no {title_of(kind)} with id {id!r}.",
-        remedy=f"List them with `corral {kind.replace('_', '-')} list`.",
-        status=400 if field else 404,
-        field=field,
-        entity="" if field else f"{kind}/{id}",
-    )
-
-
-def missing(field: str, of: str, remedy: str = "") -> Refusal:
-    """An attribute that an *add* needs was left out."""
-    reason = f"A {of} needs {field.replace('_', ' ')}."
-    return invalid(field, reason, remedy or f"Give `{field}`.", code="missing_attribute")
 
 
 def name(of: str, value: str) -> Refusal | None:
@@ -70,26 +49,25 @@ def plain_name(of: str, value: str) -> Refusal | None:
     return None
 
 
-def required(document: Any, of: str) -> Refusal | None:
+def required(document: Document, of: str) -> Refusal | None:
     """Everything is set that an *add* of this class needs."""
-    for field in attrs.fields(type(document)):
-        value = getattr(document, field.name)
-        if about(field).required and not about(field).read_only and (value is None or value == ""):
-            return missing(field.name, of)
+    for attribute in attributes(type(document)):
+        is_needed = attribute.about.required and not attribute.about.read_only
+        if is_needed and getattr(document, attribute.name) in (None, ""):
+            return missing(attribute.name, of)
     return None
 
 
-def values(document: Any, path: str = "") -> Refusal | None:
+def values(document: object, path: str = "") -> Refusal | None:
     """Every set attribute is one of its choices and within its bounds, nested ones included."""
-    for field in attrs.fields(type(document)):
-        value = getattr(document, field.name)
+    for name, known, value in given(document):
         for item in value if isinstance(value, tuple) else (value,):
-            if item is not None and (refusal := _value(about(field), item, f"{path}{field.name}")):
+            if refusal := _value(known, item, f"{path}{name}"):
                 return refusal
     return None
 
 
-def _value(known: About, item: Any, where: str) -> Refusal | None:
+def _value(known: About, item: object, where: str) -> Refusal | None:
     if isinstance(item, str):
         if known.choices and item not in known.choices:
             return invalid(where, f"{item[:80]!r} is no {where}.", f"Choose one of {', '.join(known.choices)}.")
@@ -104,9 +82,3 @@ def _value(known: About, item: Any, where: str) -> Refusal | None:
     if attrs.has(type(item)) and not isinstance(item, Ref):
         return values(item, f"{where}.")
     return None
-
-
-def given(document: Any) -> dict[str, Any]:
-    """The attributes of a document that are set, by name."""
-    names = (field.name for field in attrs.fields(type(document)))
-    return {name: value for name in names if (value := getattr(document, name)) is not None}

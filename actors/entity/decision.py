@@ -8,7 +8,7 @@ from __future__ import annotations
 import attrs
 
 from protocol.activity.model import Event
-from protocol.activity.operation import StepId
+from protocol.activity.operation import EntityEvent, StepId
 from protocol.live.engine import Accepted
 from protocol.message import Message
 
@@ -97,7 +97,7 @@ class Decision:
     command that comes again under the same id gets, stored in the same transaction.
     """
 
-    events: tuple[Message, ...] = ()
+    events: tuple[EntityEvent, ...] = ()
     effects: tuple[Effect, ...] = ()
     audit: tuple[Event, ...] = ()
     reply: Message | None = None

@@ -7,84 +7,56 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-from collections import deque
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final, Generic
 
 import attrs
 
-from actors.entity.decision import (
-    AcknowledgeStep,
-    AcknowledgeStopped,
-    CancelTimer,
-    Decision,
-    Effect,
-    Question,
-    RequestReport,
-    RunStep,
-    SetTimer,
-    StopStep,
-    Tell,
-    rehearsed,
-    with_digest,
-)
+from actors.entity.command_queue import AskedCommand, CommandQueue
+from actors.entity.decision import CancelTimer, Decision, Effect, SetTimer, Tell, rehearsed, with_digest
 from actors.entity.messages import CommandRequest, CommitFailed, Crash, TimerFired, Wake
 from actors.entity.services import Services
-from actors.entity.transaction import Standing, transaction_of
+from actors.entity.timers import Timers
+from actors.entity.to_node import to_node
+from actors.entity.transaction import Event, Standing, State, transaction_of
 from actors.journal.writer import Durable, Failed
 from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Answer, Envelope
 from actors.kernel.ref import ActorGone, MailboxFull
-from protocol import limits
 from protocol.codec import decode
+from protocol.document import Document
 from protocol.errors import CorralError, Refusal, Unavailable
 from protocol.live.engine import Accepted
 from protocol.message import Message, message_type
-from protocol.node.commands import CancelStep, ForgetSteps, NodeCommand, ReportNow
+from protocol.refusals import not_found
 
 go_on_seconds: Final = 1.0
 """Pause, on average, between falling back to the durable state and going on from it."""
 
 
-@attrs.frozen(kw_only=True)
-class _Pending:
-    """A command that cannot be decided before another actor has answered."""
-
-    request: CommandRequest
-    envelope: Envelope
-    question: Question
-
-    @property
-    def token(self) -> str:
-        return self.question.ask.token
-
-    @property
-    def release(self) -> Tell | None:
-        return self.question.release
-
-
-class DurableActor(Actor):
-    """Base of the actors of VMs, hosts, disks, ... A room sets `kind` and gives `decide`, `evolve` and `project`."""
+class DurableActor(Actor, Generic[State, Event]):
+    """Base of the actors of VMs, hosts, disks, ... A room sets `kind` and the classes of its states and events, and
+    gives `decide`, `evolve` and `project`."""
 
     kind: ClassVar[str]
+    states: type[State]
+    events: type[Event]
 
     def __init__(self, context: Context, services: Services, id: str) -> None:
         super().__init__(context)
         self.services = services
         self.id = id
-        self._standing = Standing()
+        self._standing: Standing[State] = Standing()
         self._in_flight = 0
         self._ended = False
         self._goes_on_later = False
         self._behind: list[tuple[Decision, Envelope | None, Tell | None]] = []
-        self._timers: dict[str, int] = {}  # the number of the one that counts, by name
-        self._timers_set = 0
+        self.timers = Timers(context)
         self.pending: CommandRequest | None = None  # while its answer is decided: the command that waited for it
-        self._pending: _Pending | None = None
-        self._queued: deque[Envelope] = deque()  # commands behind the pending one
+        self._commands = CommandQueue()
         self._kept: dict[str, list[Envelope]] = {}  # who waits for a later answer, by key
 
     @property
-    def state(self) -> Any:
+    def state(self) -> State | None:
         """As it was decided last, durable or not yet; None when there is no such entity."""
         return self._standing.state
 
@@ -94,23 +66,23 @@ class DurableActor(Actor):
         """Calls the room's pure decide with the facts it needs."""
         raise NotImplementedError
 
-    def evolve(self, state: Any, event: Message) -> Any:
+    def evolve(self, state: State | None, event: Event) -> State | None:
         """The room's pure evolve; returns None when the entity is gone."""
         raise NotImplementedError
 
-    def project(self, state: Any) -> Message:
+    def project(self, state: State) -> Document:
         """The public document of a state."""
         raise NotImplementedError
 
-    def name_of(self, state: Any) -> str | None:
+    def name_of(self, state: State) -> str | None:
         """The name to keep unique, None for none."""
         return None
 
-    def parent_of(self, state: Any) -> str | None:
+    def parent_of(self, state: State) -> str | None:
         """Within which names are unique."""
         return ""
 
-    def recovered(self) -> Decision:
+    def recovered(self, state: State) -> Decision:
         """What to do when an incarnation starts on an existing state."""
         return Decision()
 
@@ -121,7 +93,7 @@ class DurableActor(Actor):
         await self.services.in_flight.settled(self.kind, self.id)
         self.reload()
         if self.state is not None:
-            self.carry_out(self.recovered(), None)
+            self.carry_out(self.recovered(self.state), None)
 
     async def stopping(self) -> None:
         self._ended = True
@@ -129,64 +101,59 @@ class DurableActor(Actor):
     def reload(self) -> None:
         """Back to what the journal holds."""
         row = self.services.rows.row(self.kind, self.id)
-        self._standing = Standing(state=decode(row.state), version=row.version) if row else Standing()
+        if row is None:
+            self._standing = Standing()
+            return
+        state = decode(row.state)
+        assert isinstance(state, self.states), state
+        self._standing = Standing(state=state, version=row.version)
 
     @property
     def now(self) -> datetime.datetime:
         return self.context.ports.clock.wall()
 
     async def receive(self, envelope: Envelope) -> None:
-        message = envelope.message
-        if isinstance(message, CommitFailed):
-            self._fall_back(message)
-            return
-        if isinstance(message, Wake):
-            self._wake()
-            return
-        if isinstance(message, TimerFired) and self._timers.get(message.name) != message.number:
-            return
-        if isinstance(message, Crash):
-            raise RuntimeError(f"{self.context.address}: crashed on request")
-        if isinstance(message, CommandRequest):
-            self._take_command(envelope, message)
-        elif isinstance(message, Answer) and self._pending is not None and message.token == self._pending.token:
-            self._decide_pending(message)
-        else:
-            self.carry_out(self.decide(message), envelope)
+        match envelope.message:
+            case CommitFailed() as failed:
+                self._fall_back(failed)
+            case Wake():
+                self._wake()
+            case TimerFired() as fired if not self.timers.counts(fired):
+                return
+            case Crash():
+                raise RuntimeError(f"{self.context.address}: crashed on request")
+            case CommandRequest() as request:
+                self._take_command(envelope, request)
+            case Answer(token=token) as answer if (command := self._commands.answered(token)) is not None:
+                self.pending = command.request
+                decision = self.decide(answer)
+                self.pending = None
+                self._conclude(decision, command)
+                self._decide_commands()
+            case message:
+                self.carry_out(self.decide(message), envelope)
 
     # --- commands ------------------------------------------------------------------------------------------------
 
     def _take_command(self, envelope: Envelope, request: CommandRequest) -> None:
-        """One command is decided at a time: while one waits for another actor's answer, the next ones queue here."""
-        if self._pending is None:
-            self._conclude(self.decide(request), request, envelope)
-        elif len(self._queued) < limits.mailbox_messages_max:
-            self._queued.append(envelope)
+        if self._commands.add(request, envelope):
+            self._decide_commands()
         else:
             full = Unavailable(f"{self.context.address} has more commands than it can queue.", remedy="Try again.")
             self.context.reply(envelope, full.refusal)
 
-    def _decide_pending(self, answer: Answer) -> None:
-        pending = self._pending
-        assert pending is not None
-        self.pending = pending.request
-        decision = self.decide(answer)
-        self.pending = self._pending = None
-        self._conclude(decision, pending.request, pending.envelope, pending.release)
-        while self._queued and self._pending is None:
-            queued = self._queued.popleft()
-            assert isinstance(queued.message, CommandRequest)
-            self._take_command(queued, queued.message)
+    def _decide_commands(self) -> None:
+        """Each command that may be decided now, in order."""
+        while (command := self._commands.next()) is not None:
+            self._conclude(self.decide(command.request), command)
 
-    def _conclude(
-        self, decision: Decision, request: CommandRequest, envelope: Envelope, release: Tell | None = None
-    ) -> None:
+    def _conclude(self, decision: Decision, command: AskedCommand) -> None:
         """A command is decided, or has a question first. A dry run is made one here, whatever the command."""
-        if request.dry_run:
+        if command.request.dry_run:
             decision = rehearsed(decision)
         if decision.question is not None:
-            self._pending = _Pending(request=request, envelope=envelope, question=decision.question)
-        self.carry_out(decision, envelope, release)
+            self._commands.wait(command, decision.question)
+        self.carry_out(decision, command.envelope, command.release)
 
     # --- carrying out --------------------------------------------------------------------------------------------
 
@@ -286,7 +253,7 @@ class DurableActor(Actor):
             return
         self.reload()
         if self.state is not None:
-            self.carry_out(self.recovered(), None)
+            self.carry_out(self.recovered(self.state), None)
 
     def _reply(self, decision: Decision, envelope: Envelope | None, sequence: int) -> None:
         if decision.reply is not None and envelope is not None:
@@ -307,30 +274,20 @@ class DurableActor(Actor):
             self._tell(decision.question.ask)
         if release is not None:
             self._tell(release)
-        if self.state is None and not (self._in_flight or self._pending or self._kept):
+        if self.state is None and not (self._in_flight or self._commands.waiting or self._kept):
             self.context.stop_self()
 
     def perform(self, effect: Effect) -> None:
         """One effect, after what it rests on is durable. A room with effects of its own extends this."""
-        epoch, nodes = self.services.epoch(), self.services.nodes
         match effect:
             case Tell():
                 self._tell(effect)
-            case RunStep(step=step, body=body, correlation_id=correlation):
-                command = NodeCommand(epoch=epoch, step_id=str(step), body=body, correlation_id=correlation)
-                nodes.send(step.host, command)
-            case StopStep(step=step):
-                nodes.send(step.host, CancelStep(epoch=epoch, step_id=str(step)))
-            case AcknowledgeStep(step=step):
-                nodes.send(step.host, ForgetSteps(epoch=epoch, step_ids=(str(step),)))
-            case AcknowledgeStopped(host_id=host_id, receipt=receipt):
-                nodes.send(host_id, ForgetSteps(epoch=epoch, step_ids=(receipt,)))
-            case RequestReport(host_id=host_id):
-                nodes.send(host_id, ReportNow(epoch=epoch))
             case SetTimer():
-                self._set_timer(effect)
-            case CancelTimer():
-                self._timers.pop(effect.name, None)
+                self.timers.set(effect)
+            case CancelTimer(name=name):
+                self.timers.cancel(name)
+            case _ if (sent := to_node(effect, self.services.epoch())) is not None:
+                self.services.nodes.send(*sent)
             case _:
                 raise NotImplementedError(f"{self.context.address} cannot perform {type(effect).__name__}")
 
@@ -339,8 +296,7 @@ class DurableActor(Actor):
         ref = self.services.ensure(kind, id)
         if ref is None:
             if effect.token:
-                gone = Refusal(code="not_found", reason=f"{effect.address} does not exist.", status=404)
-                self.context.ref.owe(Answer(token=effect.token, body=gone), message_type(effect.message).priority, "")
+                self._answer_for(effect, not_found(kind, id))
             return
         try:
             if effect.token:
@@ -355,18 +311,10 @@ class DurableActor(Actor):
         pause from the durable state, as after a crash. The decision's other effects are not lost with it."""
         self.context.log.warning("not delivered", receiver=effect.address, reason=str(error))
         if effect.token:
-            self.context.ref.owe(
-                Answer(token=effect.token, body=error.refusal), message_type(effect.message).priority, ""
-            )
+            self._answer_for(effect, error.refusal)
         else:
             self._go_on_soon()
 
-    def _set_timer(self, timer: SetTimer) -> None:
-        self._timers_set += 1  # never the number of one that was cancelled: its task sleeps on, and would fire for this
-        number = self._timers[timer.name] = self._timers_set
-        self.context.spawn(self._run_timer, timer, number)
-
-    async def _run_timer(self, timer: SetTimer, number: int) -> None:
-        await self.context.ports.clock.sleep(timer.seconds)
-        if self._timers.get(timer.name) == number:
-            self.context.ref.tell(TimerFired(name=timer.name, number=number))
+    def _answer_for(self, effect: Tell, refusal: Refusal) -> None:
+        """The answer to what was asked of an actor that cannot give one."""
+        self.context.ref.owe(Answer(token=effect.token, body=refusal), message_type(effect.message).priority, "")

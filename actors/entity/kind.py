@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import attrs
 
 from actors.entity.services import Services
 from actors.kernel.actor import Actor, Context
+from protocol.document import Document
 from protocol.registry import BY_KIND, Resource
 
 
@@ -25,8 +25,8 @@ class EntityKind:
     def resource(self) -> Resource:
         return BY_KIND[self.kind]
 
-    def is_unfinished(self, document: Any) -> bool:
+    def is_unfinished(self, document: Document) -> bool:
         """Whether only its own actor ends what is under way, as its public document shows."""
-        is_transient = document.status in self.resource.statuses.transient
+        is_transient = getattr(document, "status", None) in self.resource.statuses.transient
         is_under_way = getattr(document, "task", None) or getattr(document, "pending_steps", None)
         return self.always_awake or is_transient or bool(is_under_way)

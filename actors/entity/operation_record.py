@@ -7,7 +7,7 @@ its outcome are the same few functions for all of them, here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import attrs
 
@@ -33,7 +33,7 @@ S = TypeVar("S", bound=HasOperation)
 F = TypeVar("F")
 
 
-def _never(_: Any) -> bool:
+def _never(_: object) -> bool:
     return False
 
 
@@ -67,7 +67,7 @@ class OperationRecord(Generic[S, F]):
 Table = Mapping[str, OperationRecord[S, F]]
 
 
-def step_effects(record: OperationRecord[S, Any], state: S) -> tuple[Effect, ...]:
+def step_effects(record: OperationRecord[S, F], state: S) -> tuple[Effect, ...]:
     """What the step under way sends; nothing when none is, or when it only waits."""
     step = current_step(state.operation) if state.operation is not None else None
     body = record.sends(state) if step is not None else None
@@ -79,7 +79,7 @@ def step_effects(record: OperationRecord[S, Any], state: S) -> tuple[Effect, ...
     return (run, *stopped(record, state))
 
 
-def stopped(record: OperationRecord[S, Any], state: S) -> tuple[Effect, ...]:
+def stopped(record: OperationRecord[S, F], state: S) -> tuple[Effect, ...]:
     """What ends the step under way when nobody wants it any more. Sent again, the step goes first: its host must know
     it to tell how it ended."""
     step = current_step(state.operation) if state.operation is not None else None
@@ -88,7 +88,7 @@ def stopped(record: OperationRecord[S, Any], state: S) -> tuple[Effect, ...]:
     return (StopStep(step=step.id),)
 
 
-def sent_again(table: Table[S, Any], state: S | None, host_id: str | None = None) -> tuple[Effect, ...]:
+def sent_again(table: Table[S, F], state: S | None, host_id: str | None = None) -> tuple[Effect, ...]:
     """The step under way once more, after a crash or the return of its host; with `host_id` only when it is that
     host's."""
     step = current_step(state.operation) if state is not None and state.operation is not None else None

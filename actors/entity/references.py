@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from actors.entity.checks import invalid, not_found
 from actors.entity.rows import Rows
-from protocol.errors import Refusal
+from protocol.errors import Conflict, Refusal
 from protocol.references import reference_paths, references_in
+from protocol.refusals import invalid, not_found
 from protocol.registry import RESOURCES, title_of
 
 USERS_SHOWN_MAX = 20
 
 
-def missing_reference(rows: Rows, document: Any) -> Refusal | None:
+def missing_reference(rows: Rows, document: object) -> Refusal | None:
     """The first reference of a document, of those that a client may write, that points to nothing."""
     for path, reference in references_in(document):
         if not path.writable:
@@ -23,7 +21,7 @@ def missing_reference(rows: Rows, document: Any) -> Refusal | None:
                 path.path, f"The {title_of(path.kind)} is not given by id.", f"Give the id of `{path.path}`."
             )
         if rows.document(path.kind, reference.id) is None:
-            return not_found(path.kind, reference.id, path.path)
+            return not_found(path.kind, reference.id, field=path.path)
     return None
 
 
@@ -46,15 +44,13 @@ def in_use(
     users = referrers(rows, kind, id, going)
     if not users:
         return None
-    return Refusal(
-        code="conflict",
-        reason=f"{what} is in use.",
+    return Conflict(
+        f"{what} is in use.",
         remedy="Remove or change what uses it first.",
         entity=f"{kind}/{id}",
         reasons=tuple(f"It is used by {user}." for user in users[:USERS_SHOWN_MAX]),
-    )
+    ).refusal
 
 
 def _label(rows: Rows, kind: str, id: str) -> str:
-    document: Any = rows.document(kind, id)
-    return f"{title_of(kind)} {getattr(document, 'name', None) or id}"
+    return f"{title_of(kind)} {rows.name_of(kind, id)}"

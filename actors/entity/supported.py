@@ -6,20 +6,20 @@ An attribute with its default, or as the object has it already, asks for nothing
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
-from actors.entity.checks import invalid
 from actors.entity.rows import Rows
 from protocol.command import Command, Update
-from protocol.document import About, Ref, TakesEffect, about, plain_text
-from protocol.errors import Refusal
+from protocol.document import About, Ref, TakesEffect, plain_text
+from protocol.errors import NotSupportedYet, Refusal
+from protocol.merge import given
 from protocol.registry import RESOURCES
+from protocol.template.model import Template
 from protocol.vm.commands import AddVm, StartVm
-from protocol.vm.model import BLANK_TEMPLATE_ID
+from protocol.vm.model import BLANK_TEMPLATE_ID, Vm
 
-CODE: Final = "not_supported"
 _nothing: Final[Mapping[str, TakesEffect]] = {}
 _unmarked: Final = frozenset({"id", "parent_id", "kind"})
 _actions: Final = {each.command: each for resource in RESOURCES for each in resource.actions if each.not_yet}
@@ -30,15 +30,14 @@ def refused(command: Command, kind: str, rows: Rows) -> Refusal | None:
     action = _actions.get(type(command))
     if action is not None:
         reason = f"The action `{action.name}` is not supported yet."
-        return invalid("", reason, action.not_yet, code=CODE)
-    for field in attrs.fields(type(command)):
-        value = getattr(command, field.name)
-        if field.name in _unmarked or value is None:
+        return NotSupportedYet(reason, remedy=action.not_yet).refusal
+    for name, known, value in given(command):
+        if name in _unmarked:
             continue
         if not attrs.has(type(value)):
-            problem = _value(about(field), value, None, field.name)
+            problem = _value(known, value, None, name)
         else:
-            path = "" if field.name == "document" else f"{field.name}."
+            path = "" if name == "document" else f"{name}."
             problem = document(value, _present(command, kind, rows), path)
         if problem is not None:
             return problem
@@ -46,25 +45,24 @@ def refused(command: Command, kind: str, rows: Rows) -> Refusal | None:
 
 
 def document(
-    wanted: Any, present: Any, path: str = "", differing: Mapping[str, TakesEffect] = _nothing
+    wanted: object, present: object, path: str = "", differing: Mapping[str, TakesEffect] = _nothing
 ) -> Refusal | None:
     """The first attribute that is set to what is not supported yet. `differing`: marks that replace the class's."""
-    for field in attrs.fields(type(wanted)):
-        value, known = getattr(wanted, field.name), about(field)
-        if value is None or known.read_only or field.name == "id":
+    for name, known, value in given(wanted):
+        if known.read_only or name == "id":
             continue
-        if mark := differing.get(field.name):
+        if mark := differing.get(name):
             known = attrs.evolve(known, effect=mark)
-        before = getattr(present, field.name, None)
-        problem = _value(known, value, before, f"{path}{field.name}")
+        before = getattr(present, name, None)
+        problem = _value(known, value, before, f"{path}{name}")
         if problem is None and known.effect is None:
-            problem = _within(known, value, before, f"{path}{field.name}.")
+            problem = _within(known, value, before, f"{path}{name}.")
         if problem is not None:
             return problem
     return None
 
 
-def _value(known: About, value: Any, before: Any, where: str) -> Refusal | None:
+def _value(known: About, value: object, before: object, where: str) -> Refusal | None:
     if value == before:
         return None
     items = value if isinstance(value, tuple) else (value,)
@@ -79,35 +77,35 @@ def _value(known: About, value: Any, before: Any, where: str) -> Refusal | None:
     return _refusal(where, value, f"Leave it out{default}. {mark.instead}".strip())
 
 
-def _within(known: About, value: Any, before: Any, path: str) -> Refusal | None:
+def _within(known: About, value: object, before: object, path: str) -> Refusal | None:
     """Nested objects, one or several; members of a list are known by their id."""
     if not isinstance(value, tuple):
         nested = attrs.has(type(value)) and not isinstance(value, Ref)
         return document(value, before, path, known.nested) if nested else None
-    by_id = {getattr(item, "id", None): item for item in before or ()}
+    by_id = {getattr(item, "id", None): item for item in (before if isinstance(before, tuple) else ())}
     for item in value:
         if problem := _within(known, item, by_id.get(getattr(item, "id", None)), path):
             return problem
     return None
 
 
-def _says_nothing(value: Any) -> bool:
+def _says_nothing(value: object) -> bool:
     """A nested object without a single attribute, as an empty element is read."""
     return attrs.has(type(value)) and value == type(value)()
 
 
-def _refusal(where: str, value: Any, remedy: str) -> Refusal:
+def _refusal(where: str, value: object, remedy: str) -> Refusal:
     said = "what was sent" if attrs.has(type(value)) else plain_text(value)[:80]
-    return invalid(where, f"{where}: {said} is not supported yet.", remedy, code=CODE)
+    return NotSupportedYet(f"{where}: {said} is not supported yet.", remedy=remedy, field=where).refusal
 
 
-def _present(command: Command, kind: str, rows: Rows) -> Any:
+def _present(command: Command, kind: str, rows: Rows) -> object:
     """What the object has now; of a VM that is added, what its template has."""
     if isinstance(command, AddVm):
         template = getattr(command.document, "template", None)
-        return rows.document("template", (template.id if template else None) or BLANK_TEMPLATE_ID)
+        return rows.get(Template, (template.id if template else None) or BLANK_TEMPLATE_ID)
     if isinstance(command, StartVm):
-        return rows.document("vm", command.id)
+        return rows.get(Vm, command.id)
     if not isinstance(command, Update):
         return None
     if not command.parent_id:

@@ -7,42 +7,49 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 import attrs
 
 from actors.entity.assignments import removals
 from actors.entity.decision import Decision
 from actors.entity.operation import job_of
+from actors.entity.operation_record import HasOperation
 from actors.journal.port import CommandOutcome, EntityRemoval, EntityRow, EntityWrite, JournalEntry, Transaction
-from protocol.activity.model import Event
-from protocol.activity.operation import Operation, Outcome
+from protocol.activity.model import Event as AuditLine
+from protocol.activity.operation import EntityEvent, Operation, Outcome
 from protocol.codec import encode
-from protocol.message import Message, message_type
+from protocol.document import Document
+from protocol.message import message_type
 
 SUPERSEDED = Outcome(outcome="failed", reason="Superseded.")
 
 
-class Room(Protocol):
+State = TypeVar("State", bound=HasOperation)
+Event = TypeVar("Event", bound=EntityEvent)
+
+
+class Room(Protocol[State, Event]):
     """What a room says of its entity."""
 
     kind: ClassVar[str]
     id: str
+    events: type[Event]
 
-    def evolve(self, state: Any, event: Message) -> Any: ...
+    def evolve(self, state: State | None, event: Event) -> State | None: ...
 
-    def project(self, state: Any) -> Message: ...
+    def project(self, state: State) -> Document: ...
 
-    def name_of(self, state: Any) -> str | None: ...
+    def name_of(self, state: State) -> str | None: ...
 
-    def parent_of(self, state: Any) -> str | None: ...
+    def parent_of(self, state: State) -> str | None: ...
 
 
 @attrs.frozen(kw_only=True)
-class Standing:
+class Standing(Generic[State]):
     """An entity as it was decided last, durable or not yet. `jobs`: versions of rows that may still be in flight."""
 
-    state: Any = None
+    state: State | None = None
     version: int = 0
     jobs: Mapping[str, int] = attrs.field(factory=dict)
 
@@ -56,14 +63,14 @@ class _Job:
 
 
 def transaction_of(
-    room: Room,
-    before: Standing,
+    room: Room[State, Event],
+    before: Standing[State],
     decision: Decision,
     at: datetime.datetime,
     job_version: Callable[[str], int],
     correlation: str = "",
     assigned: Iterable[EntityRow] = (),
-) -> tuple[Transaction, Standing]:
+) -> tuple[Transaction, Standing[State]]:
     """The transaction of a decision, and what stands after it. `job_version`: of a job's durable row, 0 for none.
 
     `correlation` is that of the command that was decided; what an operation does bears the operation's own. `assigned`
@@ -73,7 +80,8 @@ def transaction_of(
     entries: list[JournalEntry] = []
     jobs: dict[str, _Job] = {}
     for event in decision.events:
-        touched = _jobs_of(state, event)
+        assert isinstance(event, room.events), event
+        touched = _jobs_of(state.operation if state is not None else None, event)
         state, version = room.evolve(state, event), version + 1
         jobs.update((job.operation.id, job) for job in touched)
         document = encode(room.project(state)) if state is not None else None
@@ -87,7 +95,9 @@ def transaction_of(
             entries.append(entry)
     versions = dict(before.jobs)
     for job in jobs.values():
-        write, entry = _job_row(room, job, versions.get(job.operation.id) or job_version(job.operation.id), at)
+        write, entry = _job_row(
+            room.kind, room.id, job, versions.get(job.operation.id) or job_version(job.operation.id), at
+        )
         writes.append(write)
         entries.append(entry)
         versions[job.operation.id] = write.row.version
@@ -98,35 +108,34 @@ def transaction_of(
     return Transaction(tuple(writes), tuple(entries), _outcome(decision)), after
 
 
-def _jobs_of(state: Any, event: Message) -> list[_Job]:
+def _jobs_of(previous: Operation | None, event: EntityEvent) -> list[_Job]:
     """The operation that an event superseded, then the one that it begins, moves or ends."""
-    previous: Operation | None = getattr(state, "operation", None)
-    operation: Operation | None = getattr(event, "operation", None) or previous
+    operation = event.operation or previous
     touched = []
     if previous is not None and operation is not None and previous.id != operation.id:
         touched.append(_Job(operation=previous, ended=SUPERSEDED))
     if operation is not None:
-        touched.append(_Job(operation=operation, ended=getattr(event, "ended", None)))
+        touched.append(_Job(operation=operation, ended=event.ended))
     return touched
 
 
-def _row(room: Room, state: Any, version: int) -> EntityRow | EntityRemoval:
+def _row(room: Room[State, Event], state: State | None, version: int) -> EntityRow | EntityRemoval:
     if state is None:
         return EntityRemoval(room.kind, room.id, version)
     name, parent, document = room.name_of(state), room.parent_of(state), encode(room.project(state))
     return EntityRow(room.kind, room.id, version, name, parent, encode(state), document)
 
 
-def _job_row(room: Room, job: _Job, before: int, at: datetime.datetime) -> tuple[EntityWrite, JournalEntry]:
+def _job_row(kind: str, id: str, job: _Job, before: int, at: datetime.datetime) -> tuple[EntityWrite, JournalEntry]:
     operation = job.operation
-    document = encode(job_of(operation, room.kind, room.id, job.ended, at))
+    document = encode(job_of(operation, kind, id, job.ended, at))
     row = EntityRow("job", operation.id, before + 1, None, None, b"", document)
     tag = "job.ended" if job.ended else "job.progressed" if before else "job.started"
     entry = JournalEntry("job", operation.id, row.version, tag, b"", document, operation.correlation_id, at)
     return EntityWrite(row, before), entry
 
 
-def _audit(lines: Iterable[Event], correlation: str, at: datetime.datetime) -> list[JournalEntry]:
+def _audit(lines: Iterable[AuditLine], correlation: str, at: datetime.datetime) -> list[JournalEntry]:
     """Lines of the audit trail with their time and what they belong to; readers number them."""
     entries = []
     for line in lines:

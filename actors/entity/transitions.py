@@ -8,13 +8,15 @@ statuses may follow, the event's `status` says which.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
+
+from protocol.activity.operation import EntityEvent
 
 STAY: Final = "="
 ABSENT: Final = ""
 
-Line = tuple[str | frozenset[str], type[Any], str | tuple[str, ...]]
-Transitions = Mapping[tuple[str, type[Any]], str | tuple[str, ...]]
+Line = tuple[str | frozenset[str], type[EntityEvent], str | tuple[str, ...]]
+Transitions = Mapping[tuple[str, type[EntityEvent]], str | tuple[str, ...]]
 
 
 class IllegalTransition(AssertionError):
@@ -23,7 +25,7 @@ class IllegalTransition(AssertionError):
 
 def transitions(*lines: Line) -> Transitions:
     """The table of these lines. Raises `ValueError` when two lines say something of the same status and event."""
-    table: dict[tuple[str, type[Any]], str | tuple[str, ...]] = {}
+    table: dict[tuple[str, type[EntityEvent]], str | tuple[str, ...]] = {}
     for before, event, after in lines:
         for status in (before,) if isinstance(before, str) else sorted(before):
             if (status, event) in table:
@@ -32,19 +34,20 @@ def transitions(*lines: Line) -> Transitions:
     return table
 
 
-def status_after(table: Transitions, status: str, event: Any) -> str:
+def status_after(table: Transitions, status: str, event: EntityEvent) -> str:
     """The status after `event`. Raises `IllegalTransition`."""
     after = table.get((status, type(event)))
     if after is None:
         raise IllegalTransition(f"{type(event).__name__} while {status or 'absent'}")
     if isinstance(after, tuple):
-        if event.status not in after:
-            raise IllegalTransition(f"{type(event).__name__} to {event.status} while {status or 'absent'}")
-        return str(event.status)
+        said: str = getattr(event, "status", "")
+        if said not in after:
+            raise IllegalTransition(f"{type(event).__name__} to {said} while {status or 'absent'}")
+        return said
     return status if after == STAY else after
 
 
-def statuses_before(table: Transitions, event: type[Any]) -> tuple[str, ...]:
+def statuses_before(table: Transitions, event: type[EntityEvent]) -> tuple[str, ...]:
     """From which statuses an event is legal, in the order of the table."""
     return tuple(status for status, each in table if each is event)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from actors.entity.decision import AcknowledgeStopped, Decision, Effect, Tell
 from actors.entity.durable import DurableActor
 from actors.entity.host_signals import DomainSeen, GuestHeard, GuestLost, StepAdvanced, StepOutcome, StorageSeen
 from actors.entity.kind import EntityKind
+from actors.entity.services import Services
 from actors.host import liveness
 from actors.host.decide import decide
 from actors.host.evolve import evolve, project
@@ -20,6 +21,7 @@ from actors.kernel.envelope import Envelope
 from protocol.activity.audit import line
 from protocol.activity.operation import StepId
 from protocol.api import Ticket
+from protocol.document import Document
 from protocol.errors import CorralError
 from protocol.host.events import HostEvent
 from protocol.live.engine import Accepted, TicketReply
@@ -53,12 +55,16 @@ class ConsoleSink(Protocol):
     def received(self, data: ConsoleData) -> None: ...
 
 
-class HostActor(DurableActor):
+class HostActor(DurableActor[HostState, HostEvent]):
     """Address `host/<id>`."""
 
     kind = "host"
+    states = HostState
+    events = HostEvent
 
-    def __init__(self, context: Context, services: Any, id: str, enroller: Enroller, consoles: ConsoleSink) -> None:
+    def __init__(
+        self, context: Context, services: Services, id: str, enroller: Enroller, consoles: ConsoleSink
+    ) -> None:
         super().__init__(context, services, id)
         self._enroller = enroller
         self._consoles = consoles
@@ -141,8 +147,7 @@ class HostActor(DurableActor):
             return step
         self._strange_steps += 1
         if self._strange_steps == 1:  # once in a session: a node must not be able to fill the audit trail
-            host = self.services.rows.document("host", self.id)
-            name = (host.name if host is not None else None) or self.id
+            name = self.services.rows.name_of("host", self.id)
             said = line("strange_step", host=self.id, name=name, step=repr(text[:120]))
             self.carry_out(Decision(audit=(said,)), None)
         return None
@@ -190,18 +195,17 @@ class HostActor(DurableActor):
     def decide(self, message: Message) -> Decision:
         return decide(self.id, self.state, message, self.facts)
 
-    def evolve(self, state: Any, event: Message) -> HostState | None:
-        assert isinstance(event, HostEvent)
+    def evolve(self, state: HostState | None, event: HostEvent) -> HostState | None:
         return evolve(state, event)
 
-    def project(self, state: Any) -> Message:
+    def project(self, state: HostState) -> Document:
         return project(state)
 
-    def name_of(self, state: Any) -> str | None:
-        return str(state.host.name)
+    def name_of(self, state: HostState) -> str | None:
+        return state.host.name
 
-    def recovered(self) -> Decision:
-        return liveness.recovered(self.state, self.facts)
+    def recovered(self, state: HostState) -> Decision:
+        return liveness.recovered(state, self.facts)
 
 
 def host_kind(enroller: Enroller, consoles: ConsoleSink) -> EntityKind:

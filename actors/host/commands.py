@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import attrs
 
-from actors.entity.checks import invalid, missing, plain_name, required, values
+from actors.entity.checks import plain_name, required, values
 from actors.entity.decision import Decision, Tell, refuse
 from actors.entity.host_signals import HostConfirmedDown
 from actors.entity.messages import CommandRequest
 from actors.entity.references import in_use, missing_reference
-from actors.host.facts import HostDecisionFacts, not_legal
+from actors.entity.refusals import not_legal
+from actors.host.facts import HostDecisionFacts
 from actors.host.messages import IssueToken
 from actors.host.state import HostState
 from protocol.activity.audit import line
@@ -18,8 +19,10 @@ from protocol.errors import Refusal
 from protocol.host import events
 from protocol.host.commands import AddHost, FenceHost, UpdateHost
 from protocol.host.model import Host
+from protocol.inventory.model import Cluster
 from protocol.live.engine import Accepted
 from protocol.merge import merge, writable
+from protocol.refusals import invalid, missing, name_taken
 
 
 def add(host_id: str, state: HostState | None, request: CommandRequest, facts: HostDecisionFacts) -> Decision:
@@ -30,7 +33,7 @@ def add(host_id: str, state: HostState | None, request: CommandRequest, facts: H
     assert isinstance(request.command, AddHost)
     document = request.command.document
     assert isinstance(document, Host)
-    default = next((Ref(id=cluster.id) for cluster in facts.rows.named("cluster", "Default")), None)
+    default = next((Ref(id=cluster.id) for cluster in facts.rows.named(Cluster, "Default")), None)
     document = attrs.evolve(writable(document), id=host_id, cluster=document.cluster or default)
     refusal = required(document, "host") or _check(host_id, document, facts)
     if refusal is None and document.cluster is None:
@@ -121,7 +124,6 @@ def _check(host_id: str, document: Host, facts: HostDecisionFacts) -> Refusal | 
         return refusal
     if refusal := values(document):
         return refusal
-    if any(other.id != host_id for other in facts.rows.named("host", document.name or "")):
-        reason = f"There is a host named {document.name} already."
-        return invalid("name", reason, "Choose another name.", status=409, code="name_taken")
+    if any(other.id != host_id for other in facts.rows.named(Host, document.name or "")):
+        return name_taken("host", document.name or "")
     return missing_reference(facts.rows, document)

@@ -6,10 +6,14 @@ from collections.abc import Callable
 
 import trio
 
+from actors.entity.refusals import not_ready
 from actors.entity.services import Services
-from protocol.errors import Refusal
+from protocol.document import id_of
+from protocol.errors import NotLegal, Refusal
 from protocol.message import Message
 from protocol.node.commands import ConsoleData, ConsoleOpen
+from protocol.refusals import not_found
+from protocol.vm.model import Vm
 
 chunks_max = 256
 
@@ -54,20 +58,17 @@ class ConsoleBroker:
 
     def open(self, vm_id: str) -> HostConsole | Refusal:
         """Connects to the console of a VM that runs."""
-        vm = self._services.rows.document("vm", vm_id)
+        vm = self._services.rows.get(Vm, vm_id)
         if vm is None:
-            return Refusal(code="not_found", status=404, reason=f"There is no VM with id {vm_id!r}.")
-        host_id = vm.host.id if vm.host is not None else ""
+            return not_found("vm", vm_id)
+        host_id = id_of(vm.host)
         if not host_id or not self._services.nodes.linked(host_id):
-            return Refusal(
-                code="not_legal", reason=f"VM {vm.name} is {vm.status}: it has no console now.", remedy="Start it first.",
-                entity=f"vm/{vm_id}",
-            )  # fmt: skip
+            return not_ready("vm", vm, "open the console of", "running", "Start it first.")
         if vm.console is not None and vm.console.enabled is False and not vm.run_once:  # a run once may have another
-            return Refusal(
-                code="not_legal", reason=f"VM {vm.name} has no serial console.",
-                remedy="Update it with console.enabled=true and start it anew.", entity=f"vm/{vm_id}", field="console.enabled",
-            )  # fmt: skip
+            remedy = "Update it with console.enabled=true and start it anew."
+            return NotLegal(
+                f"VM {vm.name} has no serial console.", remedy=remedy, entity=f"vm/{vm_id}", field="console.enabled"
+            ).refusal
         stream_id = self._make_id()
         console = HostConsole(self, stream_id, host_id)
         self._open[stream_id] = console

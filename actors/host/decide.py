@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from actors.entity.checks import invalid, not_found
 from actors.entity.decision import Decision, refuse
 from actors.entity.messages import CommandRequest, TimerFired
+from actors.entity.refusals import not_legal
 from actors.host import commands, liveness, maintenance
-from actors.host.facts import HostDecisionFacts, not_legal
+from actors.host.facts import HostDecisionFacts
 from actors.host.messages import NodeLinked, NodeUnlinked
 from actors.host.state import HostState
 from protocol.host import commands as host_commands
 from protocol.message import Message
 from protocol.node.reports import DomainsSnapshot, HostFacts
+from protocol.refusals import not_found, not_understood
 
 
 def decide(host_id: str, state: HostState | None, message: Message, facts: HostDecisionFacts) -> Decision:
@@ -60,4 +61,4 @@ def command(host_id: str, state: HostState | None, request: CommandRequest, fact
             return commands.issue_token(state, request, facts)
         case host_commands.ApproveHost():
             return refuse(not_legal(state, "approve", "pending approval"))
-    return refuse(invalid("command", f"A host does not understand {type(wanted).__name__}."))
+    return refuse(not_understood("host", wanted))

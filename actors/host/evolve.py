@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import attrs
 
 from actors.entity.transitions import ABSENT, status_after
@@ -27,17 +25,17 @@ def evolve(state: HostState | None, event: events.HostEvent) -> HostState | None
     if state is None:
         assert isinstance(event, events.HostAdded)
         return HostState(host=event.host, status=status)
-    changed: dict[str, Any] = {"status": status}
+    state = attrs.evolve(state, status=status)
     match event:
         case events.HostUpdated():
-            changed["host"] = event.host
+            return attrs.evolve(state, host=event.host)
         case events.HostFactsChanged():
-            changed["facts"] = event.facts
+            return attrs.evolve(state, facts=event.facts)
         case events.HostLinkLost():
-            changed["detail"] = event.reason
+            return attrs.evolve(state, detail=event.reason)
         case events.HostCameUp() | events.HostLinked():
-            changed["detail"] = ""
-    return attrs.evolve(state, **changed)
+            return attrs.evolve(state, detail="")
+    return state
 
 
 def project(state: HostState) -> Host:

@@ -1,4 +1,4 @@
-"""What deciding about a host needs to know beside its state, and the refusal for its status. It must not change anything."""
+"""What deciding about a host needs to know beside its state. It must not change anything."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import datetime
 import attrs
 
 from actors.entity.rows import Rows
-from actors.host.state import HostState
-from protocol.errors import Refusal
 
 
 @attrs.frozen(kw_only=True)
@@ -19,13 +17,3 @@ class HostDecisionFacts:
     rows: Rows
     linked: bool
     silent_after_seconds: float
-
-
-def not_legal(state: HostState, verb: str, legal: str) -> Refusal:
-    """Refused for the host's status."""
-    return Refusal(
-        code="not_legal",
-        reason=f"Cannot {verb} Host {state.name}: it is {state.status.replace('_', ' ')}; it must be {legal}.",
-        entity=state.address,
-        field="status",
-    )

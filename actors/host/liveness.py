@@ -19,6 +19,8 @@ from protocol.activity.model import Event
 from protocol.host import events
 from protocol.message import Message
 from protocol.node.reports import DomainsSnapshot, HostFacts
+from protocol.storage.model import Disk
+from protocol.vm.model import Vm
 
 LINK_CHECK_SECONDS = 1.0
 
@@ -96,11 +98,11 @@ def reported(state: HostState, snapshot: DomainsSnapshot, facts: HostDecisionFac
         state, facts, lambda vm_id: HostReturned(host_id=state.id, domain=by_vm.get(vm_id))
     )
     for vm_id, domain in by_vm.items():
-        if vm_id not in residents and facts.rows.document("vm", vm_id) is not None:
+        if vm_id not in residents and facts.rows.get(Vm, vm_id) is not None:
             effects.append(Tell(address=f"vm/{vm_id}", message=HostReturned(host_id=state.id, domain=domain)))
     if state.status != "initializing":
         return Decision(effects=tuple(effects))
-    strangers = tuple(_stranger(state, id) for id in by_vm if facts.rows.document("vm", id) is None)
+    strangers = tuple(_stranger(state, id) for id in by_vm if facts.rows.get(Vm, id) is None)
     return Decision(
         events=(events.HostCameUp(at=facts.now),),
         audit=(_up(state), *strangers),
@@ -130,8 +132,7 @@ def notify_residents(state: HostState, facts: HostDecisionFacts, signal_for: Cal
     ]
     for domain_id in rows.referring("storage_domain", "host", state.id):
         effects.append(Tell(address=f"storage_domain/{domain_id}", message=signal_for("")))
-        for disk_id in rows.referring("disk", "storage_domain", domain_id):
-            disk = rows.document("disk", disk_id)
-            if disk is not None and disk.status == "locked":
-                effects.append(Tell(address=f"disk/{disk_id}", message=signal_for("")))
+        for disk in rows.referring_to(Disk, "storage_domain", domain_id):
+            if disk.status == "locked":
+                effects.append(Tell(address=f"disk/{disk.id}", message=signal_for("")))
     return effects

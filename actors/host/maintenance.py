@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from actors.entity.decision import Decision, Effect, RequestReport, SetTimer, refuse
 from actors.entity.messages import CommandRequest
-from actors.host.facts import HostDecisionFacts, not_legal
+from actors.entity.refusals import not_legal
+from actors.host.facts import HostDecisionFacts
 from actors.host.state import HostState
 from protocol.activity.audit import line
 from protocol.host import events
 from protocol.host.commands import DeactivateHost
 from protocol.live.engine import Accepted
-from protocol.message import Message
 
 VM_GONE_CHECK_SECONDS = 2.0
 
@@ -22,7 +22,7 @@ def deactivate(state: HostState, request: CommandRequest, facts: HostDecisionFac
     if state.status in ("maintenance", "preparing_for_maintenance"):
         return Decision(reply=accepted)
     running = facts.rows.referring("vm", "host", state.id)
-    happened: list[Message] = [events.HostMaintenanceRequested(at=facts.now, reason=request.command.reason)]
+    happened: list[events.HostEvent] = [events.HostMaintenanceRequested(at=facts.now, reason=request.command.reason)]
     effects: tuple[Effect, ...] = ()
     by = request.principal
     said = [
@@ -61,7 +61,7 @@ def activate(state: HostState, request: CommandRequest, facts: HostDecisionFacts
     """Legal in maintenance, or on the way there: the host takes VMs again once its node has reported."""
     if state.status not in ("maintenance", "preparing_for_maintenance"):
         return refuse(not_legal(state, "activate", "in maintenance"))
-    happened: tuple[Message, ...] = (events.HostActivated(at=facts.now),)
+    happened: tuple[events.HostEvent, ...] = (events.HostActivated(at=facts.now),)
     effects: tuple[Effect, ...] = (SetTimer(name="silent", seconds=facts.silent_after_seconds),)
     if facts.linked:
         happened = (*happened, events.HostLinked(at=facts.now))

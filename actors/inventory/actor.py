@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 import attrs
 
@@ -27,6 +26,7 @@ from actors.kernel.envelope import Envelope
 from actors.kernel.failures import ActorGone, MailboxFull
 from protocol import limits
 from protocol.codec import encode
+from protocol.document import Document
 from protocol.errors import Unavailable
 from protocol.live.engine import Accepted
 from protocol.message import Message, WhenFull, message
@@ -43,7 +43,7 @@ class StatusMayHaveChanged(Message):
 def inventory(services: Services) -> Callable[[Context], Actor]:
     """The factory of `inventory/main`. From now on changes of storage are told to whoever is there."""
 
-    def observe(kind: str, id: str, document: Any) -> None:
+    def observe(kind: str, id: str, document: Document | None) -> None:
         if kind != "storage_domain":
             return
         ref = services.ensure(*address.split("/"))

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from actors.entity.assignments import assignment_between, assignment_id
-from actors.entity.checks import invalid, not_found
 from actors.entity.decision import Decision, refuse
 from actors.entity.messages import CommandRequest
 from actors.inventory.facts import InventoryDecision, InventoryDecisionFacts
 from actors.inventory.rows import added, removed
 from protocol.activity.audit import line
-from protocol.errors import Refusal
+from protocol.errors import NotFound, Refusal
 from protocol.inventory.assignment import ASSIGNMENT
 from protocol.inventory.assignment_commands import Assign, OfAssignment
 from protocol.live.engine import Accepted
+from protocol.refusals import invalid, not_found
 from protocol.registry import BY_KIND, title_of
 
 
@@ -29,10 +27,10 @@ def decide(request: CommandRequest, command: OfAssignment, facts: InventoryDecis
         if facts.rows.document(*side) is None:
             return refuse(not_found(*side))
     row = facts.rows.row(ASSIGNMENT, assignment_id(left, right))
-    given: Any = facts.rows.document(*right)
+    given, name = facts.rows.document(*right), facts.rows.name_of(*right)
     reply = Accepted(kind=command.relation, id=command.id, command_id=request.command_id, document=given)
     if isinstance(command, Assign) == (row is not None):
-        return Decision(reply=reply) if row is not None else refuse(_not_assigned(command, given, facts))
+        return Decision(reply=reply) if row is not None else refuse(_not_assigned(command, name, facts))
     verb = "assigned_to" if row is None else "taken_from"
     change = (
         added(assignment_between(left, right), facts.now)
@@ -43,22 +41,15 @@ def decide(request: CommandRequest, command: OfAssignment, facts: InventoryDecis
     refers = {command.holder: command.parent_id}
     audit = line(
         f"{command.relation}_{verb}_{command.holder}",
-        user=user.user_id, name=given.name, holder=_name_of(command, facts), user_name=user.name, **refers,
+        user=user.user_id, name=name, holder=facts.rows.name_of(*left), user_name=user.name, **refers,
     )  # fmt: skip
     return InventoryDecision(reply=reply, outcome=reply, changes=(change,), audit=(audit,))
 
 
-def _name_of(command: OfAssignment, facts: InventoryDecisionFacts) -> str:
-    holder: Any = facts.rows.document(command.holder, command.parent_id)
-    return str(holder.name or command.parent_id)
-
-
-def _not_assigned(command: OfAssignment, given: Any, facts: InventoryDecisionFacts) -> Refusal:
-    who = f"the {title_of(command.holder)} {_name_of(command, facts)}"
-    return Refusal(
-        code="not_found",
-        status=404,
-        reason=f"The {title_of(command.relation)} {given.name} is not assigned to {who}.",
+def _not_assigned(command: OfAssignment, name: str, facts: InventoryDecisionFacts) -> Refusal:
+    who = f"the {title_of(command.holder)} {facts.rows.name_of(command.holder, command.parent_id)}"
+    return NotFound(
+        f"The {title_of(command.relation)} {name} is not assigned to {who}.",
         remedy=f"List the {title_of(command.relation)}s of {who}.",
         entity=f"{command.holder}/{command.parent_id}",
-    )
+    ).refusal

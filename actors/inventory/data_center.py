@@ -9,15 +9,15 @@ import attrs
 
 from actors.entity.rows import Rows
 from actors.inventory.kinds import KINDS, completed
-from actors.inventory.rows import InventoryChange, added, id_of, updated
+from actors.inventory.rows import InventoryChange, added, updated
+from protocol.document import id_of
+from protocol.inventory.model import DataCenter
+from protocol.storage.model import StorageDomain
 
 
 def data_center_status(rows: Rows, id: str) -> str:
     """*up* with an active storage domain, *uninitialized* without any."""
-    storage_domains = [
-        rows.document("storage_domain", other) for other in rows.referring("storage_domain", "data_center", id)
-    ]
-    statuses = {storage_domain.status for storage_domain in storage_domains if storage_domain.status != "locked"}
+    statuses = {each.status for each in rows.referring_to(StorageDomain, "data_center", id)} - {"locked"}
     if not statuses:
         return "uninitialized"
     return "up" if "active" in statuses else "not_operational"
@@ -32,9 +32,9 @@ def due_changes(rows: Rows, at: datetime.datetime) -> tuple[InventoryChange, ...
         for document in record.built_in
         if rows.row(kind, id_of(document)) is None
     ]
-    for data_center in rows.documents("data_center"):
-        status = data_center_status(rows, data_center.id)
-        row = rows.row("data_center", data_center.id)
+    for data_center in rows.all(DataCenter):
+        status = data_center_status(rows, id_of(data_center))
+        row = rows.row("data_center", id_of(data_center))
         if status != data_center.status and row is not None:
             changes.append(updated(attrs.evolve(data_center, status=status), row.version, at))
     return tuple(changes)

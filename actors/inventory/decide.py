@@ -6,12 +6,11 @@ apart from what has to be there always.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
 from actors.entity import checks
-from actors.entity.checks import invalid, not_found
 from actors.entity.decision import Decision
 from actors.entity.ids import object_id_of
 from actors.entity.messages import CommandRequest
@@ -24,13 +23,14 @@ from actors.inventory.rows import added, name_of, parent_of, removed, updated
 from protocol.activity.audit import line
 from protocol.activity.audit_texts import EXTERNAL
 from protocol.activity.model import Event
-from protocol.document import Document, Ref
-from protocol.errors import Refusal
+from protocol.document import Document, Ref, id_of
+from protocol.errors import Conflict, Refusal
 from protocol.inventory.assignment_commands import OfAssignment
 from protocol.inventory.commands import AddEntity, AddEvent, RemoveEntity, UpdateEntity
 from protocol.live.engine import Accepted
-from protocol.merge import merge, writable
+from protocol.merge import changed_by, merge, writable
 from protocol.references import references_in
+from protocol.refusals import invalid, name_taken, not_found
 from protocol.registry import BY_KIND, title_of
 
 REFERENCES: Final = frozenset(field.name for field in attrs.fields(Event)) & frozenset(KINDS) - {"user"}
@@ -52,8 +52,9 @@ def decide(request: CommandRequest, facts: InventoryDecisionFacts) -> Decision:
     present = facts.rows.document(command.kind, command.id)
     if present is None:
         return Decision(reply=not_found(command.kind, command.id))
-    change = _update if isinstance(command, UpdateEntity) else _remove
-    return change(request, command, present, facts)
+    if isinstance(command, UpdateEntity):
+        return _update(request, command, present, facts)
+    return _remove(request, command, present, facts)
 
 
 def _add(request: CommandRequest, command: AddEntity, facts: InventoryDecisionFacts) -> Decision:
@@ -71,7 +72,7 @@ def _add(request: CommandRequest, command: AddEntity, facts: InventoryDecisionFa
     )
     if problem is not None:
         return Decision(reply=problem)
-    documents = with_companions(attrs.evolve(writable(_by_ids(document)), id=id), facts.fresh_id)
+    documents = with_companions(changed_by(writable(_by_ids(document)), {"id": id}), facts.fresh_id)
     complete = documents[0]
     if problem := _name_problem(command.kind, complete, facts):
         return Decision(reply=problem)
@@ -84,13 +85,15 @@ def _add(request: CommandRequest, command: AddEntity, facts: InventoryDecisionFa
     )
 
 
-def _update(request: CommandRequest, command: Any, present: Any, facts: InventoryDecisionFacts) -> Decision:
+def _update(
+    request: CommandRequest, command: UpdateEntity, present: Document, facts: InventoryDecisionFacts
+) -> Decision:
     document = command.document
-    if type(document) is not type(present):
+    if not isinstance(document, type(present)):
         return Decision(reply=invalid("document", f"This is no {title_of(command.kind)}."))
     if problem := checks.values(document):
         return Decision(reply=problem)
-    after = merge(present, attrs.evolve(_by_ids(document), id=None))
+    after = merge(present, changed_by(_by_ids(document), {"id": None}))
     if problem := checks.required(after, title_of(command.kind)) or _moved(command.kind, present, after, facts.rows):
         return Decision(reply=problem)
     if name_of(after) != name_of(present) and (problem := _renamed(command.kind, present, after, facts)):
@@ -108,7 +111,9 @@ def _update(request: CommandRequest, command: Any, present: Any, facts: Inventor
     )
 
 
-def _remove(request: CommandRequest, command: Any, present: Any, facts: InventoryDecisionFacts) -> Decision:
+def _remove(
+    request: CommandRequest, command: RemoveEntity, present: Document, facts: InventoryDecisionFacts
+) -> Decision:
     if problem := KINDS[command.kind].kept(present):
         return Decision(reply=problem)
     together = going_along(facts.rows, command.kind, command.id)
@@ -142,14 +147,14 @@ def _add_event(request: CommandRequest, command: AddEvent) -> Decision:
 # --- rules --------------------------------------------------------------------------------------------------------
 
 
-def _by_ids(document: Any) -> Any:
+def _by_ids(document: Document) -> Document:
     """References by id alone: a name that came along would be stored and grow stale."""
-    changes = {
+    changes: dict[str, object] = {
         path.path: attrs.evolve(reference, name=None)
         for path, reference in references_in(document)
         if len(path.names) == 1 and isinstance(getattr(document, path.path), Ref)
     }
-    return attrs.evolve(document, **changes)
+    return changed_by(document, changes)
 
 
 def _name_problem(kind: str, document: Document, facts: InventoryDecisionFacts) -> Refusal | None:
@@ -157,22 +162,16 @@ def _name_problem(kind: str, document: Document, facts: InventoryDecisionFacts) 
     if problem := checks.name(title_of(kind), name):
         return problem
     for other in _of_the_same_name(kind, name, facts):
-        if other.id != getattr(document, "id", None) and parent_of(other) == parent_of(document):
-            return Refusal(
-                code="name_taken",
-                reason=f"The name {name!r} is taken by another {title_of(kind)}.",
-                remedy="Choose another name.",
-                field=KINDS[kind].name,
-                entity=other.id,
-            )
+        if other.id != document.id and parent_of(other) == parent_of(document):
+            return name_taken(kind, name, field=KINDS[kind].name)
     return None
 
 
-def _of_the_same_name(kind: str, name: str, facts: InventoryDecisionFacts) -> list[Any]:
+def _of_the_same_name(kind: str, name: str, facts: InventoryDecisionFacts) -> list[Document]:
     attribute = KINDS[kind].name
     if attribute != "name":
-        return [each for each in facts.rows.documents(kind) if getattr(each, attribute) == name]
-    return facts.rows.named(kind, name)
+        return [each for each in facts.rows.all(BY_KIND[kind].cls) if getattr(each, attribute) == name]
+    return list(facts.rows.named(BY_KIND[kind].cls, name))
 
 
 def _renamed(kind: str, present: Document, after: Document, facts: InventoryDecisionFacts) -> Refusal | None:
@@ -195,28 +194,27 @@ def _moved(kind: str, present: Document, after: Document, rows: Rows) -> Refusal
     return None
 
 
-def _below_itself(kind: str, present: Any, owner: Ref, rows: Rows) -> Refusal | None:
+def _below_itself(kind: str, present: Document, owner: Ref, rows: Rows) -> Refusal | None:
     """Refuses a move after which it would be its own ancestor."""
     attribute = KINDS[kind].owner
     above: Ref | None = owner
     while above is not None and above.id:
         if above.id == present.id:
-            return Refusal(
-                code="conflict",
-                reason=f"The {title_of(kind)} {name_of(present)} cannot lie below itself or what is below it.",
+            return Conflict(
+                f"The {title_of(kind)} {name_of(present)} cannot lie below itself or what is below it.",
                 remedy=f"Choose another {attribute}.",
                 field=attribute,
                 entity=f"{kind}/{present.id}",
-            )
+            ).refusal
         above = getattr(rows.document(kind, above.id), attribute, None)
     return None
 
 
-def _accepted(request: CommandRequest, kind: str, document: Any) -> Accepted:
-    return Accepted(kind=kind, id=document.id, command_id=request.command_id, document=document)
+def _accepted(request: CommandRequest, kind: str, document: Document) -> Accepted:
+    return Accepted(kind=kind, id=id_of(document), command_id=request.command_id, document=document)
 
 
-def _line(verb: str, request: CommandRequest, kind: str, document: Any) -> Event:
+def _line(verb: str, request: CommandRequest, kind: str, document: Document) -> Event:
     by = request.principal
-    about = {kind: document.id} if kind in REFERENCES and verb != "removed" else {}
+    about = {kind: id_of(document)} if kind in REFERENCES and verb != "removed" else {}
     return line(f"{kind}_{verb}", user=by.user_id, name=name_of(document) or "", user_name=by.name, **about)

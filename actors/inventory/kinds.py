@@ -5,7 +5,7 @@ what always stays. A new kind is a record here and a resource in the registry.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
@@ -13,7 +13,7 @@ from actors.entity.rows import Rows
 from protocol.access.model import User
 from protocol.api import Version
 from protocol.document import Document, Ref
-from protocol.errors import Refusal
+from protocol.errors import NotLegal, Refusal
 from protocol.inventory.model import ROOT_TAG_ID, Cluster, Cpu, DataCenter, Tag
 from protocol.merge import merge
 from protocol.network.model import Network, VnicProfile
@@ -26,19 +26,19 @@ ADMINISTRATOR: Final = "admin@internal"
 FreshId = Callable[[], str]
 
 
-def _as_it_is(document: Any) -> Any:
+def _as_it_is(document: Document) -> Document:
     return document
 
 
-def _none(document: Any, fresh_id: FreshId) -> tuple[Document, ...]:
+def _none(document: Document, fresh_id: FreshId) -> tuple[Document, ...]:
     return ()
 
 
-def _nothing_at_first(known: Mapping[str, Any], fresh_id: FreshId) -> tuple[Document, ...]:
+def _nothing_at_first(known: Mapping[str, Document], fresh_id: FreshId) -> tuple[Document, ...]:
     return ()
 
 
-def _may_go(document: Any) -> Refusal | None:
+def _may_go(document: Document) -> Refusal | None:
     return None
 
 
@@ -53,12 +53,12 @@ class InventoryKind:
     """
 
     defaults: Document
-    completed: Callable[[Any], Any] = _as_it_is
-    companions: Callable[[Any, FreshId], tuple[Document, ...]] = _none
+    completed: Callable[[Document], Document] = _as_it_is
+    companions: Callable[[Document, FreshId], tuple[Document, ...]] = _none
     owner: str = ""
-    kept: Callable[[Any], Refusal | None] = _may_go
+    kept: Callable[[Document], Refusal | None] = _may_go
     name: str = "name"
-    first: Callable[[Mapping[str, Any], FreshId], tuple[Document, ...]] = _nothing_at_first
+    first: Callable[[Mapping[str, Document], FreshId], tuple[Document, ...]] = _nothing_at_first
     built_in: tuple[Document, ...] = ()
 
     @property
@@ -69,7 +69,7 @@ class InventoryKind:
 # --- data center --------------------------------------------------------------------------------------------------
 
 
-def _management_network(data_center: DataCenter, fresh_id: FreshId) -> tuple[Document, ...]:
+def _management_network(data_center: Document, fresh_id: FreshId) -> tuple[Document, ...]:
     network = Network(
         id=fresh_id(),
         name=MANAGEMENT_NETWORK,
@@ -82,7 +82,7 @@ def _management_network(data_center: DataCenter, fresh_id: FreshId) -> tuple[Doc
     return (network,)
 
 
-def _default_data_center(known: Mapping[str, Any], fresh_id: FreshId) -> tuple[Document, ...]:
+def _default_data_center(known: Mapping[str, Document], fresh_id: FreshId) -> tuple[Document, ...]:
     """Not `local`, although a lab's storage is a directory of one host: a local data center has one host only, and
     clients that ask for a shared one are to find it."""
     return (DataCenter(id=fresh_id(), name="Default", description="The default data center", local=False),)
@@ -106,7 +106,7 @@ DATA_CENTER: Final = InventoryKind(
 # --- cluster ------------------------------------------------------------------------------------------------------
 
 
-def _default_cluster(known: Mapping[str, Any], fresh_id: FreshId) -> tuple[Document, ...]:
+def _default_cluster(known: Mapping[str, Document], fresh_id: FreshId) -> tuple[Document, ...]:
     data_center = Ref(id=known["data_center"].id)
     return (Cluster(id=fresh_id(), name="Default", description="The default cluster", data_center=data_center),)
 
@@ -129,23 +129,22 @@ CLUSTER: Final = InventoryKind(
 # --- network ------------------------------------------------------------------------------------------------------
 
 
-def _with_bridge(network: Network) -> Network:
+def _with_bridge(network: Document) -> Network:
+    assert isinstance(network, Network)
     return attrs.evolve(network, vdsm_name=network.vdsm_name or network.name)
 
 
-def _own_profile(network: Network, fresh_id: FreshId) -> tuple[Document, ...]:
+def _own_profile(network: Document, fresh_id: FreshId) -> tuple[Document, ...]:
+    assert isinstance(network, Network)
     return (VnicProfile(id=fresh_id(), name=network.name, network=Ref(id=network.id)),)
 
 
-def _management_stays(network: Network) -> Refusal | None:
+def _management_stays(network: Document) -> Refusal | None:
+    assert isinstance(network, Network)
     if "management" not in (network.usages or ()):
         return None
-    return Refusal(
-        code="not_legal",
-        reason=f"The network {network.name} is the management network of its data center.",
-        remedy="It goes with its data center.",
-        entity=f"network/{network.id}",
-    )
+    reason = f"The network {network.name} is the management network of its data center."
+    return NotLegal(reason, remedy="It goes with its data center.", entity=f"network/{network.id}").refusal
 
 
 NETWORK: Final = InventoryKind(
@@ -172,17 +171,19 @@ VNIC_PROFILE: Final = InventoryKind(
 # --- user ---------------------------------------------------------------------------------------------------------
 
 
-def _with_principal(user: User) -> User:
+def _with_principal(user: Document) -> User:
+    assert isinstance(user, User)
     return attrs.evolve(user, principal=user.principal or (user.user_name or "").split("@")[0])
 
 
-def _administrator_stays(user: User) -> Refusal | None:
+def _administrator_stays(user: Document) -> Refusal | None:
+    assert isinstance(user, User)
     if user.user_name != ADMINISTRATOR:
         return None
-    return Refusal(code="not_legal", reason="The built-in administrator stays.", entity=f"user/{user.id}")
+    return NotLegal("The built-in administrator stays.", entity=f"user/{user.id}").refusal
 
 
-def _first_administrator(known: Mapping[str, Any], fresh_id: FreshId) -> tuple[Document, ...]:
+def _first_administrator(known: Mapping[str, Document], fresh_id: FreshId) -> tuple[Document, ...]:
     return (User(id=fresh_id(), name="admin", user_name=ADMINISTRATOR),)
 
 
@@ -197,15 +198,17 @@ USER: Final = InventoryKind(
 # --- tag ----------------------------------------------------------------------------------------------------------
 
 
-def _below_root(tag: Tag) -> Tag:
+def _below_root(tag: Document) -> Tag:
+    assert isinstance(tag, Tag)
     is_root = tag.id == ROOT_TAG_ID
     return tag if is_root else attrs.evolve(tag, parent=tag.parent or Ref(id=ROOT_TAG_ID))
 
 
-def _root_stays(tag: Tag) -> Refusal | None:
+def _root_stays(tag: Document) -> Refusal | None:
+    assert isinstance(tag, Tag)
     if tag.id != ROOT_TAG_ID:
         return None
-    return Refusal(code="not_legal", reason=f"The tag {tag.name} is built in: it stays.", entity=f"tag/{tag.id}")
+    return NotLegal(f"The tag {tag.name} is built in: it stays.", entity=f"tag/{tag.id}").refusal
 
 
 TAG: Final = InventoryKind(
@@ -229,8 +232,7 @@ def kind_of(document: Document) -> InventoryKind:
 def completed(document: Document) -> Document:
     """The document with every attribute that clients look into; it has its id."""
     kind = kind_of(document)
-    whole: Document = kind.completed(merge(kind.defaults, document, read_only=True))
-    return whole
+    return kind.completed(merge(kind.defaults, document, read_only=True))
 
 
 def with_companions(document: Document, fresh_id: FreshId) -> tuple[Document, ...]:

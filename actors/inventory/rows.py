@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable
-from typing import Any
 
 import attrs
 
@@ -16,7 +15,7 @@ from actors.inventory.kinds import kind_of as record_of
 from actors.journal.port import CommandOutcome, EntityRemoval, EntityRow, EntityWrite, JournalEntry, Transaction
 from protocol.activity.model import Event
 from protocol.codec import encode
-from protocol.document import Document
+from protocol.document import Document, id_of
 from protocol.inventory.assignment import ASSIGNMENT, Assignment
 from protocol.inventory.events import EntityAdded, EntityRemoved, EntityUpdated, InventoryEvent
 from protocol.message import message_type
@@ -31,6 +30,9 @@ class InventoryChange:
     id: str
     event: InventoryEvent
     version: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        assert self.id, self.kind
 
 
 def added(document: Document, at: datetime.datetime) -> InventoryChange:
@@ -95,13 +97,7 @@ def kind_of(document: Document) -> str:
     return BY_CLASS[type(document)].kind
 
 
-def id_of(document: Any) -> str:
-    """A document's id. Asserts that it has one."""
-    assert document.id, f"a {type(document).__name__} without an id"
-    return str(document.id)
-
-
-def name_of(document: Any) -> str | None:
+def name_of(document: Document) -> str | None:
     """What the database keeps unique within `parent_of`; users are known by their user name."""
     if isinstance(document, Assignment):
         return address_of(document.sides[1])
@@ -109,10 +105,10 @@ def name_of(document: Any) -> str | None:
     return name
 
 
-def parent_of(document: Any) -> str:
+def parent_of(document: Document) -> str:
     """Within which names are unique, "" for everywhere."""
     if isinstance(document, Assignment):
         return address_of(document.sides[0])
     attribute = BY_KIND[kind_of(document)].unique_within
     reference = getattr(document, attribute, None) if attribute else None
-    return (reference.id if reference is not None else None) or ""
+    return id_of(reference)

@@ -5,11 +5,14 @@ One list per attribute, so that placing a VM walks numbers and builds nothing. I
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
-from protocol.vm.model import MemoryPolicy
+from protocol.document import Document, id_of
+from protocol.host.model import Host
+from protocol.inventory.model import CpuTopology
+from protocol.vm.model import MemoryPolicy, Vm
 
 host_reserve_bytes: Final = 256 * 1024**2
 """Memory of a host that is never given to VMs: its own system and the node daemon."""
@@ -49,12 +52,12 @@ class HostColumns:
         self._holder: dict[str, str] = {}  # the operation that holds for a VM
         self._sorted: list[int] | None = None
 
-    def observe(self, kind: str, id: str, document: Any) -> None:
+    def observe(self, kind: str, id: str, document: Document | None) -> None:
         """Takes in a changed host or VM; `document` is None when it is gone."""
         if kind == "host":
-            self._observe_host(id, document)
+            self._observe_host(id, document if isinstance(document, Host) else None)
         elif kind == "vm":
-            self._observe_vm(id, document)
+            self._observe_vm(id, document if isinstance(document, Vm) else None)
 
     def rows(self) -> list[int]:
         """The rows of all known hosts, by name. Not to be changed."""
@@ -87,7 +90,7 @@ class HostColumns:
             self._add(load, -1)
             self._reclaim(load.row)
 
-    def _observe_host(self, id: str, host: Any) -> None:
+    def _observe_host(self, id: str, host: Host | None) -> None:
         if host is None:
             row = self._row_of.get(id)
             if row is not None:
@@ -99,17 +102,17 @@ class HostColumns:
         self._sorted = None if self.names[row] != host.name or not self.statuses[row] else self._sorted
         topology = host.cpu.topology if host.cpu else None
         self.names[row] = host.name or id
-        self.clusters[row] = (host.cluster.id if host.cluster else None) or ""
+        self.clusters[row] = id_of(host.cluster)
         self.statuses[row] = host.status or "unassigned"
         self.memory_bytes[row] = max(0, (host.memory or 0) - host_reserve_bytes)
         self.cpus[row] = vcpus_of(topology)
 
-    def _observe_vm(self, id: str, vm: Any) -> None:
+    def _observe_vm(self, id: str, vm: Vm | None) -> None:
         old = self._running.pop(id, None)
         if old is not None:
             self._add(old, -1)
-        host_id = vm.host.id if vm is not None and vm.host is not None else None
-        if host_id and vm.status not in _without_qemu:
+        host_id = id_of(vm.host) if vm is not None else ""
+        if vm is not None and host_id and vm.status not in _without_qemu:
             self.release(self._holder.get(id, ""))
             load = Load(
                 self._make_row(host_id),
@@ -157,7 +160,7 @@ def reserved_bytes(memory_bytes: int, policy: MemoryPolicy | None) -> int:
     return memory_bytes if guaranteed is None else min(memory_bytes, guaranteed)
 
 
-def vcpus_of(topology: Any) -> int:
+def vcpus_of(topology: CpuTopology | None) -> int:
     """How many CPUs a topology makes; 1 for none."""
     if topology is None:
         return 1

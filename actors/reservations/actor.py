@@ -16,9 +16,11 @@ from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Envelope
 from actors.reservations.mac_pool import MacIndex, MacRange, normalized
 from actors.reservations.messages import NameClaim, ReleaseReservation, Reserve, Reserved
-from protocol.errors import BadInput, Conflict, CorralError, NameTaken
+from protocol.errors import BadInput, Conflict, CorralError, Refused
 from protocol.message import Message
 from protocol.node.reports import Done
+from protocol.refusals import name_taken
+from protocol.registry import BY_KIND
 
 hold_seconds: Final = 120.0
 
@@ -103,16 +105,11 @@ class ReservationsActor(Actor):
     def _check_name(self, claim: NameClaim, request: Reserve) -> None:
         held_by = self._holds.held_names.get(claim)
         taken = held_by is not None and held_by != request.holder
-        for document in self._holds.rows.named(claim.kind, claim.name):
+        for document in self._holds.rows.named(BY_KIND[claim.kind].cls, claim.name):
             row = self._holds.rows.row(claim.kind, document.id)
             taken = taken or (row is not None and row.id != request.owner_id and (row.parent or "") == claim.parent)
         if taken:
-            raise NameTaken(
-                f"The name {claim.name!r} is taken by another {claim.kind.replace('_', ' ')}.",
-                remedy="Choose another name.",
-                entity=request.owner_id,
-                field="name",
-            )
+            raise Refused(name_taken(claim.kind, claim.name))
 
     def _check_mac(self, address: str, wanted: list[str], request: Reserve) -> None:
         if not address:
@@ -136,8 +133,7 @@ class ReservationsActor(Actor):
             )
 
     def _name_of(self, vm_id: str) -> str:
-        vm = self._holds.rows.document("vm", vm_id)
-        return repr(vm.name) if vm is not None else vm_id
+        return self._holds.rows.name_of("vm", vm_id)
 
     def _fill(self, wanted: list[str], before: tuple[str, ...]) -> tuple[str, ...]:
         """The addresses wanted, and for each "" the one held before in its place, or a free one."""

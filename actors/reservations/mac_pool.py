@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
+from protocol.document import Document
 from protocol.errors import BadInput
+from protocol.vm.model import Vm
 
 _form: Final = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
@@ -60,7 +62,7 @@ class MacIndex:
         self._of_vm: dict[str, tuple[str, ...]] = {}
         self._next = 0
 
-    def observe(self, kind: str, id: str, document: Any) -> None:
+    def observe(self, kind: str, id: str, document: Document | None) -> None:
         """Takes in a changed VM; `document` is None when it is gone."""
         if kind != "vm":
             return
@@ -68,7 +70,7 @@ class MacIndex:
             self._owners[address].discard(id)
             if not self._owners[address]:
                 del self._owners[address]
-        nics = (document.nics or ()) if document is not None else ()
+        nics = (document.nics or ()) if isinstance(document, Vm) else ()
         addresses = tuple({nic.mac.address.lower(): None for nic in nics if nic.mac is not None and nic.mac.address})
         if addresses:
             self._of_vm[id] = addresses

@@ -1,9 +1,8 @@
-"""What deciding in this room needs beside the state, and the refusals and acceptances that its entities share."""
+"""What deciding in this room needs beside the state, and the acceptances that its entities share."""
 
 from __future__ import annotations
 
 import datetime
-from typing import Any
 
 import attrs
 
@@ -11,13 +10,15 @@ from actors.entity.decision import Decision, Effect
 from actors.entity.ids import object_id_of
 from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
+from actors.storage.volume_names import storage_domain_of
 from protocol.activity.model import Event
-from protocol.activity.operation import Operation
+from protocol.activity.operation import EntityEvent, Operation
 from protocol.command import Add
-from protocol.document import Document
-from protocol.errors import Refusal
+from protocol.document import Document, id_of
+from protocol.errors import Conflict
 from protocol.live.engine import Accepted
-from protocol.message import Message
+from protocol.registry import title_of
+from protocol.storage.model import Disk, StorageDomain
 
 
 @attrs.frozen(kw_only=True)
@@ -27,9 +28,15 @@ class StorageDecisionFacts:
     fresh_id: str = ""  # an id that nobody used yet
 
 
-def accepted(kind: str, request: CommandRequest, document: Any, *, job_id: str = "") -> Accepted:
+def host_of(disk: Disk, facts: StorageDecisionFacts) -> str:
+    """The host of the storage domain that a disk is on; "" when that is gone."""
+    storage_domain = facts.rows.get(StorageDomain, storage_domain_of(disk))
+    return id_of(storage_domain.host) if storage_domain is not None else ""
+
+
+def accepted(kind: str, request: CommandRequest, document: Document, *, job_id: str = "") -> Accepted:
     """The reply to a command on `document`."""
-    return Accepted(kind=kind, id=document.id, job_id=job_id, command_id=request.command_id, document=document)
+    return Accepted(kind=kind, id=id_of(document), job_id=job_id, command_id=request.command_id, document=document)
 
 
 def new_id(request: CommandRequest) -> str:
@@ -40,9 +47,9 @@ def new_id(request: CommandRequest) -> str:
 
 def again_or_taken(kind: str, request: CommandRequest, document: Document, operation: Operation | None) -> Decision:
     """An *add* for an id that exists: the same command gets the same answer, any other is refused."""
-    id: str = getattr(document, "id", "")
+    id = id_of(document)
     if not _is_same(request, id, operation):
-        return Decision(reply=refusal("conflict", f"The {kind.replace('_', ' ')} {id} exists already.", entity=id))
+        return Decision(reply=Conflict(f"The {title_of(kind)} {id} exists already.", entity=f"{kind}/{id}").refusal)
     return Decision(reply=accepted(kind, request, document, job_id=operation.id if operation else ""))
 
 
@@ -53,33 +60,7 @@ def _is_same(request: CommandRequest, id: str, operation: Operation | None) -> b
 
 
 def accept(
-    accepted: Accepted, *events: Message, effects: tuple[Effect, ...] = (), audit: tuple[Event, ...] = ()
+    accepted: Accepted, *events: EntityEvent, effects: tuple[Effect, ...] = (), audit: tuple[Event, ...] = ()
 ) -> Decision:
     """The command is accepted, and gets the same answer when it comes again."""
     return Decision(events=events, effects=effects, audit=audit, reply=accepted, outcome=accepted)
-
-
-def refusal(
-    code: str, reason: str, remedy: str = "", *, entity: str = "", field: str = "", status: int = 409
-) -> Refusal:
-    return Refusal(
-        code=code, reason=reason, remedy=remedy, entity=entity, field=field, status=status, retryable=code == "busy"
-    )
-
-
-def not_found(what: str, id: str) -> Refusal:
-    return refusal("not_found", f"There is no {what} {id}.", "Look at the list of them.", entity=id, status=404)
-
-
-def busy(entity: str, what: str, operation: Operation) -> Refusal:
-    """Refused while an operation runs: the lock is that operation, and it is named."""
-    return refusal(
-        "busy",
-        f"{what} is locked: '{operation.description}' goes on.",
-        f"Wait for job {operation.id} to end.",
-        entity=entity,
-    )
-
-
-def name_taken(what: str, name: str) -> Refusal:
-    return refusal("name_taken", f"The name {name!r} is taken by another {what}.", "Choose another name.", field="name")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from actors.entity.checks import invalid
 from actors.entity.ids import derived_id
 from protocol.document import Ref
 from protocol.errors import Refusal
 from protocol.node.domain import VolumeRef
+from protocol.refusals import invalid
 from protocol.storage.model import Disk
 
 _formats: Final = {"cow": "qcow2", "raw": "raw"}

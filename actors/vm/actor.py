@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from actors.entity.decision import Decision
 from actors.entity.durable import DurableActor
 from actors.entity.kind import EntityKind
@@ -13,15 +11,18 @@ from actors.vm.evolve import evolve
 from actors.vm.facts import VmDecisionFacts
 from actors.vm.project import project
 from actors.vm.state import VmState
+from protocol.document import Document
 from protocol.message import Message
 from protocol.vm.commands import SetVmTicket
 from protocol.vm.events import VmEvent
 
 
-class VmActor(DurableActor):
+class VmActor(DurableActor[VmState, VmEvent]):
     """Address `vm/<id>`."""
 
     kind = "vm"
+    states = VmState
+    events = VmEvent
 
     def facts(self, fresh_secret: str = "") -> VmDecisionFacts:
         return VmDecisionFacts(
@@ -38,18 +39,17 @@ class VmActor(DurableActor):
         secret = self.context.ports.ids.token() if needs_secret else ""
         return decisions.decide(self.id, self.state, message, self.facts(secret))
 
-    def evolve(self, state: Any, event: Message) -> VmState | None:
-        assert isinstance(event, VmEvent)
+    def evolve(self, state: VmState | None, event: VmEvent) -> VmState | None:
         return evolve(state, event)
 
-    def project(self, state: Any) -> Message:
+    def project(self, state: VmState) -> Document:
         return project(state)
 
-    def name_of(self, state: Any) -> str | None:
-        return str(state.vm.name)
+    def name_of(self, state: VmState) -> str | None:
+        return state.vm.name
 
-    def recovered(self) -> Decision:
-        return decisions.recovered(self.state, self.facts())
+    def recovered(self, state: VmState) -> Decision:
+        return decisions.recovered(state, self.facts())
 
 
 VM = EntityKind(kind="vm", actor=VmActor)

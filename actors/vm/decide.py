@@ -7,21 +7,22 @@ from typing import Final
 
 from actors.entity import host_signals as signals
 from actors.entity.cancel import cancelled
-from actors.entity.checks import invalid, not_found
 from actors.entity.decision import NOTHING, Decision, refuse
 from actors.entity.messages import CommandRequest, TimerFired
 from actors.entity.operation_record import sent_again, step_answered, step_ended
+from actors.entity.refusals import not_legal
 from actors.kernel.envelope import Answer
 from actors.reservations.messages import Reserved
 from actors.storage.messages import DiskRecorded
 from actors.vm import observe, side_steps
 from actors.vm.configure import attachments, nics, ticket, update
-from actors.vm.facts import VmDecisionFacts, guest_up_timer, not_legal
+from actors.vm.facts import VmDecisionFacts, guest_up_timer
 from actors.vm.operations import BEGUN_BY, OPERATIONS, add, attach_disk
 from actors.vm.state import VmState
 from protocol.activity.commands import CancelJob
 from protocol.errors import Refusal
 from protocol.message import Message
+from protocol.refusals import not_found, not_understood
 from protocol.vm import commands
 
 CONFIGURED_BY: Final[Mapping[type[Message], Callable[[VmState, CommandRequest, VmDecisionFacts], Decision]]] = {
@@ -78,7 +79,7 @@ def command(vm_id: str, state: VmState | None, request: CommandRequest, facts: V
         return record.request(state, request, facts)
     if decider := CONFIGURED_BY.get(wanted):
         return decider(state, request, facts)
-    return refuse(invalid("command", f"A VM does not understand {wanted.__name__}."))
+    return refuse(not_understood("vm", request.command))
 
 
 def answer(vm_id: str, state: VmState | None, token: str, body: Message, facts: VmDecisionFacts) -> Decision:

@@ -9,10 +9,12 @@ import attrs
 
 from actors.entity.rows import Rows
 from actors.storage.volume_names import volume_of
-from protocol.errors import Refusal
-from protocol.inventory.model import Cpu
-from protocol.network.model import Nic
+from protocol.document import id_of
+from protocol.errors import Busy, NotLegal, Refusal
+from protocol.inventory.model import Cluster, Cpu
+from protocol.network.model import Network, Nic, VnicProfile
 from protocol.node.domain import DomainDisk, DomainNic, DomainSpec
+from protocol.storage.model import Disk, StorageDomain
 from protocol.vm.model import Vm
 
 DEFAULT_MEMORY_BYTES = 1024**3
@@ -78,7 +80,7 @@ def _bios_type(vm: Vm, rows: Rows) -> str | None:
     own = vm.bios.type if vm.bios else None
     if own not in (None, "cluster_default"):
         return own
-    cluster = rows.document("cluster", (vm.cluster.id if vm.cluster else None) or "")
+    cluster = rows.get(Cluster, vm.cluster)
     return cluster.bios_type if cluster is not None else None
 
 
@@ -93,25 +95,24 @@ def _disks(vm: Vm, rows: Rows) -> list[DomainDisk] | Refusal:
     for attachment in vm.disk_attachments or ():
         if attachment.active is False:
             continue
-        disk = rows.document("disk", attachment.id or "")
+        disk = rows.get(Disk, attachment.id)
         if disk is None or disk.status != "ok":
             status = "gone" if disk is None else disk.status
-            return Refusal(
-                code="not_legal",
-                reason=f"Cannot start VM {vm.name}: its disk {disk.name if disk else attachment.id} is {status}.",
+            is_locked = status == "locked"
+            return (Busy if is_locked else NotLegal)(
+                f"Cannot start VM {vm.name}: its disk {rows.name_of('disk', id_of(attachment))} is {status}.",
                 remedy="Wait until the disk is ok, or detach it.",
                 entity=f"disk/{attachment.id}",
                 field="disk_attachments",
-                retryable=status == "locked",
-            )
+            ).refusal
         made.append(
             DomainDisk(
-                disk_id=disk.id,
+                disk_id=id_of(disk),
                 volume=volume_of(disk),
                 interface=attachment.interface or "virtio",
                 bootable=bool(attachment.bootable),
                 read_only=bool(attachment.read_only),
-                serial=disk.id[:20],
+                serial=id_of(disk)[:20],
                 slot=attachment.slot or 0,
                 shareable=bool(disk.shareable),
                 discard=attachment.pass_discard is not False,
@@ -122,15 +123,15 @@ def _disks(vm: Vm, rows: Rows) -> list[DomainDisk] | Refusal:
 
 
 def _nic(nic: Nic, rows: Rows) -> DomainNic:
-    profile = rows.document("vnic_profile", nic.vnic_profile.id or "") if nic.vnic_profile else None
-    network = rows.document("network", profile.network.id) if profile is not None and profile.network else None
+    profile = rows.get(VnicProfile, nic.vnic_profile)
+    network = rows.get(Network, profile.network) if profile is not None else None
     assert nic.id is not None
     assert nic.mac is not None
     assert nic.mac.address is not None
     return DomainNic(
         nic_id=nic.id,
         mac=nic.mac.address,
-        bridge=(network.vdsm_name or network.name) if network is not None else "",
+        bridge=(network.vdsm_name or network.name or "") if network is not None else "",
         model=nic.interface or "virtio",
         linked=nic.linked is not False and nic.plugged is not False,
         slot=nic.slot or 0,
@@ -142,11 +143,9 @@ def storage_hosts(vm: Vm, rows: Rows) -> tuple[str, ...] | None:
     """Hosts that can reach every disk of the VM; None when any host can."""
     needed: set[str] | None = None
     for attachment in vm.disk_attachments or ():
-        disk = rows.document("disk", attachment.id or "")
-        storage_domain = (
-            rows.document("storage_domain", disk.storage_domain.id) if disk and disk.storage_domain else None
-        )
+        disk = rows.get(Disk, attachment.id)
+        storage_domain = rows.get(StorageDomain, disk.storage_domain) if disk is not None else None
         if storage_domain is not None and storage_domain.host is not None:
-            hosts = {storage_domain.host.id}
+            hosts = {id_of(storage_domain.host)}
             needed = hosts if needed is None else needed & hosts
     return None if needed is None else tuple(sorted(needed))

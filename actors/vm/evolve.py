@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+import datetime
 
 import attrs
 
@@ -30,66 +30,64 @@ def evolve(state: VmState | None, event: events.VmEvent) -> VmState | None:
         runs=runs,
         spec=state.spec if runs else None,
     )
-    return attrs.evolve(state, **_changes(state, event))
+    return _changed(state, event)
 
 
 def _operation(before: Operation | None, event: events.VmEvent) -> Operation | None:
     return None if event.ended is not None else event.operation or before
 
 
-def _changes(state: VmState, event: events.VmEvent) -> dict[str, Any]:
+def _changed(state: VmState, event: events.VmEvent) -> VmState:
     """What an event changes besides status, operation, where the VM runs and what is wanted."""
     match event:
         case events.VmUpdated():
-            return {"vm": event.vm, "next_run": event.next_run}
+            return attrs.evolve(state, vm=event.vm, next_run=event.next_run)
         case events.VmNicsChanged():
-            return {"vm": attrs.evolve(state.vm, nics=event.nics)}
+            return attrs.evolve(state, vm=attrs.evolve(state.vm, nics=event.nics))
         case events.VmDisksChanged():
-            return {"vm": attrs.evolve(state.vm, disk_attachments=event.disk_attachments)}
+            return attrs.evolve(state, vm=attrs.evolve(state.vm, disk_attachments=event.disk_attachments))
         case events.VmStartRequested():
-            return {
-                "spec": event.spec, "started_at": event.at, "run_once": event.run_once, "stop_reason": "", "guest": None,
-                "guest_silent_since": None, "boot_id": "",
-            }  # fmt: skip
+            return attrs.evolve(
+                state, spec=event.spec, started_at=event.at, run_once=event.run_once, stop_reason="", guest=None,
+                guest_silent_since=None, boot_id="",
+            )  # fmt: skip
         case events.VmRestoreRequested():
-            return {"spec": event.spec, "started_at": event.at}
+            return attrs.evolve(state, spec=event.spec, started_at=event.at)
         case events.VmStartFailed():
-            gone = {"run_once": False, "stop_reason": event.reason}
-            return {**gone, "stopped_at": event.at, **_next_run(state)} if state.status == "down" else gone
-        case events.VmRestored():
-            return {"saved_on": ""}
+            state = attrs.evolve(state, run_once=False, stop_reason=event.reason)
+            return _at_rest(state, event.at) if state.status == "down" else state
+        case events.VmRestored() | events.VmSuspendFailed():
+            return attrs.evolve(state, saved_on="")
         case events.VmShutdownRequested() | events.VmStopRequested():
-            return {"stop_reason": event.reason}
+            return attrs.evolve(state, stop_reason=event.reason)
         case events.VmSuspendRequested():
-            return {"saved_on": event.storage_domain_id}
-        case events.VmSuspendFailed():
-            return {"saved_on": ""}
+            return attrs.evolve(state, saved_on=event.storage_domain_id)
         case events.VmSuspended():
-            return {"stopped_at": event.at, "guest": None}
+            return attrs.evolve(state, stopped_at=event.at, guest=None)
         case events.VmWentDown():
-            return {
-                "run_once": False, "stopped_at": event.at, "guest": None, "guest_silent_since": None,
-                "stop_reason": event.reason or state.stop_reason, "saved_on": "", **_next_run(state),
-            }  # fmt: skip
+            reason = event.reason or state.stop_reason
+            state = attrs.evolve(
+                state, run_once=False, guest=None, guest_silent_since=None, stop_reason=reason, saved_on=""
+            )
+            return _at_rest(state, event.at)
         case events.VmRebooted():
-            return {"guest": None, "guest_silent_since": None}
+            return attrs.evolve(state, guest=None, guest_silent_since=None)
         case events.VmPaused():
-            return {"pause_reason": event.reason}
+            return attrs.evolve(state, pause_reason=event.reason)
         case events.VmResumed():
-            return {"pause_reason": ""}
+            return attrs.evolve(state, pause_reason="")
         case events.VmSideStepBegun():
-            return {"side_steps": (*state.side_steps, event.side_step)}
+            return attrs.evolve(state, side_steps=(*state.side_steps, event.side_step))
         case events.VmSideStepEnded():
-            return {"side_steps": tuple(each for each in state.side_steps if each.id != event.step)}
+            return attrs.evolve(state, side_steps=tuple(each for each in state.side_steps if each.id != event.step))
         case events.VmGuestReported():
-            return {
-                "guest": event.report, "guest_silent_since": None, "boot_id": event.report.boot_id or state.boot_id,
-            }  # fmt: skip
+            boot_id = event.report.boot_id or state.boot_id
+            return attrs.evolve(state, guest=event.report, guest_silent_since=None, boot_id=boot_id)
         case events.VmGuestSilent():
-            return {"guest": None, "guest_silent_since": event.since}
-    return {}
+            return attrs.evolve(state, guest=None, guest_silent_since=event.since)
+    return state
 
 
-def _next_run(state: VmState) -> dict[str, Any]:
-    """What waited for the next start becomes the configuration when the VM is down."""
-    return {"vm": state.next_run, "next_run": None} if state.next_run else {}
+def _at_rest(state: VmState, at: datetime.datetime) -> VmState:
+    """The VM is down: what waited for its next start becomes the configuration."""
+    return attrs.evolve(state, stopped_at=at, vm=state.next_run or state.vm, next_run=None)

@@ -1,4 +1,4 @@
-"""What deciding about a VM needs to know beside its state, and the refusals that several operations share."""
+"""What deciding about a VM needs to know beside its state, and the timer that several operations set."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import attrs
 from actors.entity.decision import SetTimer
 from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
-from actors.vm.state import VmState
-from protocol.errors import Refusal
 
 
 @attrs.frozen(kw_only=True)
@@ -23,47 +21,6 @@ class VmDecisionFacts:
     fresh_secret: str = attrs.field(default="", repr=False)  # for the one command that needs one
     guest_up_timeout_seconds: float = 60.0
     shutdown_timeout_seconds: float = 300.0
-
-
-def what(state: VmState) -> str:
-    return f"VM {state.name}"
-
-
-def busy(state: VmState, verb: str, *, over: str = "") -> Refusal | None:
-    """Refused while an operation runs: the lock is that operation, and it is named. One of the kind `over` is no
-    lock: what is asked takes its place."""
-    if state.operation is None or state.operation.kind == over:
-        return None
-    return Refusal(
-        code="busy",
-        reason=f"Cannot {verb} {what(state)}: operation '{state.operation.description}' runs on it.",
-        remedy=f"Wait for job {state.operation.id} to end.",
-        retryable=True,
-        entity=state.address,
-    )
-
-
-def not_legal(state: VmState, verb: str, legal: str, remedy: str = "") -> Refusal:
-    """Refused for the VM's status."""
-    return Refusal(
-        code="not_legal",
-        reason=f"Cannot {verb} {what(state)}: it is {state.status}; it must be {legal}.",
-        remedy=remedy,
-        entity=state.address,
-        field="status",
-    )
-
-
-def host_name(host_id: str, facts: VmDecisionFacts) -> str:
-    """What people call a host."""
-    host = facts.rows.document("host", host_id)
-    return str(host.name) if host is not None else host_id
-
-
-def disk_name(disk_id: str, facts: VmDecisionFacts) -> str:
-    """What people call a disk."""
-    disk = facts.rows.document("disk", disk_id)
-    return (disk.name if disk is not None else None) or disk_id
 
 
 def guest_up_timer(facts: VmDecisionFacts) -> SetTimer:

@@ -12,7 +12,7 @@ from actors.entity.host_signals import DomainSeen, GuestHeard, GuestLost, HostCo
 from actors.entity.ids import derived_id
 from actors.entity.operation_record import sent_again
 from actors.vm import side_steps
-from actors.vm.facts import VmDecisionFacts, guest_up_timer, host_name
+from actors.vm.facts import VmDecisionFacts, guest_up_timer
 from actors.vm.operations import OPERATIONS
 from actors.vm.operations.record import VmOperation
 from actors.vm.run_end import RunEnd, went_down
@@ -91,7 +91,7 @@ def _stray(state: VmState, host_id: str, domain: DomainObserved, facts: VmDecisi
     begun = side_steps.begun(state, side_steps.side_step(state, side_steps.STRAY, run, host_id, body), facts)
     if not begun.events:
         return NOTHING  # it is being ended already
-    host = host_name(host_id, facts)
+    host = facts.rows.name_of("host", host_id)
     said = line("stray_domain", vm=state.id, host=host_id, name=state.name, status=state.status, host_name=host)
     return attrs.evolve(begun, audit=(said,))
 
@@ -141,7 +141,7 @@ def host_lost(state: VmState, signal: HostLost, facts: VmDecisionFacts) -> Decis
     """Silence proves nothing: the VM is unknown, never down."""
     if not runs_on(state, signal.host_id) or state.status == "unknown":
         return NOTHING
-    host = host_name(state.host_id, facts)
+    host = facts.rows.name_of("host", state.host_id)
     said = line("vm_unknown", vm=state.id, host=state.host_id, name=state.name, host_name=host)
     return Decision(events=(events.VmLost(at=facts.now),), audit=(said,))
 

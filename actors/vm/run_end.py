@@ -9,7 +9,7 @@ import attrs
 from actors.entity.decision import CancelTimer, Decision, joined
 from actors.vm import side_steps
 from actors.vm.desired import desired_after_end
-from actors.vm.facts import VmDecisionFacts, host_name
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.state import VmState
 from protocol.activity.audit import line
 from protocol.activity.model import Event
@@ -52,7 +52,7 @@ class RunEnd:
 def went_down(state: VmState, end: RunEnd, facts: VmDecisionFacts, ended: Outcome | None) -> Decision:
     """Nobody asked for it here: the VM is down for the reason that its end gives."""
     if end.host_down:
-        host = host_name(state.host_id, facts)
+        host = facts.rows.name_of("host", state.host_id)
         said = line("vm_down_with_host", vm=state.id, host=state.host_id, name=state.name, host_name=host)
     else:
         what = "vm_down" if end.why in CLEAN else "vm_down_error"
@@ -64,6 +64,13 @@ def failed_with_it(state: VmState, end: RunEnd, facts: VmDecisionFacts) -> Decis
     """The operation under way fails, because the run that it works on is over."""
     reason = "Its host was rebooted." if end.host_down else f"QEMU ended ({end.why.value})."
     return went_down(state, end, facts, Outcome(outcome="failed", reason=reason))
+
+
+def down_as_wanted(state: VmState, end: RunEnd, facts: VmDecisionFacts) -> Decision:
+    """The operation under way wanted the VM down: it has what it wanted, however it came."""
+    if end.host_down:
+        return failed_with_it(state, end, facts)
+    return down(state, end.cause, state.stop_reason, facts, Outcome(outcome="done"))
 
 
 def down(state: VmState, cause: str, reason: str, facts: VmDecisionFacts, ended: Outcome | None) -> Decision:

@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from typing import Final
 
 from actors.entity.decision import NOTHING, AcknowledgeStep, Decision, Effect, RunStep, SetTimer
-from actors.vm.facts import VmDecisionFacts, host_name
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.state import VmState
 from protocol.activity.audit import line
 from protocol.activity.model import Event
 from protocol.activity.operation import SideStep, StepId
 from protocol.errors import Refusal
+from protocol.host.model import Host
 from protocol.message import Message
 from protocol.vm import events
 
@@ -61,9 +62,7 @@ def recovered(state: VmState) -> tuple[Effect, ...]:
 
 def timed_out(state: VmState, facts: VmDecisionFacts) -> Decision:
     """No answer yet: they are sent again, apart from what nobody can answer any more."""
-    lost = tuple(
-        each for each in state.side_steps if each.body is None or facts.rows.document("host", each.id.host) is None
-    )
+    lost = tuple(each for each in state.side_steps if each.body is None or facts.rows.get(Host, each.id.host) is None)
     kept = tuple(each for each in state.side_steps if each not in lost)
     ended = tuple(events.VmSideStepEnded(at=facts.now, step=each.id) for each in lost)
     return Decision(events=ended, effects=(*_sent(kept), _timer()) if kept else ())
@@ -76,7 +75,7 @@ def ended(state: VmState, step: StepId, result: Message, facts: VmDecisionFacts)
         return None
     audit: tuple[Event, ...] = ()
     if isinstance(result, Refusal):
-        why, host = str(result), host_name(step.host, facts)
+        why, host = str(result), facts.rows.name_of("host", step.host)
         said = line(FAILED[known.purpose], vm=state.id, host=step.host, name=state.name, host_name=host, reason=why)
         audit = (said,)
     return Decision(

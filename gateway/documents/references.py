@@ -9,12 +9,13 @@ import attrs
 from gateway.documents.addresses import BY_TYPE_NAME
 from gateway.read_model.model import ReadModel, Record
 from protocol.attributes import Attribute, attributes
-from protocol.document import Ref
-from protocol.errors import BadInput, NotFound
+from protocol.document import Ref, id_of
+from protocol.errors import BadInput, Refused
+from protocol.refusals import not_found
 
 
 def resolve(model: ReadModel, document: Any, *, cluster_id: str | None = None, path: str = "") -> Any:
-    """The same document with an id in every reference. Raises `NotFound` or `BadInput` that name the reference.
+    """The same document with an id in every reference. Raises `Refused` or `BadInput` that name the reference.
 
     `cluster_id` is where a VM lives: names of networks and profiles are unique within its data center only.
     """
@@ -45,7 +46,7 @@ def _item(model: ReadModel, attribute: Attribute, value: Any, path: str, cluster
     return resolve(model, value, cluster_id=cluster_id, path=path)
 
 
-def id_of(model: ReadModel, document: Any) -> str:
+def resolved_id(model: ReadModel, document: Any) -> str:
     """The id of the object that a document names by its id or its name."""
     type_name = type(document).__name__
     if not document.id and not document.name:
@@ -59,20 +60,14 @@ def _resolve_one(model: ReadModel, type_name: str, reference: Ref, path: str, cl
         return reference
     if reference.id:
         if resource.kind != "event" and model.get(resource.kind, reference.id) is None:
-            raise NotFound(
-                f"{path!r}: there is no {resource.tag} with the id {reference.id!r:.80}.",
-                remedy=f"List /{resource.rel}.", entity=reference.id, field=path,
-            )  # fmt: skip
+            raise Refused(not_found(resource.kind, reference.id, field=path))
         return Ref(id=reference.id)
     assert reference.name
     found = model.named(resource.kind, reference.name)
     if len(found) > 1:
         found = [record for record in found if _in_data_center_of(model, record, cluster_id)] or found
     if not found:
-        raise NotFound(
-            f"{path!r}: there is no {resource.tag} named {reference.name!r:.255}.",
-            remedy=f"List /{resource.rel}.", field=path,
-        )  # fmt: skip
+        raise Refused(not_found(resource.kind, name=reference.name, field=path))
     if len(found) > 1:
         raise BadInput(
             f"{path!r}: {len(found)} are named {reference.name!r:.255}.",
@@ -88,7 +83,7 @@ def _in_data_center_of(model: ReadModel, record: Record, cluster_id: str | None)
         return False
     document = record.document
     if (network := getattr(document, "network", None)) is not None:
-        above = model.get("network", network.id or "")
+        above = model.get("network", id_of(network))
         document = above.document if above else document
     data_center = getattr(document, "data_center", None)
     return data_center is not None and data_center.id == cluster.document.data_center.id

@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 
 from gateway.read_model.model import ReadModel
-from protocol.document import Ref
+from protocol.document import Ref, id_of
 from protocol.live.engine import DiskSample, HostSamples, NicSample
 from protocol.statistic import Statistic, Value
 
@@ -189,4 +189,4 @@ def _samples_around(model: ReadModel, vm_id: str) -> HostSamples | None:
     record = model.get("vm", vm_id)
     if record is None or record.document.host is None or record.document.status == "unknown":
         return None
-    return model.host_samples.get(record.document.host.id or "")
+    return model.host_samples.get(id_of(record.document.host))

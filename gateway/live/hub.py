@@ -16,7 +16,7 @@ from gateway.live.frames import Encoder, Format
 from gateway.live.shared_frames import ChangeFilter, SampleFrame, SharedFrame
 from gateway.live.subscriber import Subscriber
 from gateway.read_model.engine_client import EnginePort
-from gateway.read_model.model import ReadModel, Record, id_of
+from gateway.read_model.model import ReadModel, Record, record_id
 from protocol.errors import BadInput, Unavailable
 from protocol.live.engine import Change, HostSamples
 from protocol.live.frames import Subscribe
@@ -98,7 +98,7 @@ class Hub:
         record = None
         if change.document is not None:
             record = self.model.latest_event if change.kind == "event" else self.model.get(change.kind, change.id)
-        id = id_of(change)
+        id = record_id(change)
         for group in self._groups.values():
             if group.filter.fits(change.kind, id):
                 frame = SharedFrame(self.encoder, self.model.stream_id, change, record, group.previous)

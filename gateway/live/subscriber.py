@@ -13,7 +13,7 @@ import trio
 
 from gateway.live.frames import Encoder, Format, make_cursor, read_cursor
 from gateway.live.shared_frames import ChangeFilter, SampleFrame, SharedFrame
-from gateway.read_model.model import ReadModel, Record, id_of, record_of
+from gateway.read_model.model import ReadModel, Record, record_id, record_of
 from protocol import limits
 from protocol.errors import Unauthenticated
 from protocol.live.engine import Change
@@ -206,7 +206,7 @@ class Subscriber:
             for change in page:
                 if change.sequence > joined_at:
                     return previous
-                if self._filter.fits(change.kind, id_of(change)):
+                if self._filter.fits(change.kind, record_id(change)):
                     record = record_of(change)
                     cursor = make_cursor(stream_id, change.sequence)
                     await send(hub.encoder.change(change, record, previous, cursor, self._form))

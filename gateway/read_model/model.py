@@ -214,7 +214,7 @@ class ReadModel:
 _ordinal = operator.attrgetter("ordinal")
 
 
-def id_of(change: Change) -> str:
+def record_id(change: Change) -> str:
     """The id under which readers know the object: an event's is its sequence."""
     return str(change.sequence) if change.kind == "event" else change.id
 
@@ -225,8 +225,8 @@ def record_of(change: Change) -> Record | None:
     if document is None:
         return None
     if isinstance(document, Event):
-        document = attrs.evolve(document, id=id_of(change), index=change.sequence, time=document.time or change.at)
-    return Record(change.kind, id_of(change), change.version, document, change.sequence)
+        document = attrs.evolve(document, id=record_id(change), index=change.sequence, time=document.time or change.at)
+    return Record(change.kind, record_id(change), change.version, document, change.sequence)
 
 
 def _counted_as(vm: Any) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from node.local_messages import LinkDown, LinkUp
 from node.steps.log import StepLog
 from protocol import limits
 from protocol.codec import CodecError, decode, encode, unpack
-from protocol.errors import CorralError, Refusal, Refused
+from protocol.errors import CorralError, NoLongerLeads, NotSupportedYet, Refused
 from protocol.message import Message, message_type_of
 from protocol.node.commands import NodeCommand
 from protocol.node.link import EngineHello, LinkRefused, NodeHello, version_max, version_min
@@ -106,10 +106,8 @@ class LinkActor(Actor):
             began = clock.monotonic()
             try:
                 reason = await self._dependencies.dial(self._session)
-            except Refused as refused:
-                reason = str(refused)
             except CorralError as error:
-                reason = f"{error} {error.refusal.remedy}"
+                reason = str(error.refusal)
             except LinkEnded as ended:
                 reason = str(ended)
             if reason != last_reason:
@@ -171,7 +169,7 @@ class LinkActor(Actor):
         store = self._dependencies.step_log.store
         if epoch < store.highest_epoch:
             reason = f"The engine is at epoch {epoch}, this host obeys {store.highest_epoch}."
-            raise Refused(Refusal(code="stale_epoch", reason=reason))
+            raise NoLongerLeads(reason)
         if epoch > store.highest_epoch:
             await self._dependencies.step_log.write(["epoch", epoch])
 
@@ -189,9 +187,7 @@ class LinkActor(Actor):
         except (CodecError, ValueError, TypeError, KeyError):
             return
         if isinstance(step_id, str):
-            refusal = Refusal(
-                code="unknown_command", reason="This node does not know the command.", remedy="Upgrade the node."
-            )
+            refusal = NotSupportedYet("This node does not know the command.", remedy="Upgrade the node.").refusal
             self._dependencies.uplink.send(StepDone(step_id=step_id, result=refusal))
 
     def _tell(self, message: Message) -> None:

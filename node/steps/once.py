@@ -14,7 +14,7 @@ import trio
 
 from node.steps.log import StepLog
 from node.steps.store import StepStatus, begun_record, done_record, epoch_record
-from protocol.errors import CorralError, Internal, Refusal
+from protocol.errors import CorralError, Internal, Interrupted, NoLongerLeads, Refusal
 from protocol.message import Message, message_type
 from protocol.node.commands import NodeCommand, RebootDomain, ResetDomain, SetTicket, ShutdownDomain
 from protocol.node.reports import StepDone
@@ -108,19 +108,12 @@ class Steps:
 
 def stale_epoch(epoch: int, highest: int) -> Refusal:
     """What an engine hears that no longer leads."""
-    return Refusal(
-        code="stale_epoch",
-        reason=f"The command is of epoch {epoch}; this host obeys epoch {highest}.",
+    return NoLongerLeads(
+        f"The command is of epoch {epoch}; this host obeys epoch {highest}.",
         remedy="This engine no longer leads and must stop.",
-    )
+    ).refusal
 
 
 def _interrupted(command: NodeCommand) -> Refusal:
-    return Refusal(
-        code="interrupted",
-        status=500,
-        retryable=True,
-        reason="The node daemon ended while it did this; whether it took effect is not known.",
-        remedy="Look at the VM and ask again if need be.",
-        entity=getattr(command.body, "vm_id", ""),
-    )
+    reason = "The node daemon ended while it did this; whether it took effect is not known."
+    return Interrupted(reason, entity=getattr(command.body, "vm_id", "")).refusal

@@ -96,3 +96,13 @@ class Outcome:
 
     outcome: str  # done | rolled_back | failed
     reason: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class EntityEvent(Message):
+    """Base of the events of an entity that acts. `operation`: the operation as it is after this event (None: unchanged);
+    `ended`: it ends with this event."""
+
+    at: datetime.datetime
+    operation: Operation | None = None
+    ended: Outcome | None = None

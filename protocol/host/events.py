@@ -5,23 +5,17 @@ It must not hold what becomes of the VMs on it (those are events of VMs), nor sa
 
 from __future__ import annotations
 
-import datetime
-
 import attrs
 
-from protocol.activity.operation import Operation, Outcome
+from protocol.activity.operation import EntityEvent
 from protocol.host.model import Host
-from protocol.message import Message, message
+from protocol.message import message
 from protocol.node.reports import HostFacts
 
 
 @attrs.frozen(kw_only=True)
-class HostEvent(Message):
-    """Base. `operation` and `ended` as in `VmEvent`."""
-
-    at: datetime.datetime
-    operation: Operation | None = None
-    ended: Outcome | None = None
+class HostEvent(EntityEvent):
+    """Base."""
 
 
 @message("host.added")

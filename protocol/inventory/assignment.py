@@ -6,7 +6,7 @@ from typing import Final
 
 import attrs
 
-from protocol.document import Document, Ref, attribute
+from protocol.document import Document, Ref, attribute, id_of
 from protocol.message import message
 
 ASSIGNMENT: Final = "assignment"
@@ -28,4 +28,4 @@ class Assignment(Document):
         """Kind and id of left and right."""
         assert self.left is not None
         assert self.right is not None
-        return (self.holder or "", self.left.id or ""), (self.relation or "", self.right.id or "")
+        return (self.holder or "", id_of(self.left)), (self.relation or "", id_of(self.right))

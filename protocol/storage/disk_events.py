@@ -5,11 +5,9 @@ It must not hold what follows from an event, nor what happened to the VM that ha
 
 from __future__ import annotations
 
-import datetime
-
 import attrs
 
-from protocol.activity.operation import Operation, Outcome
+from protocol.activity.operation import EntityEvent
 from protocol.message import Message, message
 from protocol.node.domain import VolumeRef
 from protocol.storage.model import Disk
@@ -36,12 +34,8 @@ class DiskWork(Message):
 
 
 @attrs.frozen(kw_only=True)
-class DiskEvent(Message):
-    """Base. `operation` is the operation after this event (None: unchanged); with `ended` it is over."""
-
-    at: datetime.datetime
-    operation: Operation | None = None
-    ended: Outcome | None = None
+class DiskEvent(EntityEvent):
+    """Base."""
 
 
 @message("disk.added")

@@ -5,22 +5,16 @@ It must not hold what happened to the disks on it.
 
 from __future__ import annotations
 
-import datetime
-
 import attrs
 
-from protocol.activity.operation import Operation, Outcome
-from protocol.message import Message, message
+from protocol.activity.operation import EntityEvent
+from protocol.message import message
 from protocol.storage.model import StorageDomain
 
 
 @attrs.frozen(kw_only=True)
-class StorageDomainEvent(Message):
-    """Base. `operation` is the operation after this event (None: unchanged); with `ended` it is over."""
-
-    at: datetime.datetime
-    operation: Operation | None = None
-    ended: Outcome | None = None
+class StorageDomainEvent(EntityEvent):
+    """Base."""
 
 
 @message("storage_domain.added")

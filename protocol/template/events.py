@@ -5,23 +5,17 @@ It must not hold what happened to its disks.
 
 from __future__ import annotations
 
-import datetime
-
 import attrs
 
-from protocol.activity.operation import Operation, Outcome
-from protocol.message import Message, message
+from protocol.activity.operation import EntityEvent
+from protocol.message import message
 from protocol.storage.model import DiskAttachment
 from protocol.template.model import Template
 
 
 @attrs.frozen(kw_only=True)
-class TemplateEvent(Message):
-    """Base. `operation` is the operation after this event (None: unchanged); with `ended` it is over."""
-
-    at: datetime.datetime
-    operation: Operation | None = None
-    ended: Outcome | None = None
+class TemplateEvent(EntityEvent):
+    """Base."""
 
 
 @message("template.added")

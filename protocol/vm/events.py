@@ -9,8 +9,8 @@ import datetime
 
 import attrs
 
-from protocol.activity.operation import Operation, Outcome, SideStep, StepId
-from protocol.message import Message, message
+from protocol.activity.operation import EntityEvent, SideStep, StepId
+from protocol.message import message
 from protocol.network.model import Nic
 from protocol.node.domain import DomainSpec
 from protocol.node.reports import GuestReport
@@ -28,13 +28,9 @@ class Run:
 
 
 @attrs.frozen(kw_only=True)
-class VmEvent(Message):
-    """Base. `operation`: the operation as it is after this event (None: unchanged); `ended`: it ends with this event;
-    `desired`: what is wanted of the VM from now on ("": as before)."""
+class VmEvent(EntityEvent):
+    """Base. `desired`: what is wanted of the VM from now on ("": as before)."""
 
-    at: datetime.datetime
-    operation: Operation | None = None
-    ended: Outcome | None = None
     desired: str = ""
 
     @property

@@ -172,7 +172,7 @@ class Play:
         given = message if isinstance(message, Message) else message(self)
         self.message = self._request(given, **more) if isinstance(given, Command) else given
         if isinstance(given, TimerFired):  # it counts, even where nobody set it
-            self.actor._timers[given.name] = given.number
+            self.actor.timers.expect(given)
         self.decisions, self.decision, self.before = 0, Decision(), self.state
         run(self.actor.receive(self.envelope(self.message)))
         return self

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeGuard
 from tests.protocol.source import root
 
 SHELLS: Final = frozenset({"__init__", "actor", "project"})
-ENTITY: Final = ("decision", "operation", "operation_record")
+ENTITY: Final = ("decision", "operation", "operation_record", "refusals")
 HOST: Final = ("commands", "decide", "evolve", "liveness", "maintenance")
 """Of the hosts' room only these decide; the others are links, certificates and samples."""
 INVENTORY: Final = ("assign", "data_center", "decide", "kinds")

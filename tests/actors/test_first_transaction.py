@@ -13,7 +13,10 @@ from actors.journal.port import EntityRow
 from actors.kernel.ports import SeededIds
 from actors.storage.template.evolve import evolve as evolve_template
 from actors.storage.template.state import blank_id
+from protocol.access.model import User
 from protocol.codec import decode
+from protocol.network.model import Network
+from protocol.registry import BY_KIND
 
 at = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
 
@@ -34,10 +37,10 @@ def test_everything_is_there_by_its_name() -> None:
         ("vnic_profile", "ovirtmgmt"),
         ("template", "Blank"),
     ):
-        assert len(rows.named(kind, name)) == 1, kind
-    assert [user.user_name for user in rows.documents("user")] == ["admin@internal"]
+        assert len(rows.named(BY_KIND[kind].cls, name)) == 1, kind
+    assert [user.user_name for user in rows.all(User)] == ["admin@internal"]
     assert rows.document("template", blank_id).status == "ok"
-    (network,) = rows.documents("network")
+    (network,) = rows.all(Network)
     assert set(network.usages) == {"default_route", "display", "management", "migration", "vm"}
 
 

@@ -13,6 +13,7 @@ import trio
 from cli.daemons.engine.control import EngineControl
 from cli.daemons.lab.contract import ask_control, enrolment_token, host_is_up
 from cli.daemons.lab.errors import LabError
+from protocol.host.model import Host
 from tests.actors.storage.room import Room, host_id, opened
 
 
@@ -32,14 +33,14 @@ async def test_a_host_gets_a_token_and_is_added_first(tmp_path: Path) -> None:
     async with controlled(tmp_path) as room:
         reply = await ask_control(tmp_path, {"do": "enrolment_token", "host": "new"})
         assert reply["token"] == "token"
-        assert [host.name for host in room.engine.rows.named("host", "new")] == ["new"]
+        assert [host.name for host in room.engine.rows.named(Host, "new")] == ["new"]
         assert (await ask_control(tmp_path, {"do": "enrolment_token", "host": "new"}))["host_id"] == reply["host_id"]
 
 
 async def test_the_lab_spends_no_token_of_a_host_that_another_one_is(tmp_path: Path) -> None:
     async with controlled(tmp_path) as room:
         assert await enrolment_token(tmp_path, "new") == "token"
-        (host,) = room.engine.rows.named("host", "new")
+        (host,) = room.engine.rows.named(Host, "new")
         with pytest.raises(LabError, match="another host of this lab was renamed to new"):
             await enrolment_token(tmp_path, "new", {host.id})
 
@@ -50,10 +51,10 @@ async def test_a_host_is_awaited_until_it_is_up_unless_only_a_person_can_bring_i
             await host_is_up(tmp_path, host_id)
         with trio.move_on_after(0.3) as waiting:
             await ask_control(tmp_path, {"do": "enrolment_token", "host": "new"})
-            (new,) = room.engine.rows.named("host", "new")
+            (new,) = room.engine.rows.named(Host, "new")
             await host_is_up(tmp_path, new.id)
         assert waiting.cancelled_caught, "it is installing"
-        (known,) = room.engine.rows.named("host", "host-1")
+        (known,) = room.engine.rows.named(Host, "host-1")
         resting = attrs.evolve(known, id="aaaaaaaa-0000-4000-8000-00000000dead", name="resting", status="maintenance")
         with trio.fail_after(10):
             await room.put("host", resting)

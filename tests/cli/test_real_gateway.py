@@ -199,7 +199,7 @@ def test_a_console(logged_in: RealGateway, corral: Corral) -> None:
     assert "vm-0 console (simulated)" in ran.out
     assert "# hello" in ran.out
     down = corral("console", "vm-1", "--send", "hello", "--expect", "hello", "--timeout", "5")
-    assert (down.code, "VM vm-1 is down" in down.err) == (10, True)
+    assert (down.code, "VM vm-1: it is down" in down.err) == (10, True)
 
 
 def test_a_wrong_password_and_an_unknown_ca(

@@ -23,6 +23,7 @@ from protocol.host.model import Host
 from protocol.inventory.model import Cpu, CpuTopology
 from protocol.live.engine import Accepted
 from protocol.network.model import Nic
+from protocol.registry import BY_KIND
 from protocol.storage.commands import AddStorageDomain
 from protocol.storage.model import Disk, DiskAttachment, HostStorage, StorageDomain
 from protocol.template.commands import ImportTemplate
@@ -112,7 +113,7 @@ class Installation(RunningEngine):
 
     def id_of(self, kind: str, name: str) -> str:
         """The id of an object that the engine itself made."""
-        (document,) = self.engine.rows.named(kind, name)
+        (document,) = self.engine.rows.named(BY_KIND[kind].cls, name)
         return str(document.id)
 
     async def touch(self, name: str, times: int = 1) -> int:

@@ -7,9 +7,11 @@ from typing import Any
 import attrs
 
 from protocol.activity.commands import CancelJob
+from protocol.activity.model import Job
 from protocol.document import Ref
 from protocol.errors import Refusal
 from protocol.live.engine import Accepted, Principal, Submit
+from protocol.storage.model import Disk
 from protocol.vm.commands import AddVm, ShutdownVm
 from protocol.vm.model import Vm
 from tests.engine.installation import Installation, small_installation
@@ -44,10 +46,10 @@ async def test_a_clone_that_is_cancelled_leaves_nothing() -> None:
         await installation.until_gone("vm", named_id("copy"))
         assert (job(installation, job_id).status, job(installation, job_id).outcome) == ("aborted", "rolled_back")
         assert job(installation, job_id).reason == "Cancelled by admin@internal."
-        parts = [each for each in installation.engine.rows.documents("job") if each.parent_job == Ref(id=job_id)]
+        parts = [each for each in installation.engine.rows.all(Job) if each.parent_job == Ref(id=job_id)]
         assert [each.status for each in parts] == ["aborted"]
         assert (set(storage.volumes), storage.half_made) == (before, {})
-        disks = [disk for disk in installation.engine.rows.documents("disk") if disk.vms]
+        disks = [disk for disk in installation.engine.rows.all(Disk) if disk.vms]
         assert disks == []
         again = await installation.give("cancel", CancelJob(id=job_id))
         assert isinstance(again, Accepted), "the same command gets the same answer"
@@ -60,7 +62,7 @@ async def test_a_clone_that_is_cancelled_leaves_nothing() -> None:
 async def test_the_making_of_its_disk_can_be_cancelled_as_well() -> None:
     async with small_installation(vms=0, hosts=1, copy_bytes_per_second=SLOW) as installation:
         job_id = await clone(installation, "copy")
-        (part,) = [each for each in installation.engine.rows.documents("job") if each.parent_job == Ref(id=job_id)]
+        (part,) = [each for each in installation.engine.rows.all(Job) if each.parent_job == Ref(id=job_id)]
         assert isinstance(await installation.give("cancel", CancelJob(id=part.id)), Accepted)
         await installation.until_gone("vm", named_id("copy"))
         assert job(installation, job_id).outcome == "rolled_back"
@@ -85,7 +87,7 @@ async def test_nobody_cancels_what_is_not_there_or_not_theirs() -> None:
         nothing = await installation.give("cancel", CancelJob(id=named_id("nobody")))
         assert isinstance(nothing, Refusal)
         assert (nothing.code, nothing.status, nothing.entity) == ("not_found", 404, f"job/{named_id('nobody')}")
-        (running,) = [each for each in installation.engine.rows.documents("job") if each.vm == Ref(id=named_id("vm-0"))]
+        (running,) = [each for each in installation.engine.rows.all(Job) if each.vm == Ref(id=named_id("vm-0"))]
         guest = Principal(user_id="g", name="guest@internal")
         submit = Submit(command_id="guest", principal=guest, command=CancelJob(id=running.id))
         denied = await installation.engine.command_router.submit(submit)

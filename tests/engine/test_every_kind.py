@@ -110,7 +110,7 @@ class Walk:
         return (
             named_id(PRESENT[kind])
             if kind in PRESENT
-            else str(next(iter(self.installation.engine.rows.documents(kind))).id)
+            else str(next(iter(self.installation.engine.rows.all(BY_KIND[kind].cls))).id)
         )
 
 

@@ -165,8 +165,8 @@ async def test_of_a_removal_and_an_assignment_at_the_same_moment_one_wins(
     assert any(isinstance(reply, Accepted) for reply in replies), replies
     for reply in replies:
         if isinstance(reply, Refusal):
-            assert reply.code in ("conflict", "not_found"), reply
-            assert reply.retryable == (reply.code == "conflict"), reply
+            assert reply.code in ("overtaken", "not_found"), reply
+            assert reply.retryable == (reply.code == "overtaken"), reply
     gone = site.document(removal.kind if isinstance(removal, RemoveEntity) else "vm", removal.id) is None
     if not gone:
         await site.ask(removal)

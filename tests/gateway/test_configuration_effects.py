@@ -10,6 +10,7 @@ import pytest
 
 from protocol.errors import Refusal
 from protocol.live.engine import Principal
+from protocol.vm.model import Vm
 from tests.engine.installation import small_installation
 from tests.engine.names import named_id
 from tests.gateway.http import Client
@@ -38,7 +39,7 @@ async def test_a_host_takes_more_vms_when_less_is_guaranteed(site: Site) -> None
     """A host of 64 GiB: two VMs of 40 GiB do not fit, unless each is content with 20."""
     for name in ("a", "b"):
         await add(site, name, memory=40 * GIB)
-    ids = [vm.id for vm in site.installation.engine.rows.documents("vm")]
+    ids = [vm.id for vm in site.installation.engine.rows.all(Vm)]
     await site.post(f"/vms/{ids[0]}/start", {})
     refused = await site.client.api("POST", f"/vms/{ids[1]}/start", {})
     assert (refused.status, "MiB are free" in refused.text) == (409, True), refused.text

@@ -15,6 +15,7 @@ from protocol import limits
 from protocol.activity.model import Event
 from protocol.errors import Refusal
 from protocol.vm.commands import UpdateVm
+from protocol.vm.model import Vm
 from tests.engine.installation import Installation, small_installation
 from tests.engine.names import named_id
 from tests.engine.samples import host_samples
@@ -150,11 +151,11 @@ async def test_a_request_repeated_under_its_key_is_done_once(world: World) -> No
     first = await world.client.api("POST", "/vms", body, Idempotency_Key="k1")
     again = await world.client.api("POST", "/vms", body, Idempotency_Key="k1")
     assert first.json()["id"] == again.json()["id"]
-    assert len(world.site.engine.rows.named("vm", "keyed")) == 1
+    assert len(world.site.engine.rows.named(Vm, "keyed")) == 1
     other = await world.client.api("POST", "/vms", body | {"name": "other"}, Idempotency_Key="k1")
     assert other.status == 409
     assert "was used for another request" in other.text
-    assert world.site.engine.rows.named("vm", "other") == []
+    assert world.site.engine.rows.named(Vm, "other") == []
     assert "k1" not in (first.json()["id"], named_id("k1")), "key, command, object and job have ids of their own"
     long = await world.client.api("POST", "/vms", body | {"name": "long"}, Idempotency_Key="k" * 256)
     assert long.status == 400
@@ -165,7 +166,7 @@ async def test_a_request_repeated_under_its_key_is_done_once(world: World) -> No
     [
         ({"cluster": {"name": "Default"}}, 400, "'name'"),
         ({"name": "x", "cluster": {"name": "Nowhere"}}, 404, "no cluster named 'Nowhere'"),
-        ({"name": "x", "cluster": {"id": "1"}}, 404, "no cluster with the id '1'"),
+        ({"name": "x", "cluster": {"id": "1"}}, 404, "no cluster with id '1'"),
         ({"name": "x", "cluster": {}}, 400, "neither id nor name"),
         ({"name": "x", "cluster": {"name": "Default"}, "usb": {"enabled": True}}, 400, "not supported in this release"),
         ({"name": "x", "cluster": {"name": "Default"}, "memry": 1}, 400, "Did you mean 'memory'?"),

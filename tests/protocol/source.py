@@ -9,7 +9,7 @@ import ast
 import functools
 import pathlib
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
@@ -55,11 +55,3 @@ def texts(node: ast.expr) -> list[str] | None:
         body, otherwise = texts(node.body), texts(node.orelse)
         return None if body is None or otherwise is None else body + otherwise
     return None
-
-
-def keyword(call: ast.Call, name: str, default: Any = None) -> Any:
-    """The constant that a call gives by keyword; `default` when it gives none; `...` when it is made."""
-    for given in call.keywords:
-        if given.arg == name:
-            return given.value.value if isinstance(given.value, ast.Constant) else ...
-    return default

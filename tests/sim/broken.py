@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from actors.engine_port import EnginePortInProcess
-from actors.entity import durable
+from actors.entity import durable, timers
 from actors.entity.decision import Decision, RunStep
 from actors.entity.rows import Rows
 from actors.host.actor import HostActor
@@ -190,8 +190,8 @@ def up_at_once(original: Any) -> Any:
 
 
 def without_timers(original: Any) -> Any:
-    def recovered(self: Any) -> Decision:
-        decision: Decision = original(self)
+    def recovered(self: Any, state: Any) -> Decision:
+        decision: Decision = original(self, state)
         return attrs.evolve(decision, effects=tuple(e for e in decision.effects if isinstance(e, RunStep)))
 
     return recovered
@@ -204,7 +204,7 @@ def one_task_more(original: Any) -> Any:
     def set_timer(self: Any, timer: Any) -> None:
         original(self, timer)
         for _ in range(30):
-            self.context.spawn(self.context.ports.clock.sleep, 1e6)
+            self._context.spawn(self._context.ports.clock.sleep, 1e6)
 
     return set_timer
 
@@ -336,7 +336,7 @@ BREAKS: tuple[dict[str, Any], ...] = (
     {"name": "S15: timers are forgotten in a crash", "found_by": ("S15", "L2"), "rates": {"kill_engine": 6.0},
      "patches": ((vm_actor.VmActor, "recovered", without_timers),)},
     {"name": "S16: a timer leaves tasks behind", "found_by": ("S16",),
-     "patches": ((durable.DurableActor, "_set_timer", one_task_more),)},
+     "patches": ((timers.Timers, "set", one_task_more),)},
     {"name": "S16: a report leaves tasks behind", "found_by": ("S16",),
      "patches": ((node_commands.Dispatcher, "_report", leaves_a_reader),)},
     {"name": "S17: guest facts go to the VM they name", "found_by": ("S17",), "rates": GUESTS,

@@ -19,6 +19,7 @@ from actors.kernel.mailbox import codec_carrier
 from actors.kernel.ports import Ports, SeededIds, SeededRandom, TrioClock, wall_from
 from actors.wire.frames import FrameTransport, LinkEnded
 from cli.daemons.engine.wiring import Engine
+from protocol.vm.model import Vm
 from supervisors.spec import AsyncTask, ChildSpec
 from supervisors.tree import running
 from tests.engine.machine import no_renewal
@@ -104,7 +105,7 @@ class SimEngine:
         assert self.process is not None
         self.truth.say(f"{self.name} killed")
         engine = self.engine
-        if engine is not None and any(getattr(vm, "task", None) for vm in engine.rows.documents("vm")):
+        if engine is not None and any(getattr(vm, "task", None) for vm in engine.rows.all(Vm)):
             self.truth.once("engine killed while an operation ran")
         self.process.die()
         if self.journal is not None:

@@ -136,7 +136,7 @@ def check_owners(cluster: Cluster, lead: SimEngine) -> None:
         operation = getattr(actor.state, "operation", None)
         status = getattr(actor.state, "status", "")
         cluster.truth.found(
-            "S15", s15_transitions.check_owner(actor.kind, actor.id, status, operation, frozenset(actor._timers))
+            "S15", s15_transitions.check_owner(actor.kind, actor.id, status, operation, frozenset(actor.timers.names))
         )
 
 

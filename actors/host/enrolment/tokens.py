@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from actors.host.enrolment.authority import Authority, key_of_request, write_private
 from actors.kernel.ports import Ports
 from protocol.codec import structure, unstructure
-from protocol.errors import CorralError, Refusal
+from protocol.errors import CorralError, Refusal, TokenRefused
 from protocol.node.commands import CertificateIssued
 from protocol.node.link import Enrol, Enrolled
 
@@ -71,12 +71,12 @@ class Enrolment:
                 digest = _digest(request.token)
                 token = self._tokens.get(digest)
                 if token is None:
-                    return _refused("token_unknown", "This enrolment token is not known here.")
+                    return TokenRefused("This enrolment token is not known here.").refusal
                 if token.key and token.key != key:
-                    return _refused("token_used", "This enrolment token was used already.")
+                    return TokenRefused("This enrolment token was used already.").refusal
                 if self._ports.clock.wall() > token.expires_at:
                     expiry = token.expires_at.isoformat(timespec="seconds")
-                    return _refused("token_expired", f"This enrolment token expired at {expiry}.")
+                    return TokenRefused(f"This enrolment token expired at {expiry}.").refusal
                 # Spent on disk before the signature leaves: a crash in between costs a repeat, never a second host.
                 self._tokens[digest] = attrs.evolve(token, key=key)
                 await self._save()
@@ -110,7 +110,3 @@ def _digest(token: str) -> str:
 def _fingerprint(csr_pem: str) -> str:
     form = serialization.PublicFormat.SubjectPublicKeyInfo
     return hashlib.sha256(key_of_request(csr_pem).public_bytes(serialization.Encoding.DER, form)).hexdigest()
-
-
-def _refused(code: str, reason: str) -> Refusal:
-    return Refusal(code=code, status=403, reason=reason, remedy="Ask for a new token where the host was added.")

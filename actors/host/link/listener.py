@@ -25,7 +25,7 @@ from actors.wire.frames import LinkEnded
 from actors.wire.websocket_frames import WebSocketFrames
 from protocol import limits
 from protocol.codec import CodecError, decode, encode, unstructure
-from protocol.errors import Refusal
+from protocol.errors import BadInput, CertificateRefused, NotFound, Refusal, UnknownHost
 from protocol.node.link import Enrol, Enrolled, LinkRefused
 
 log = logging.getLogger("corral.link")
@@ -136,18 +136,11 @@ class LinkListener:
     def _refusal(self, path: str, verdict: PeerVerdict) -> Refusal | None:
         """Why this peer gets no link: an HTTP answer, because a closed connection tells nobody anything."""
         if path != "/link":
-            return Refusal(code="not_found", status=404, reason="There are two paths here: /link and /enrol.")
+            return NotFound("There are two paths here: /link and /enrol.").refusal
         if verdict.reason and not verdict.expired:
-            return Refusal(
-                code="certificate_refused", status=403, reason=verdict.reason, remedy="Enrol the host with a new token."
-            )
+            return CertificateRefused(verdict.reason).refusal
         if not self.known_host(verdict.host_id):
-            return Refusal(
-                code="unknown_host",
-                status=403,
-                reason=f"Host {verdict.host_id} is not known here; it may have been removed.",
-                remedy="Add the host again, remove its node's state directory and enrol it with the new token.",
-            )
+            return UnknownHost(f"Host {verdict.host_id} is not known here; it may have been removed.").refusal
         return None
 
     async def _enrol(self, transport: WebSocketFrames) -> None:
@@ -157,7 +150,7 @@ class LinkListener:
                 raise CodecError("the first frame on /enrol must be an enrolment")
             answer = await self.enrol(request)
         except CodecError as error:
-            answer = Refusal(code="invalid", status=400, reason=f"Broken enrolment: {error}.")
+            answer = BadInput(f"Broken enrolment: {error}.").refusal
         if isinstance(answer, Refusal):
             log.warning("an enrolment was refused: %s", answer)
         await transport.send(encode(LinkRefused(refusal=answer) if isinstance(answer, Refusal) else answer))

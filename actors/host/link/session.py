@@ -15,7 +15,7 @@ from actors.kernel.ports import Ports
 from actors.wire.frames import FrameTransport, LinkEnded, SessionSettings, run_session
 from protocol import limits
 from protocol.codec import CodecError, decode, encode
-from protocol.errors import Refusal
+from protocol.errors import NoLongerLeads, Refusal, UnknownHost, VersionMismatch, WrongHost
 from protocol.message import Message
 from protocol.node.commands import CertificateIssued, EngineHeartbeat
 from protocol.node.link import EngineHello, LinkRefused, NodeHello, agree, version_max, version_min
@@ -76,26 +76,17 @@ async def _hello(transport: FrameTransport, settings: LinkSettings) -> NodeHello
 
 def _judge(hello: NodeHello, host_id: str | None, epoch: int) -> Refusal | None:
     if host_id is not None and hello.host_id != host_id:
-        return Refusal(
-            code="wrong_host",
-            status=403,
-            reason=f"The certificate is that of host {host_id}, the hello that of {hello.host_id:.60}.",
-            remedy="Remove the node's state directory and enrol it again.",
-        )
+        return WrongHost(f"The certificate is that of host {host_id}, the hello that of {hello.host_id:.60}.").refusal
     if agree(hello.version_min, hello.version_max) is None:
-        return Refusal(
-            code="version_mismatch",
-            reason=f"The node speaks versions {hello.version_min} to {hello.version_max} of the link, "
-            f"this engine {version_min} to {version_max}.",
-            remedy="Upgrade the older side.",
-        )
+        return VersionMismatch(
+            f"The node speaks versions {hello.version_min} to {hello.version_max} of the link, "
+            f"this engine {version_min} to {version_max}."
+        ).refusal
     if hello.highest_epoch > epoch:
-        return Refusal(
-            code="stale_epoch",
-            retryable=True,
-            reason=f"The node obeys epoch {hello.highest_epoch}; this engine is at {epoch} and no longer leads.",
+        return NoLongerLeads(
+            f"The node obeys epoch {hello.highest_epoch}; this engine is at {epoch} and no longer leads.",
             remedy="Ask the engine that leads; after a restore from a backup raise its epoch.",
-        )
+        ).refusal
     return None
 
 
@@ -121,7 +112,7 @@ async def _run(transport: FrameTransport, link: HostLink, settings: LinkSettings
     try:
         settings.hub.attach(link)
     except LinkEnded as ended:
-        return await _refuse(transport, Refusal(code="unknown_host", status=403, reason=str(ended)), settings)
+        return await _refuse(transport, UnknownHost(str(ended)).refusal, settings)
     reason = "cancelled"
     try:
         async with trio.open_nursery() as nursery:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from actors.entity.decision import Decision
 from actors.entity.durable import DurableActor
 from actors.entity.kind import EntityKind
@@ -11,31 +9,32 @@ from actors.storage.disk import decide as decisions
 from actors.storage.disk.evolve import evolve
 from actors.storage.disk.state import DiskState
 from actors.storage.facts import StorageDecisionFacts
+from protocol.document import Document
 from protocol.message import Message
 from protocol.storage.disk_events import DiskEvent
 
 
-class DiskActor(DurableActor):
+class DiskActor(DurableActor[DiskState, DiskEvent]):
     """Address `disk/<id>`."""
 
     kind = "disk"
+    states = DiskState
+    events = DiskEvent
 
     def decide(self, message: Message) -> Decision:
         return decisions.decide(
             self.id, self.state, message, StorageDecisionFacts(now=self.now, rows=self.services.rows)
         )
 
-    def evolve(self, state: Any, event: Message) -> DiskState | None:
-        assert isinstance(event, DiskEvent)
+    def evolve(self, state: DiskState | None, event: DiskEvent) -> DiskState | None:
         return evolve(state, event)
 
-    def project(self, state: Any) -> Message:
-        assert isinstance(state, DiskState)
+    def project(self, state: DiskState) -> Document:
         return state.disk
 
-    def recovered(self) -> Decision:
+    def recovered(self, state: DiskState) -> Decision:
         """The step under way may never have left: it is sent again."""
-        return decisions.again(self.state)
+        return decisions.again(state)
 
 
 DISK = EntityKind(kind="disk", actor=DiskActor)

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
 from actors.entity import checks
-from actors.entity.checks import invalid
 from actors.entity.decision import NOTHING, Decision, joined
 from actors.entity.messages import CommandRequest
 from actors.storage.disk.operations.phases import with_step_sent
 from actors.storage.disk.operations.resize import RESIZE, begin_resize
-from actors.storage.disk.state import DiskState
-from actors.storage.facts import StorageDecisionFacts, accepted, busy, not_found, refusal
+from actors.storage.disk.state import DiskState, unusable
+from actors.storage.facts import StorageDecisionFacts, accepted
 from actors.storage.volume_names import storage_domain_of
 from protocol.activity.audit import line
-from protocol.document import about
-from protocol.errors import Refusal
+from protocol.errors import Conflict, NotLegal, Refusal
 from protocol.live.engine import Accepted
+from protocol.merge import changed_by, given
+from protocol.refusals import invalid, not_found
 from protocol.storage import disk_events as events
 from protocol.storage.commands import UpdateDisk
 from protocol.storage.model import Disk
+from protocol.vm.model import Vm
 
 changeable: Final = frozenset({"name", "alias", "description", "comment", "propagate_errors", "shareable"})
 _taken_apart: Final = frozenset({"id", "provisioned_size", "storage_domain", "storage_domains", "bootable"})
@@ -39,7 +40,7 @@ def update(
     problem = _problem(state, command.document, wanted, size, facts)
     if problem is not None:
         return Decision(reply=problem)
-    disk = attrs.evolve(state.disk, **wanted)
+    disk = changed_by(state.disk, wanted)
     grows = size > (state.disk.provisioned_size or 0)
     if not (grows or wanted):
         return Decision(reply=accepted("disk", request, disk))
@@ -63,10 +64,9 @@ def _accepted(decision: Decision, reply: Accepted) -> Decision:
     return attrs.evolve(decision, reply=reply, outcome=reply)
 
 
-def _wanted(now: Disk, document: Disk) -> dict[str, Any]:
+def _wanted(now: Disk, document: Disk) -> dict[str, object]:
     """What of the document differs and may be changed; name and alias are one thing."""
-    given = checks.given(document)
-    wanted = {name: value for name, value in given.items() if name in changeable and value != getattr(now, name)}
+    wanted = {name: value for name, _, value in given(document) if name in changeable and value != getattr(now, name)}
     name = wanted.get("name") or wanted.get("alias")
     if name is not None:
         wanted["name"] = wanted["alias"] = name
@@ -74,14 +74,9 @@ def _wanted(now: Disk, document: Disk) -> dict[str, Any]:
 
 
 def _problem(
-    state: DiskState, document: Disk, wanted: dict[str, Any], size: int, facts: StorageDecisionFacts
+    state: DiskState, document: Disk, wanted: dict[str, object], size: int, facts: StorageDecisionFacts
 ) -> Refusal | None:
-    if state.operation is not None:
-        return busy(state.id, state.title, state.operation)
-    if state.status != "ok":
-        reason = f"{state.title} is {state.status}: {state.problem}"
-        return refusal("not_legal", reason, "Remove it.", entity=state.id, field="status")
-    if problem := checks.values(document) or _fixed(state, document):
+    if problem := unusable(state, "update") or checks.values(document) or _fixed(state, document):
         return problem
     if "name" in wanted and (problem := checks.name("disk", str(wanted["name"]))):
         return problem
@@ -89,7 +84,8 @@ def _problem(
         return invalid("shareable", "A shareable disk cannot be cow: two writers would spoil its tables.")
     if wanted.get("shareable") is False and len(state.vm_ids) > 1:
         reason = f"{state.title} is attached to {len(state.vm_ids)} VMs."
-        return invalid("shareable", reason, "Detach it from all but one first.", status=409, code="conflict")
+        remedy = "Detach it from all but one first."
+        return Conflict(reason, remedy=remedy, entity=state.address, field="shareable").refusal
     now = state.disk.provisioned_size or 0
     if size < now:
         return invalid("provisioned_size", f"{state.title} cannot shrink from {now} to {size} bytes.", "Give more.")
@@ -98,12 +94,10 @@ def _problem(
 
 def _fixed(state: DiskState, document: Disk) -> Refusal | None:
     """What is set otherwise than it is and cannot be changed."""
-    for field in attrs.fields(Disk):
-        value = getattr(document, field.name)
-        if value is None or field.name in changeable | _taken_apart or about(field).read_only:
-            continue
-        if value != getattr(state.disk, field.name):
-            return invalid(field.name, f"The {field.name} of a disk cannot be changed.", "Leave it out.")
+    for name, known, value in given(document):
+        is_fixed = name not in changeable | _taken_apart and not known.read_only
+        if is_fixed and value != getattr(state.disk, name):
+            return invalid(name, f"The {name} of a disk cannot be changed.", "Leave it out.")
     storage_domain = storage_domain_of(document)
     if storage_domain and storage_domain != storage_domain_of(state.disk):
         return invalid("storage_domains", "Moving a disk is not served yet.", "Leave it out.")
@@ -112,15 +106,14 @@ def _fixed(state: DiskState, document: Disk) -> Refusal | None:
 
 def _not_growable(state: DiskState, facts: StorageDecisionFacts) -> Refusal | None:
     if state.children:
-        return refusal("conflict", f"{state.title} backs other disks and cannot change.", entity=state.id)
+        return Conflict(f"{state.title} backs other disks and cannot change.", entity=state.address).refusal
     for id in state.vm_ids:
-        vm = facts.rows.document("vm", id)
+        vm = facts.rows.get(Vm, id)
         if vm is not None and vm.status != "down":
-            return refusal(
-                "not_legal",
+            return NotLegal(
                 f"{state.title} is attached to the VM {vm.name}, which is {vm.status}.",
-                "Shut the VM down first: extending a disk in use is not served yet.",
-                entity=state.id,
+                remedy="Shut the VM down first: extending a disk in use is not served yet.",
+                entity=state.address,
                 field="provisioned_size",
-            )
+            ).refusal
     return None

@@ -11,10 +11,11 @@ from actors.kernel.envelope import Answer
 from actors.storage.disk import change, sharing
 from actors.storage.disk.operations import OPERATIONS, make, remove
 from actors.storage.disk.state import DiskState
-from actors.storage.facts import StorageDecisionFacts, refusal
+from actors.storage.facts import StorageDecisionFacts
 from actors.storage.messages import AttachDisk, BackDisk, DetachDisk, DiscardDisk, ProvideDisk, UnbackDisk
 from protocol.activity.commands import CancelJob
 from protocol.message import Message
+from protocol.refusals import not_understood
 from protocol.storage.commands import AddDisk, RemoveDisk, UpdateDisk
 
 
@@ -63,4 +64,4 @@ def _decide_command(state: DiskState | None, request: CommandRequest, facts: Sto
             return change.update(state, request, command, facts)
         case RemoveDisk() as command:
             return remove.remove(state, request, command, facts)
-    return Decision(reply=refusal("invalid", f"A disk knows no {type(request.command).__name__}.", status=400))
+    return Decision(reply=not_understood("disk", request.command))

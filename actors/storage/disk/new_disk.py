@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import attrs
 
-from actors.entity.checks import invalid, missing, name, values
-from actors.storage.facts import StorageDecisionFacts, not_found, refusal
+from actors.entity.checks import name, values
+from actors.entity.refusals import not_ready
+from actors.storage.facts import StorageDecisionFacts
 from actors.storage.volume_names import storage_domain_of, volume_id_of
 from protocol import limits
 from protocol.document import Ref
 from protocol.errors import Refusal
+from protocol.refusals import invalid, missing, not_found
 from protocol.storage.model import Disk, StorageDomain
 
 
@@ -62,17 +64,12 @@ def checked(disk: Disk, backing: Disk | None, importing: bool, facts: StorageDec
     storage_domain_id = storage_domain_of(disk)
     if not storage_domain_id:
         return missing("storage_domains", "disk", "Name one storage domain.")
-    storage_domain = facts.rows.document("storage_domain", storage_domain_id)
-    if not isinstance(storage_domain, StorageDomain):
-        return not_found("storage domain", storage_domain_id)
+    storage_domain = facts.rows.get(StorageDomain, storage_domain_id)
+    if storage_domain is None:
+        return not_found("storage_domain", storage_domain_id, field="storage_domains")
     if storage_domain.status != "active":
-        return refusal(
-            "not_legal",
-            f"The storage domain {storage_domain.name} is {storage_domain.status}.",
-            "Wait until its host is up, or choose another one.",
-            entity=storage_domain_id,
-            field="storage_domains",
-        )
+        remedy = "Wait until its host is up, or choose another one."
+        return not_ready("storage_domain", storage_domain, "use", "active", remedy, "storage_domains")
     return _checked_backing(disk, backing, storage_domain, facts) or storage_domain
 
 
@@ -84,7 +81,7 @@ def _checked_backing(
     thin = disk.backing_disk is not None
     if thin and disk.format != "cow":
         return invalid("format", "A thin disk on another one must be cow.", "Use cow, or make a full copy.")
-    origin = facts.rows.document("storage_domain", storage_domain_of(backing))
+    origin = facts.rows.get(StorageDomain, storage_domain_of(backing))
     if thin and storage_domain_of(backing) != storage_domain.id:
         return invalid(
             "storage_domains", "A thin disk lives where the disk that it rests on does.", "Leave it out, or clone."

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from actors.entity.decision import Decision
 from actors.storage.disk.operations.make import provided
-from actors.storage.disk.state import DiskState
-from actors.storage.facts import StorageDecisionFacts, busy, not_found, refusal
+from actors.storage.disk.state import DiskState, unusable
+from actors.storage.facts import StorageDecisionFacts
 from actors.storage.messages import AttachDisk, BackDisk, DetachDisk, UnbackDisk
-from protocol.errors import Refusal
+from protocol.errors import Conflict
 from protocol.node.reports import Done
+from protocol.refusals import not_found
 from protocol.storage import disk_events as events
 
 
@@ -21,21 +22,20 @@ def attach(state: DiskState | None, disk_id: str, message: AttachDisk, facts: St
         return Decision(reply=not_found("disk", disk_id))
     if message.vm_id in state.vm_ids and state.status == "ok":
         return Decision(reply=provided(state))
-    if problem := _not_usable(state):
+    if problem := unusable(state, "use"):
         return Decision(reply=problem)
     if state.vm_ids and not state.disk.shareable:
-        vm = facts.rows.document("vm", state.vm_ids[0])
+        vm = facts.rows.name_of("vm", state.vm_ids[0])
         return Decision(
-            reply=refusal(
-                "conflict",
-                f"{state.title} is attached to the VM {vm.name if vm is not None else state.vm_ids[0]}.",
-                "Detach it there first; only a shareable disk can be attached twice.",
-                entity=state.id,
-            )
+            reply=Conflict(
+                f"{state.title} is attached to the VM {vm}.",
+                remedy="Detach it there first; only a shareable disk can be attached twice.",
+                entity=state.address,
+            ).refusal
         )
     if state.disk.template is not None or state.children:
         reason = f"{state.title} is what other disks rest on: nobody may write it."
-        return Decision(reply=refusal("conflict", reason, "Make a disk on top of it.", entity=state.id))
+        return Decision(reply=Conflict(reason, remedy="Make a disk on top of it.", entity=state.address).refusal)
     return Decision(events=(events.DiskAttached(at=facts.now, vm_id=message.vm_id),), reply=provided(state))
 
 
@@ -50,13 +50,13 @@ def back(state: DiskState | None, disk_id: str, message: BackDisk, facts: Storag
     """Refused while a VM writes it."""
     if state is None:
         return Decision(reply=not_found("disk", disk_id))
-    if problem := _not_usable(state):
+    if problem := unusable(state, "use"):
         return Decision(reply=problem)
     if message.child_id in state.children:
         return Decision(reply=provided(state))
     if state.vm_ids:
         reason = f"{state.title} is attached to a VM: nothing can rest on what is written."
-        return Decision(reply=refusal("conflict", reason, "Make a template of it.", entity=state.id))
+        return Decision(reply=Conflict(reason, remedy="Make a template of it.", entity=state.address).refusal)
     return Decision(events=(events.DiskBacked(at=facts.now, child_id=message.child_id),), reply=provided(state))
 
 
@@ -65,11 +65,3 @@ def unback(state: DiskState | None, message: UnbackDisk, facts: StorageDecisionF
     if state is None or message.child_id not in state.children:
         return Decision(reply=Done())
     return Decision(events=(events.DiskUnbacked(at=facts.now, child_id=message.child_id),), reply=Done())
-
-
-def _not_usable(state: DiskState) -> Refusal | None:
-    if state.operation is not None:
-        return busy(state.id, state.title, state.operation)
-    if state.status != "ok":
-        return refusal("not_legal", f"{state.title} is {state.status}: {state.problem}", "Remove it.", entity=state.id)
-    return None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import attrs
 
+from actors.entity.refusals import busy, not_legal
 from protocol.activity.operation import Operation
+from protocol.errors import Refusal
 from protocol.message import Message, message
 from protocol.storage.disk_events import DiskWork
 from protocol.storage.model import Disk
@@ -26,13 +28,17 @@ class DiskState(Message):
         return self.disk.id
 
     @property
+    def name(self) -> str:
+        return self.disk.name or self.id
+
+    @property
     def address(self) -> str:
         return f"disk/{self.id}"
 
     @property
     def title(self) -> str:
         """For sentences."""
-        return f"The disk {self.disk.name or self.id}"
+        return f"The disk {self.name}"
 
     @property
     def status(self) -> str:
@@ -49,3 +55,10 @@ class DiskState(Message):
         assert self.operation is not None
         assert isinstance(self.operation.data, DiskWork)
         return self.operation.data
+
+
+def unusable(state: DiskState, verb: str) -> Refusal | None:
+    """Why nothing can be done with the disk now but to remove it."""
+    if state.operation is not None or state.status == "ok":
+        return busy(state, verb)
+    return not_legal(state, verb, "ok", f"{state.problem} Remove it.".strip())

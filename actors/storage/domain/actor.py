@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from actors.entity.decision import Decision
 from actors.entity.durable import DurableActor
 from actors.entity.kind import EntityKind
@@ -11,14 +9,17 @@ from actors.storage.domain import decide as decisions
 from actors.storage.domain.evolve import evolve
 from actors.storage.domain.state import StorageDomainState
 from actors.storage.facts import StorageDecisionFacts
+from protocol.document import Document
 from protocol.message import Message
 from protocol.storage.domain_events import StorageDomainEvent
 
 
-class StorageDomainActor(DurableActor):
+class StorageDomainActor(DurableActor[StorageDomainState, StorageDomainEvent]):
     """Address `storage_domain/<id>`."""
 
     kind = "storage_domain"
+    states = StorageDomainState
+    events = StorageDomainEvent
 
     @property
     def facts(self) -> StorageDecisionFacts:
@@ -27,20 +28,17 @@ class StorageDomainActor(DurableActor):
     def decide(self, message: Message) -> Decision:
         return decisions.decide(self.id, self.state, message, self.facts)
 
-    def evolve(self, state: Any, event: Message) -> StorageDomainState | None:
-        assert isinstance(event, StorageDomainEvent)
+    def evolve(self, state: StorageDomainState | None, event: StorageDomainEvent) -> StorageDomainState | None:
         return evolve(state, event)
 
-    def project(self, state: Any) -> Message:
-        assert isinstance(state, StorageDomainState)
+    def project(self, state: StorageDomainState) -> Document:
         return state.storage_domain
 
-    def name_of(self, state: Any) -> str | None:
-        assert isinstance(state, StorageDomainState)
+    def name_of(self, state: StorageDomainState) -> str | None:
         return state.storage_domain.name
 
-    def recovered(self) -> Decision:
-        return decisions.recovered(self.state, self.facts)
+    def recovered(self, state: StorageDomainState) -> Decision:
+        return decisions.recovered(state, self.facts)
 
 
 STORAGE_DOMAIN = EntityKind(kind="storage_domain", actor=StorageDomainActor)

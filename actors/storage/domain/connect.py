@@ -6,7 +6,7 @@ known. It must not make or remove storage domains.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
@@ -15,12 +15,13 @@ from actors.entity.host_signals import StepOutcome, StorageSeen
 from actors.storage.domain.state import StorageDomainState
 from actors.storage.facts import StorageDecisionFacts
 from protocol.activity.audit import line
-from protocol.activity.operation import StepId
+from protocol.activity.operation import Outcome, StepId
 from protocol.errors import Refusal
 from protocol.message import Message
 from protocol.node.commands import ConnectStorageDomain
 from protocol.node.reports import StorageFacts
 from protocol.storage import domain_events as events
+from protocol.storage.model import Disk
 
 change_bytes_min: Final = 1024**3
 change_share_min: Final = 0.01
@@ -66,8 +67,8 @@ def host_lost(state: StorageDomainState | None, facts: StorageDecisionFacts) -> 
     """Nobody else reaches a directory of a host that is silent."""
     if state is None or state.status != "active":
         return NOTHING
-    host = facts.rows.document("host", state.host_id)
-    return deactivated(state, f"Its host {host.name if host is not None else state.host_id} does not answer.", facts)
+    host = facts.rows.name_of("host", state.host_id)
+    return deactivated(state, f"Its host {host} does not answer.", facts)
 
 
 def reported(state: StorageDomainState | None, facts_: StorageFacts, facts: StorageDecisionFacts) -> Decision:
@@ -81,12 +82,29 @@ def reported(state: StorageDomainState | None, facts_: StorageFacts, facts: Stor
         return activated(state, facts_, facts)
     if not _is_worth_telling(state, facts_):
         return NOTHING
-    return Decision(events=(events.StorageDomainSpaceChanged(at=facts.now, **space(state, facts_, facts)),))
+    event = events.StorageDomainSpaceChanged(
+        at=facts.now,
+        available_bytes=facts_.available_bytes,
+        used_bytes=facts_.used_bytes,
+        committed_bytes=_committed(state, facts),
+    )
+    return Decision(events=(event,))
 
 
-def activated(state: StorageDomainState, facts_: StorageFacts, facts: StorageDecisionFacts, **more: Any) -> Decision:
+def activated(
+    state: StorageDomainState,
+    facts_: StorageFacts,
+    facts: StorageDecisionFacts,
+    ended: Outcome | None = None,
+) -> Decision:
     """It can be used."""
-    event = events.StorageDomainActivated(at=facts.now, **space(state, facts_, facts), **more)
+    event = events.StorageDomainActivated(
+        at=facts.now,
+        available_bytes=facts_.available_bytes,
+        used_bytes=facts_.used_bytes,
+        committed_bytes=_committed(state, facts),
+        ended=ended,
+    )
     audit = line("storage_domain_active", storage_domain=state.id, host=state.host_id, name=state.name)
     return Decision(events=(event,), audit=(audit,))
 
@@ -97,15 +115,9 @@ def deactivated(state: StorageDomainState, reason: str, facts: StorageDecisionFa
     return Decision(events=(events.StorageDomainDeactivated(at=facts.now, reason=reason),), audit=(audit,))
 
 
-def space(state: StorageDomainState, facts_: StorageFacts, facts: StorageDecisionFacts) -> dict[str, Any]:
-    """Bytes by event field; *committed* is what its disks may grow to."""
-    disks = (facts.rows.document("disk", id) for id in facts.rows.referring("disk", "storage_domain", state.id))
-    committed = sum(disk.provisioned_size or 0 for disk in disks if disk is not None)
-    return {
-        "available_bytes": facts_.available_bytes,
-        "used_bytes": facts_.used_bytes,
-        "committed_bytes": committed,
-    }
+def _committed(state: StorageDomainState, facts: StorageDecisionFacts) -> int:
+    """What its disks may grow to, in bytes."""
+    return sum(disk.provisioned_size or 0 for disk in facts.rows.referring_to(Disk, "storage_domain", state.id))
 
 
 def _is_worth_telling(state: StorageDomainState, facts_: StorageFacts) -> bool:

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from typing import Final
 
-import attrs
-
 from actors.entity import checks
 from actors.entity.cancel import cancelled
-from actors.entity.checks import invalid
 from actors.entity.decision import NOTHING, Decision
 from actors.entity.host_signals import HostLost, HostReturned, StepAdvanced, StepOutcome, StorageSeen
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import current_step
 from actors.entity.operation_record import sent_again, step_answered, step_ended
+from actors.entity.refusals import busy
 from actors.kernel.envelope import Answer
 from actors.storage.domain import connect
 from actors.storage.domain.operations import OPERATIONS, add, remove
 from actors.storage.domain.state import StorageDomainState
-from actors.storage.facts import StorageDecisionFacts, accepted, busy, name_taken, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, accepted
 from protocol.activity.audit import line
 from protocol.activity.commands import CancelJob
-from protocol.document import about
 from protocol.errors import Refusal
+from protocol.merge import changed_by, given
 from protocol.message import Message
 from protocol.node.reports import Done
+from protocol.refusals import invalid, name_taken, not_found, not_understood
 from protocol.storage import domain_events as events
 from protocol.storage.commands import AddStorageDomain, RemoveStorageDomain, UpdateStorageDomain
 from protocol.storage.model import StorageDomain
@@ -83,8 +82,7 @@ def _decide_command(state: StorageDomainState | None, request: CommandRequest, f
             return update(state, request, command, facts)
         case RemoveStorageDomain() as command:
             return remove.remove(state, request, command, facts)
-    reason = f"A storage domain knows no {type(request.command).__name__}."
-    return Decision(reply=refusal("invalid", reason, status=400))
+    return Decision(reply=not_understood("storage_domain", request.command))
 
 
 def update(
@@ -92,12 +90,12 @@ def update(
 ) -> Decision:
     """Names and flags. Legal while no operation runs."""
     if state is None:
-        return Decision(reply=not_found("storage domain", command.id))
+        return Decision(reply=not_found("storage_domain", command.id))
     assert isinstance(command.document, StorageDomain)
-    wanted = {name: value for name, value in checks.given(command.document).items() if name in changeable}
+    wanted = {name: value for name, _, value in given(command.document) if name in changeable}
     if problem := _update_problem(state, command.document, facts):
         return Decision(reply=problem)
-    storage_domain = attrs.evolve(state.storage_domain, **wanted)
+    storage_domain = changed_by(state.storage_domain, wanted)
     reply = accepted("storage_domain", request, storage_domain)
     if storage_domain == state.storage_domain:
         return Decision(reply=reply)
@@ -111,18 +109,16 @@ def update(
 
 
 def _update_problem(state: StorageDomainState, document: StorageDomain, facts: StorageDecisionFacts) -> Refusal | None:
-    if state.operation is not None:
-        return busy(state.id, state.title, state.operation)
+    if problem := busy(state, "update"):
+        return problem
     if problem := checks.values(document):
         return problem
-    for field in attrs.fields(StorageDomain):
-        value = getattr(document, field.name)
-        if value is None or field.name in changeable | {"id"} or about(field).read_only:
-            continue
-        if value != getattr(state.storage_domain, field.name):
-            return invalid(field.name, f"The {field.name} of a storage domain cannot be changed.", "Leave it out.")
+    for name, known, value in given(document):
+        is_fixed = name not in changeable | {"id"} and not known.read_only
+        if is_fixed and value != getattr(state.storage_domain, name):
+            return invalid(name, f"The {name} of a storage domain cannot be changed.", "Leave it out.")
     if document.name is None or document.name == state.storage_domain.name:
         return None
-    if facts.rows.named("storage_domain", document.name):
-        return name_taken("storage domain", document.name)
+    if facts.rows.named(StorageDomain, document.name):
+        return name_taken("storage_domain", document.name)
     return checks.name("storage domain", document.name)

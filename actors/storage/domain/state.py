@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from protocol.activity.operation import Operation
+from protocol.document import id_of
 from protocol.message import Message, message
 from protocol.storage.model import StorageDomain
 
@@ -43,7 +44,7 @@ class StorageDomainState(Message):
 
     @property
     def host_id(self) -> str:
-        return (self.storage_domain.host.id if self.storage_domain.host else None) or ""
+        return id_of(self.storage_domain.host)
 
     @property
     def path(self) -> str:

@@ -8,19 +8,22 @@ import attrs
 
 from actors.entity import checks
 from actors.entity.cancel import cancelled
-from actors.entity.checks import invalid
 from actors.entity.decision import Decision
 from actors.entity.messages import CommandRequest, TimerFired
 from actors.entity.operation_record import sent_again, step_answered
+from actors.entity.refusals import busy
 from actors.kernel.envelope import Answer
-from actors.storage.facts import StorageDecisionFacts, accepted, busy, name_taken, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, accepted
 from actors.storage.template.operations import OPERATIONS, import_template, remove
 from actors.storage.template.state import TemplateState, blank_id
 from protocol.activity.audit import line
 from protocol.activity.commands import CancelJob
-from protocol.errors import Refusal
+from protocol.document import id_of
+from protocol.errors import NotLegal, Refusal
+from protocol.inventory.model import Cluster
 from protocol.merge import merge
 from protocol.message import Message
+from protocol.refusals import invalid, name_taken, not_found, not_understood
 from protocol.template import events
 from protocol.template.commands import ImportTemplate, RemoveTemplate, UpdateTemplate
 from protocol.template.model import Template
@@ -55,7 +58,7 @@ def _decide_command(state: TemplateState | None, request: CommandRequest, facts:
             return update(state, request, command, facts)
         case RemoveTemplate() as command:
             return remove.remove(state, request, command, facts)
-    return Decision(reply=refusal("invalid", f"A template knows no {type(request.command).__name__}.", status=400))
+    return Decision(reply=not_understood("template", request.command))
 
 
 def update(
@@ -83,19 +86,19 @@ def update(
 
 def _update_problem(state: TemplateState, document: Template, facts: StorageDecisionFacts) -> Refusal | None:
     if state.id == blank_id:
-        return refusal("not_legal", "The template Blank cannot be changed.", entity=state.id)
-    if state.operation is not None:
-        return busy(state.id, f"The template {state.template.name}", state.operation)
+        return NotLegal("The template Blank cannot be changed.", entity=state.address).refusal
+    if problem := busy(state, "update"):
+        return problem
     if problem := checks.values(document):
         return problem
-    if document.cluster is not None and facts.rows.document("cluster", document.cluster.id or "") is None:
-        return not_found("cluster", document.cluster.id or "")
+    if document.cluster is not None and facts.rows.get(Cluster, document.cluster) is None:
+        return not_found("cluster", id_of(document.cluster), field="cluster")
     for name in ("nics", "disk_attachments"):
         value = getattr(document, name)
         if value is not None and value != getattr(state.template, name):
             return invalid(name, f"The {name} of a template cannot be changed.", "Leave them out.")
     if document.name is None or document.name == state.template.name:
         return None
-    if facts.rows.named("template", document.name):
+    if facts.rows.named(Template, document.name):
         return name_taken("template", document.name)
     return checks.name("template", document.name)

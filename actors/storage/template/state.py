@@ -29,5 +29,14 @@ class TemplateState(Message):
         return self.template.id
 
     @property
+    def name(self) -> str:
+        return self.template.name or self.id
+
+    @property
+    def status(self) -> str:
+        assert self.template.status is not None
+        return self.template.status
+
+    @property
     def address(self) -> str:
         return f"template/{self.id}"

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import attrs
 
-from actors.entity.checks import given, invalid, values
+from actors.entity.checks import values
 from actors.entity.decision import Decision, refuse
 from actors.entity.messages import CommandRequest
-from actors.vm.facts import VmDecisionFacts, busy, disk_name, not_legal
+from actors.entity.refusals import busy, not_legal
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.slots import free_slot
 from actors.vm.state import VmState
 from protocol import limits
 from protocol.activity.audit import line
-from protocol.document import Ref
-from protocol.errors import Refusal
+from protocol.document import Ref, id_of
+from protocol.errors import Conflict, Refusal
 from protocol.live.engine import Accepted
-from protocol.merge import writable
+from protocol.merge import given, writable
+from protocol.refusals import invalid, not_found
 from protocol.storage.model import Disk, DiskAttachment
 from protocol.vm import events
 from protocol.vm.commands import UpdateDiskAttachment
@@ -45,7 +47,7 @@ def update(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> D
     changed = tuple(attrs.evolve(each, **wanted) if each.id == command.id else each for each in attachments)
     accepted = Accepted(kind="disk_attachment", id=command.id, command_id=request.command_id)
     event = events.VmDisksChanged(at=facts.now, disk_attachments=changed)
-    by, disk = request.principal, disk_name(command.id, facts)
+    by, disk = request.principal, facts.rows.name_of("disk", command.id)
     said = line("vm_disk_updated", vm=state.id, user=by.user_id, name=state.name, disk_name=disk, user_name=by.name)
     return Decision(events=(event,), audit=(said,), reply=accepted, outcome=accepted)
 
@@ -53,8 +55,8 @@ def update(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> D
 def _changes_disk(document: DiskAttachment, facts: VmDecisionFacts) -> bool:
     """Whether the disk within is set otherwise than it is; clients send back what they got."""
     sent = writable(document.disk) if document.disk is not None else Disk()
-    disk = facts.rows.document("disk", sent.id or document.id or "") or Disk()
-    return any(value != getattr(disk, name) for name, value in given(sent).items() if name not in ("id", "bootable"))
+    disk = facts.rows.get(Disk, sent.id or id_of(document)) or Disk()
+    return any(value != getattr(disk, name) for name, _, value in given(sent) if name not in ("id", "bootable"))
 
 
 def unchangeable(state: VmState, verb: str, remedy: str = "") -> Refusal | None:
@@ -67,7 +69,7 @@ def unchangeable(state: VmState, verb: str, remedy: str = "") -> Refusal | None:
 def unknown(state: VmState, disk_id: str) -> Refusal | None:
     if any(attachment.id == disk_id for attachment in state.vm.disk_attachments or ()):
         return None
-    return invalid("id", f"VM {state.name} has no disk with id {disk_id!r}.", status=404, code="not_found")
+    return not_found("disk_attachment", disk_id, within=f"VM {state.name}")
 
 
 def added(state: VmState, document: DiskAttachment, disk_id: str) -> DiskAttachment | Refusal:
@@ -77,7 +79,7 @@ def added(state: VmState, document: DiskAttachment, disk_id: str) -> DiskAttachm
         return _boots_already(state)
     slot = free_slot((other.slot for other in others), limits.vm_disks_max)
     if slot is None:
-        return invalid("disk", f"A VM has at most {limits.vm_disks_max} disks.", status=409, code="conflict")
+        return Conflict(f"A VM has at most {limits.vm_disks_max} disks.", field="disk").refusal
     return DiskAttachment(
         id=disk_id,
         disk=Disk(id=disk_id),
@@ -97,5 +99,5 @@ def without(state: VmState, disk_id: str) -> tuple[DiskAttachment, ...]:
 
 def _boots_already(state: VmState) -> Refusal:
     reason = f"VM {state.name} has a bootable disk already."
-    return invalid("bootable", reason, "Leave bootable out, or take it from the other disk first.", status=409,
-                   code="conflict")  # fmt: skip
+    remedy = "Leave bootable out, or take it from the other disk first."
+    return Conflict(reason, remedy=remedy, entity=state.address, field="bootable").refusal

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from actors.entity.checks import invalid, plain_name, required, values
+from actors.entity.checks import plain_name, required, values
 from actors.vm.configure import memory
 from protocol import limits
 from protocol.errors import Refusal
 from protocol.network.model import Nic
+from protocol.refusals import invalid
 from protocol.vm.model import Vm
 
 _cpu_model: Final = re.compile(r"[A-Za-z0-9][\w.\-]*")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from actors.entity.checks import invalid
 from protocol.errors import Refusal
+from protocol.refusals import invalid
 from protocol.vm.model import Vm
 
 

@@ -9,9 +9,9 @@ from typing import Final
 
 import attrs
 
-from actors.entity.checks import invalid
 from actors.entity.messages import CommandRequest
 from actors.entity.references import missing_reference
+from actors.entity.refusals import not_ready
 from actors.vm.configure import checks, memory, nics
 from actors.vm.domain_spec import DEFAULT_MEMORY_BYTES, topology_of
 from actors.vm.facts import VmDecisionFacts
@@ -66,11 +66,10 @@ def complete(vm_id: str, request: CommandRequest, facts: VmDecisionFacts) -> Vm 
 
 def template_of(document: Vm, facts: VmDecisionFacts) -> Template | Refusal:
     """The template that was named, which is there, or Blank; it must be finished."""
-    template = facts.rows.document("template", (document.template.id if document.template else None) or BLANK)
+    template = facts.rows.get(Template, (document.template.id if document.template else None) or BLANK)
     assert isinstance(template, Template)
     if template.status != "ok":
-        reason = f"Template {template.name} is {template.status}."
-        return invalid("template", reason, "Wait until it is ok.", status=409)
+        return not_ready("template", template, "use", "ok", "Wait until it is ok.", field="template")
     return template
 
 

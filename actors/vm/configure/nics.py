@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import attrs
 
-from actors.entity.checks import invalid
 from actors.entity.decision import Decision, refuse
 from actors.entity.ids import derived_id
 from actors.entity.messages import CommandRequest
 from actors.entity.references import missing_reference
+from actors.entity.refusals import busy, not_legal
 from actors.reservations.messages import Reserved
 from actors.vm.configure import checks
 from actors.vm.configure.claims import claim
-from actors.vm.facts import VmDecisionFacts, busy, not_legal
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.slots import free_slot
 from actors.vm.state import VmState
 from protocol import limits
 from protocol.activity.audit import line
-from protocol.document import Ref
-from protocol.errors import Refusal
+from protocol.document import Ref, id_of
+from protocol.errors import Conflict, Refusal
 from protocol.live.engine import Accepted
 from protocol.merge import merge, writable
 from protocol.message import Message
 from protocol.network.model import Mac, Nic
+from protocol.refusals import name_taken, not_found
 from protocol.vm import commands, events
 
 
@@ -64,7 +63,8 @@ def reserved(state: VmState, request: CommandRequest, answer: Message, facts: Vm
 
 def _wanted(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Nic | Refusal | None:
     """The NIC as request for; None when it is to be removed."""
-    command: Any = request.command
+    command = request.command
+    assert isinstance(command, commands.AddNic | commands.UpdateNic | commands.RemoveNic)
     others = tuple(nic for nic in state.vm.nics or () if nic.id != command.id)
     if isinstance(command, commands.AddNic):
         assert isinstance(command.document, Nic)
@@ -72,7 +72,7 @@ def _wanted(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
         return resolved(state.id, request.command_id, fresh, others, facts)
     known = next((nic for nic in state.vm.nics or () if nic.id == command.id), None)
     if known is None:
-        return invalid("id", f"VM {state.name} has no NIC with id {command.id!r}.", status=404, code="not_found")
+        return not_found("nic", command.id, within=f"VM {state.name}")
     if isinstance(command, commands.RemoveNic):
         return None
     assert isinstance(command.document, Nic)
@@ -86,7 +86,7 @@ def _changed(
 ) -> Decision:
     by = request.principal
     said = line(what, vm=state.id, user=by.user_id, name=state.name, nic_name=nic.name or "", user_name=by.name)
-    accepted = Accepted(kind="nic", id=nic.id or "", command_id=request.command_id)
+    accepted = Accepted(kind="nic", id=id_of(nic), command_id=request.command_id)
     return Decision(
         events=(events.VmNicsChanged(at=facts.now, nics=nics),),
         audit=(said,),
@@ -105,7 +105,7 @@ def resolved(
     profile_id = _profile_of(nic, facts)
     slot = free_slot((other.slot for other in others), limits.vm_nics_max)
     if slot is None:
-        return invalid("nics", f"A VM has at most {limits.vm_nics_max} NICs.", status=409, code="conflict")
+        return Conflict(f"A VM has at most {limits.vm_nics_max} NICs.", field="nics").refusal
     return Nic(
         id=nic.id or derived_id(command_id, f"nic{index}"),
         name=nic.name,
@@ -124,13 +124,12 @@ def resolved(
 def _clash(nic: Nic, others: tuple[Nic, ...]) -> Refusal | None:
     """Names and MAC addresses differ within a VM."""
     if any(other.name == nic.name for other in others):
-        reason = f"The VM has a NIC named {nic.name} already."
-        return invalid("name", reason, "Choose another name.", status=409, code="name_taken")
+        return name_taken("nic", nic.name or "", within="the VM")
     wanted = _mac_of(nic)
     if wanted and any(_mac_of(other) == wanted for other in others):
         reason = f"The VM has a NIC with the MAC address {wanted} already."
         remedy = "Choose another one, or leave it out to get a free one."
-        return invalid("mac", reason, remedy, status=409, code="conflict")
+        return Conflict(reason, remedy=remedy, field="mac").refusal
     return None
 
 
@@ -140,7 +139,7 @@ def _profile_of(nic: Nic, facts: VmDecisionFacts) -> str | None:
         return nic.vnic_profile.id
     if nic.network is None:
         return None
-    return next(iter(facts.rows.referring("vnic_profile", "network", nic.network.id or "")), None)
+    return next(iter(facts.rows.referring("vnic_profile", "network", id_of(nic.network))), None)
 
 
 def _mac_of(nic: Nic) -> str:

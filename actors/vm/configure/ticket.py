@@ -6,8 +6,9 @@ from typing import Final
 
 from actors.entity.decision import Decision, RunStep, joined, refuse
 from actors.entity.messages import CommandRequest
+from actors.entity.refusals import not_legal
 from actors.vm import side_steps
-from actors.vm.facts import VmDecisionFacts, not_legal
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.state import VmState
 from protocol.activity.audit import line
 from protocol.api import Ticket

@@ -6,13 +6,13 @@ from typing import Final
 
 import attrs
 
-from actors.entity.checks import invalid
 from actors.entity.decision import Decision, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.references import missing_reference
+from actors.entity.refusals import busy, not_legal
 from actors.vm.configure import checks, memory
 from actors.vm.configure.claims import claim
-from actors.vm.facts import VmDecisionFacts, busy, not_legal
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.state import VmState
 from actors.vm.transitions import LIVE
 from protocol.activity.audit import line
@@ -20,6 +20,7 @@ from protocol.errors import Refusal
 from protocol.live.engine import Accepted
 from protocol.merge import merge
 from protocol.message import Message
+from protocol.refusals import invalid
 from protocol.vm.commands import UpdateVm
 from protocol.vm.events import VmUpdated
 from protocol.vm.model import Vm

@@ -27,7 +27,8 @@ from actors.vm.state import VmState
 from protocol.activity.audit import line
 from protocol.activity.model import Event
 from protocol.activity.operation import Operation, Outcome
-from protocol.errors import Refusal
+from protocol.document import id_of
+from protocol.errors import NotFound, Refusal
 from protocol.live.engine import Accepted
 from protocol.message import Message
 from protocol.network.model import Mac
@@ -100,7 +101,7 @@ def sends(state: VmState) -> Ask | None:
         return sends_removal(state)
     assert isinstance(operation.data, VmAddData)
     message = operation.data.disks[len(operation.steps) - 1]
-    return ask_disk(message.disk.id or "", message)
+    return ask_disk(id_of(message.disk), message)
 
 
 def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
@@ -137,7 +138,7 @@ def _turned_round(state: VmState, operation: Operation, facts: VmDecisionFacts) 
     """The disks that were begun go, the last first: it may still be on its way."""
     assert isinstance(operation.data, VmAddData)
     begun = operation.data.disks[: len(operation.steps)]
-    going = VmRemoveData(discard=tuple(each.disk.id or "" for each in reversed(begun)), first_step=len(operation.steps))
+    going = VmRemoveData(discard=tuple(id_of(each.disk) for each in reversed(begun)), first_step=len(operation.steps))
     back = with_step(attrs.evolve(operation, data=going), state.address, "Remove what was made", facts.now)
     return progressed(ADD, state, back, facts)
 
@@ -149,7 +150,7 @@ def _removed_one(state: VmState, operation: Operation, refusal: Refusal | None, 
     if decision.effects:
         return decision
     reason = operation.rolling_back
-    if refusal is not None and refusal.code != "not_found":
+    if refusal is not None and refusal.code != NotFound.code:
         reason += f" What was made could not be removed: {refusal}"
     gone = events.VmRemoved(at=facts.now, ended=Outcome(outcome="rolled_back", reason=reason))
     if operation.is_unwanted:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import attrs
 
 from actors.entity.cancel import cancelled_by
-from actors.entity.checks import invalid, not_found, values
+from actors.entity.checks import values
 from actors.entity.decision import Decision, refuse
 from actors.entity.ids import job_id_of
 from actors.entity.messages import CommandRequest
@@ -21,17 +21,18 @@ from actors.entity.operation import finish_steps, with_step
 from actors.storage.messages import AttachDisk, DiscardDisk, DiskRecorded, ProvideDisk
 from actors.storage.volume_names import several_storage_domains
 from actors.vm.configure.attachments import COLD, added, unchangeable, without
-from actors.vm.facts import VmDecisionFacts, disk_name
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.disk_steps import VmDiskData, begin_on_disks, part_of, sends_one
 from actors.vm.operations.record import DONE, VmOperation, progressed, requested
 from actors.vm.state import VmState
 from protocol.activity.audit import line
 from protocol.activity.operation import Operation, Outcome
 from protocol.document import Ref
-from protocol.errors import Cancelled, HostFailed, Refusal
+from protocol.errors import Cancelled, Conflict, HostFailed, Refusal
 from protocol.live.engine import Accepted
 from protocol.message import Message
-from protocol.storage.model import Disk, DiskAttachment
+from protocol.refusals import missing, not_found
+from protocol.storage.model import Disk, DiskAttachment, StorageDomain
 from protocol.vm import events
 from protocol.vm.commands import AddDiskAttachment
 
@@ -72,11 +73,11 @@ def _message(state: VmState, request: CommandRequest, disk: Disk, disk_id: str, 
     """What the disk is asked: to be attached, or to be made first. Else a refusal."""
     if any(attachment.id == disk_id for attachment in state.vm.disk_attachments or ()):
         reason = f"Disk {disk_id} is attached to VM {state.name} already."
-        return invalid("disk", reason, status=409, code="conflict")
+        return Conflict(reason, entity=state.address, field="disk").refusal
     job_id = job_id_of(request.command_id)
     if disk.id:
-        if facts.rows.document("disk", disk_id) is None:
-            return not_found("disk", disk_id, "disk.id")
+        if facts.rows.get(Disk, disk_id) is None:
+            return not_found("disk", disk_id, field="disk.id")
         return AttachDisk(vm_id=state.id, operation_id=job_id)
     new = _new_disk(state, disk, disk_id, facts)
     if isinstance(new, Refusal):
@@ -93,13 +94,11 @@ def _new_disk(state: VmState, disk: Disk, disk_id: str, facts: VmDecisionFacts) 
         return problem
     storage_domain_id = _storage_domain_of(disk, facts)
     if storage_domain_id is None:
-        reason = "A new disk needs a storage domain."
-        return invalid("disk.storage_domains", reason, "Name one.", code="missing_attribute")
-    if facts.rows.document("storage_domain", storage_domain_id) is None:
-        return not_found("storage_domain", storage_domain_id, "disk.storage_domains")
+        return missing("disk.storage_domains", "disk", "Name one.")
+    if facts.rows.get(StorageDomain, storage_domain_id) is None:
+        return not_found("storage_domain", storage_domain_id, field="disk.storage_domains")
     if not disk.provisioned_size:
-        reason = "A new disk needs a size."
-        return invalid("disk.provisioned_size", reason, "Give it in bytes.", code="missing_attribute")
+        return missing("disk.provisioned_size", "disk", "Give it in bytes.")
     label = disk.name or disk.alias or f"{state.name}_Disk{len(state.vm.disk_attachments or ()) + 1}"
     return attrs.evolve(
         disk,
@@ -119,7 +118,7 @@ def _storage_domain_of(disk: Disk, facts: VmDecisionFacts) -> str | None:
     wanted = disk.storage_domains[0] if disk.storage_domains else disk.storage_domain
     if wanted is not None and wanted.id:
         return wanted.id
-    active = [each.id for each in facts.rows.documents("storage_domain") if each.status == "active"]
+    active = [each.id for each in facts.rows.all(StorageDomain) if each.status == "active"]
     return active[0] if len(active) == 1 else None
 
 
@@ -186,7 +185,7 @@ def _taken_back(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Dec
 def _name(data: VmDiskData, facts: VmDecisionFacts) -> str:
     """The disk's name, also when it could not be made."""
     wanted = data.message.disk.name if isinstance(data.message, ProvideDisk) else None
-    return wanted or disk_name(data.disk_id, facts)
+    return wanted or facts.rows.name_of("disk", data.disk_id)
 
 
 ATTACH_DISK = VmOperation(

@@ -9,12 +9,12 @@ from actors.entity.ids import job_id_of
 from actors.entity.messages import CommandRequest
 from actors.storage.messages import DetachDisk, DiscardDisk
 from actors.vm.configure.attachments import COLD, unchangeable, unknown, without
-from actors.vm.facts import VmDecisionFacts, disk_name
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.disk_steps import VmDiskData, begin_on_disks, failed_where_it_is, sends_one
 from actors.vm.operations.record import DONE, VmOperation, requested
 from actors.vm.state import VmState
 from protocol.activity.audit import line
-from protocol.errors import Refusal
+from protocol.errors import NotFound, Refusal
 from protocol.live.engine import Accepted
 from protocol.message import Message
 from protocol.vm import events
@@ -44,7 +44,7 @@ def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     assert operation is not None
     assert isinstance(operation.data, VmDiskData)
     left = without(state, operation.data.disk_id)
-    disk = disk_name(operation.data.disk_id, facts)
+    disk = facts.rows.name_of("disk", operation.data.disk_id)
     return Decision(
         events=(events.VmDisksChanged(at=facts.now, disk_attachments=left, ended=DONE),),
         audit=(line("disk_detached", vm=state.id, user=operation.user_id, name=state.name, disk_name=disk),),
@@ -53,11 +53,11 @@ def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
 
 def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     """A disk that is not there any more is as good as detached."""
-    if refusal.code == "not_found":
+    if refusal.code == NotFound.code:
         return done(state, refusal, facts)
     assert state.operation is not None
     assert isinstance(state.operation.data, VmDiskData)
-    disk = disk_name(state.operation.data.disk_id, facts)
+    disk = facts.rows.name_of("disk", state.operation.data.disk_id)
     said = line("disk_detach_failed", vm=state.id, name=state.name, disk_name=disk, reason=str(refusal))
     return failed_where_it_is(state, refusal, said, facts)
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from actors.entity.decision import Decision, RequestReport, refuse
 from actors.entity.messages import CommandRequest
-from actors.vm.facts import VmDecisionFacts, busy, not_legal
-from actors.vm.facts import what as title
+from actors.entity.refusals import busy, not_legal
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.record import (
     DONE,
     VmOperation,
@@ -21,7 +21,7 @@ from actors.vm.operations.record import (
     succeeded,
 )
 from actors.vm.state import VmState
-from protocol.errors import Refusal
+from protocol.errors import Conflict, Refusal
 from protocol.message import Message
 from protocol.node.commands import FreezeDomain, ThawDomain
 from protocol.vm import events
@@ -52,12 +52,11 @@ def _hindrance(state: VmState, verb: str) -> Refusal | None:
     if state.status != "up":
         return not_legal(state, doing, "up")
     if state.guest is None:
-        return Refusal(
-            code="conflict",
-            reason=f"Cannot {doing} {title(state)}: no guest agent reports from it.",
+        return Conflict(
+            f"Cannot {doing} VM {state.name}: no guest agent reports from it.",
             remedy="Install and start the guest agent in the VM, then ask again.",
             entity=state.address,
-        )
+        ).refusal
     return None
 
 

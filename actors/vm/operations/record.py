@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import attrs
 
@@ -11,9 +10,10 @@ from actors.entity.decision import NOTHING, Decision, Effect, SetTimer
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
 from actors.entity.operation_record import OperationRecord, step_effects
+from actors.entity.refusals import busy, not_legal
 from actors.entity.transitions import statuses_before
 from actors.vm.evolve import evolve
-from actors.vm.facts import VmDecisionFacts, busy, not_legal
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.run_end import RunEnd, failed_with_it
 from actors.vm.state import VmState
 from actors.vm.transitions import TRANSITIONS
@@ -33,7 +33,7 @@ def _no_timer(_: VmState, __: VmDecisionFacts) -> tuple[SetTimer, ...]:
     return ()
 
 
-def _nothing(*_: Any) -> Decision:
+def _nothing(*_: object) -> Decision:
     return NOTHING
 
 

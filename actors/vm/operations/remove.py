@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import attrs
 
-from actors.entity.checks import invalid
 from actors.entity.decision import Decision, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import with_step
-from actors.vm.facts import VmDecisionFacts, busy, not_legal
+from actors.entity.refusals import busy, not_legal
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.disk_steps import VmRemoveData, begin_on_disks, failed_where_it_is, sends_removal
 from actors.vm.operations.record import DONE, VmOperation, progressed, requested
 from actors.vm.state import VmState
 from protocol.activity.audit import line
 from protocol.activity.model import Event
 from protocol.activity.operation import Operation
-from protocol.errors import Refusal
+from protocol.document import id_of
+from protocol.errors import NotFound, Refusal
 from protocol.message import Message
+from protocol.refusals import protected
+from protocol.storage.model import Disk
 from protocol.vm import events
 from protocol.vm.commands import RemoveVm
 
@@ -48,8 +51,7 @@ def _refusal(state: VmState) -> Refusal | None:
     if state.status != "down":
         return not_legal(state, "remove", "down", "Stop it first.")
     if state.vm.delete_protected:
-        reason, remedy = f"VM {state.name} is delete protected.", "Update it with delete_protected false first."
-        return invalid("delete_protected", reason, remedy, status=409, code="conflict")
+        return protected("vm", state.id, state.name)
     return None
 
 
@@ -57,9 +59,9 @@ def _what_goes(state: VmState, command: RemoveVm, facts: VmDecisionFacts) -> VmR
     discard: list[str] = []
     detach: list[str] = []
     for attachment in state.vm.disk_attachments or ():
-        disk = facts.rows.document("disk", attachment.id or "")
+        disk = facts.rows.get(Disk, attachment.id)
         keep = command.detach_only or (disk is not None and disk.shareable)
-        (detach if keep else discard).append(attachment.id or "")
+        (detach if keep else discard).append(id_of(attachment))
     return VmRemoveData(discard=tuple(discard), detach=tuple(detach))
 
 
@@ -76,7 +78,7 @@ def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
 
 def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     """A disk that is gone already is as good as removed."""
-    if refusal.code == "not_found":
+    if refusal.code == NotFound.code:
         return done(state, refusal, facts)
     said = line("vm_remove_failed", vm=state.id, name=state.name, reason=str(refusal))
     return failed_where_it_is(state, refusal, said, facts)

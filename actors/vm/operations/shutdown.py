@@ -9,11 +9,11 @@ from __future__ import annotations
 from actors.entity.cancel import cancelled_by, rolled_back
 from actors.entity.decision import CancelTimer, Decision, RequestReport, refuse
 from actors.entity.messages import CommandRequest
+from actors.entity.refusals import busy, not_legal
 from actors.vm.desired import desired_after_end
-from actors.vm.facts import VmDecisionFacts, busy, not_legal
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations import guest_wait
 from actors.vm.operations.record import (
-    DONE,
     VmOperation,
     came_to_nothing,
     failure,
@@ -21,7 +21,7 @@ from actors.vm.operations.record import (
     requested,
     under_way,
 )
-from actors.vm.run_end import RunEnd, down, failed_with_it
+from actors.vm.run_end import down_as_wanted
 from actors.vm.state import VmState
 from actors.vm.transitions import CAN_REBOOT
 from protocol.activity.audit import line
@@ -69,13 +69,6 @@ def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision
     return came_to_nothing(state, event, "vm_shutdown_failed", refusal, RequestReport(host_id=state.host_id))
 
 
-def run_ended(state: VmState, end: RunEnd, facts: VmDecisionFacts) -> Decision:
-    """That is what was wanted, however it came."""
-    if end.host_down:
-        return failed_with_it(state, end, facts)
-    return down(state, end.cause, state.stop_reason, facts, DONE)
-
-
 def timed_out(state: VmState, facts: VmDecisionFacts) -> Decision:
     if state.status != "powering_down":
         return Decision()
@@ -109,7 +102,7 @@ SHUTDOWN = VmOperation(
     failed=failed,
     cancel=cancel,
     seen_as="powering_down",
-    run_ended=run_ended,
+    run_ended=down_as_wanted,
     timed_out=timed_out,
     timers=guest_wait.timers,
 )

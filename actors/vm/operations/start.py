@@ -14,24 +14,27 @@ import attrs
 from actors.entity.decision import Decision, Effect, Question, Tell, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
+from actors.entity.refusals import busy, not_legal
 from actors.placement.columns import reserved_bytes
 from actors.placement.messages import Place, Placed, ReleasePlacement
 from actors.vm import domain_spec
 from actors.vm.configure import checks, memory
 from actors.vm.desired import desired_after_end
-from actors.vm.facts import VmDecisionFacts, busy, guest_up_timer, host_name, not_legal
+from actors.vm.facts import VmDecisionFacts, guest_up_timer
 from actors.vm.operations.pause import request_resume
 from actors.vm.operations.record import DONE, VmOperation, accepted_as, progressed, requested
 from actors.vm.run_end import RunEnd
 from actors.vm.state import VmState
 from protocol.activity.audit import line
 from protocol.activity.operation import Outcome
-from protocol.errors import Refusal
+from protocol.document import id_of
+from protocol.errors import NotFound, Refusal
 from protocol.merge import merge
 from protocol.message import Message
 from protocol.node.commands import DestroyDomain, RestoreDomain, StartDomain
 from protocol.node.domain import DomainSpec, DomainStatus
 from protocol.node.reports import DomainStarted
+from protocol.storage.model import StorageDomain
 from protocol.vm import events
 from protocol.vm.commands import StartVm
 from protocol.vm.model import Vm
@@ -60,7 +63,7 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
         operation_id=request.command_id,
         vm_id=state.id,
         vm_name=state.name,
-        cluster_id=(vm.cluster.id if vm.cluster else None) or "",
+        cluster_id=id_of(vm.cluster),
         memory_bytes=reserved_bytes(spec.memory_bytes, vm.memory_policy),
         vcpus=spec.sockets * spec.cores * spec.threads,
         pinned_host_ids=tuple(host.id for host in (policy.hosts if policy else None) or () if host.id),
@@ -79,8 +82,9 @@ def _spec(state: VmState, vm: Vm, command: StartVm, facts: VmDecisionFacts) -> D
 
 def _hosts_that_can(state: VmState, vm: Vm, facts: VmDecisionFacts) -> tuple[str, ...] | None:
     if state.saved_on:
-        storage_domain = facts.rows.document("storage_domain", state.saved_on)
-        return (storage_domain.host.id,) if storage_domain is not None and storage_domain.host is not None else None
+        storage_domain = facts.rows.get(StorageDomain, state.saved_on)
+        host_id = id_of(storage_domain.host) if storage_domain is not None else ""
+        return (host_id,) if host_id else None
     return domain_spec.storage_hosts(vm, facts.rows)
 
 
@@ -105,7 +109,9 @@ def placed(state: VmState, request: CommandRequest, answer: Message, facts: VmDe
     is_restore = state.status == "suspended"
     host_id, text = answer.host_id, f"{'Resuming' if is_restore else 'Launching'} VM {state.name}"
     operation = begin_for(request, "restore" if is_restore else "start", text, facts.now, host_id)
-    operation = with_step(operation, state.address, f"Start on host {host_name(host_id, facts)}", facts.now, host_id)
+    operation = with_step(
+        operation, state.address, f"Start on host {facts.rows.name_of('host', host_id)}", facts.now, host_id
+    )
     accepted = accepted_as(state, request, operation)
     if is_restore:
         restore = events.VmRestoreRequested(at=facts.now, operation=operation, host_id=host_id, spec=spec, desired="up")
@@ -155,7 +161,7 @@ def _succeeded(
     state: VmState, happened: tuple[events.VmEvent, ...], what: str, facts: VmDecisionFacts, *effects: Effect
 ) -> Decision:
     assert state.operation is not None
-    host = host_name(state.host_id, facts)
+    host = facts.rows.name_of("host", state.host_id)
     by = state.operation.user_id
     said = line(what, vm=state.id, host=state.host_id, user=by, name=state.name, host_name=host)
     return Decision(events=happened, audit=(said,), effects=effects)
@@ -195,7 +201,7 @@ def failed_for_good(state: VmState, reason: str, facts: VmDecisionFacts) -> Deci
     operation = state.operation
     assert operation is not None
     ended = Outcome(outcome="failed", reason=reason)
-    host = host_name(state.host_id, facts)
+    host = facts.rows.name_of("host", state.host_id)
     said = line("vm_start_failed", vm=state.id, host=state.host_id, name=state.name, host_name=host, reason=reason)
     return Decision(events=(_event_of_failure(state, reason, ended, facts),), audit=(said,))
 
@@ -215,7 +221,7 @@ def _event_of_failure(state: VmState, reason: str, ended: Outcome, facts: VmDeci
 
 def _lost(why: Message | None) -> bool:
     """The host says that there is no saved memory: suspended it would stay for ever."""
-    return isinstance(why, Refusal) and why.code == "not_found"
+    return isinstance(why, Refusal) and why.code == NotFound.code
 
 
 START = VmOperation(

@@ -9,8 +9,9 @@ from typing import Final
 
 from actors.entity.decision import CancelTimer, Decision, RequestReport, SetTimer, refuse
 from actors.entity.messages import CommandRequest
+from actors.entity.refusals import busy, not_legal
 from actors.vm.desired import desired_after_end
-from actors.vm.facts import VmDecisionFacts, busy, not_legal
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.record import (
     DONE,
     VmOperation,
@@ -20,13 +21,15 @@ from actors.vm.operations.record import (
     requested,
     under_way,
 )
-from actors.vm.run_end import RunEnd, down, failed_with_it
+from actors.vm.run_end import down, down_as_wanted
 from actors.vm.state import VmState
 from actors.vm.transitions import LIVE
 from protocol.activity.audit import line
+from protocol.document import id_of
 from protocol.errors import Refusal
 from protocol.message import Message
 from protocol.node.commands import DestroyDomain, RemoveSavedState
+from protocol.storage.model import StorageDomain
 from protocol.vm import events
 from protocol.vm.commands import StopVm
 
@@ -58,8 +61,8 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
 
 
 def _discard(state: VmState, request: CommandRequest, command: StopVm, facts: VmDecisionFacts) -> Decision:
-    storage_domain = facts.rows.document("storage_domain", state.saved_on)
-    host = storage_domain.host.id if storage_domain is not None and storage_domain.host is not None else ""
+    storage_domain = facts.rows.get(StorageDomain, state.saved_on)
+    host = id_of(storage_domain.host) if storage_domain is not None else ""
     operation = one_step(state, request, KIND, f"Stopping VM {state.name}", "Discard the saved memory", facts, host)
     event = events.VmStopRequested(at=facts.now, operation=operation, reason=command.reason, desired="down")
     by = request.principal
@@ -101,12 +104,6 @@ def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision
     return came_to_nothing(state, event, "vm_stop_failed", refusal, RequestReport(host_id=state.host_id))
 
 
-def run_ended(state: VmState, end: RunEnd, facts: VmDecisionFacts) -> Decision:
-    if end.host_down:
-        return failed_with_it(state, end, facts)
-    return down(state, end.cause, state.stop_reason, facts, DONE)
-
-
 def timers(state: VmState, facts: VmDecisionFacts) -> tuple[SetTimer, ...]:
     return (_resend_timer(),) if _works_elsewhere(state) else ()
 
@@ -119,6 +116,6 @@ STOP = VmOperation(
     done=done,
     failed=failed,
     seen_as="powering_down",
-    run_ended=run_ended,
+    run_ended=down_as_wanted,
     timers=timers,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from actors.entity.decision import Decision, RequestReport, refuse
 from actors.entity.messages import CommandRequest
 from actors.vm.desired import desired_after_end
-from actors.vm.facts import VmDecisionFacts, what
+from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.record import (
     DONE,
     VmOperation,
@@ -18,10 +18,12 @@ from actors.vm.operations.record import (
 )
 from actors.vm.run_end import RunEnd, failed_with_it
 from actors.vm.state import VmState
-from protocol.errors import Refusal
+from protocol.document import id_of
+from protocol.errors import Conflict, Refusal
 from protocol.message import Message
 from protocol.node.commands import SaveDomain
 from protocol.node.domain import StopReason
+from protocol.storage.model import StorageDomain
 from protocol.vm import events
 from protocol.vm.commands import SuspendVm
 
@@ -33,25 +35,17 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
         return refuse(refusal)
     target = _where_to_save(state, facts)
     if not target:
-        return refuse(
-            Refusal(
-                code="conflict",
-                reason=f"Cannot suspend {what(state)}: its host has no active storage domain to keep the memory on.",
-                remedy="Add a storage domain on that host, or shut the VM down.",
-                entity=state.address,
-            )
-        )
+        reason = f"Cannot suspend VM {state.name}: its host has no active storage domain to keep the memory on."
+        remedy = "Add a storage domain on that host, or shut the VM down."
+        return refuse(Conflict(reason, remedy=remedy, entity=state.address).refusal)
     operation = one_step(state, request, KIND, f"Suspending VM {state.name}", "Save memory to the storage", facts)
     event = events.VmSuspendRequested(at=facts.now, operation=operation, storage_domain_id=target, desired="suspended")
     return requested(SUSPEND, state, request, event)
 
 
 def _where_to_save(state: VmState, facts: VmDecisionFacts) -> str:
-    for id in facts.rows.referring("storage_domain", "host", state.host_id):
-        storage_domain = facts.rows.document("storage_domain", id)
-        if storage_domain is not None and storage_domain.status == "active":
-            return id
-    return ""
+    near = facts.rows.referring_to(StorageDomain, "host", state.host_id)
+    return id_of(next((each for each in near if each.status == "active"), None))
 
 
 def sends(state: VmState) -> SaveDomain:

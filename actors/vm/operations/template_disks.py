@@ -7,7 +7,7 @@ from actors.entity.messages import CommandRequest
 from actors.storage.messages import ProvideDisk
 from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.disk_steps import part_of
-from protocol.document import Ref
+from protocol.document import Ref, id_of
 from protocol.storage.model import Disk, DiskAttachment
 from protocol.template.model import Template
 from protocol.vm.commands import AddVm
@@ -22,7 +22,7 @@ def disks_of(
     attachments: list[DiskAttachment] = []
     provided: list[ProvideDisk] = []
     for index, source in enumerate(template.disk_attachments or ()):
-        origin = facts.rows.document("disk", source.id or "")
+        origin = facts.rows.get(Disk, source.id)
         if origin is None:
             continue
         disk = _disk_from(origin, part_of(request, f"disk{index}"), f"{vm.name}_Disk{index + 1}")
@@ -44,8 +44,8 @@ def disks_of(
                 operation_id=job_id_of(request.command_id),
                 correlation_id=request.correlation_id,
                 user_id=request.principal.user_id,
-                vm_id=vm.id or "",
-                backing_disk_id=origin.id,
+                vm_id=id_of(vm),
+                backing_disk_id=id_of(origin),
                 clone=request.command.clone,
             )
         )

@@ -16,11 +16,11 @@ from actors.entity.messages import Crash
 from cli.daemons.control_socket import serve, timeout_seconds
 from cli.daemons.engine.wiring import Engine
 from protocol.command import Command
-from protocol.document import Ref
+from protocol.document import Ref, id_of
 from protocol.errors import BadInput, Conflict, NotFound, Refusal
 from protocol.host.commands import AddHost, IssueEnrolmentToken
 from protocol.host.model import Host
-from protocol.inventory.model import Cpu, CpuTopology
+from protocol.inventory.model import Cluster, Cpu, CpuTopology
 from protocol.live.engine import Accepted, Principal, Submit
 from protocol.storage.commands import AddStorageDomain
 from protocol.storage.model import HostStorage, StorageDomain
@@ -66,9 +66,9 @@ class EngineControl:
     async def _enrolment_token(self, question: dict[str, Any]) -> dict[str, Any]:
         name = str(question["host"])
         rows = self._engine.rows
-        known = rows.named("host", name)
+        known = rows.named(Host, name)
         if known:
-            host_id = known[0].id
+            host_id = id_of(known[0])
         else:
             address = str(question.get("address") or name)
             host_id = (await self._submit(AddHost(document=Host(name=name, address=address)))).id
@@ -78,7 +78,7 @@ class EngineControl:
 
     async def _host_is_up(self, question: dict[str, Any]) -> dict[str, Any]:
         host_id = str(question["host_id"])
-        await self._awaited(f"host {host_id}", "up", lambda: self._engine.rows.document("host", host_id))
+        await self._awaited(f"host {host_id}", "up", lambda: self._engine.rows.get(Host, host_id))
         return {}
 
     async def _register_tiny(self, question: dict[str, Any]) -> dict[str, Any]:
@@ -88,7 +88,7 @@ class EngineControl:
         await self._host_is_up(question)
 
         def domain_there() -> Any:
-            return next((one for one in rows.documents("storage_domain") if _path_of(one) == path), None)
+            return next((one for one in rows.all(StorageDomain) if _path_of(one) == path), None)
 
         if domain_there() is None:
             document = StorageDomain(
@@ -100,8 +100,8 @@ class EngineControl:
             )
             await self._submit(AddStorageDomain(document=document))
         storage_domain = await self._awaited(f"the storage domain in {path}", "active", domain_there)
-        if not rows.named("template", "tiny"):
-            cluster = rows.named("cluster", "Default")[0]
+        if not rows.named(Template, "tiny"):
+            cluster = rows.named(Cluster, "Default")[0]
             template = Template(
                 name="tiny",
                 description="A small Linux with the guest agent; root without a password on the serial console",
@@ -120,7 +120,7 @@ class EngineControl:
                     image_bytes=int(question["size_bytes"]),
                 )
             )
-        await self._awaited("template tiny", "ok", lambda: next(iter(rows.named("template", "tiny")), None))
+        await self._awaited("template tiny", "ok", lambda: next(iter(rows.named(Template, "tiny")), None))
         return {"template": "tiny"}
 
     async def _awaited(self, what: str, status: str, look: Callable[[], Any]) -> Any:

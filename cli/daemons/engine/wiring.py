@@ -122,7 +122,7 @@ class Engine:
     def wake(self) -> None:
         """Starts the actors of everything that was under way, and of every host."""
         for kind in self.kinds:
-            for document in list(self.rows.documents(kind.kind)):
+            for document in list(self.rows.all(kind.resource.cls)):
                 if kind.is_unfinished(document):
                     self.ensure(kind.kind, document.id)
 

@@ -16,7 +16,8 @@ from gateway.documents.write import Writer
 from gateway.read_model.model import ReadModel, Record
 from gateway.rest.requests.exchange import Exchange, HttpReply
 from gateway.search.evaluate import Search
-from protocol.errors import NotFound
+from protocol.errors import Refused
+from protocol.refusals import not_found
 from protocol.registry import BY_KIND, Resource
 
 _records_without_pause_max: Final = 100
@@ -54,9 +55,7 @@ class Collections:
     def find(self, resource: Resource, id: str) -> Record:
         record = self._model.get(resource.kind, id)
         if record is None:
-            raise NotFound(
-                f"There is no {resource.tag} with the id {id!r:.80}.", remedy=f"List /{resource.rel}.", entity=id[:80]
-            )
+            raise Refused(not_found(resource.kind, id))
         return record
 
     async def many(self, exchange: Exchange, plural: str, tag: str, records: list[Record]) -> HttpReply:

@@ -15,7 +15,7 @@ from gateway.config import Outside
 from gateway.documents.known import is_ovirt_name, unknown
 from gateway.documents.parse import Node
 from gateway.documents.read import read_document, read_object, read_scalar, to_scalar
-from gateway.documents.references import id_of, resolve
+from gateway.documents.references import resolve, resolved_id
 from gateway.read_model.engine_client import EnginePort
 from gateway.read_model.model import ReadModel
 from gateway.rest.requests.exchange import Exchange
@@ -23,7 +23,7 @@ from protocol import limits
 from protocol.attributes import Attribute, attributes
 from protocol.command import ADDRESS_FIELDS, Command
 from protocol.document import About
-from protocol.errors import BadInput, Refusal, Refused, Unavailable
+from protocol.errors import BadInput, NotMade, Refusal, Refused, Unavailable
 from protocol.live.engine import Accepted, Submit
 from protocol.registry import Action
 
@@ -57,16 +57,14 @@ class CommandSender:
         return accepted
 
     async def _made(self, accepted: Accepted) -> Accepted:
-        """Waits until the object is complete: no job then. Raises `Refused` when it could not be made."""
+        """Waits until the object is complete: no job then. Raises `NotMade` when it could not be made."""
         with trio.move_on_after(self._wait_seconds_max):
             while (job := self._model.get("job", accepted.job_id)) is not None and job.document.outcome is None:
                 await self._model.wait_for(self._model.sequence + 1, self._wait_seconds_max)
             if job is not None and job.document.outcome != "done":
-                raise Refused(
-                    Refusal(
-                        code="not_made", status=409, reason=job.document.reason or f"{job.document.description} failed.",
-                        remedy=f"Look at job {job.id}.", entity=f"{accepted.kind}/{accepted.id}",
-                    )
+                raise NotMade(
+                    job.document.reason or f"{job.document.description} failed.",
+                    remedy=f"Look at job {job.id}.", entity=f"{accepted.kind}/{accepted.id}",
                 )  # fmt: skip
             return attrs.evolve(accepted, job_id="")
         return accepted
@@ -108,7 +106,7 @@ class CommandSender:
         node = await exchange.body()
         if node is None:
             raise BadInput("The request has no body.", remedy="Send the id or the name of what to assign.")
-        id = id_of(self._model, read_document(node, cls, adding=False))
+        id = resolved_id(self._model, read_document(node, cls, adding=False))
         return await self.submit(exchange, command(id=id, parent_id=parent_id, **more))
 
     async def act(self, exchange: Exchange, action: Action, id: str, *, parent_id: str = "") -> Accepted:

@@ -14,8 +14,9 @@ from gateway.rest.requests.collections import Collections
 from gateway.rest.requests.commands import CommandSender
 from gateway.rest.requests.exchange import Exchange, HttpReply
 from gateway.rest.requests.mutations import done, not_served
-from protocol.errors import NotFound
-from protocol.registry import BY_KIND, SubCollection, element_of, plural_of
+from protocol.errors import Refused
+from protocol.refusals import not_found
+from protocol.registry import BY_KIND, SubCollection, element_of, title_of
 
 
 @attrs.frozen
@@ -123,14 +124,14 @@ class Members:
         record = next((record for record in records if record.id == rest[1]), None)
         if record is None or len(rest) > 2 or exchange.method != "GET":
             if record is None:
-                raise _missing(sub, rest[1])
+                raise _missing(at, sub, rest[1])
             raise not_served(exchange)
         return await self._collections.get(exchange, resource, record.id)
 
     def _statistic(self, exchange: Exchange, at: At, sub: SubCollection, rest: tuple[str, ...]) -> HttpReply:
         found = next((item for item in self._statistics(at) if item.id == rest[1]), None)
         if found is None or len(rest) > 2:
-            raise _missing(sub, rest[1])
+            raise _missing(at, sub, rest[1])
         plain = self._writer.document(found, DocumentPlace(f"{at.place.href}/statistics/{found.id}"))
         return exchange.reply(200, element_of(sub.item), plain)
 
@@ -143,7 +144,7 @@ class Members:
     def _member(self, at: At, sub: SubCollection, id: str) -> Any:
         found = next((item for item in self._members(at, sub) if item.id == id), None)
         if found is None:
-            raise _missing(sub, id)
+            raise _missing(at, sub, id)
         return found
 
 
@@ -151,8 +152,5 @@ def _relation(at: At, sub: SubCollection) -> dict[str, str]:
     return {"relation": sub.kind, "holder": at.root_kind}
 
 
-def _missing(sub: SubCollection, id: str) -> NotFound:
-    return NotFound(
-        f"There is no {element_of(sub.item)} with the id {id!r:.80} here.", remedy=f"List its {plural_of(sub.item)}.",
-        entity=id[:80],
-    )  # fmt: skip
+def _missing(at: At, sub: SubCollection, id: str) -> Refused:
+    return Refused(not_found(element_of(sub.item), id, within=f"{title_of(at.root_kind)} {at.root_id}"))

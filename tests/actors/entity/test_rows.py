@@ -23,17 +23,21 @@ def test_a_row_is_found_by_id_name_and_reference() -> None:
     rows.load([row("1", name="web", host=Ref(id="h"), cluster=Ref(id="c")), row("2", name="db", cluster=Ref(id="c"))])
     assert rows.document("vm", "1") == Vm(id="1", name="web", host=Ref(id="h"), cluster=Ref(id="c"))
     assert rows.document("vm", "1") is rows.document("vm", "1"), "decoded once"
-    assert [vm.id for vm in rows.named("vm", "web")] == ["1"]
+    assert [vm.id for vm in rows.named(Vm, "web")] == ["1"]
+    assert rows.get(Vm, "1") is rows.get(Vm, Ref(id="1")) is rows.document("vm", "1")
+    assert rows.name_of("vm", "1") == "web"
     assert rows.referring("vm", "host", "h") == ["1"]
     assert rows.referring("vm", "cluster", "c") == ["1", "2"]
-    assert [vm.name for vm in rows.documents("vm")] == ["web", "db"]
+    assert [vm.name for vm in rows.referring_to(Vm, "cluster", "c")] == ["web", "db"]
+    assert [vm.name for vm in rows.all(Vm)] == ["web", "db"]
 
 
 def test_what_is_not_there_is_none_or_empty() -> None:
     rows = Rows()
     assert rows.row("vm", "1") is None
-    assert rows.document("vm", "1") is None
-    assert rows.named("vm", "web") == rows.referring("vm", "host", "h") == []
+    assert rows.document("vm", "1") is rows.get(Vm, "1") is rows.get(Vm, None) is None
+    assert rows.name_of("vm", "1") == "1"
+    assert rows.named(Vm, "web") == rows.referring("vm", "host", "h") == []
     rows.drop("vm", "1")
 
 
@@ -41,8 +45,8 @@ def test_a_renamed_one_is_found_by_its_new_name_alone() -> None:
     rows = Rows()
     rows.put(row("1", name="web"))
     rows.put(row("1", 2, name="www"))
-    assert rows.named("vm", "web") == []
-    assert [vm.id for vm in rows.named("vm", "www")] == ["1"]
+    assert rows.named(Vm, "web") == []
+    assert [vm.id for vm in rows.named(Vm, "www")] == ["1"]
 
 
 def test_one_that_moved_is_found_where_it_is_alone() -> None:
@@ -60,7 +64,7 @@ def test_a_dropped_one_is_found_by_nothing() -> None:
     rows.put(row("2", name="web", host=Ref(id="h")))
     rows.drop("vm", "1")
     assert rows.row("vm", "1") is None
-    assert [vm.id for vm in rows.named("vm", "web")] == ["2"], "names are unique within a parent only"
+    assert [vm.id for vm in rows.named(Vm, "web")] == ["2"], "names are unique within a parent only"
     assert rows.referring("vm", "host", "h") == ["2"]
 
 
@@ -76,7 +80,7 @@ def test_a_row_without_a_document_has_no_name() -> None:
     rows = Rows()
     rows.put(EntityRow("epoch", "1", 1, None, None, b"state", None))
     assert rows.document("epoch", "1") is None
-    assert list(rows.documents("epoch")) == []
+    assert rows.name_of("epoch", "1") == "1"
     assert rows.row("epoch", "1") is not None
 
 
@@ -106,5 +110,5 @@ def test_a_confirmed_transaction_is_in_the_rows(gone: bool) -> None:
     rows.put(row("1", name="web"))
     written = EntityRemoval("vm", "1", 2) if gone else row("1", 2, name="www")
     rows.confirm(Transaction((EntityWrite(written, 1), EntityWrite(row("2", name="db"), 0))))
-    assert [vm.id for vm in rows.documents("vm")] == (["2"] if gone else ["1", "2"])
-    assert rows.named("vm", "web") == []
+    assert [vm.id for vm in rows.all(Vm)] == (["2"] if gone else ["1", "2"])
+    assert rows.named(Vm, "web") == []

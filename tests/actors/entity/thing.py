@@ -22,7 +22,7 @@ from actors.entity.services import Services
 from actors.journal.memory.journal import MemoryStore
 from actors.journal.writer import JournalWriter
 from actors.kernel import ActorRef, Answer, Context, Directory, Ports
-from protocol.activity.operation import Operation, Outcome, StepId
+from protocol.activity.operation import EntityEvent, Operation, StepId
 from protocol.codec import decode
 from protocol.errors import Refusal
 from protocol.live.engine import Accepted, Principal
@@ -49,20 +49,18 @@ class Thing(Message):
 
 @message("test.thing_changed")
 @attrs.frozen(kw_only=True)
-class Changed(Message):
+class Changed(EntityEvent):
     """The thing as it is now."""
 
+    at: datetime.datetime = AT
     count: int = 0
     name: str = "t"
-    operation: Operation | None = None
-    ended: Outcome | None = None
 
 
 @message("test.thing_gone")
 @attrs.frozen(kw_only=True)
-class Gone(Message):
-    operation: Operation | None = None
-    ended: Outcome | None = None
+class Gone(EntityEvent):
+    at: datetime.datetime = AT
 
 
 @message("test.do")
@@ -101,8 +99,10 @@ def operation(id: str = "op", correlation_id: str = "") -> Operation:
     return with_step(begun, "thing/t", "First", AT, "h")
 
 
-class ThingActor(DurableActor):
+class ThingActor(DurableActor[Thing, EntityEvent]):
     kind = "thing"
+    states = Thing
+    events = EntityEvent
 
     def __init__(self, context: Context, services: Services, id: str, fired: list[str]) -> None:
         super().__init__(context, services, id)
@@ -131,8 +131,8 @@ class ThingActor(DurableActor):
     def name_of(self, state: Any) -> str | None:
         return str(state.name)
 
-    def recovered(self) -> Decision:
-        step = current_step(self.state.operation) if self.state.operation else None
+    def recovered(self, state: Thing) -> Decision:
+        step = current_step(state.operation) if state.operation else None
         return Decision(effects=(RunStep(step=step.id, body=Work()),) if step else ())
 
 

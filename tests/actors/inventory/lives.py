@@ -12,6 +12,7 @@ from protocol.document import Ref
 from protocol.inventory.events import InventoryEvent
 from protocol.inventory.model import Cluster, DataCenter
 from protocol.network.model import Network
+from protocol.registry import BY_KIND
 from tests.actors.backstage import NOW
 from tests.actors.comparison import Expected
 from tests.actors.playbook import Play
@@ -40,7 +41,7 @@ class InventoryPlay(Play):
         return InventoryActor(self.context, self.services)
 
     def only(self, kind: str) -> Any:
-        (document,) = self.rows.documents(kind)
+        (document,) = self.rows.all(BY_KIND[kind].cls)
         return document
 
 

@@ -53,7 +53,7 @@ async def test_the_same_command_again_has_one_effect(autojump_clock: MockClock) 
         assert isinstance(first, Accepted)
         assert isinstance(second, Accepted)
         assert first.document == second.document
-        assert len(room.engine.rows.named("data_center", "east")) == 1
+        assert len(room.engine.rows.named(DataCenter, "east")) == 1
 
 
 async def test_an_event_gets_its_place_in_the_journal(autojump_clock: MockClock) -> None:
@@ -71,7 +71,7 @@ async def test_while_the_database_is_away_nothing_is_said_to_be_done(autojump_cl
         reply = await room.give("dc", command)
         assert isinstance(reply, Refusal)
         assert reply.code == "unavailable"
-        assert room.engine.rows.named("data_center", "east") == []
+        assert room.engine.rows.named(DataCenter, "east") == []
         await room.settle()
         assert isinstance(await room.give("dc", command), Accepted)
 

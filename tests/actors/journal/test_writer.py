@@ -63,7 +63,7 @@ async def test_a_taken_name_is_refused_to_its_own_transaction_alone(autojump_clo
         here.submit(change("y", 1, name="n"))
         here.submit(change("y", 2, name="m"))
         here.submit(change("z", 1))
-        assert await here.settle() == ["x1: durable 1..1", "y1: name_taken", "y2: conflict", "z1: durable 2..2"]
+        assert await here.settle() == ["x1: durable 1..1", "y1: name_taken", "y2: overtaken", "z1: durable 2..2"]
 
 
 async def test_what_is_queued_on_top_of_a_refused_change_is_refused(autojump_clock: MockClock) -> None:
@@ -73,7 +73,7 @@ async def test_what_is_queued_on_top_of_a_refused_change_is_refused(autojump_clo
         here.submit(change("y", 2, name="m"))
         here.submit(change("y", 3, name="m"))
         here.submit(change("z", 1))
-        notified = ["x1: durable 1..1", "y1: name_taken", "y2: conflict", "y3: conflict", "z1: durable 2..2"]
+        notified = ["x1: durable 1..1", "y1: name_taken", "y2: overtaken", "y3: overtaken", "z1: durable 2..2"]
         assert await here.settle() == notified
 
 

@@ -109,7 +109,7 @@ async def test_an_address_in_use_names_its_vm(autojump_clock: MockClock) -> None
     async with reserving(rows) as ref:
         refused = await reserve(ref, "op", owner="vm-2", macs=("56:6F:00:00:00:01",))
         assert isinstance(refused, Refusal)
-        assert "'web'" in refused.reason
+        assert "by the VM web." in refused.reason
         kept = await reserve(ref, "op", owner="vm-1", macs=("56-6F-00-00-00-01",))
         assert kept.macs == ("56:6f:00:00:00:01",)
         put_vm(rows, "vm-1", "web")

@@ -22,6 +22,7 @@ from protocol.codec import decode
 from protocol.document import Ref
 from protocol.errors import Refusal
 from protocol.host.model import Host
+from protocol.inventory.model import Cluster
 from protocol.message import Message
 from protocol.node.commands import (
     Body,
@@ -130,6 +131,6 @@ async def opened(store: MemoryStore | None = None, *, seed: int = 1) -> AsyncIte
     async with running_engine(store, seed=seed, nodes=node_of) as alive:
         room = Room(alive.engine, alive.store, made[0])
         if room.engine.rows.row("host", host_id) is None:
-            (cluster,) = room.engine.rows.documents("cluster")
+            (cluster,) = room.engine.rows.all(Cluster)
             await room.put("host", Host(id=host_id, name="host-1", status="up", cluster=Ref(id=cluster.id)))
         yield room

@@ -112,7 +112,7 @@ def test_a_dry_run_changes_nothing() -> None:
         ({"provisioned_size": 1}, "invalid", "provisioned_size"),
         ({"storage_domains": None}, "missing_attribute", "storage_domains"),
         ({"storage_domains": (Ref(id=SD), Ref(id=NEW))}, "invalid", "storage_domains"),
-        ({"storage_domains": (Ref(id=NEW),)}, "not_found", ""),
+        ({"storage_domains": (Ref(id=NEW),)}, "not_found", "storage_domains"),
         ({"shareable": True}, "invalid", "shareable"),
         ({"format": "vmdk"}, "invalid", "format"),
         ({"name": " "}, "invalid", "name"),
@@ -352,7 +352,7 @@ def test_asking_again_waits_along_or_gets_the_disk() -> None:
 def test_asking_again_for_something_else_is_refused() -> None:
     making().when(provide()).then(refused("busy"))
     ok().when(provide()).then(refused("conflict"))
-    illegal().when(provide()).then(refused("not_legal"))
+    illegal().when(provide()).then(refused("not_legal", "status"))
 
 
 def test_asking_again_for_one_that_was_not_made_says_why() -> None:

@@ -113,7 +113,7 @@ def test_nothing_rests_on_what_a_vm_writes() -> None:
 
 def test_what_is_locked_or_illegal_is_not_shared() -> None:
     making().when(AttachDisk(vm_id=VM, operation_id=OPERATION)).then(refused("busy"))
-    illegal().when(BackDisk(child_id="child")).then(refused("not_legal"))
+    illegal().when(BackDisk(child_id="child")).then(refused("not_legal", "status"))
 
 
 def test_what_is_not_there_cannot_be_shared_and_is_let_go_of() -> None:
@@ -318,7 +318,7 @@ def test_what_cannot_be_changed_names_its_field(document: dict[str, Any], field:
 
 
 def test_what_a_disk_does_not_understand() -> None:
-    ok().when(StartVm(id=DISK)).then(refused("invalid"))
+    ok().when(StartVm(id=DISK)).then(refused("invalid", "command"))
     with pytest.raises(NotImplementedError):
         ok().happens(LookAgain())
 

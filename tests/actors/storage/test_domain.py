@@ -149,7 +149,7 @@ def test_a_directory_that_does_not_do_is_rolled_back(result: Message, why: str) 
         ({"storage": HostStorage(type="localfs", path="/srv/\n")}, "invalid", "storage.path"),
         ({"storage": HostStorage(type="localfs", path="/srv/data/within")}, "conflict", "storage.path"),
         ({"host": None}, "missing_attribute", "host"),
-        ({"host": Ref(id="nowhere")}, "not_found", ""),
+        ({"host": Ref(id="nowhere")}, "not_found", "host"),
         ({"host": Ref(id="silent")}, "not_legal", "host"),
         ({"data_center": Ref(id="another")}, "invalid", "data_center"),
     ],
@@ -338,7 +338,7 @@ def test_what_cannot_be_changed_names_its_field(document: dict[str, Any], code: 
 
 
 def test_what_a_storage_domain_does_not_understand() -> None:
-    active().when(StartVm(id=NEW)).then(refused("invalid"))
+    active().when(StartVm(id=NEW)).then(refused("invalid", "command"))
     with pytest.raises(NotImplementedError):
         active().happens(DetachDisk(vm_id="x"))
 

@@ -18,6 +18,7 @@ from protocol.activity.operation import StepId
 from protocol.codec import decode
 from protocol.document import Ref
 from protocol.errors import Refusal
+from protocol.inventory.model import DataCenter
 from protocol.live.engine import Accepted
 from protocol.node.commands import CreateVolume, ImportVolume, NodeCommand, RemoveImage
 from protocol.node.reports import Done
@@ -83,7 +84,7 @@ def check_journal(room: Room) -> None:
 async def test_a_day_in_the_room(autojump_clock: MockClock) -> None:
     async with opened() as room:
         await prepare(room)
-        (data_center,) = room.engine.rows.documents("data_center")
+        (data_center,) = room.engine.rows.all(DataCenter)
         assert data_center.status == "up"
 
         assert isinstance(await room.give(template_id, importing()), Accepted)
@@ -129,9 +130,9 @@ async def test_a_day_in_the_room(autojump_clock: MockClock) -> None:
             await room.settle()
             assert room.outcome(f"rm{number}") == "done"
         assert room.node.volumes == {}
-        assert not list(room.engine.rows.documents("disk"))
-        assert not list(room.engine.rows.documents("storage_domain"))
-        (data_center,) = room.engine.rows.documents("data_center")
+        assert not list(room.engine.rows.all(Disk))
+        assert not list(room.engine.rows.all(StorageDomain))
+        (data_center,) = room.engine.rows.all(DataCenter)
         assert data_center.status == "uninitialized"
         assert room.node.outcomes == {}
         check_journal(room)
@@ -222,5 +223,5 @@ async def test_names_are_unique_even_at_the_same_moment(autojump_clock: MockCloc
         refused = [reply for reply in replies if isinstance(reply, Refusal)]
         assert [reply.code for reply in refused] == ["name_taken"]
         await room.settle()
-        assert len(room.engine.rows.named("template", "tiny")) == 1
+        assert len(room.engine.rows.named(Template, "tiny")) == 1
         check_journal(room)

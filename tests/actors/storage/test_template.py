@@ -156,8 +156,8 @@ def test_an_answer_twice_changes_nothing() -> None:
         (importing_tiny(image_path="tiny.qcow2"), "invalid", "image_path"),
         (importing_tiny(document=Template(name="t", memory=1)), "invalid", "memory"),
         (importing_tiny(document=Template(name="t", type="toaster")), "invalid", "type"),
-        (importing_tiny(document=Template(name="t", cluster=Ref(id="none"))), "not_found", ""),
-        (importing_tiny(storage_domain_id="none"), "not_found", ""),
+        (importing_tiny(document=Template(name="t", cluster=Ref(id="none"))), "not_found", "cluster"),
+        (importing_tiny(storage_domain_id="none"), "not_found", "storage_domain_id"),
         (importing_tiny(storage_domain_id=NEW), "not_legal", "storage_domain_id"),
     ],
 )
@@ -217,7 +217,9 @@ def test_without_disks_it_is_gone_at_once() -> None:
 
 def test_not_removed_while_disks_rest_on_it() -> None:
     child = Disk(id=DISK, name="web_Disk1", backing_disk=Ref(id=TEMPLATE_DISK), vms=(Ref(id=VM),))
-    play = imported().with_row("disk", child).when(REMOVE).then(refused("conflict", reason="web_Disk1."))
+    play = (
+        imported().with_row("disk", child).when(REMOVE).then(refused("conflict", reason=f"web_Disk1 of the VM {VM}."))
+    )
     play.with_row("vm", Vm(id=VM, name="web")).when(REMOVE).then(refused("conflict", reason="web_Disk1 of the VM web."))
 
 
@@ -298,7 +300,7 @@ def test_changed_without_what_is_read_only() -> None:
     ("document", "code", "field"),
     [
         ({"memory": 1}, "invalid", "memory"),
-        ({"cluster": Ref(id="none")}, "not_found", ""),
+        ({"cluster": Ref(id="none")}, "not_found", "cluster"),
         ({"disk_attachments": ()}, "invalid", "disk_attachments"),
         ({"name": "taken"}, "name_taken", "name"),
         ({"name": " "}, "invalid", "name"),
@@ -314,7 +316,7 @@ def test_while_it_is_imported_or_not_there_it_is_not_changed() -> None:
 
 
 def test_what_a_template_does_not_understand() -> None:
-    imported().when(StartVm(id=TEMPLATE)).then(refused("invalid"))
+    imported().when(StartVm(id=TEMPLATE)).then(refused("invalid", "command"))
     no_template().when(Wake()).then()
     imported().when(Wake()).then()
     with pytest.raises(NotImplementedError):

@@ -245,7 +245,7 @@ def test_one_that_is_gone_before_the_answer_is_not_found() -> None:
         (AddVm(id=VM, document=Vm(name="web")), "missing_attribute", "cluster"),
         (asked(cluster=Ref(id="nowhere")), "not_found", "cluster"),
         (asked(template=Ref(id="none")), "not_found", "template"),
-        (asked(template=Ref(id=TINY)), "invalid", "template"),
+        (asked(template=Ref(id=TINY)), "not_legal", "template"),
         (asked(memory=5), "invalid", "memory"),
         (asked(memory=-1), "invalid", "memory"),
         (asked(memory=1 << 60), "invalid", "memory"),
@@ -261,7 +261,7 @@ def test_one_that_is_gone_before_the_answer_is_not_found() -> None:
 )
 def test_wrong_input_is_refused_with_its_field(command: AddVm, code: str, field: str) -> None:
     making = Template(id=TINY, name="tiny", status="locked")
-    status_ = {"template": 400 if code == "not_found" else 409}.get(field, 400)
+    status_ = {"not_found": 404, "not_legal": 409}.get(code, 400)
     VmPlay(("template", making)).when(command).then(refused(code, field, status=status_))
 
 

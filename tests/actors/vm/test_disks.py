@@ -167,9 +167,9 @@ def test_an_attachment_is_changed() -> None:
 
 def test_an_attachment_that_is_not_there_is_not_found() -> None:
     added().when(UpdateDiskAttachment(parent_id=VM, id=DISK, document=DiskAttachment(active=False))).then(
-        refused("not_found", "id")
+        refused("not_found")
     )
-    added().when(RemoveDiskAttachment(parent_id=VM, id=DISK)).then(refused("not_found", "id"))
+    added().when(RemoveDiskAttachment(parent_id=VM, id=DISK)).then(refused("not_found"))
 
 
 def test_a_disk_is_detached_and_stays() -> None:

@@ -68,8 +68,8 @@ def test_a_profile_that_goes_meanwhile_lets_the_claim_go() -> None:
 
 
 def test_a_nic_that_is_not_there_is_not_found() -> None:
-    added().when(UpdateNic(parent_id=VM, id="none", document=Nic(name="x"))).then(refused("not_found", "id"))
-    added().when(RemoveNic(parent_id=VM, id="none")).then(refused("not_found", "id"))
+    added().when(UpdateNic(parent_id=VM, id="none", document=Nic(name="x"))).then(refused("not_found"))
+    added().when(RemoveNic(parent_id=VM, id="none")).then(refused("not_found"))
 
 
 def test_a_second_nic_of_the_same_name_is_refused() -> None:

@@ -104,5 +104,5 @@ def test_one_that_runs_is_protected_or_busy_is_not_removed() -> None:
     up().when(RemoveVm(id=VM)).then(refused("not_legal", "status"))
     launching().when(RemoveVm(id=VM)).then(refused("busy"))
     added().given(UpdateVm(id=VM, document=Vm(delete_protected=True))).when(RemoveVm(id=VM)).then(
-        refused("conflict", "delete_protected")
+        refused("not_legal", "delete_protected")
     )

@@ -116,7 +116,7 @@ def test_a_vm_that_came_up_otherwise_lets_the_host_go() -> None:
 def test_a_disk_that_is_locked_meanwhile_lets_the_host_go() -> None:
     play = from_tiny(DISK).with_row("disk", disk(WEB_DISK)).given(StartVm(id=VM))
     play.with_row("disk", disk(WEB_DISK, status="locked"))
-    play.when(answered(Placed(host_id=HOST))).then(refused("not_legal", "disk_attachments"))
+    play.when(answered(Placed(host_id=HOST))).then(refused("busy", "disk_attachments"))
 
 
 def test_a_vm_with_a_disk_starts_where_its_disk_is() -> None:
@@ -161,12 +161,14 @@ def test_a_disk_that_is_not_attached_for_now_is_left_out() -> None:
     )
 
 
-@pytest.mark.parametrize("found", [None, disk(WEB_DISK, status="locked")], ids=["gone", "locked"])
-def test_a_disk_that_is_not_there_is_no_start(found: Disk | None) -> None:
+@pytest.mark.parametrize(
+    ("found", "code"), [(None, "not_legal"), (disk(WEB_DISK, status="locked"), "busy")], ids=["gone", "locked"]
+)
+def test_a_disk_that_is_not_there_is_no_start(found: Disk | None, code: str) -> None:
     play = from_tiny(DISK)
     if found is not None:
         play.with_row("disk", found)
-    play.when(StartVm(id=VM)).then(refused("not_legal", "disk_attachments"))
+    play.when(StartVm(id=VM)).then(refused(code, "disk_attachments"))
 
 
 def test_a_second_start_is_refused() -> None:

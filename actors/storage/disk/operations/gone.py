@@ -6,9 +6,9 @@ from actors.entity.cancel import rolled_back
 from actors.entity.decision import Decision
 from actors.storage.disk.operations.phases import MADE, REMOVED, line_of
 from actors.storage.disk.state import DiskState
-from actors.storage.facts import StorageDecisionFacts, refusal
+from actors.storage.facts import StorageDecisionFacts
 from protocol.activity.operation import Outcome
-from protocol.errors import Refusal
+from protocol.errors import HostFailed, Refusal
 from protocol.node.reports import Done
 from protocol.storage import disk_events as events
 
@@ -45,4 +45,4 @@ def remove_failed(state: DiskState, refused: Refusal, facts: StorageDecisionFact
 
 
 def _not_made(state: DiskState, reason: str) -> Refusal:
-    return refusal("host_failed", f"{state.title} was not made: {reason}", entity=state.id, status=500)
+    return HostFailed(f"{state.title} was not made: {reason}", entity=state.address).refusal

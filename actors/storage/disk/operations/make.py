@@ -29,19 +29,21 @@ from actors.storage.disk.operations.phases import (
     sends,
     with_step_sent,
 )
-from actors.storage.disk.state import DiskState
-from actors.storage.facts import StorageDecisionFacts, accepted, again_or_taken, busy, new_id, not_found, refusal
+from actors.storage.disk.state import DiskState, unusable
+from actors.storage.facts import StorageDecisionFacts, accepted, again_or_taken, new_id
 from actors.storage.messages import DiskProvided, DiskRecorded, ProvideDisk
 from actors.storage.volume_names import making_id, several_storage_domains, storage_domain_of, volume_of
+from protocol.activity.model import Job
 from protocol.activity.operation import Operation, Outcome
-from protocol.document import Ref
-from protocol.errors import Refusal
+from protocol.document import Ref, id_of
+from protocol.errors import Conflict, HostFailed, NotFound, Refusal
 from protocol.message import Message
 from protocol.node.reports import VolumeFacts
+from protocol.refusals import not_found
 from protocol.storage import disk_events as events
 from protocol.storage.commands import AddDisk
 from protocol.storage.disk_events import DiskWork
-from protocol.storage.model import Disk, StorageDomain
+from protocol.storage.model import Disk
 
 
 def add(state: DiskState | None, request: CommandRequest, command: AddDisk, facts: StorageDecisionFacts) -> Decision:
@@ -55,7 +57,7 @@ def add(state: DiskState | None, request: CommandRequest, command: AddDisk, fact
     storage_domain = checked(disk, None, False, facts)
     if isinstance(storage_domain, Refusal):
         return Decision(reply=storage_domain)
-    operation = begin_for(request, "add", f"Adding disk {disk.name}", facts.now, _host_of(storage_domain))
+    operation = begin_for(request, "add", f"Adding disk {disk.name}", facts.now, id_of(storage_domain.host))
     reply = accepted("disk", request, _locked(disk), job_id=operation.id)
     return attrs.evolve(_begin(disk, operation, DiskWork(phase="make"), facts), reply=reply, outcome=reply)
 
@@ -64,13 +66,13 @@ def provide(state: DiskState | None, message: ProvideDisk, facts: StorageDecisio
     """A disk for a VM or template; the answer comes when it is there. The same disk again waits along."""
     if state is not None:
         return _provide_again(state, message)
-    job_id = making_id(message.operation_id, message.disk.id or "")
-    if ended := facts.rows.document("job", job_id):
+    job_id = making_id(message.operation_id, id_of(message.disk))
+    if ended := facts.rows.get(Job, job_id):
         reason = f"The disk {message.disk.name} was not made: {ended.reason or 'it is gone again.'}"
-        return Decision(reply=refusal("host_failed", reason, entity=message.disk.id or "", status=500))
+        return Decision(reply=HostFailed(reason, entity=f"disk/{message.disk.id}").refusal)
     backing = None
     if message.backing_disk_id:
-        backing = facts.rows.document("disk", message.backing_disk_id)
+        backing = facts.rows.get(Disk, message.backing_disk_id)
         if backing is None:
             return Decision(reply=not_found("disk", message.backing_disk_id))
     disk = _for_its_owner(message, backing)
@@ -85,7 +87,7 @@ def provide(state: DiskState | None, message: ProvideDisk, facts: StorageDecisio
         correlation_id=message.correlation_id,
         user_id=message.user_id,
         parent=message.operation_id,
-        host_id=_host_of(storage_domain),
+        host_id=id_of(storage_domain.host),
     )
     work = DiskWork(
         phase="hold_backing" if backing else "make",
@@ -97,7 +99,7 @@ def provide(state: DiskState | None, message: ProvideDisk, facts: StorageDecisio
         import_format=message.import_format,
     )
     decision = attrs.evolve(_begin(disk, operation, work, facts), keep=MADE)
-    recorded = Tell(address=f"vm/{message.vm_id}", message=DiskRecorded(disk_id=disk.id or ""))
+    recorded = Tell(address=f"vm/{message.vm_id}", message=DiskRecorded(disk_id=id_of(disk)))
     return joined(decision, Decision(effects=(recorded,))) if message.vm_id else decision
 
 
@@ -114,18 +116,16 @@ def _for_its_owner(message: ProvideDisk, backing: Disk | None) -> Disk:
 
 def _provide_again(state: DiskState, message: ProvideDisk) -> Decision:
     operation = state.operation
-    if operation is not None:
-        if operation.id == making_id(message.operation_id, state.id) and not operation.rolling_back:
-            return Decision(keep=MADE)
-        return Decision(reply=busy(state.id, state.title, operation))
-    if state.status != "ok":
-        reason = f"{state.title} is {state.status}: {state.problem}"
-        return Decision(reply=refusal("not_legal", reason, entity=state.id))
+    is_this = operation is not None and operation.id == making_id(message.operation_id, state.id)
+    if operation is not None and is_this and not operation.rolling_back:
+        return Decision(keep=MADE)
+    if problem := unusable(state, "use"):
+        return Decision(reply=problem)
     template = state.disk.template
     is_other_vms = message.vm_id and message.vm_id not in state.vm_ids
     is_other_templates = message.template_id and (template is None or template.id != message.template_id)
     if is_other_vms or is_other_templates:
-        return Decision(reply=refusal("conflict", f"{state.title} was made for something else.", entity=state.id))
+        return Decision(reply=Conflict(f"{state.title} was made for something else.", entity=state.address).refusal)
     return Decision(reply=provided(state))
 
 
@@ -134,17 +134,13 @@ def provided(state: DiskState) -> DiskProvided:
 
 
 def _begin(disk: Disk, operation: Operation, work: DiskWork, facts: StorageDecisionFacts) -> Decision:
-    operation = begun(operation, disk.id or "", work, facts)
+    operation = begun(operation, id_of(disk), work, facts)
     event = events.DiskAdded(at=facts.now, disk=_locked(disk), operation=operation)
     return with_step_sent(MAKES[operation.kind], None, event)
 
 
 def _locked(disk: Disk) -> Disk:
     return attrs.evolve(disk, status="locked")
-
-
-def _host_of(storage_domain: StorageDomain) -> str:
-    return (storage_domain.host.id if storage_domain.host else None) or ""
 
 
 def record_of(state: DiskState) -> DiskOperation:
@@ -198,7 +194,7 @@ def _ready(state: DiskState, work: DiskWork, facts: StorageDecisionFacts) -> Dec
 def failed(state: DiskState, refusal: Refusal, facts: StorageDecisionFacts) -> Decision:
     """The making turns round: what was made goes, the last first."""
     assert state.operation is not None
-    if state.work.phase == "release_backing" and refusal.code == "not_found":
+    if state.work.phase == "release_backing" and refusal.code == NotFound.code:
         return done(state, refusal, facts)
     if state.operation.rolling_back and state.work.phase == "hold_backing":
         return _further_down(state, facts)

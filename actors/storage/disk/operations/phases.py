@@ -23,7 +23,7 @@ from actors.storage.volume_names import volume_of
 from protocol.activity.audit import line
 from protocol.activity.model import Event
 from protocol.activity.operation import Operation
-from protocol.errors import Refusal
+from protocol.errors import Internal, Refusal
 from protocol.message import Message
 from protocol.node.commands import Body, CopyVolume, CreateVolume, ImportVolume, RemoveImage, ResizeVolume
 from protocol.storage import disk_events as events
@@ -102,7 +102,7 @@ def go_on(record: DiskOperation, state: DiskState, work: DiskWork, facts: Storag
 
 def retried(state: DiskState, refusal: Refusal) -> Decision | None:
     """The other disk had no time or crashed: asked again in a moment. None when the refusal is meant."""
-    if state.work.phase in ON_HOST or refusal.code not in ("unavailable", "internal", "busy"):
+    if state.work.phase in ON_HOST or not (refusal.retryable or refusal.code == Internal.code):
         return None
     return Decision(effects=(SetTimer(name=RETRY, seconds=RETRY_SECONDS),))
 

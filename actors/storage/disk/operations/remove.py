@@ -14,6 +14,7 @@ from actors.entity.cancel import NOT_WANTED, taken_back
 from actors.entity.decision import Decision
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin, begin_for
+from actors.entity.refusals import busy
 from actors.storage.disk.operations.gone import gone, remove_failed
 from actors.storage.disk.operations.make import MAKES, turned_round
 from actors.storage.disk.operations.phases import (
@@ -26,13 +27,15 @@ from actors.storage.disk.operations.phases import (
     with_step_sent,
 )
 from actors.storage.disk.state import DiskState
-from actors.storage.facts import StorageDecisionFacts, accepted, busy, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, accepted, host_of
 from actors.storage.messages import DiscardDisk
-from actors.storage.volume_names import removal_id, storage_domain_of
+from actors.storage.volume_names import removal_id
 from protocol.activity.operation import Operation
-from protocol.errors import Refusal
+from protocol.document import id_of
+from protocol.errors import Conflict, NotFound, Refusal
 from protocol.message import Message
 from protocol.node.reports import Done
+from protocol.refusals import not_found
 from protocol.storage import disk_events as events
 from protocol.storage.commands import RemoveDisk
 from protocol.storage.disk_events import DiskWork
@@ -79,11 +82,9 @@ def _is_its_own(state: DiskState, message: DiscardDisk) -> bool:
 
 
 def _begin(state: DiskState, operation: Operation, work: DiskWork, facts: StorageDecisionFacts) -> Decision:
-    storage_domain = facts.rows.document("storage_domain", storage_domain_of(state.disk))
-    has_host = storage_domain is not None and storage_domain.host is not None
-    host_id = (storage_domain.host.id if has_host else None) or ""
+    host_id = host_of(state.disk, facts)
     if state.disk.backing_disk is not None:
-        work = attrs.evolve(work, backing_disk_id=state.disk.backing_disk.id or "")
+        work = attrs.evolve(work, backing_disk_id=id_of(state.disk.backing_disk))
     operation = begun(attrs.evolve(operation, host_id=host_id), state.id, work, facts)
     return with_step_sent(REMOVE, state, events.DiskRemoveRequested(at=facts.now, operation=operation))
 
@@ -99,20 +100,20 @@ def failed(state: DiskState, refusal: Refusal, facts: StorageDecisionFacts) -> D
     """Volumes that cannot be deleted leave the disk illegal; the disk that it rested on does not keep it."""
     if state.work.phase == "remove":
         return remove_failed(state, refusal, facts)
-    is_meant = refusal.code != "not_found"
+    is_meant = refusal.code != NotFound.code
     return (retried(state, refusal) if is_meant else None) or gone(state, facts)
 
 
 def _in_use(state: DiskState, vm_id: str, template_id: str, facts: StorageDecisionFacts) -> Refusal | None:
     """Why the disk cannot go now, unless only this VM or template has it."""
-    if state.operation is not None:
-        return busy(state.id, state.title, state.operation)
+    if problem := busy(state, "remove"):
+        return problem
     others = [id for id in state.vm_ids if id != vm_id]
     if others:
         return _conflict(state, "is attached to the VM", "vm", others, "Detach it first.", facts, field="vms")
     template = state.disk.template
     if template is not None and template.id != template_id:
-        of = [template.id or ""]
+        of = [id_of(template)]
         return _conflict(state, "belongs to the template", "template", of, "Remove the template.", facts, "template")
     if state.children:
         resting = list(state.children)
@@ -132,9 +133,9 @@ def _conflict(
     field: str = "",
     then: str = "",
 ) -> Refusal:
-    documents = ((id, facts.rows.document(kind, id)) for id in ids[:10])
-    names = ", ".join(document.name if document is not None and document.name else id for id, document in documents)
-    return refusal("conflict", f"{state.title} {what} {names}{then}.", remedy, entity=state.id, field=field)
+    names = ", ".join(facts.rows.name_of(kind, id) for id in ids[:10])
+    reason = f"{state.title} {what} {names}{then}."
+    return Conflict(reason, remedy=remedy, entity=state.address, field=field).refusal
 
 
 REMOVE: Final = DiskOperation(kind="remove", sends=sends, done=done, failed=failed)

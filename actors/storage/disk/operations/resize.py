@@ -13,8 +13,7 @@ from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for
 from actors.storage.disk.operations.phases import DiskOperation, begun, line_of, sends
 from actors.storage.disk.state import DiskState
-from actors.storage.facts import StorageDecisionFacts
-from actors.storage.volume_names import storage_domain_of
+from actors.storage.facts import StorageDecisionFacts, host_of
 from protocol.activity.operation import Outcome
 from protocol.errors import Refusal
 from protocol.message import Message
@@ -27,9 +26,7 @@ def begin_resize(
     state: DiskState, request: CommandRequest, size: int, facts: StorageDecisionFacts
 ) -> events.DiskResizeRequested:
     """The operation that a larger size begins, on the host of the disk's storage domain."""
-    storage_domain = facts.rows.document("storage_domain", storage_domain_of(state.disk))
-    has_host = storage_domain is not None and storage_domain.host is not None
-    host_id = (storage_domain.host.id if has_host else None) or ""
+    host_id = host_of(state.disk, facts)
     operation = begin_for(request, "resize", f"Extending disk {state.disk.name}", facts.now, host_id)
     operation = begun(operation, state.id, DiskWork(phase="grow", size_bytes=size), facts)
     return events.DiskResizeRequested(at=facts.now, operation=operation, size_bytes=size)

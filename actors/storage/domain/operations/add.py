@@ -12,22 +12,24 @@ from typing import Final
 import attrs
 
 from actors.entity import checks
-from actors.entity.checks import invalid, missing
 from actors.entity.decision import Decision
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
 from actors.entity.operation_record import OperationRecord, step_effects
+from actors.entity.refusals import not_ready
 from actors.storage.domain.connect import activated, connection
 from actors.storage.domain.evolve import evolve
 from actors.storage.domain.state import StorageDomainState
-from actors.storage.facts import StorageDecisionFacts, accepted, again_or_taken, name_taken, new_id, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, accepted, again_or_taken, new_id
 from protocol.activity.audit import line
 from protocol.activity.operation import Outcome
-from protocol.document import Ref
-from protocol.errors import Refusal
+from protocol.document import Ref, id_of
+from protocol.errors import Conflict, Refusal
 from protocol.host.model import Host
+from protocol.inventory.model import Cluster
 from protocol.message import Message
 from protocol.node.reports import StorageFacts
+from protocol.refusals import invalid, missing, name_taken, not_found
 from protocol.storage import domain_events as events
 from protocol.storage.commands import AddStorageDomain
 from protocol.storage.model import HostStorage, StorageDomain
@@ -48,9 +50,9 @@ def add(
     if isinstance(host, Refusal):
         return Decision(reply=host)
     storage_domain = _completed(attrs.evolve(document, id=new_id(request)), host, facts)
-    operation = begin_for(request, KIND, f"Adding storage domain {storage_domain.name}", facts.now, host.id or "")
+    operation = begin_for(request, KIND, f"Adding storage domain {storage_domain.name}", facts.now, id_of(host))
     address = f"storage_domain/{storage_domain.id}"
-    operation = with_step(operation, address, "Connecting the directory", facts.now, host.id or "")
+    operation = with_step(operation, address, "Connecting the directory", facts.now, id_of(host))
     event = events.StorageDomainAdded(at=facts.now, storage_domain=storage_domain, operation=operation)
     after = evolve(None, event)
     assert after is not None
@@ -90,9 +92,9 @@ def _rolled_back(state: StorageDomainState, problem: str, facts: StorageDecision
 
 def _completed(storage_domain: StorageDomain, host: Host, facts: StorageDecisionFacts) -> StorageDomain:
     assert storage_domain.storage is not None
-    cluster = facts.rows.document("cluster", (host.cluster.id if host.cluster else None) or "")
+    cluster = facts.rows.get(Cluster, host.cluster)
     data_center = cluster.data_center if cluster is not None else None
-    siblings = facts.rows.referring("storage_domain", "data_center", data_center.id or "") if data_center else []
+    siblings = facts.rows.referring("storage_domain", "data_center", id_of(data_center)) if data_center else []
     return attrs.evolve(
         storage_domain,
         description=storage_domain.description or "",
@@ -117,8 +119,8 @@ def _checked(storage_domain: StorageDomain, facts: StorageDecisionFacts) -> Host
         return problem
     if problem := checks.name("storage domain", storage_domain.name or ""):
         return problem
-    if facts.rows.named("storage_domain", storage_domain.name or ""):
-        return name_taken("storage domain", storage_domain.name or "")
+    if facts.rows.named(StorageDomain, storage_domain.name or ""):
+        return name_taken("storage_domain", storage_domain.name or "")
     if storage_domain.type != "data":
         return invalid("type", f"Storage domains of type {storage_domain.type} are not served yet.", "Use data.")
     assert storage_domain.storage is not None
@@ -128,22 +130,20 @@ def _checked(storage_domain: StorageDomain, facts: StorageDecisionFacts) -> Host
     path = storage_domain.storage.path or ""
     if problem := _path_problem(path):
         return problem
-    host_id = (storage_domain.host.id if storage_domain.host else None) or ""
-    host = facts.rows.document("host", host_id)
-    if not isinstance(host, Host):
-        return not_found("host", host_id)
+    host_id = id_of(storage_domain.host)
+    host = facts.rows.get(Host, host_id)
+    if host is None:
+        return not_found("host", host_id, field="host")
     if host.status != "up":
-        return refusal(
-            "not_legal", f"The host {host.name} is {host.status}.", "Activate it first.", entity=host_id, field="host"
-        )
+        return not_ready("host", host, "use", "up", "Activate it first.", "host")
     return _data_center_problem(storage_domain, host, facts) or _path_taken(path, host, facts) or host
 
 
 def _data_center_problem(storage_domain: StorageDomain, host: Host, facts: StorageDecisionFacts) -> Refusal | None:
     """A directory belongs where its host does."""
-    cluster = facts.rows.document("cluster", (host.cluster.id if host.cluster else None) or "")
-    own = cluster.data_center.id if cluster is not None and cluster.data_center is not None else None
-    if storage_domain.data_center is None or storage_domain.data_center.id == own:
+    cluster = facts.rows.get(Cluster, host.cluster)
+    own = id_of(cluster.data_center) if cluster is not None else ""
+    if storage_domain.data_center is None or id_of(storage_domain.data_center) == own:
         return None
     reason = f"The host {host.name} belongs to another data center."
     return invalid("data_center", reason, "Leave it out, or choose a host of that data center.")
@@ -162,12 +162,12 @@ def _path_problem(path: str) -> Refusal | None:
 def _path_taken(path: str, host: Host, facts: StorageDecisionFacts) -> Refusal | None:
     """One directory is one storage domain, and none lies within another."""
     path = posixpath.normpath(path)
-    for id in facts.rows.referring("storage_domain", "host", host.id or ""):
-        other = facts.rows.document("storage_domain", id)
+    for other in facts.rows.referring_to(StorageDomain, "host", id_of(host)):
         theirs = posixpath.normpath((other.storage.path if other.storage else None) or "/")
         if posixpath.commonpath((path, theirs)) in (path, theirs):
             reason = f"{path} overlaps {theirs}, which is the storage domain {other.name}."
-            return refusal("conflict", reason, "Choose another directory.", entity=id, field="storage.path")
+            remedy, entity = "Choose another directory.", f"storage_domain/{other.id}"
+            return Conflict(reason, remedy=remedy, entity=entity, field="storage.path").refusal
     return None
 
 

@@ -15,14 +15,16 @@ from actors.entity.decision import Decision, joined
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
 from actors.entity.operation_record import Ask, OperationRecord, step_effects
+from actors.entity.refusals import busy
 from actors.storage.domain.connect import probe
 from actors.storage.domain.evolve import evolve
 from actors.storage.domain.state import StorageDomainState
-from actors.storage.facts import StorageDecisionFacts, accepted, busy, not_found, refusal
+from actors.storage.facts import StorageDecisionFacts, accepted
 from protocol.activity.audit import line
 from protocol.activity.operation import Outcome
-from protocol.errors import Refusal
+from protocol.errors import Conflict, Refusal
 from protocol.message import Message, message
+from protocol.refusals import not_found
 from protocol.storage import domain_events as events
 from protocol.storage.commands import RemoveStorageDomain
 
@@ -41,9 +43,9 @@ def remove(
 ) -> Decision:
     """Legal while no disk lives on it."""
     if state is None:
-        return Decision(reply=not_found("storage domain", command.id))
-    if state.operation is not None:
-        return Decision(reply=busy(state.id, state.title, state.operation))
+        return Decision(reply=not_found("storage_domain", command.id))
+    if problem := busy(state, "remove"):
+        return Decision(reply=problem)
     if problem := _disks_on(state, facts):
         return Decision(reply=problem)
     operation = begin_for(request, KIND, f"Removing storage domain {state.storage_domain.name}", facts.now)
@@ -91,13 +93,12 @@ def _disks_on(state: StorageDomainState, facts: StorageDecisionFacts) -> Refusal
     ids = facts.rows.referring("disk", "storage_domain", state.id)
     if not ids:
         return None
-    names = sorted(facts.rows.document("disk", id).name or id for id in ids)
-    return refusal(
-        "conflict",
+    names = sorted(facts.rows.name_of("disk", id) for id in ids)
+    return Conflict(
         f"{state.title} holds {len(ids)} disks: {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}.",
-        "Remove them first.",
-        entity=state.id,
-    )
+        remedy="Remove them first.",
+        entity=state.address,
+    ).refusal
 
 
 REMOVE: Final = OperationRecord[StorageDomainState, StorageDecisionFacts](

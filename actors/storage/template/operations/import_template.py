@@ -12,23 +12,25 @@ import attrs
 
 from actors.entity import checks
 from actors.entity.cancel import cancelled_by
-from actors.entity.checks import invalid
 from actors.entity.decision import Decision
 from actors.entity.ids import derived_id, job_id_of
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, finish_steps, with_step
 from actors.entity.operation_record import Ask
-from actors.storage.facts import StorageDecisionFacts, accepted, again_or_taken, name_taken, new_id, not_found, refusal
+from actors.entity.refusals import not_ready
+from actors.storage.facts import StorageDecisionFacts, accepted, again_or_taken, new_id
 from actors.storage.messages import DiscardDisk, DiskProvided, ProvideDisk
 from actors.storage.template.defaults import defaulted
 from actors.storage.template.operations.record import TemplateOperation, retried, with_step_sent
 from actors.storage.template.state import TemplateState
 from protocol.activity.audit import line
 from protocol.activity.operation import Operation, Outcome
-from protocol.document import Ref
+from protocol.document import Ref, id_of
 from protocol.errors import Refusal
+from protocol.inventory.model import Cluster
 from protocol.message import Message, message
-from protocol.storage.model import Disk, DiskAttachment
+from protocol.refusals import invalid, name_taken, not_found
+from protocol.storage.model import Disk, DiskAttachment, StorageDomain
 from protocol.template import events
 from protocol.template.commands import ImportTemplate
 from protocol.template.model import Template
@@ -68,9 +70,7 @@ def add(
     operation = begin_for(request, KIND, f"Importing template {template.name}", facts.now)
     operation = with_step(operation, f"template/{template.id}", "Filling its disk", facts.now)
     operation = attrs.evolve(operation, data=ImportData(provide=provide))
-    event = events.TemplateAdded(
-        at=facts.now, template=template, operation=operation, disk_ids=(provide.disk.id or "",)
-    )
+    event = events.TemplateAdded(at=facts.now, template=template, operation=operation, disk_ids=(id_of(provide.disk),))
     reply = accepted("template", request, template, job_id=operation.id)
     return attrs.evolve(with_step_sent(IMPORT, None, event), reply=reply, outcome=reply)
 
@@ -182,23 +182,21 @@ def _checked(template: Template, command: ImportTemplate, facts: StorageDecision
         return problem
     if problem := checks.name("template", template.name or ""):
         return problem
-    if facts.rows.named("template", template.name or ""):
+    if facts.rows.named(Template, template.name or ""):
         return name_taken("template", template.name or "")
     if command.image_format not in ("qcow2", "raw"):
         return invalid("image_format", f"{command.image_format[:40]!r} is no image format.", "Use qcow2 or raw.")
     path = command.image_path
     if not path.startswith("/") or ".." in path.split("/") or not path.isprintable():
         return invalid("image_path", f"{path[:80]!r} is no absolute path.", "Give one of the host, without '..'.")
-    if template.cluster and facts.rows.document("cluster", template.cluster.id or "") is None:
-        return not_found("cluster", template.cluster.id or "")
-    storage_domain = facts.rows.document("storage_domain", command.storage_domain_id)
+    if template.cluster and facts.rows.get(Cluster, template.cluster) is None:
+        return not_found("cluster", id_of(template.cluster), field="cluster")
+    storage_domain = facts.rows.get(StorageDomain, command.storage_domain_id)
     if storage_domain is None:
-        return not_found("storage domain", command.storage_domain_id)
+        return not_found("storage_domain", command.storage_domain_id, field="storage_domain_id")
     if storage_domain.status != "active":
-        reason = f"The storage domain {storage_domain.name} is {storage_domain.status}."
-        return refusal(
-            "not_legal", reason, "Wait until its host is up.", entity=storage_domain.id, field="storage_domain_id"
-        )
+        remedy = "Wait until its host is up."
+        return not_ready("storage_domain", storage_domain, "use", "active", remedy, "storage_domain_id")
     return None
 
 

@@ -9,7 +9,7 @@ from actors.entity.operation_record import OperationRecord, step_effects
 from actors.storage.facts import StorageDecisionFacts
 from actors.storage.template.evolve import evolve
 from actors.storage.template.state import TemplateState
-from protocol.errors import Refusal
+from protocol.errors import Internal, Refusal
 from protocol.template.events import TemplateEvent
 
 TemplateOperation = OperationRecord[TemplateState, StorageDecisionFacts]
@@ -27,6 +27,6 @@ def with_step_sent(record: TemplateOperation, before: TemplateState | None, even
 
 def retried(refusal: Refusal) -> Decision | None:
     """The disk had no time or crashed: asked again in a moment. None when the refusal is meant."""
-    if refusal.code not in ("unavailable", "internal", "busy"):
+    if not (refusal.retryable or refusal.code == Internal.code):
         return None
     return Decision(effects=(SetTimer(name=RETRY, seconds=RETRY_SECONDS),))

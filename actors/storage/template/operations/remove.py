@@ -13,14 +13,18 @@ from actors.entity.decision import Decision, joined
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
 from actors.entity.operation_record import Ask
-from actors.storage.facts import StorageDecisionFacts, accepted, busy, not_found, refusal
+from actors.entity.refusals import busy
+from actors.storage.facts import StorageDecisionFacts, accepted
 from actors.storage.messages import DiscardDisk
 from actors.storage.template.operations.record import TemplateOperation, retried, with_step_sent
 from actors.storage.template.state import TemplateState, blank_id
 from protocol.activity.audit import line
 from protocol.activity.operation import Operation, Outcome
-from protocol.errors import Refusal
+from protocol.document import id_of
+from protocol.errors import Conflict, NotLegal, Refusal
 from protocol.message import Message
+from protocol.refusals import not_found, protected
+from protocol.storage.model import Disk
 from protocol.template import events
 from protocol.template.commands import RemoveTemplate
 
@@ -75,7 +79,7 @@ def failed(state: TemplateState, refusal: Refusal, facts: StorageDecisionFacts) 
     event = events.TemplateRemoveFailed(
         at=facts.now,
         reason=reason,
-        usable=len(operation.steps) == 1 and refusal.code == "conflict",
+        usable=len(operation.steps) == 1 and refusal.code == Conflict.code,
         ended=Outcome(outcome="failed", reason=reason),
     )
     name, by = state.template.name or "", operation.user_id
@@ -96,36 +100,28 @@ def _gone(state: TemplateState, operation: Operation, facts: StorageDecisionFact
 
 def _problem(state: TemplateState, facts: StorageDecisionFacts) -> Refusal | None:
     if state.id == blank_id:
-        return refusal("not_legal", "The template Blank cannot be removed.", entity=state.id)
-    if state.operation is not None:
-        return busy(state.id, f"The template {state.template.name}", state.operation)
+        return NotLegal("The template Blank cannot be removed.", entity=state.address).refusal
+    if problem := busy(state, "remove"):
+        return problem
     if state.template.delete_protected:
-        return refusal(
-            "not_legal",
-            f"The template {state.template.name} is protected from deletion.",
-            "Update it with delete_protected=false first.",
-            entity=state.id,
-            field="delete_protected",
-        )
+        return protected("template", state.id, state.name)
     children = [id for disk_id in state.disk_ids for id in facts.rows.referring("disk", "backing_disk", disk_id)]
     if not children:
         return None
     names = sorted(_user_of(id, facts) for id in children)
-    return refusal(
-        "conflict",
+    return Conflict(
         f"Disks rest on the template {state.template.name}: {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}.",
-        "Remove those VMs or disks first.",
-        entity=state.id,
-    )
+        remedy="Remove those VMs or disks first.",
+        entity=state.address,
+    ).refusal
 
 
 def _user_of(disk_id: str, facts: StorageDecisionFacts) -> str:
     """`disk of the VM name`, as far as known."""
-    disk = facts.rows.document("disk", disk_id)
-    name = (disk.name if disk is not None else None) or disk_id
-    vms = [facts.rows.document("vm", vm.id or "") for vm in (disk.vms or ())] if disk is not None else []
-    of = ", ".join(vm.name or "" for vm in vms if vm is not None)
-    return f"{name} of the VM {of}" if of else str(name)
+    disk, name = facts.rows.get(Disk, disk_id), facts.rows.name_of("disk", disk_id)
+    vms = disk.vms or () if disk is not None else ()
+    of = ", ".join(facts.rows.name_of("vm", id_of(vm)) for vm in vms)
+    return f"{name} of the VM {of}" if of else name
 
 
 REMOVE: Final = TemplateOperation(kind=KIND, sends=sends, done=done, failed=failed)
