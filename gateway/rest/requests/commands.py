@@ -49,7 +49,7 @@ class CommandSender:
         document = read_document(node, cls, adding=True)
         if getattr(document, "id", None) is not None and parent_id == "":
             document = attrs.evolve(document, id=None)  # the engine makes ids
-        document = resolve(self._model, document, cluster_id=self._cluster_of(parent_id))
+        document = resolve(exchange.view, document, cluster_id=self._cluster_of(parent_id))
         fields = self._fields(command, exchange, kind)
         accepted = await self.submit(exchange, command(parent_id=parent_id, document=document, **fields))
         if accepted.job_id and "201-created" in exchange.headers.get("expect", "").lower():
@@ -88,7 +88,7 @@ class CommandSender:
         # What lies in sub-collections is changed there; clients send it back with the rest.
         links = {a.name: None for a in attributes(cls) if a.about.link}
         document = attrs.evolve(document, **links, **({"id": None} if hasattr(document, "id") else {}))
-        document = resolve(self._model, document, cluster_id=self._cluster_of(parent_id or id))
+        document = resolve(exchange.view, document, cluster_id=self._cluster_of(parent_id or id))
         fields = self._fields(command, exchange, kind)
         return await self.submit(exchange, command(id=id, parent_id=parent_id, document=document, **fields))
 
@@ -108,14 +108,14 @@ class CommandSender:
         node = await exchange.body()
         if node is None:
             raise BadInput("The request has no body.", remedy="Send the id or the name of what to assign.")
-        id = id_of(self._model, read_document(node, cls, adding=False))
+        id = id_of(exchange.view, read_document(node, cls, adding=False))
         return await self.submit(exchange, command(id=id, parent_id=parent_id, **more))
 
     async def act(self, exchange: Exchange, action: Action, id: str, *, parent_id: str = "") -> Accepted:
         node = await exchange.body()
         if node is not None and node.name not in ("", "action"):
             raise BadInput(f"The root element is <{node.name:.80}>.", remedy="Send an <action>.")
-        fields = self._parameters(action, node, id) if node is not None else {}
+        fields = self._parameters(exchange, action, node, id) if node is not None else {}
         return await self.submit(exchange, action.command(id=id, parent_id=parent_id, **fields))
 
     async def submit(self, exchange: Exchange, command: Command) -> Accepted:
@@ -156,7 +156,7 @@ class CommandSender:
                 fields[name] = to_scalar(exchange.parameters[name] or "true", hint, name)
         return fields
 
-    def _parameters(self, action: Action, node: Node, id: str) -> dict[str, Any]:
+    def _parameters(self, exchange: Exchange, action: Action, node: Node, id: str) -> dict[str, Any]:
         known = {parameter.name: parameter for parameter in action.parameters}
         served = {field.name for field in attrs.fields(action.command)}
         fields: dict[str, Any] = {}
@@ -169,7 +169,7 @@ class CommandSender:
                 raise unknown("Action", child.name, action.name, known)
             if attrs.has(parameter.type):
                 value = read_object(child, parameter.type, child.name)
-                value = resolve(self._model, value, cluster_id=self._cluster_of(id), path=child.name)
+                value = resolve(exchange.view, value, cluster_id=self._cluster_of(id), path=child.name)
             else:
                 plain = Attribute(name=child.name, type=parameter.type, many=False, about=About())
                 value = read_scalar(child, plain, child.name)
