@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import attrs
 
 from actors.entity.rows import Rows
+from protocol.attributes import attributes
 from protocol.command import Add, Command, Update
+from protocol.document import Ref
 from protocol.inventory.assignment_commands import OfAssignment
 from protocol.parents import parents_of
 from protocol.references import references_in
-from protocol.registry import BY_KIND
+from protocol.registry import BY_CLASS, BY_KIND
 
 
 @attrs.frozen
@@ -35,21 +38,33 @@ def touched(command: Command, kind: str, id: str, rows: Rows) -> tuple[Touched, 
         found[kind, id] = None
     if command.parent_id and kind in BY_KIND:
         found[kind, command.parent_id] = None
-        found.update(((other, command.id), None) for other in _behind(kind, command, rows))
+        found.update(dict.fromkeys(_behind(kind, command, rows)))
     if isinstance(command, Add | Update):
         for path, reference in references_in(command.document):
             if reference.id and path.writable:
                 found[path.kind, reference.id] = None
+        found.update(dict.fromkeys(_held(command.document)))
     return tuple(Touched(*each, _scopes_of(*each, rows)) for each in found)
 
 
-def _behind(kind: str, command: Command, rows: Rows) -> Iterator[str]:
-    """The kind of the object that a part stands for, if it does: an attachment bears the id of its disk."""
+def _behind(kind: str, command: Command, rows: Rows) -> Iterator[tuple[str, str]]:
+    """The object that a part stands for, if it does: an attachment bears the id of its disk."""
     whole = rows.document(kind, command.parent_id)
     for sub in BY_KIND[kind].sub if command.id else ():
         for part in getattr(whole, sub.attribute, None) or () if sub.source == "nested" else ():
             if part.id == command.id:
-                yield from (path.kind for path, reference in references_in(part) if reference.id == command.id)
+                yield from (each for each in _held(part) if each[1] == command.id)
+
+
+def _held(document: Any) -> Iterator[tuple[str, str]]:
+    """Objects that are there already and stand whole in a document, as the disk in an attachment."""
+    for attribute in attributes(type(document)):
+        value = getattr(document, attribute.name)
+        for item in (value or ()) if attribute.many else (value,):
+            if attribute.type in BY_CLASS and item is not None and item.id:
+                yield BY_CLASS[attribute.type].kind, item.id
+            elif attrs.has(type(item)) and not isinstance(item, Ref):
+                yield from _held(item)
 
 
 def _scopes_of(kind: str, id: str, rows: Rows) -> tuple[tuple[str, str], ...]:
