@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 import attrs
 
@@ -14,7 +14,11 @@ from protocol.document import Ref
 from protocol.inventory.assignment_commands import OfAssignment
 from protocol.parents import parents_of
 from protocol.references import references_in
-from protocol.registry import BY_CLASS, BY_KIND
+from protocol.registry import BY_CLASS, BY_KIND, RESOURCES, below, commands_of
+
+_PARENT_KINDS: Final[Mapping[type[Command], str]] = {
+    command: resource.kind for resource in RESOURCES for sub in below(resource) for command in commands_of(sub)
+}
 
 
 @attrs.frozen
@@ -36,9 +40,9 @@ def touched(command: Command, kind: str, id: str, rows: Rows) -> tuple[Touched, 
         return tuple(Touched(*each, _scopes_of(*each, rows)) for each in found)
     if id and not isinstance(command, Add):
         found[kind, id] = None
-    if command.parent_id and kind in BY_KIND:
-        found[kind, command.parent_id] = None
-        found.update(dict.fromkeys(_behind(kind, command, rows)))
+    if command.parent_id and (above := _PARENT_KINDS.get(type(command))):
+        found[above, command.parent_id] = None
+        found.update(dict.fromkeys(_behind(above, command, rows)))
     if isinstance(command, Add | Update):
         for path, reference in references_in(command.document):
             if reference.id and path.writable:

@@ -15,14 +15,14 @@ from actors.entity.rows import Rows
 from protocol.command import Command, Update
 from protocol.document import About, Ref, TakesEffect, about, plain_text
 from protocol.errors import Refusal
-from protocol.registry import RESOURCES
+from protocol.registry import RESOURCES, actions_below
 from protocol.vm.commands import AddVm, StartVm
 from protocol.vm.model import BLANK_TEMPLATE_ID
 
 CODE: Final = "not_supported"
 _nothing: Final[Mapping[str, TakesEffect]] = {}
 _unmarked: Final = frozenset({"id", "parent_id", "kind"})
-_actions: Final = {each.command: each for resource in RESOURCES for each in resource.actions if each.not_yet}
+_actions: Final = {each.command: each for one in RESOURCES for each in actions_below(one) if each.not_yet}
 
 
 def refused(command: Command, kind: str, rows: Rows) -> Refusal | None:

@@ -180,11 +180,10 @@ class Writer:
         names = {attribute.name for attribute in attributes(type(item))}
         if parent.parent_kind in names and getattr(item, parent.parent_kind) is None and parent.parent_id:
             item = attrs.evolve(item, **{parent.parent_kind: Ref(id=parent.parent_id)})
-        href = f"{parent.href}/{sub.rel}/{item.id}" if parent.href and getattr(item, "id", None) else ""
         id = getattr(item, "id", None) or ""
-        return item, DocumentPlace(
-            href, (), sub.sub, parent_kind=element_of(sub.item), parent_id=id, owner_id=parent.parent_id
-        )
+        href = f"{parent.href}/{sub.rel}/{id}" if parent.href and id else ""
+        actions = tuple(action.name for action in sub.actions) if href else ()
+        return item, DocumentPlace(href, actions, sub.sub, element_of(sub.item), id, owner_id=parent.parent_id)
 
 
 def nested_items(document: Any, sub: SubCollection) -> tuple[Any, ...]:

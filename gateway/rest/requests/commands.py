@@ -80,6 +80,7 @@ class CommandSender:
         *,
         kind: str = "",
         parent_id: str = "",
+        **more: str,
     ) -> Accepted:
         node = await exchange.body()
         if node is None:
@@ -89,7 +90,7 @@ class CommandSender:
         links = {a.name: None for a in attributes(cls) if a.about.link}
         document = attrs.evolve(document, **links, **({"id": None} if hasattr(document, "id") else {}))
         document = resolve(exchange.view, document, cluster_id=self._cluster_of(parent_id or id))
-        fields = self._fields(command, exchange, kind)
+        fields = self._fields(command, exchange, kind) | more
         return await self.submit(exchange, command(id=id, parent_id=parent_id, document=document, **fields))
 
     async def remove(
@@ -115,7 +116,7 @@ class CommandSender:
         node = await exchange.body()
         if node is not None and node.name not in ("", "action"):
             raise BadInput(f"The root element is <{node.name:.80}>.", remedy="Send an <action>.")
-        fields = self._parameters(exchange, action, node, id) if node is not None else {}
+        fields = self._parameters(exchange, action, node, parent_id or id) if node is not None else {}
         return await self.submit(exchange, action.command(id=id, parent_id=parent_id, **fields))
 
     async def submit(self, exchange: Exchange, command: Command) -> Accepted:
@@ -156,7 +157,7 @@ class CommandSender:
                 fields[name] = to_scalar(exchange.parameters[name] or "true", hint, name)
         return fields
 
-    def _parameters(self, exchange: Exchange, action: Action, node: Node, id: str) -> dict[str, Any]:
+    def _parameters(self, exchange: Exchange, action: Action, node: Node, vm_id: str) -> dict[str, Any]:
         known = {parameter.name: parameter for parameter in action.parameters}
         served = {field.name for field in attrs.fields(action.command)}
         fields: dict[str, Any] = {}
@@ -169,7 +170,7 @@ class CommandSender:
                 raise unknown("Action", child.name, action.name, known)
             if attrs.has(parameter.type):
                 value = read_object(child, parameter.type, child.name)
-                value = resolve(exchange.view, value, cluster_id=self._cluster_of(id), path=child.name)
+                value = resolve(exchange.view, value, cluster_id=self._cluster_of(vm_id), path=child.name)
             else:
                 plain = Attribute(name=child.name, type=parameter.type, many=False, about=About())
                 value = read_scalar(child, plain, child.name)

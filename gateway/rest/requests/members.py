@@ -6,13 +6,14 @@ from typing import Any
 
 import attrs
 
+from gateway.documents.follow import Follow
 from gateway.documents.render import Plain
 from gateway.documents.statistics import statistics_of
-from gateway.documents.write import DocumentPlace, nested_items
+from gateway.documents.write import NOTHING, DocumentPlace, nested_items, place_of
 from gateway.rest.requests import collections
 from gateway.rest.requests.commands import CommandSender
 from gateway.rest.requests.exchange import Exchange, HttpReply
-from gateway.rest.requests.mutations import done, not_served
+from gateway.rest.requests.mutations import acted, done, not_served
 from protocol.errors import NotFound
 from protocol.registry import BY_KIND, SubCollection, element_of, plural_of
 
@@ -42,25 +43,26 @@ class Members:
             if exchange.method == "GET":
                 return await self._list(exchange, at, sub)
             if exchange.method == "POST" and sub.add is not None:
-                add = self._assign if sub.source == "assigned" else self._add
+                add = self._add if sub.source == "nested" else self._assign
                 return await add(exchange, at, sub, sub.add)
             raise not_served(exchange)
-        if sub.source == "filter":
-            return await self._filtered_one(exchange, at, sub, rest)
         if sub.source == "statistics":
             return self._statistic(exchange, at, sub, rest)
         item = self._member(exchange, at, sub, rest[1])
-        if len(rest) > 2:
-            document, place = exchange.writer.member(sub, item, at.place)
-            return await self.answer(exchange, At(document, place, at.root_kind, at.root_id), rest[2:])
-        return await self._one(exchange, at, sub, item)
+        if len(rest) == 2:
+            return await self._one(exchange, at, sub, item)
+        action = next((action for action in sub.actions if action.name == rest[2]), None)
+        if action is not None and len(rest) == 3 and exchange.method == "POST":
+            return acted(exchange, action, await self._commands.act(exchange, action, item.id, parent_id=at.root_id))
+        document, place = exchange.writer.member(sub, item, at.place)
+        return await self.answer(exchange, At(document, place, at.root_kind, at.root_id), rest[2:])
 
     async def _list(self, exchange: Exchange, at: At, sub: SubCollection) -> HttpReply:
         tag, most = element_of(sub.item), exchange.number("max")
+        follow = exchange.follow()
         if sub.source == "filter":
             records = exchange.writer.filtered(sub, at.root_kind, at.root_id)[:most]
             return await collections.many(exchange, sub.tag, tag, records)
-        follow = exchange.follow()
         if sub.source == "statistics":
             items = [
                 exchange.writer.document(item, DocumentPlace(f"{at.place.href}/statistics/{item.id}"), follow)
@@ -68,19 +70,21 @@ class Members:
             ]
         else:
             members = self._members(exchange, at, sub)[:most]
-            items = [exchange.writer.document(*exchange.writer.member(sub, item, at.place), follow) for item in members]
+            items = [self._plain(exchange, at, sub, item, follow) for item in members]
         return exchange.reply(200, sub.tag, {tag: items})
 
     async def _one(self, exchange: Exchange, at: At, sub: SubCollection, item: Any) -> HttpReply:
         tag = element_of(sub.item)
         if exchange.method == "GET":
-            plain = exchange.writer.document(*exchange.writer.member(sub, item, at.place), exchange.follow())
-            return exchange.reply(200, tag, plain)
+            if sub.source == "filter":
+                return await collections.get(exchange, BY_KIND[sub.kind], item.id)
+            return exchange.reply(200, tag, self._plain(exchange, at, sub, item, exchange.follow()))
         if exchange.method == "PUT" and sub.update is not None:
-            await self._commands.update(exchange, sub.update, sub.item, item.id, parent_id=at.root_id)
+            more = _relation(at, sub)
+            await self._commands.update(exchange, sub.update, sub.item, item.id, parent_id=at.root_id, **more)
             return exchange.reply(200, tag, self._after(exchange, at, sub, item.id, item))
         if exchange.method == "DELETE" and sub.remove is not None:
-            more = _relation(at, sub) if sub.source == "assigned" else {}
+            more = _relation(at, sub)
             accepted = await self._commands.remove(exchange, sub.remove, item.id, parent_id=at.root_id, **more)
             return exchange.reply(200, "action", done(accepted))
         raise not_served(exchange)
@@ -102,26 +106,20 @@ class Members:
     async def _assign(self, exchange: Exchange, at: At, sub: SubCollection, command: Any) -> HttpReply:
         """What is assigned is there already: the body names it, by id or by name."""
         accepted = await self._commands.assign(exchange, command, sub.item, parent_id=at.root_id, **_relation(at, sub))
-        plain = exchange.writer.document(*exchange.writer.member(sub, accepted.document, at.place))
-        return exchange.reply(
-            201, element_of(sub.item), plain, ("Location", f"{at.place.href}/{sub.rel}/{accepted.id}")
-        )
+        location = ("Location", f"{at.place.href}/{sub.rel}/{accepted.id}")
+        plain = self._after(exchange, at, sub, accepted.id, accepted.document)
+        return exchange.reply(201, element_of(sub.item), plain, location)
 
     def _after(self, exchange: Exchange, at: At, sub: SubCollection, id: str, fallback: Any) -> Plain:
+        """The member as it is shown now."""
         record = exchange.view.get(at.root_kind, at.root_id)
-        members = nested_items(record.document, sub) if record is not None else ()
-        item = next((item for item in members if item.id == id), fallback)
-        return exchange.writer.document(*exchange.writer.member(sub, item, at.place))
+        members = self._members(exchange, attrs.evolve(at, document=record.document), sub) if record is not None else ()
+        return self._plain(exchange, at, sub, next((item for item in members if item.id == id), fallback))
 
-    async def _filtered_one(self, exchange: Exchange, at: At, sub: SubCollection, rest: tuple[str, ...]) -> HttpReply:
-        resource = BY_KIND[sub.kind]
-        records = exchange.writer.filtered(sub, at.root_kind, at.root_id)
-        record = next((record for record in records if record.id == rest[1]), None)
-        if record is None or len(rest) > 2 or exchange.method != "GET":
-            if record is None:
-                raise _missing(sub, rest[1])
-            raise not_served(exchange)
-        return await collections.get(exchange, resource, record.id)
+    def _plain(self, exchange: Exchange, at: At, sub: SubCollection, item: Any, follow: Follow = NOTHING) -> Plain:
+        if sub.source == "filter":
+            return exchange.writer.document(item, place_of(BY_KIND[sub.kind], item.id), follow)
+        return exchange.writer.document(*exchange.writer.member(sub, item, at.place), follow)
 
     def _statistic(self, exchange: Exchange, at: At, sub: SubCollection, rest: tuple[str, ...]) -> HttpReply:
         found = next((item for item in self._statistics(exchange, at) if item.id == rest[1]), None)
@@ -134,6 +132,8 @@ class Members:
         return statistics_of(exchange.view.whole, at.place.parent_kind, at.place.parent_id, at.place.owner_id)
 
     def _members(self, exchange: Exchange, at: At, sub: SubCollection) -> tuple[Any, ...]:
+        if sub.source == "filter":
+            return tuple(record.document for record in exchange.writer.filtered(sub, at.root_kind, at.root_id))
         return exchange.writer.assigned(sub, at.place) if sub.source == "assigned" else nested_items(at.document, sub)
 
     def _member(self, exchange: Exchange, at: At, sub: SubCollection, id: str) -> Any:
@@ -144,7 +144,8 @@ class Members:
 
 
 def _relation(at: At, sub: SubCollection) -> dict[str, str]:
-    return {"relation": sub.kind, "holder": at.root_kind}
+    """What a command on an assignment says besides the ids of both sides."""
+    return {"relation": sub.kind, "holder": at.root_kind} if sub.source == "assigned" else {}
 
 
 def _missing(sub: SubCollection, id: str) -> NotFound:

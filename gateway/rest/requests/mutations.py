@@ -55,12 +55,7 @@ class Mutations:
 
     async def act(self, exchange: Exchange, resource: Resource, id: str, action: Action) -> HttpReply:
         collections.find(exchange, resource, id)
-        accepted = await self._commands.act(exchange, action, id)
-        plain = done(accepted)
-        if action.result and accepted.result is not None:
-            result = getattr(accepted.result, action.result, accepted.result)
-            plain[action.result] = exchange.writer.document(result, DocumentPlace())
-        return exchange.reply(200, "action", plain)
+        return acted(exchange, action, await self._commands.act(exchange, action, id))
 
     def _after(self, exchange: Exchange, resource: Resource, id: str, accepted: Accepted) -> Plain:
         """The object as the read model shows it now; what the engine says when it is not there (any more)."""
@@ -70,6 +65,15 @@ class Mutations:
         if accepted.document is not None and isinstance(accepted.document, resource.cls):
             return exchange.writer.document(accepted.document, place_of(resource, id))
         return exchange.writer.document(attrs.evolve(resource.cls(), id=id), DocumentPlace(href_of(resource.rel, id)))
+
+
+def acted(exchange: Exchange, action: Action, accepted: Accepted) -> HttpReply:
+    """The reply to an action, with what it brought."""
+    plain = done(accepted)
+    if action.result and accepted.result is not None:
+        result = getattr(accepted.result, action.result, accepted.result)
+        plain[action.result] = exchange.writer.document(result, DocumentPlace())
+    return exchange.reply(200, "action", plain)
 
 
 def done(accepted: Accepted) -> Plain:
