@@ -7,7 +7,7 @@ not hold behaviour.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -140,6 +140,7 @@ class Resource:
     )
     named: bool = True
     assigned_to: tuple[str, ...] = ()  # the kinds that hold some of these: each gets a sub-collection of that name
+    assigned_attributes: Mapping[str, TakesEffect] = attrs.field(factory=dict)  # those that each holder sets for itself
 
     @property
     def plural_tag(self) -> str:
@@ -212,6 +213,7 @@ def _with_assigned(*resources: Resource) -> tuple[Resource, ...]:
             SubCollection(
                 rel=each.rel, tag=each.plural_tag, item=each.cls, source="assigned", kind=each.kind,
                 add=assignment_commands.Assign, remove=assignment_commands.Unassign,
+                update=assignment_commands.Assign if each.assigned_attributes else None,
             )
             for each in resources if holder.kind in each.assigned_to
         )  # fmt: skip

@@ -15,7 +15,8 @@ from actors.entity.rows import Rows
 from protocol.command import Command, Update
 from protocol.document import About, Ref, TakesEffect, about, plain_text
 from protocol.errors import Refusal
-from protocol.registry import RESOURCES, actions_below
+from protocol.inventory.assignment_commands import OfAssignment
+from protocol.registry import BY_KIND, RESOURCES, actions_below
 from protocol.vm.commands import AddVm, StartVm
 from protocol.vm.model import BLANK_TEMPLATE_ID
 
@@ -39,7 +40,7 @@ def refused(command: Command, kind: str, rows: Rows) -> Refusal | None:
             problem = _value(about(field), value, None, field.name)
         else:
             path = "" if field.name == "document" else f"{field.name}."
-            problem = document(value, _present(command, kind, rows), path)
+            problem = document(value, _present(command, kind, rows), path, _differing(command))
         if problem is not None:
             return problem
     return None
@@ -101,6 +102,12 @@ def _refusal(where: str, value: Any, remedy: str) -> Refusal:
     return invalid(where, f"{where}: {said} is not supported yet.", remedy, code=CODE)
 
 
+def _differing(command: Command) -> Mapping[str, TakesEffect]:
+    """What an attribute does where it is said of a relation."""
+    resource = BY_KIND.get(command.relation) if isinstance(command, OfAssignment) else None
+    return resource.assigned_attributes if resource is not None else _nothing
+
+
 def _present(command: Command, kind: str, rows: Rows) -> Any:
     """What the object has now; of a VM that is added, what its template has."""
     if isinstance(command, AddVm):
@@ -108,6 +115,8 @@ def _present(command: Command, kind: str, rows: Rows) -> Any:
         return rows.document("template", (template.id if template else None) or BLANK_TEMPLATE_ID)
     if isinstance(command, StartVm):
         return rows.document("vm", command.id)
+    if isinstance(command, OfAssignment):
+        return rows.document(command.relation, command.id)
     if not isinstance(command, Update):
         return None
     if not command.parent_id:

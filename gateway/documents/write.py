@@ -113,7 +113,7 @@ class Writer:
         refers = attribute.about.refers
         if attribute.type is Ref:
             return self._reference(refers, value, follow)
-        if not attrs.has(attribute.type):
+        if not attrs.has(type(value)):
             return scalar(value)
         if refers and not attribute.many and getattr(value, "id", None):
             return self._reference(refers, Ref(id=value.id), follow)
@@ -171,9 +171,14 @@ class Writer:
         return self._view.referring(sub.kind, attribute, target)
 
     def assigned(self, sub: SubCollection, parent: DocumentPlace) -> tuple[Any, ...]:
-        """The objects that are assigned to the parent."""
-        found = self._view.assigned(parent.parent_kind, parent.parent_id, sub.kind)
-        return tuple(record.document for record in found)
+        """The objects that are assigned to the parent, each as it is for this holder."""
+        names = BY_KIND[sub.kind].assigned_attributes
+        found = []
+        for one in self._view.assignments(parent.parent_kind, parent.parent_id, sub.kind):
+            record, own = self._view.get(sub.kind, one.document.right.id), one.document.attributes
+            if record is not None:
+                found.append(attrs.evolve(record.document, **{name: getattr(own, name, None) for name in names}))
+        return tuple(found)
 
     def member(self, sub: SubCollection, item: Any, parent: DocumentPlace) -> tuple[Any, DocumentPlace]:
         """A nested object with the reference to its parent filled in, and its place."""

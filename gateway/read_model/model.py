@@ -102,11 +102,14 @@ class ReadModel:
         ids = self._references[kind, attribute].get(target_id, ())
         return sorted((self._kinds[kind][id] for id in ids), key=_ordinal)
 
+    def assignments(self, holder: str, id: str, relation: str) -> list[Record]:
+        """What says that objects of kind `relation` are assigned to the object `id` of kind `holder`."""
+        found = self.referring(ASSIGNMENT, "left", id)
+        return [one for one in found if (one.document.holder, one.document.relation) == (holder, relation)]
+
     def assigned(self, holder: str, id: str, relation: str) -> list[Record]:
         """The objects of kind `relation` that are assigned to the object `id` of kind `holder`."""
-        found = self.referring(ASSIGNMENT, "left", id)
-        sides = [one.document.sides for one in found]
-        ids = (right[1] for left, right in sides if (left[0], right[0]) == (holder, relation))
+        ids = (one.document.right.id for one in self.assignments(holder, id, relation))
         return [record for other in ids if (record := self.get(relation, other)) is not None]
 
     def holders(self, holder: str, relation: str, id: str) -> list[Record]:

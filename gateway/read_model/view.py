@@ -35,6 +35,9 @@ class View:
     def referring(self, kind: str, attribute: str, target_id: str) -> list[Record]:
         return self._seen(self.whole.referring(kind, attribute, target_id))
 
+    def assignments(self, holder: str, id: str, relation: str) -> list[Record]:
+        return self._seen(self.whole.assignments(holder, id, relation))
+
     def assigned(self, holder: str, id: str, relation: str) -> list[Record]:
         return self._seen(self.whole.assigned(holder, id, relation))
 

@@ -11,11 +11,14 @@ import pytest
 
 from actors import command_router
 from gateway.rest.requests import resources
+from protocol.command import Command
 from protocol.host.commands import ActivateHost, DeactivateHost, RemoveHost
 from protocol.host.model import Host
+from protocol.message import message
 from protocol.registry import BY_KIND, Action, SubCollection
 from tests.engine.installation import Installation, small_installation
 from tests.engine.names import named_id
+from tests.gateway.fake_engine import FakeEngine
 from tests.gateway.http import Client
 from tests.gateway.running import running
 
@@ -27,6 +30,7 @@ class World:
     """vm-0 runs, vm-1 does not."""
 
     site: Installation
+    engine: FakeEngine
     client: Client
 
     def nic(self, vm: str) -> str:
@@ -40,10 +44,12 @@ class World:
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with small_installation(vms=2, hosts=1) as site, running(site.engine.port, tmp_path) as gateway:
-        made = World(site, Client(gateway))
-        await made.client.login()
-        yield made
+    async with small_installation(vms=2, hosts=1) as site:
+        engine = FakeEngine(site.engine.port)
+        async with running(engine, tmp_path) as gateway:
+            made = World(site, engine, Client(gateway))
+            await made.client.login()
+            yield made
 
 
 async def test_an_unplugged_nic_has_no_link_at_the_next_start(world: World) -> None:
@@ -79,6 +85,32 @@ async def test_descriptions_name_them(world: World) -> None:
     assert "post" in (await world.client.send("GET", "/openapi.json")).json()["paths"][path]
     rsdl = (await world.client.api("GET", "?rsdl")).json()
     assert "/ovirt-engine/api/vms/{vm:id}/nics/{nic:id}/activate" in {link["href"] for link in rsdl["links"]["link"]}
+
+
+@message("test.look_at_device")
+@attrs.frozen(kw_only=True)
+class LookAtDevice(Command):
+    """On a part of a part; no engine serves it."""
+
+    member_ids: tuple[str, ...] = ()
+
+
+async def test_a_command_on_a_part_of_a_part_knows_all_that_it_lies_in(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.site.until("vm", RUNS, lambda vm: vm.reported_devices)
+    looking = Action(name="look", command=LookAtDevice)
+    vm = BY_KIND["vm"]
+    nics, *others = vm.sub
+    devices, statistics = nics.sub
+    nics = attrs.evolve(nics, sub=(attrs.evolve(devices, actions=(looking,)), statistics))
+    monkeypatch.setitem(resources.BY_REL, "vms", attrs.evolve(vm, sub=(nics, *others)))
+    path = f"{world.nic(RUNS)}/reporteddevices"
+    (device,) = (await world.client.api("GET", path)).json()["reported_device"]
+    await world.post(f"{path}/{device['id']}/look", 400)
+    nic_id = world.nic(RUNS).rpartition("/")[2]
+    command = world.engine.submitted[-1].command
+    assert command == LookAtDevice(id=device["id"], parent_id=RUNS, member_ids=(nic_id,))
 
 
 HOSTS = SubCollection(

@@ -20,12 +20,14 @@ from protocol.registry import BY_KIND, SubCollection, element_of, plural_of
 
 @attrs.frozen
 class At:
-    """Where a walk down the path has come: a document, its place, and the root object's kind and id."""
+    """Where a walk down the path has come: a document, its place, the root object's kind and id, and the ids of the members
+    between the two."""
 
     document: Any
     place: DocumentPlace
     root_kind: str
     root_id: str
+    member_ids: tuple[str, ...] = ()
 
 
 class Members:
@@ -53,9 +55,12 @@ class Members:
             return await self._one(exchange, at, sub, item)
         action = next((action for action in sub.actions if action.name == rest[2]), None)
         if action is not None and len(rest) == 3 and exchange.method == "POST":
-            return acted(exchange, action, await self._commands.act(exchange, action, item.id, parent_id=at.root_id))
+            above = _above(at, sub, action.command)
+            return acted(exchange, action, await self._commands.act(exchange, action, item.id, **above))
         document, place = exchange.writer.member(sub, item, at.place)
-        return await self.answer(exchange, At(document, place, at.root_kind, at.root_id), rest[2:])
+        return await self.answer(
+            exchange, At(document, place, at.root_kind, at.root_id, (*at.member_ids, rest[1])), rest[2:]
+        )
 
     async def _list(self, exchange: Exchange, at: At, sub: SubCollection) -> HttpReply:
         tag, most = element_of(sub.item), exchange.number("max")
@@ -80,17 +85,17 @@ class Members:
                 return await collections.get(exchange, BY_KIND[sub.kind], item.id)
             return exchange.reply(200, tag, self._plain(exchange, at, sub, item, exchange.follow()))
         if exchange.method == "PUT" and sub.update is not None:
-            more = _relation(at, sub)
-            await self._commands.update(exchange, sub.update, sub.item, item.id, parent_id=at.root_id, **more)
+            above = _above(at, sub, sub.update)
+            await self._commands.update(exchange, sub.update, sub.item, item.id, **above)
             return exchange.reply(200, tag, self._after(exchange, at, sub, item.id, item))
         if exchange.method == "DELETE" and sub.remove is not None:
-            more = _relation(at, sub)
-            accepted = await self._commands.remove(exchange, sub.remove, item.id, parent_id=at.root_id, **more)
+            above = _above(at, sub, sub.remove)
+            accepted = await self._commands.remove(exchange, sub.remove, item.id, **above)
             return exchange.reply(200, "action", done(accepted))
         raise not_served(exchange)
 
     async def _add(self, exchange: Exchange, at: At, sub: SubCollection, command: Any) -> HttpReply:
-        accepted = await self._commands.add(exchange, command, sub.item, parent_id=at.root_id)
+        accepted = await self._commands.add(exchange, command, sub.item, **_above(at, sub, command))
         # The reply names the member, or the VM it went into; then it is the youngest.
         id = accepted.id
         before = {item.id for item in nested_items(at.document, sub)}
@@ -105,7 +110,7 @@ class Members:
 
     async def _assign(self, exchange: Exchange, at: At, sub: SubCollection, command: Any) -> HttpReply:
         """What is assigned is there already: the body names it, by id or by name."""
-        accepted = await self._commands.assign(exchange, command, sub.item, parent_id=at.root_id, **_relation(at, sub))
+        accepted = await self._commands.assign(exchange, command, sub.item, **_above(at, sub, command))
         location = ("Location", f"{at.place.href}/{sub.rel}/{accepted.id}")
         plain = self._after(exchange, at, sub, accepted.id, accepted.document)
         return exchange.reply(201, element_of(sub.item), plain, location)
@@ -143,9 +148,11 @@ class Members:
         return found
 
 
-def _relation(at: At, sub: SubCollection) -> dict[str, str]:
-    """What a command on an assignment says besides the ids of both sides."""
-    return {"relation": sub.kind, "holder": at.root_kind} if sub.source == "assigned" else {}
+def _above(at: At, sub: SubCollection, command: type[Any]) -> dict[str, Any]:
+    """What a command on a member says besides its id: all that the member lies in, and of an assignment both kinds."""
+    fields = {field.name for field in attrs.fields(command)}
+    said = {"parent_id": at.root_id, "member_ids": at.member_ids, "relation": sub.kind, "holder": at.root_kind}
+    return {name: value for name, value in said.items() if name in fields}
 
 
 def _missing(sub: SubCollection, id: str) -> NotFound:
