@@ -13,7 +13,8 @@ from protocol.registry import BY_KIND, RESOURCES
 
 Key = tuple[str, str]  # kind, id
 
-_WITHIN: Final = {resource.kind: (resource.within, resource.within_kind) for resource in RESOURCES}
+WITHIN: Final = {resource.kind: (resource.within, resource.within_kind) for resource in RESOURCES}
+"""By kind: the reference to what an object lies in, and the kind of that; both "" for those that lie in nothing."""
 _NAMED_IN_EVENTS: Final = ("vm", "template", "host", "storage_domain", "cluster", "data_center", "user")
 
 
@@ -32,6 +33,6 @@ def _parent_of(kind: str, document: Any) -> Key | None:
     if BY_KIND[kind].owned:
         owner, _, id = (document.object or "").partition("/")
         return (owner, id) if id else None
-    ways = [_WITHIN[kind]] if not BY_KIND[kind].history else [(named, named) for named in _NAMED_IN_EVENTS]
+    ways = [WITHIN[kind]] if not BY_KIND[kind].history else [(named, named) for named in _NAMED_IN_EVENTS]
     found = ((above, getattr(document, attribute, None)) for attribute, above in ways if attribute)
     return next(((above, reference.id) for above, reference in found if reference is not None and reference.id), None)

@@ -47,7 +47,7 @@ def websocket_routes(gate: Gate, hub: Hub, engine: EnginePort) -> list[WebSocket
             caller = await _caller(gate, websocket)
             if caller is None:
                 caller = gate.by_token(str((await _first_message(websocket)).get("token", "")))
-            stream = await open_console(engine, websocket.path_params["vm_id"], caller.principal)
+            stream = await open_console(engine, gate.view(caller), websocket.path_params["vm_id"], caller.principal)
             await bridge(
                 stream,
                 lambda: _receive_bytes(websocket),

@@ -119,7 +119,7 @@ class LivePort:
 
     async def _console(self, connection: WebSocketConnection, caller: Caller | None, vm_id: str) -> None:
         known = caller or self._gate.by_token((await self._subscribe(connection)).token)
-        stream = await open_console(self._engine, vm_id, known.principal)
+        stream = await open_console(self._engine, self._gate.view(known), vm_id, known.principal)
         await bridge(
             stream,
             lambda: _receive_bytes(connection),

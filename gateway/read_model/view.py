@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.read_model.model import ReadModel, Record
 from gateway.visibility import Visibility
+from protocol.parents import WITHIN
 
 
 class View:
@@ -21,7 +22,16 @@ class View:
         return record if record is not None and self.sees(record) else None
 
     def all(self, kind: str) -> list[Record]:
-        return self._seen(self.whole.all(kind))
+        """From above, by the indexes: who sees a tenth pays for a tenth. Asking each of 10,000 VMs took 34 ms."""
+        attribute, above = WITHIN.get(kind, ("", ""))
+        if not above or above == kind:
+            return self._seen(self.whole.all(kind))
+        found = {
+            id: record for of, id in self._visibility.within or () if of == kind and (record := self.get(kind, id))
+        }
+        for owner in self.all(above):
+            found.update((record.id, record) for record in self.whole.referring(kind, attribute, owner.id))
+        return sorted(found.values(), key=lambda record: record.ordinal)
 
     def kinds(self) -> list[str]:
         return self.whole.kinds()

@@ -11,13 +11,15 @@ import attrs
 import pytest
 
 from gateway.live.shared_frames import ChangeFilter
+from gateway.read_model.model import ReadModel
+from gateway.read_model.view import View
 from gateway.visibility import ALL, Visibility
 from protocol.activity.audit import line
 from protocol.document import Ref
 from protocol.inventory.assignment import ASSIGNMENT
 from protocol.inventory.assignment_commands import Assign
 from protocol.inventory.commands import AddEntity, UpdateEntity
-from protocol.inventory.model import Tag
+from protocol.inventory.model import ROOT_TAG_ID, Tag
 from protocol.vm.commands import RemoveVm
 from tests.engine.installation import Installation, small_installation
 from tests.engine.names import named_id
@@ -289,6 +291,21 @@ async def test_what_leaves_what_is_seen_is_gone(world: World, open_socket: Open)
         await site.ask(UpdateEntity(kind="tag", id=tags["below"], document=moved))
         await socket.until(site.changed("tag")[-1])
         assert set(socket.follower.state) == {("tag", tags["seen"])}
+
+
+async def test_a_list_holds_what_each_look_up_shows() -> None:
+    async with small_installation(vms=3, hosts=1) as site:
+        model = ReadModel()
+        model.load(await site.engine.port.snapshot())
+    seen = (
+        ("vm", RUNS),
+        ("cluster", site.id_of("cluster", "Default")),
+        ("data_center", site.id_of("data_center", "Default")),
+    )
+    for within in (set(seen[:1]), set(seen[1:2]), set(seen[2:]), set(seen), {("tag", ROOT_TAG_ID), ("vm", "gone")}):
+        view = View(model, Visibility(frozenset(within)))
+        for kind in model.kinds():
+            assert view.all(kind) == [record for record in model.all(kind) if view.get(kind, record.id)], (kind, within)
 
 
 def test_who_sees_the_same_shares_frames() -> None:
