@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import attrs
 import pytest
+from trio_websocket import ConnectionClosed
 
 from gateway.live.shared_frames import ChangeFilter
 from gateway.read_model.model import ReadModel
@@ -26,7 +27,7 @@ from tests.engine.names import named_id
 from tests.engine.samples import host_samples
 from tests.gateway.http import Client
 from tests.gateway.running import Running, running
-from tests.gateway.sockets import Socket, json_socket, msgpack_socket
+from tests.gateway.sockets import Socket, json_socket, msgpack_socket, open_url
 
 Open = Callable[..., AbstractAsyncContextManager[Socket]]
 BOTH: Final = pytest.mark.parametrize("open_socket", [json_socket, msgpack_socket], ids=["json", "msgpack"])
@@ -145,6 +146,20 @@ async def test_statistics_are_those_of_what_is_seen(world: World) -> None:
     for path in (f"/vms/{HIDDEN}", f"/hosts/{HOST}"):
         assert await world.status("GET", f"{path}/statistics") == 404
     assert "statistics" not in (await world.client.api("GET", f"/vms/{RUNS}?follow=host.statistics")).json()["host"]
+
+
+@pytest.mark.parametrize("live", [False, True], ids=["https", "live"])
+async def test_a_hidden_vm_has_no_console(world: World, live: bool) -> None:
+    await world.site.until_status("vm", "vm-2", "up")
+    serving = world.gateway.serving
+    address = f"{serving.live_port}/console" if live else f"{serving.port}/ws/console"
+    headers = [(b"authorization", f"Bearer {world.client.token}".encode())]
+    url = f"wss://localhost:{address}/{HIDDEN}"
+    async with open_url(url, world.gateway, extra_headers=headers) as connection:
+        await connection.get_message()
+        with pytest.raises(ConnectionClosed) as closed:
+            await connection.get_message()
+    assert closed.value.reason.code == 4404
 
 
 async def test_who_sees_a_host_sees_how_many_vms_it_has(world: World) -> None:
