@@ -6,7 +6,7 @@ It must not decide: refusals come from `authorize` and from the entity's actor.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import attrs
 
@@ -29,7 +29,7 @@ from protocol.errors import Conflict, CorralError, Refusal, Unavailable
 from protocol.live.engine import Accepted, Submit
 from protocol.message import message_type
 from protocol.refusals import invalid, not_found
-from protocol.registry import RESOURCES, SubCollection, title_of
+from protocol.registry import BY_KIND, RESOURCES, Resource, SubCollection, below, commands_of, title_of
 
 Route = tuple[str, Callable[[Command], str]]
 
@@ -48,21 +48,22 @@ def _main(_: Command) -> str:
 
 def _routes() -> Iterator[tuple[type[Command], Route]]:
     for resource in RESOURCES:
-        own = _main if resource.served_by != resource.kind else _own
-        actions = (action.command for action in resource.actions)
-        for command in (resource.add, resource.update, resource.remove, *actions, *resource.internal):
-            if command is not None:
-                yield command, (resource.served_by, own)
-        for sub in _below(resource.sub):
-            for command in (sub.add, sub.update, sub.remove, *(action.command for action in sub.actions)):
-                if command is not None:
-                    yield command, ("inventory", _main) if sub.source == "assigned" else (resource.kind, _parent)
+        for command in (*commands_of(resource), *resource.internal):
+            yield command, _server_of(resource)
+        for sub in below(resource):
+            yield from ((command, _server_of_member(resource, sub)) for command in commands_of(sub))
 
 
-def _below(subs: Iterable[SubCollection]) -> Iterator[SubCollection]:
-    for sub in subs:
-        yield sub
-        yield from _below(sub.sub)
+def _server_of(resource: Resource) -> Route:
+    return resource.served_by, _main if resource.served_by != resource.kind else _own
+
+
+def _server_of_member(resource: Resource, sub: SubCollection) -> Route:
+    """Parts go to the object that they are part of, assignments to the inventory; what has an actor of its own goes there,
+    and with it what it is in the parent: a storage domain in a data center."""
+    if sub.source == "assigned":
+        return "inventory", _main
+    return _server_of(BY_KIND[sub.kind]) if sub.source == "filter" else (resource.kind, _parent)
 
 
 ROUTES: dict[type[Command], Route] = dict(_routes())

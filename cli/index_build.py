@@ -70,8 +70,11 @@ def _walk(nouns: dict[str, Any], subs: tuple[registry.SubCollection, ...], above
     for sub in subs:
         noun = _noun(nouns, sub.item)
         chain = [*above, {"noun": parent, "rel": sub.rel}]
+        actions = {action.name: _action(action) for action in sub.actions}
         methods = [method for method in ("add", "update", "remove") if getattr(sub, method) is not None]
-        noun["parents"].append({"chain": chain, "methods": methods, "assigned": sub.source == "assigned"})
+        found = {"chain": chain, "methods": [*methods, *actions], "assigned": sub.source == "assigned"}
+        noun["parents"].append(found)
+        noun["actions"] |= actions
         _methods(noun, sub)
         _walk(nouns, sub.sub, chain, noun["name"])
 

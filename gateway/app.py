@@ -32,14 +32,13 @@ from gateway.read_model.model import ReadModel
 from gateway.rest.describe.openapi import openapi
 from gateway.rest.describe.rsdl import rsdl, schema
 from gateway.rest.requests.asgi import Receive, RestApp, Scope, Send
-from gateway.rest.requests.collections import Collections
 from gateway.rest.requests.commands import CommandSender
 from gateway.rest.requests.entry import EntryPoint
 from gateway.rest.requests.exchange import Exchange, HttpReply, split_base
 from gateway.rest.requests.members import Members
 from gateway.rest.requests.mutations import Mutations
 from gateway.rest.requests.resources import Describe, Resources
-from gateway.search.evaluate import Search
+from gateway.visibility import VisibilityOf, everything
 
 
 @attrs.frozen
@@ -76,12 +75,13 @@ def _path(scope: Scope) -> str:
     return raw.decode("latin-1") if raw else str(scope["path"])
 
 
-def build(config: GatewayConfig, engine: EnginePort, outside: Outside) -> Gateway:
+def build(
+    config: GatewayConfig, engine: EnginePort, outside: Outside, visibility_of: VisibilityOf = everything
+) -> Gateway:
     """Reads the state directory (blocking, at the start) and wires everything."""
     log = structlog.get_logger("gateway").info
     model = ReadModel(events_kept_max=config.events_kept_max)
-    writer = Writer(model)
-    hub = Hub(engine, model, lambda record: writer.record(record, bare=True), config.changes_kept_max)
+    hub = Hub(engine, model, lambda record: Writer(model).record(record, bare=True), config.changes_kept_max)
     metrics = Metrics(model, lambda: engine.ready, lambda: hub.subscribers)
     process_key = hashlib.sha256(outside.token().encode()).digest()
     gate = Gate(
@@ -92,14 +92,13 @@ def build(config: GatewayConfig, engine: EnginePort, outside: Outside) -> Gatewa
         Failures(config.failures_per_minute_max),
         model,
         config.allowed_origins,
+        visibility_of,
     )
-    collections = Collections(model, writer, Search(model))
     commands = CommandSender(engine, model, outside, config.wait_seconds_max)
     resources = Resources(
-        EntryPoint(model, writer, config.version, outside.wall),
-        collections,
-        Mutations(commands, collections, writer),
-        Members(model, writer, collections, commands),
+        EntryPoint(config.version, outside.wall),
+        Mutations(commands),
+        Members(commands),
         {"rsdl": rsdl, "schema": schema, "openapi.json": _describe_openapi(config.version)},
     )
     others = Starlette(

@@ -21,6 +21,7 @@ from gateway.app import Gateway, build
 from gateway.config import GatewayConfig, Outside, Serving
 from gateway.live.trio_socket import LivePort
 from gateway.read_model.engine_client import EnginePort
+from gateway.visibility import VisibilityOf, everything
 from protocol import limits
 
 _backlog: Final = 1_024
@@ -57,6 +58,7 @@ async def serve(
     engine: EnginePort,
     outside: Outside,
     follow: Callable[[ssl.SSLContext], ssl.SSLContext] = lambda context: context,
+    visibility_of: VisibilityOf = everything,
     *,
     task_status: trio.TaskStatus[Serving] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -64,7 +66,7 @@ async def serve(
 
     `follow` is told each TLS context, by whoever loads a new certificate into it before the old one expires.
     """
-    gateway = await trio.to_thread.run_sync(build, config, engine, outside)
+    gateway = await trio.to_thread.run_sync(build, config, engine, outside, visibility_of)
     context = follow(tls_context(config, ("h2", "http/1.1")))
     sockets = [listen(host, config.port, config.send_timeout_seconds) for host in config.hosts]
     async with trio.open_nursery() as feeding:

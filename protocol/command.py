@@ -13,13 +13,16 @@ import attrs
 from protocol.document import not_yet, parameter
 from protocol.message import Message
 
-ADDRESS_FIELDS: Final = frozenset({"id", "parent_id", "document", "kind", "relation", "holder"})
+ADDRESS_FIELDS: Final = frozenset({"id", "parent_id", "member_ids", "document", "kind", "relation", "holder"})
 """Fields of commands that path and body of a request say; its query and the command line's options say the others."""
 
 
 @attrs.frozen(kw_only=True)
 class Command(Message):
-    """`id` is the object acted upon ("" when one is added), `parent_id` the one it lives in (a NIC's VM)."""
+    """`id` is the object acted upon ("" when one is added), `parent_id` the one it lives in (a NIC's VM).
+
+    One that acts on a part of a part declares `member_ids: tuple[str, ...]` too: the parts between, the outermost first.
+    """
 
     id: str = ""
     parent_id: str = ""

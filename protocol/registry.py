@@ -7,7 +7,7 @@ not hold behaviour.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -68,8 +68,8 @@ class SubCollection:
     """A collection below one object.
 
     `source` says where its members come from: `nested` = the attribute of that name in the parent's document;
-    `filter` = members of root collection `rel` whose reference `by` is the parent; `statistics` = latest samples;
-    `assigned` = objects of `kind` that are assigned to the parent.
+    `filter` = objects of `kind` whose reference `by` is the parent, to whose own actor commands go; `statistics` = latest
+    samples; `assigned` = objects of `kind` that are assigned to the parent.
     """
 
     rel: str
@@ -141,6 +141,7 @@ class Resource:
     )
     named: bool = True
     assigned_to: tuple[str, ...] = ()  # the kinds that hold some of these: each gets a sub-collection of that name
+    assigned_attributes: Mapping[str, TakesEffect] = attrs.field(factory=dict)  # those that each holder sets for itself
 
     @property
     def plural_tag(self) -> str:
@@ -213,6 +214,7 @@ def _with_assigned(*resources: Resource) -> tuple[Resource, ...]:
             SubCollection(
                 rel=each.rel, tag=each.plural_tag, item=each.cls, source="assigned", kind=each.kind,
                 add=assignment_commands.Assign, remove=assignment_commands.Unassign,
+                update=assignment_commands.Assign if each.assigned_attributes else None,
             )
             for each in resources if holder.kind in each.assigned_to
         )  # fmt: skip
@@ -295,6 +297,8 @@ RESOURCES: tuple[Resource, ...] = _with_assigned(
         ),
         sub=(
             _nested("nics", "nics", Nic, add=vm_commands.AddNic, update=vm_commands.UpdateNic, remove=vm_commands.RemoveNic,
+                    actions=(Action(name="activate", command=vm_commands.ActivateNic, parameters=(_async,)),
+                             Action(name="deactivate", command=vm_commands.DeactivateNic, parameters=(_async,))),
                     sub=(_nested("reporteddevices", "reported_devices", ReportedDevice), _statistics())),
             _nested("diskattachments", "disk_attachments", DiskAttachment, add=vm_commands.AddDiskAttachment,
                     update=vm_commands.UpdateDiskAttachment, remove=vm_commands.RemoveDiskAttachment),
@@ -355,32 +359,38 @@ BY_REL: dict[str, Resource] = {resource.rel: resource for resource in RESOURCES}
 BY_CLASS: dict[type[Any], Resource] = {resource.cls: resource for resource in RESOURCES}
 
 
-def _objects() -> Iterator[type[Any]]:
-    def below(subs: tuple[SubCollection, ...]) -> Iterator[type[Any]]:
-        for sub in subs:
-            yield sub.item
-            yield from below(sub.sub)
-
-    for resource in RESOURCES:
-        yield resource.cls
-        yield from below(resource.sub)
+def below(owner: Resource | SubCollection) -> Iterator[SubCollection]:
+    """Every sub-collection of an object, and those of its members."""
+    for sub in owner.sub:
+        yield sub
+        yield from below(sub)
 
 
-OBJECTS: tuple[type[Any], ...] = tuple(dict.fromkeys(_objects()))
+def commands_of(owner: Resource | SubCollection) -> Iterator[type[Command]]:
+    """The commands on its objects that a client can give."""
+    changes = (owner.add, owner.update, owner.remove)
+    yield from (command for command in (*changes, *(action.command for action in owner.actions)) if command is not None)
+
+
+def actions_below(resource: Resource) -> Iterator[Action]:
+    """The actions of an object and of what lies below it."""
+    yield from resource.actions
+    for sub in below(resource):
+        yield from sub.actions
+
+
+OBJECTS: tuple[type[Any], ...] = tuple(
+    dict.fromkeys(cls for resource in RESOURCES for cls in (resource.cls, *(sub.item for sub in below(resource))))
+)
 """Every class whose documents have an address, at the root or below another object."""
 
 
 def written_classes() -> dict[type[Any], tuple[str, ...]]:
     """Every class of documents that a client may send, and whether it adds or updates."""
     found: dict[type[Any], tuple[str, ...]] = {}
-
-    def take(owner: Resource | SubCollection, cls: type[Any]) -> None:
-        roles = tuple(role for role in ("add", "update") if getattr(owner, role) is not None)
-        if roles:
-            found[cls] = roles
-        for sub in owner.sub:
-            take(sub, sub.item)
-
     for resource in RESOURCES:
-        take(resource, resource.cls)
+        for owner, cls in ((resource, resource.cls), *((sub, sub.item) for sub in below(resource))):
+            roles = tuple(role for role in ("add", "update") if getattr(owner, role) is not None)
+            if roles:
+                found[cls] = roles
     return found

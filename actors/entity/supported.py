@@ -14,15 +14,16 @@ from actors.entity.rows import Rows
 from protocol.command import Command, Update
 from protocol.document import About, Ref, TakesEffect, plain_text
 from protocol.errors import NotSupportedYet, Refusal
+from protocol.inventory.assignment_commands import OfAssignment
 from protocol.merge import given
-from protocol.registry import RESOURCES
+from protocol.registry import BY_KIND, RESOURCES, actions_below
 from protocol.template.model import Template
 from protocol.vm.commands import AddVm, StartVm
 from protocol.vm.model import BLANK_TEMPLATE_ID, Vm
 
 _nothing: Final[Mapping[str, TakesEffect]] = {}
 _unmarked: Final = frozenset({"id", "parent_id", "kind"})
-_actions: Final = {each.command: each for resource in RESOURCES for each in resource.actions if each.not_yet}
+_actions: Final = {each.command: each for one in RESOURCES for each in actions_below(one) if each.not_yet}
 
 
 def refused(command: Command, kind: str, rows: Rows) -> Refusal | None:
@@ -38,7 +39,7 @@ def refused(command: Command, kind: str, rows: Rows) -> Refusal | None:
             problem = _value(known, value, None, name)
         else:
             path = "" if name == "document" else f"{name}."
-            problem = document(value, _present(command, kind, rows), path)
+            problem = document(value, _present(command, kind, rows), path, _differing(command))
         if problem is not None:
             return problem
     return None
@@ -99,6 +100,12 @@ def _refusal(where: str, value: object, remedy: str) -> Refusal:
     return NotSupportedYet(f"{where}: {said} is not supported yet.", remedy=remedy, field=where).refusal
 
 
+def _differing(command: Command) -> Mapping[str, TakesEffect]:
+    """What an attribute does where it is said of a relation."""
+    resource = BY_KIND.get(command.relation) if isinstance(command, OfAssignment) else None
+    return resource.assigned_attributes if resource is not None else _nothing
+
+
 def _present(command: Command, kind: str, rows: Rows) -> object:
     """What the object has now; of a VM that is added, what its template has."""
     if isinstance(command, AddVm):
@@ -106,6 +113,8 @@ def _present(command: Command, kind: str, rows: Rows) -> object:
         return rows.get(Template, (template.id if template else None) or BLANK_TEMPLATE_ID)
     if isinstance(command, StartVm):
         return rows.get(Vm, command.id)
+    if isinstance(command, OfAssignment):
+        return rows.document(command.relation, command.id)
     if not isinstance(command, Update):
         return None
     if not command.parent_id:

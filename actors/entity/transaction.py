@@ -90,9 +90,9 @@ def transaction_of(
         entries.append(JournalEntry(room.kind, room.id, version, tag, encode(event), document, correlation, at))
     writes = [EntityWrite(_row(room, state, version), before.version)] if decision.events else []
     if decision.events and state is None:
-        for removal, entry in removals(assigned, at, correlation):
-            writes.append(removal)
-            entries.append(entry)
+        gone = list(removals(assigned, at, correlation))
+        writes += [removal for removal, _ in gone]
+        entries[:0] = [entry for _, entry in gone]  # before their side: readers see them by what they belong to
     versions = dict(before.jobs)
     for job in jobs.values():
         write, entry = _job_row(

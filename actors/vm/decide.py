@@ -31,6 +31,8 @@ CONFIGURED_BY: Final[Mapping[type[Message], Callable[[VmState, CommandRequest, V
     commands.AddNic: nics.change,
     commands.UpdateNic: nics.change,
     commands.RemoveNic: nics.change,
+    commands.ActivateNic: nics.plug,
+    commands.DeactivateNic: nics.plug,
     commands.UpdateDiskAttachment: attachments.update,
 }
 

@@ -44,6 +44,7 @@ def watch_list(
             return view.many(found, view.name)
     else:
         asked = fetch
+        kinds.append("assignment")  # a search by tag, the tags of a VM
 
         def documents() -> str:
             found = asked()

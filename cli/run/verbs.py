@@ -148,7 +148,7 @@ def _remove(shared: CliSession, noun: Noun, given: Given) -> int:
 
 def _act(shared: CliSession, noun: Noun, action: str, given: Given) -> int:
     client = shared.client()
-    path = locate.find(client, noun, locate.collection(client, noun, {}), given["name"])
+    path = locate.find(client, noun, locate.collection(client, noun, given), given["name"])
     entry = noun["actions"][action]
     body = collect(given, entry["parameters"])
     answer = client.call("POST", f"{path}/{action}", query=query_of(given), body=body)

@@ -119,10 +119,11 @@ def _remove(noun: Noun) -> click.Command:
 
 def _action(noun: Noun, action: str, named_before: bool) -> click.Command:
     entry = noun["actions"][action]
-    params = [*action_options(entry["parameters"]), *_waiting()]
-    if not named_before:
-        params = [_name(noun), *params]
-    examples = f"corral {noun['name']} {action} NAME\ncorral action {noun['name']} NAME {action}"
+    options = action_options(entry["parameters"])
+    above = _parents(noun, options, action)
+    params = [*(() if named_before else (_name(noun),)), *above, *options, *_waiting()]
+    where = _where(noun) if above else ""
+    examples = f"corral {noun['name']} {action} NAME{where}\ncorral action {noun['name']} NAME {action}{where}"
     return _command(noun, action, entry["doc"], params, [], examples)
 
 

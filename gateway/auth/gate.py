@@ -15,6 +15,8 @@ from gateway.auth.failures import Failures
 from gateway.auth.passwords import ADMINISTRATOR, Passwords
 from gateway.auth.tokens import AuthSession, SessionTokens
 from gateway.read_model.model import ReadModel
+from gateway.read_model.view import Reads, view_of
+from gateway.visibility import Visibility, VisibilityOf, everything
 from protocol.errors import Forbidden, Unauthenticated
 from protocol.live.engine import Principal
 
@@ -31,6 +33,14 @@ class Caller:
     new_token: str = ""
 
 
+@attrs.frozen
+class LiveSession:
+    """Asked again and again while a connection is open: does its session still stand, what may its user see now."""
+
+    stands: Callable[[], bool]
+    visibility: Callable[[], Visibility]
+
+
 class Gate:
     """Every request and every WebSocket passes here before anything else."""
 
@@ -41,12 +51,14 @@ class Gate:
         failures: Failures,
         model: ReadModel,
         allowed_origins: tuple[str, ...] = (),
+        visibility_of: VisibilityOf = everything,
     ) -> None:
         self._passwords = passwords
         self._tokens = tokens
         self._failures = failures
         self._model = model
         self._allowed_origins = allowed_origins
+        self._visibility_of = visibility_of
 
     async def login(self, user: str, password: str, address: str) -> tuple[str, AuthSession]:
         """A new token. Raises `Unauthenticated` or `TooManyFailures`."""
@@ -63,9 +75,17 @@ class Gate:
             raise Unauthenticated("The token is unknown, expired or revoked.", remedy="Log in again.")
         return Caller(self._principal(session.user), token)
 
-    def watch(self, caller: Caller) -> Callable[[], bool]:
-        """Whether the session that opened a connection still stands; basic auth has none that could end."""
-        return self._tokens.watch(caller.token) if caller.token else lambda: True
+    def live_session(self, caller: Caller) -> LiveSession:
+        """For a connection that stays open; basic auth has no session that could end."""
+        stands = self._tokens.watch(caller.token) if caller.token else lambda: True
+        return LiveSession(stands, lambda: self.visibility(caller))
+
+    def visibility(self, caller: Caller) -> Visibility:
+        """What the caller may see now."""
+        return self._visibility_of(caller.principal)
+
+    def view(self, caller: Caller) -> Reads:
+        return view_of(self._model, self.visibility(caller))
 
     async def by_headers(self, method: str, headers: Mapping[str, str], address: str) -> Caller:
         """Raises `Unauthenticated`, `Forbidden` or `TooManyFailures`."""

@@ -1,4 +1,4 @@
-"""Resolves names in references to ids by the read model, before a command is built. It must not change anything."""
+"""Resolves names in references to ids by what its sender sees, before a command is built. It must not change anything."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from typing import Any
 import attrs
 
 from gateway.documents.addresses import BY_TYPE_NAME
-from gateway.read_model.model import ReadModel, Record
+from gateway.read_model.model import Record
+from gateway.read_model.view import Reads
 from protocol.attributes import Attribute, attributes
 from protocol.document import Ref, id_of
 from protocol.errors import BadInput, Refused
 from protocol.refusals import not_found
 
 
-def resolve(model: ReadModel, document: Any, *, cluster_id: str | None = None, path: str = "") -> Any:
+def resolve(view: Reads, document: Any, *, cluster_id: str | None = None, path: str = "") -> Any:
     """The same document with an id in every reference. Raises `Refused` or `BadInput` that name the reference.
 
     `cluster_id` is where a VM lives: names of networks and profiles are unique within its data center only.
     """
     own = getattr(document, "cluster", None)
     if isinstance(own, Ref) and own.id is None and own.name:
-        document = attrs.evolve(document, cluster=_resolve_one(model, "Cluster", own, "cluster", None))
+        document = attrs.evolve(document, cluster=_resolve_one(view, "Cluster", own, "cluster", None))
     own = getattr(document, "cluster", None)
     if isinstance(own, Ref) and own.id:
         cluster_id = own.id
@@ -32,40 +33,40 @@ def resolve(model: ReadModel, document: Any, *, cluster_id: str | None = None, p
             continue
         where = f"{path}.{attribute.xml}" if path else attribute.xml
         if attribute.many:
-            new: Any = tuple(_item(model, attribute, item, where, cluster_id) for item in value)
+            new: Any = tuple(_item(view, attribute, item, where, cluster_id) for item in value)
         else:
-            new = _item(model, attribute, value, where, cluster_id)
+            new = _item(view, attribute, value, where, cluster_id)
         if new != value:
             changes[attribute.name] = new
     return attrs.evolve(document, **changes) if changes else document
 
 
-def _item(model: ReadModel, attribute: Attribute, value: Any, path: str, cluster_id: str | None) -> Any:
+def _item(view: Reads, attribute: Attribute, value: Any, path: str, cluster_id: str | None) -> Any:
     if isinstance(value, Ref):
-        return _resolve_one(model, attribute.about.refers, value, path, cluster_id)
-    return resolve(model, value, cluster_id=cluster_id, path=path)
+        return _resolve_one(view, attribute.about.refers, value, path, cluster_id)
+    return resolve(view, value, cluster_id=cluster_id, path=path)
 
 
-def resolved_id(model: ReadModel, document: Any) -> str:
+def resolved_id(view: Reads, document: Any) -> str:
     """The id of the object that a document names by its id or its name."""
     type_name = type(document).__name__
     if not document.id and not document.name:
         raise BadInput(f"The {type_name} has neither id nor name.", remedy="Give one of them.", field="id")
-    return _resolve_one(model, type_name, Ref(id=document.id, name=document.name), "id", None).id or ""
+    return _resolve_one(view, type_name, Ref(id=document.id, name=document.name), "id", None).id or ""
 
 
-def _resolve_one(model: ReadModel, type_name: str, reference: Ref, path: str, cluster_id: str | None) -> Ref:
+def _resolve_one(view: Reads, type_name: str, reference: Ref, path: str, cluster_id: str | None) -> Ref:
     resource = BY_TYPE_NAME.get(type_name)
     if resource is None:
         return reference
     if reference.id:
-        if resource.kind != "event" and model.get(resource.kind, reference.id) is None:
+        if resource.kind != "event" and view.get(resource.kind, reference.id) is None:
             raise Refused(not_found(resource.kind, reference.id, field=path))
         return Ref(id=reference.id)
     assert reference.name
-    found = model.named(resource.kind, reference.name)
+    found = view.named(resource.kind, reference.name)
     if len(found) > 1:
-        found = [record for record in found if _in_data_center_of(model, record, cluster_id)] or found
+        found = [record for record in found if _in_data_center_of(view, record, cluster_id)] or found
     if not found:
         raise Refused(not_found(resource.kind, name=reference.name, field=path))
     if len(found) > 1:
@@ -76,14 +77,14 @@ def _resolve_one(model: ReadModel, type_name: str, reference: Ref, path: str, cl
     return Ref(id=found[0].id)
 
 
-def _in_data_center_of(model: ReadModel, record: Record, cluster_id: str | None) -> bool:
+def _in_data_center_of(view: Reads, record: Record, cluster_id: str | None) -> bool:
     """Whether a network or profile belongs to the data center of a cluster."""
-    cluster = model.get("cluster", cluster_id) if cluster_id else None
+    cluster = view.get("cluster", cluster_id) if cluster_id else None
     if cluster is None or cluster.document.data_center is None:
         return False
     document = record.document
     if (network := getattr(document, "network", None)) is not None:
-        above = model.get("network", id_of(network))
+        above = view.get("network", id_of(network))
         document = above.document if above else document
     data_center = getattr(document, "data_center", None)
     return data_center is not None and data_center.id == cluster.document.data_center.id

@@ -15,7 +15,8 @@ from gateway.documents.follow import EVERYTHING, Follow
 from gateway.documents.host_summary import with_summary
 from gateway.documents.render import Plain
 from gateway.documents.statistics import statistics_of
-from gateway.read_model.model import ReadModel, Record
+from gateway.read_model.model import Record
+from gateway.read_model.view import Reads
 from protocol.attributes import Attribute, attributes
 from protocol.document import Ref
 from protocol.registry import BY_KIND, Resource, SubCollection, element_of, element_of_name
@@ -55,19 +56,20 @@ def place_of(resource: Resource, id: str) -> DocumentPlace:
 
 
 class Writer:
-    """Writes documents as of the read model's present state."""
+    """Writes documents as of now, with what a view shows of others."""
 
-    def __init__(self, model: ReadModel) -> None:
-        self._model = model
+    def __init__(self, view: Reads) -> None:
+        self._view = view
 
     def record(self, record: Record, follow: Follow = NOTHING, *, bare: bool = False) -> Plain:
         """An entity at its own address. `bare`: without links, actions and what is counted of others, with all nested
         content (live frames)."""
-        resource = BY_KIND[record.kind]
+        resource = BY_KIND.get(record.kind)
+        if bare or resource is None:
+            href = href_of(resource.rel, record.id) if resource is not None else ""
+            return self.document(record.document, DocumentPlace(href=href, parent_id=record.id), EVERYTHING)
         place = place_of(resource, record.id)
-        if bare:
-            return self.document(record.document, DocumentPlace(href=place.href, parent_id=record.id), EVERYTHING)
-        document = with_summary(self._model, record.document) if record.kind == "host" else record.document
+        document = with_summary(self._view.whole, record.document) if record.kind == "host" else record.document
         return self.document(document, place, follow)
 
     def document(self, document: Any, place: DocumentPlace, follow: Follow = NOTHING) -> Plain:
@@ -111,7 +113,7 @@ class Writer:
         refers = attribute.about.refers
         if attribute.type is Ref:
             return self._reference(refers, value, follow)
-        if not attrs.has(attribute.type):
+        if not attrs.has(type(value)):
             return scalar(value)
         if refers and not attribute.many and getattr(value, "id", None):
             return self._reference(refers, Ref(id=value.id), follow)
@@ -123,7 +125,7 @@ class Writer:
     def _reference(self, type_name: str, reference: Ref, follow: Follow | None) -> Plain:
         resource = BY_TYPE_NAME.get(type_name)
         if follow is not None and follow is not EVERYTHING and resource is not None and reference.id:
-            record = self._model.get(resource.kind, reference.id)
+            record = self._view.get(resource.kind, reference.id)
             if record is not None:
                 return self.record(record, follow)
         plain: Plain = {}
@@ -144,7 +146,7 @@ class Writer:
             if sub.source == "statistics":
                 items = [
                     self.document(item, DocumentPlace(f"{place.href}/statistics/{item.id}"), deeper)
-                    for item in statistics_of(self._model, place.parent_kind, place.parent_id, place.owner_id)
+                    for item in statistics_of(self._view.whole, place.parent_kind, place.parent_id, place.owner_id)
                 ]
             elif sub.source == "assigned":
                 members = self.assigned(sub, place)
@@ -161,28 +163,32 @@ class Writer:
         attribute, _, of = sub.by.partition(".of_")
         target = parent_id
         if of:
-            parent = self._model.get(parent_kind, parent_id)
+            parent = self._view.get(parent_kind, parent_id)
             reference = getattr(parent.document, attribute, None) if parent else None
             if reference is None or not reference.id:
                 return []
             target = reference.id
-        return self._model.referring(sub.kind, attribute, target)
+        return self._view.referring(sub.kind, attribute, target)
 
     def assigned(self, sub: SubCollection, parent: DocumentPlace) -> tuple[Any, ...]:
-        """The objects that are assigned to the parent."""
-        found = self._model.assigned(parent.parent_kind, parent.parent_id, sub.kind)
-        return tuple(record.document for record in found)
+        """The objects that are assigned to the parent, each as it is for this holder."""
+        names = BY_KIND[sub.kind].assigned_attributes
+        found = []
+        for one in self._view.assignments(parent.parent_kind, parent.parent_id, sub.kind):
+            record, own = self._view.get(sub.kind, one.document.right.id), one.document.attributes
+            if record is not None:
+                found.append(attrs.evolve(record.document, **{name: getattr(own, name, None) for name in names}))
+        return tuple(found)
 
     def member(self, sub: SubCollection, item: Any, parent: DocumentPlace) -> tuple[Any, DocumentPlace]:
         """A nested object with the reference to its parent filled in, and its place."""
         names = {attribute.name for attribute in attributes(type(item))}
         if parent.parent_kind in names and getattr(item, parent.parent_kind) is None and parent.parent_id:
             item = attrs.evolve(item, **{parent.parent_kind: Ref(id=parent.parent_id)})
-        href = f"{parent.href}/{sub.rel}/{item.id}" if parent.href and getattr(item, "id", None) else ""
         id = getattr(item, "id", None) or ""
-        return item, DocumentPlace(
-            href, (), sub.sub, parent_kind=element_of(sub.item), parent_id=id, owner_id=parent.parent_id
-        )
+        href = f"{parent.href}/{sub.rel}/{id}" if parent.href and id else ""
+        actions = tuple(action.name for action in sub.actions) if href else ()
+        return item, DocumentPlace(href, actions, sub.sub, element_of(sub.item), id, owner_id=parent.parent_id)
 
 
 def nested_items(document: Any, sub: SubCollection) -> tuple[Any, ...]:

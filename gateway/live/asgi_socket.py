@@ -29,7 +29,7 @@ def websocket_routes(gate: Gate, hub: Hub, engine: EnginePort) -> list[WebSocket
         await websocket.accept()
         try:
             caller, subscribe = await _begin(gate, websocket)
-            subscriber = hub.subscriber(subscribe, "json", gate.watch(caller))
+            subscriber = hub.subscriber(subscribe, "json", gate.live_session(caller))
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_drain, websocket, nursery.cancel_scope)
                 await subscriber.run(lambda data: websocket.send({"type": "websocket.send", "text": data.decode()}))
@@ -47,12 +47,12 @@ def websocket_routes(gate: Gate, hub: Hub, engine: EnginePort) -> list[WebSocket
             caller = await _caller(gate, websocket)
             if caller is None:
                 caller = gate.by_token(str((await _first_message(websocket)).get("token", "")))
-            stream = await open_console(engine, websocket.path_params["vm_id"], caller.principal)
+            stream = await open_console(engine, gate.view(caller), websocket.path_params["vm_id"], caller.principal)
             await bridge(
                 stream,
                 lambda: _receive_bytes(websocket),
                 lambda data: websocket.send({"type": "websocket.send", "bytes": data}),
-                gate.watch(caller),
+                gate.live_session(caller).stands,
             )
             await _close(websocket, 1000)
         except* WebSocketDisconnect:

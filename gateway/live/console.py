@@ -7,14 +7,17 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from gateway.read_model.engine_client import ConsoleStream, EnginePort
-from protocol.errors import Refusal, Refused, Unauthenticated
+from gateway.read_model.view import Reads
+from protocol.errors import NotFound, Refusal, Refused, Unauthenticated
 from protocol.live.engine import Principal
 
 _check_seconds = 5.0
 
 
-async def open_console(engine: EnginePort, vm_id: str, principal: Principal) -> ConsoleStream:
-    """Raises `Refused`."""
+async def open_console(engine: EnginePort, view: Reads, vm_id: str, principal: Principal) -> ConsoleStream:
+    """Raises `Refused`, and `NotFound` for a VM that is not to be seen."""
+    if view.get("vm", vm_id) is None:
+        raise NotFound(f"There is no VM with the id {vm_id!r:.80}.", remedy="List /vms.")
     stream = await engine.open_console(vm_id, principal)
     if isinstance(stream, Refusal):
         raise Refused(stream)

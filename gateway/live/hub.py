@@ -9,18 +9,20 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import attrs
 import trio
 
+from gateway.auth.gate import LiveSession
 from gateway.live.frames import Encoder, Format
-from gateway.live.shared_frames import ChangeFilter, SampleFrame, SharedFrame
+from gateway.live.samples import trimmed
+from gateway.live.shared_frames import SUBSCRIBED_KINDS, ChangeFilter, SampleFrame, SharedFrame
 from gateway.live.subscriber import Subscriber
 from gateway.read_model.engine_client import EnginePort
-from gateway.read_model.model import ReadModel, Record, record_id
+from gateway.read_model.model import ReadModel, Record
+from gateway.read_model.view import view_of
 from protocol.errors import BadInput, Unavailable
+from protocol.inventory.assignment import ASSIGNMENT
 from protocol.live.engine import Change, HostSamples
 from protocol.live.frames import Subscribe
-from protocol.registry import BY_KIND
 
 _subscribers_max: Final = 20_000
 _history_page_changes_max: Final = 1_000
@@ -29,7 +31,7 @@ _look_seconds: Final = 1.0
 
 
 class Group:
-    """All subscribers with the same filter: they share frames and the chain of `previous`."""
+    """All subscribers with the same filter and visibility: they share frames and the chain of `previous`."""
 
     def __init__(self, wanted: ChangeFilter, sequence: int) -> None:
         self.filter = wanted
@@ -73,11 +75,10 @@ class Hub:
         while True:
             await trio.sleep(_look_seconds)
             now = trio.current_time()
-            for group in self._groups.values():
-                for subscriber in group.subscribers:
-                    subscriber.look()
-                    if subscriber.next_alive <= now:
-                        self.wake_soon(subscriber)
+            for subscriber in [each for group in self._groups.values() for each in group.subscribers]:
+                subscriber.look()
+                if subscriber.next_alive <= now:
+                    self.wake_soon(subscriber)
 
     def wake_soon(self, subscriber: Subscriber) -> None:
         if not subscriber.is_due:
@@ -91,24 +92,25 @@ class Hub:
 
     # What the feed tells
 
-    def changed(self, change: Change) -> None:
+    def changed(self, change: Change, before: Record | None) -> None:
+        """What a group may no longer see is gone for it."""
         if len(self._recent) == self._recent.maxlen:
             self._recent_after = self._recent[0].sequence
         self._recent.append(change)
         record = None
         if change.document is not None:
             record = self.model.latest_event if change.kind == "event" else self.model.get(change.kind, change.id)
-        id = record_id(change)
         for group in self._groups.values():
-            if group.filter.fits(change.kind, id):
-                frame = SharedFrame(self.encoder, self.model.stream_id, change, record, group.previous)
+            shown = record if record is not None and group.filter.fits(record, self.model) else None
+            if shown is not None or (before is not None and group.filter.fits(before, self.model)):
+                frame = SharedFrame(self.encoder, self.model.stream_id, change, shown, group.previous)
                 group.previous = change.sequence
                 for subscriber in group.subscribers:
                     subscriber.push(frame)
 
     def sampled(self, samples: HostSamples) -> None:
         for group in self._groups.values():
-            wanted = self._trim(samples, group.filter)
+            wanted = trimmed(samples, group.filter, self.model)
             if wanted is not None:
                 frame = SampleFrame(self.encoder, wanted)
                 for subscriber in group.subscribers:
@@ -132,20 +134,20 @@ class Hub:
 
     # What subscribers ask
 
-    def subscriber(self, subscribe: Subscribe, form: Format, still_allowed: Callable[[], bool]) -> Subscriber:
+    def subscriber(self, subscribe: Subscribe, form: Format, session: LiveSession) -> Subscriber:
         """A subscriber that is not joined yet. Raises `BadInput` or `Unavailable`."""
-        unknown = set(subscribe.kinds) - set(BY_KIND)
+        unknown = set(subscribe.kinds) - SUBSCRIBED_KINDS
         if unknown:
             raise BadInput(
-                f"There is no kind {sorted(unknown)[0]!r:.80}.", remedy="Known are: " + ", ".join(sorted(BY_KIND)) + ".",
+                f"There is no kind {sorted(unknown)[0]!r:.80}.", remedy="Known are: " + ", ".join(sorted(SUBSCRIBED_KINDS)) + ".",
                 field="kinds",
             )  # fmt: skip
         if not self.model.loaded:
             raise Unavailable("The gateway has not read the inventory yet.", remedy="Try again in a second.")
         if self.closed or self.subscribers >= _subscribers_max:
             raise Unavailable("The gateway takes no more subscriptions.", remedy="Use another gateway.")
-        wanted = ChangeFilter(frozenset(subscribe.kinds), frozenset(subscribe.ids))
-        return Subscriber(self, wanted, form, subscribe.cursor, subscribe.samples, still_allowed)
+        wanted = ChangeFilter(frozenset(subscribe.kinds), frozenset(subscribe.ids), session.visibility())
+        return Subscriber(self, wanted, form, subscribe.cursor, subscribe.samples, session)
 
     def join(self, subscriber: Subscriber, wanted: ChangeFilter) -> int:
         """From here on the subscriber gets every change; returns the sequence after which."""
@@ -164,11 +166,15 @@ class Hub:
 
     def records(self, wanted: ChangeFilter) -> list[Record]:
         """The state of now. Events are history, not state: they come as changes only."""
-        kinds = [kind for kind in self.model.kinds() if kind != "event" and kind in (wanted.kinds or BY_KIND)]
-        if wanted.ids:
-            found = (self.model.get(kind, id) for kind in kinds for id in wanted.ids)
-            return [record for record in found if record is not None]
-        return [record for kind in kinds for record in self.model.all(kind)]
+        view = view_of(self.model, wanted.visibility)
+        kinds = [kind for kind in view.kinds() if kind != "event" and wanted.wants(kind)]
+        if not wanted.ids:
+            return [record for kind in kinds for record in view.all(kind)]
+        found = {(kind, id): view.get(kind, id) for kind in kinds for id in wanted.ids}
+        for id in wanted.ids if wanted.wants(ASSIGNMENT) else ():
+            sides = (*view.referring(ASSIGNMENT, "left", id), *view.referring(ASSIGNMENT, "right", id))
+            found.update(((ASSIGNMENT, record.id), record) for record in sides)
+        return [record for record in found.values() if record is not None]
 
     async def history(self, after: int) -> Sequence[Change] | None:
         """A page of changes after a sequence, from memory or from the journal; None when they are no longer kept."""
@@ -176,13 +182,3 @@ class Hub:
             found = [change for change in self._recent if change.sequence > after]
             return found[:_history_page_changes_max]
         return await self.engine.changes_after(after, _history_page_changes_max)
-
-    def _trim(self, samples: HostSamples, wanted: ChangeFilter) -> HostSamples | None:
-        if not wanted.ids or samples.host_id in wanted.ids:
-            return samples
-        vms = tuple(vm for vm in samples.vms if vm.vm_id in wanted.ids)
-        if not vms:
-            return None
-        nics = tuple(row for row in samples.nics if row[0] in wanted.ids)
-        disks = tuple(row for row in samples.disks if row[0] in wanted.ids)
-        return attrs.evolve(samples, vms=vms, nics=nics, disks=disks)

@@ -9,11 +9,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
+import attrs
 import trio
 
+from gateway.auth.gate import LiveSession
 from gateway.live.frames import Encoder, Format, make_cursor, read_cursor
 from gateway.live.shared_frames import ChangeFilter, SampleFrame, SharedFrame
-from gateway.read_model.model import ReadModel, Record, record_id, record_of
+from gateway.read_model.model import ReadModel, Record, record_of
 from protocol import limits
 from protocol.errors import Unauthenticated
 from protocol.live.engine import Change
@@ -54,14 +56,14 @@ class Subscriber:
         form: Format,
         cursor: str,
         samples: bool,
-        still_allowed: Callable[[], bool],
+        session: LiveSession,
     ) -> None:
         self._hub = hub
         self._filter = wanted
         self._form: Format = form
         self._cursor = cursor
         self._wants_samples = samples
-        self._still_allowed = still_allowed
+        self._session = session
         self._queue: deque[SharedFrame] = deque()
         self._samples: dict[str, SampleFrame] = {}
         self._conflated: dict[tuple[str, str], Record | None] | None = None
@@ -107,10 +109,16 @@ class Subscriber:
         self._hub.wake_soon(self)
 
     def look(self) -> None:
-        """Ends it when its session has ended. The hub asks: waking the task for that would cost a turn each."""
-        if not self._ended and not self._still_allowed():
+        """Ends it when its session has ended, and begins anew when its user may see something else. The hub asks: waking
+        the task for that would cost a turn each."""
+        if not self._ended and not self._session.stands():
             self._ended = True
             self._hub.wake_soon(self)
+        elif (visibility := self._session.visibility()) != self._filter.visibility:
+            self._hub.leave(self, self._filter)
+            self._filter = attrs.evolve(self._filter, visibility=visibility)
+            self._hub.join(self, self._filter)
+            self.lose("what you may see has changed")
 
     def wake(self) -> None:
         """Lets it look for what waits; nothing happens while it is busy sending."""
@@ -206,7 +214,11 @@ class Subscriber:
             for change in page:
                 if change.sequence > joined_at:
                     return previous
-                if self._filter.fits(change.kind, record_id(change)):
+                fits = self._filter.fitted(change, hub.model)
+                if fits is None:
+                    self.lose("what you may see of the changes since the cursor is not known any more")
+                    return previous
+                if fits:
                     record = record_of(change)
                     cursor = make_cursor(stream_id, change.sequence)
                     await send(hub.encoder.change(change, record, previous, cursor, self._form))

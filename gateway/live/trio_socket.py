@@ -111,7 +111,7 @@ class LivePort:
     async def _live(self, connection: WebSocketConnection, caller: Caller | None) -> None:
         subscribe = await self._subscribe(connection)
         known = caller or self._gate.by_token(subscribe.token)
-        subscriber = self._hub.subscriber(subscribe, "msgpack", self._gate.watch(known))
+        subscriber = self._hub.subscriber(subscribe, "msgpack", self._gate.live_session(known))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_drain, connection, nursery.cancel_scope)
             await subscriber.run(connection.send_message)
@@ -119,12 +119,12 @@ class LivePort:
 
     async def _console(self, connection: WebSocketConnection, caller: Caller | None, vm_id: str) -> None:
         known = caller or self._gate.by_token((await self._subscribe(connection)).token)
-        stream = await open_console(self._engine, vm_id, known.principal)
+        stream = await open_console(self._engine, self._gate.view(known), vm_id, known.principal)
         await bridge(
             stream,
             lambda: _receive_bytes(connection),
             connection.send_message,
-            self._gate.watch(known),
+            self._gate.live_session(known).stands,
         )
 
 

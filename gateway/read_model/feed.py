@@ -11,7 +11,7 @@ from typing import Final, Protocol
 import trio
 
 from gateway.read_model.engine_client import EnginePort
-from gateway.read_model.model import ReadModel
+from gateway.read_model.model import ReadModel, Record
 from protocol.errors import CorralError
 from protocol.live.engine import Change, HostSamples
 
@@ -21,9 +21,9 @@ _retry_seconds: Final = 0.5
 
 
 class Listener(Protocol):
-    """Who is told after the model has moved."""
+    """Who is told after the model has moved. `before`: the object as it was, None for a new one and for events."""
 
-    def changed(self, change: Change) -> None: ...
+    def changed(self, change: Change, before: Record | None) -> None: ...
     def sampled(self, samples: HostSamples) -> None: ...
     def reset(self) -> None: ...
 
@@ -69,8 +69,10 @@ class Feed:
         if isinstance(message, HostSamples):
             self._model.sampled(message)
             self._listener.sampled(message)
-        elif self._model.apply(message):
-            self._listener.changed(message)
+            return
+        before = self._model.get(message.kind, message.id) if message.kind != "event" else None
+        if self._model.apply(message, before):
+            self._listener.changed(message, before)
 
     async def _catch_up(self) -> None:
         """From the model's sequence to the journal's, one change after the other; a snapshot when that is not kept."""

@@ -76,8 +76,18 @@ class ReadModel:
     def count(self, kind: str) -> int:
         return len(self._events) if kind == "event" else len(self._kinds.get(kind, {}))
 
-    def kinds(self) -> Iterator[str]:
-        yield from self._kinds
+    def kinds(self) -> list[str]:
+        return list(self._kinds)
+
+    def document(self, kind: str, id: str) -> Any:
+        """None when there is no such object."""
+        record = self.get(kind, id)
+        return record.document if record is not None else None
+
+    @property
+    def whole(self) -> ReadModel:
+        """What a view hides nothing of: for what is counted and measured of an object that is seen."""
+        return self
 
     def named(self, kind: str, name: str) -> list[Record]:
         """Records with exactly this name."""
@@ -92,11 +102,14 @@ class ReadModel:
         ids = self._references[kind, attribute].get(target_id, ())
         return sorted((self._kinds[kind][id] for id in ids), key=_ordinal)
 
+    def assignments(self, holder: str, id: str, relation: str) -> list[Record]:
+        """What says that objects of kind `relation` are assigned to the object `id` of kind `holder`."""
+        found = self.referring(ASSIGNMENT, "left", id)
+        return [one for one in found if (one.document.holder, one.document.relation) == (holder, relation)]
+
     def assigned(self, holder: str, id: str, relation: str) -> list[Record]:
         """The objects of kind `relation` that are assigned to the object `id` of kind `holder`."""
-        found = self.referring(ASSIGNMENT, "left", id)
-        sides = [one.document.sides for one in found]
-        ids = (right[1] for left, right in sides if (left[0], right[0]) == (holder, relation))
+        ids = (one.document.right.id for one in self.assignments(holder, id, relation))
         return [record for other in ids if (record := self.get(relation, other)) is not None]
 
     def holders(self, holder: str, relation: str, id: str) -> list[Record]:
@@ -123,11 +136,10 @@ class ReadModel:
         self.loaded = True
         self._advance(snapshot.sequence, restart=True)
 
-    def apply(self, change: Change) -> bool:
-        """One later change; False when it is already in. Returns True when readers see something new."""
+    def apply(self, change: Change, before: Record | None) -> bool:
+        """One later change of the object that was `before`; False when it is already in."""
         if change.sequence <= self.sequence:
             return False
-        old = self.get(change.kind, change.id) if change.kind == "vm" else None
         if change.kind == "event":
             self._append_event(change)
         elif change.document is None:
@@ -136,7 +148,7 @@ class ReadModel:
             entity = Entity(kind=change.kind, id=change.id, version=change.version, document=change.document)
             self._put(entity, change.sequence)
         if change.kind == "vm":
-            self._count_anew(old, change)
+            self._count_anew(before, change)
         self._advance(change.sequence)
         return True
 

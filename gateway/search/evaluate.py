@@ -1,11 +1,12 @@
-"""Evaluates a search on the read model, on indexes where it pays. It must not know HTTP."""
+"""Evaluates a search on a view of the read model, on indexes where it pays. It must not know HTTP."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Final
 
-from gateway.read_model.model import ReadModel, Record
+from gateway.read_model.model import Record
+from gateway.read_model.view import Reads
 from gateway.search.compare import comparison
 from gateway.search.grammar import All, AnyOf, Query, Term, Text, parse_search
 from gateway.search.keys import Key, keys_of, kind_named, references_between, values_at
@@ -20,8 +21,8 @@ _page_records: Final = 100
 class Search:
     """Finds records of one kind."""
 
-    def __init__(self, model: ReadModel) -> None:
-        self._model = model
+    def __init__(self, view: Reads) -> None:
+        self._view = view
 
     def find(self, resource: Resource, text: str, *, case_sensitive: bool = True) -> list[Record]:
         """Raises `BadInput` for what cannot be read, and for a key that is not known, naming those that are."""
@@ -45,30 +46,30 @@ class Search:
             if not isinstance(term, Term) or term.operator != "=" or "*" in term.value:
                 continue
             if term.key == ("name",) and kind not in ("event",):
-                return self._model.named_any_case(kind, term.value)
+                return self._view.named_any_case(kind, term.value)
             if term.key == ("id",):
-                record = self._model.get(kind, term.value)
+                record = self._view.get(kind, term.value)
                 return [record] if record is not None else []
             key = keys_of(kind).get(term.key[0]) if len(term.key) == 1 else None
             if key is not None and key.assigned:
                 return self._holders(kind, key.assigned, term.value)
             if key is not None and key.reference and len(key.path) == 1 and kind != "event":
-                targets = [record.id for record in self._model.named_any_case(key.reference, term.value)]
-                found = (self._model.referring(kind, key.path[0], id) for id in {*targets, term.value})
+                targets = [record.id for record in self._view.named_any_case(key.reference, term.value)]
+                found = (self._view.referring(kind, key.path[0], id) for id in {*targets, term.value})
                 unique = {record.id: record for records in found for record in records}
                 return sorted(unique.values(), key=lambda record: record.ordinal)
-        return self._model.all(kind)
+        return self._view.all(kind)
 
     def _holders(self, kind: str, relation: str, value: str) -> list[Record]:
         """Those to which the object of that name is assigned, or one below it."""
         path, below = BY_KIND[relation].tree, set[str]()
-        due = [record.id for record in self._model.named_any_case(relation, value)]
+        due = [record.id for record in self._view.named_any_case(relation, value)]
         while due:
             id = due.pop()
             if id not in below:
                 below.add(id)
-                due += [record.id for record in self._model.referring(relation, path, id)] if path else []
-        found = {record.id: record for id in below for record in self._model.holders(kind, relation, id)}
+                due += [record.id for record in self._view.referring(relation, path, id)] if path else []
+        found = {record.id: record for id in below for record in self._view.holders(kind, relation, id)}
         return sorted(found.values(), key=lambda record: record.ordinal)
 
     # Tests
@@ -131,7 +132,7 @@ class Search:
         return hit if inner.operator != "!=" else lambda record: not hit(record)
 
     def _reach(self, kind: str, id: str, path: tuple[str, ...]) -> set[str]:
-        record = self._model.get(kind, id)
+        record = self._view.get(kind, id)
         return self._reach_from(record, path) if record is not None else set()
 
     def _reach_from(self, record: Record, path: tuple[str, ...]) -> set[str]:
@@ -148,7 +149,7 @@ class Search:
         return ids
 
     def _anywhere(self, id: str) -> Record | None:
-        return next((found for kind in self._model.kinds() if (found := self._model.get(kind, id)) is not None), None)
+        return next((found for kind in self._view.kinds() if (found := self._view.get(kind, id)) is not None), None)
 
     def _values(self, key: Key, record: Record) -> list[Any]:
         """Plain values; a reference counts by its object's name and by its id, what is assigned by its name and those of
@@ -158,7 +159,7 @@ class Search:
         values: list[Any] = []
         for value in values_at(record.document, key.path):
             if isinstance(value, Ref):
-                target = self._model.get(key.reference, value.id) if key.reference and value.id else None
+                target = self._view.get(key.reference, value.id) if key.reference and value.id else None
                 if target is not None:
                     name = getattr(target.document, "name", None) or getattr(target.document, "user_name", None)
                     values += [name] if name else []
@@ -169,12 +170,12 @@ class Search:
 
     def _with_ancestors(self, relation: str, holder: Record) -> list[Record]:
         found: dict[str, Record] = {}
-        for record in self._model.assigned(holder.kind, holder.id, relation):
+        for record in self._view.assigned(holder.kind, holder.id, relation):
             above: Record | None = record
             while above is not None and above.id not in found:
                 found[above.id] = above
                 owner = getattr(above.document, BY_KIND[relation].tree, None)
-                above = self._model.get(relation, owner.id) if owner is not None and owner.id else None
+                above = self._view.get(relation, owner.id) if owner is not None and owner.id else None
         return list(found.values())
 
     # Order

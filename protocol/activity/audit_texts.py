@@ -105,6 +105,8 @@ _VM: Final[Mapping[str, AuditText]] = {
     "nic_added": _normal(932, "Interface {nic_name} was added to VM {name} by {user_name}."),
     "nic_updated": _normal(934, "Interface {nic_name} of VM {name} was updated by {user_name}."),
     "nic_removed": _normal(930, "Interface {nic_name} was removed from VM {name} by {user_name}."),
+    "nic_activated": _normal(1012, "Interface {nic_name} of VM {name} was plugged in by {user_name}."),
+    "nic_deactivated": _normal(1014, "Interface {nic_name} of VM {name} was unplugged by {user_name}."),
     "disk_attached": _normal(2016, "Disk {disk_name} was attached to VM {name}."),
     "disk_attach_cancelled": _normal(20_011, "Disk {disk_name} was not attached to VM {name}. {reason}."),
     "disk_attach_failed": _error(2017, "Failed to attach disk {disk_name} to VM {name}: {reason}."),

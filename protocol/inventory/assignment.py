@@ -7,7 +7,7 @@ from typing import Final
 import attrs
 
 from protocol.document import Document, Ref, attribute, id_of
-from protocol.message import message
+from protocol.message import Message, message
 
 ASSIGNMENT: Final = "assignment"
 
@@ -15,13 +15,17 @@ ASSIGNMENT: Final = "assignment"
 @message("model.assignment")
 @attrs.frozen(kw_only=True)
 class Assignment(Document):
-    """`relation` is the kind of the right side, which declares who may hold it; `holder` is the kind of the left one."""
+    """`relation` is the kind of the right side, which declares who may hold it; `holder` is the kind of the left one.
+
+    `attributes` is a document of the right side's class with what it is for this holder alone, None where nothing is said.
+    """
 
     id: str | None = attribute(as_xml_attribute=True)
     relation: str | None = attribute()
     holder: str | None = attribute()
     left: Ref | None = attribute()
     right: Ref | None = attribute()
+    attributes: Message | None = attribute()
 
     @property
     def sides(self) -> tuple[tuple[str, str], tuple[str, str]]:

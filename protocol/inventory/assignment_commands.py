@@ -8,7 +8,7 @@ from __future__ import annotations
 import attrs
 
 from protocol.command import Command
-from protocol.message import message
+from protocol.message import Message, message
 
 
 @attrs.frozen(kw_only=True)
@@ -20,10 +20,12 @@ class OfAssignment(Command):
 @message("command.assign")
 @attrs.frozen(kw_only=True)
 class Assign(OfAssignment):
-    """Legal when both objects exist. Assigning twice changes nothing."""
+    """Give an object to another. Legal when both exist; given already, what `document` says of the relation changes."""
+
+    document: Message | None = None
 
 
 @message("command.unassign")
 @attrs.frozen(kw_only=True)
 class Unassign(OfAssignment):
-    """Legal when it is assigned."""
+    """Take it back. Legal when it is assigned."""

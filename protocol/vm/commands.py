@@ -139,6 +139,22 @@ class RemoveNic(Remove):
     """Remove a NIC from a VM. Legal while the VM is down and no operation runs on it."""
 
 
+@message("command.nic.activate")
+@attrs.frozen(kw_only=True)
+class ActivateNic(Command):
+    """Plug a NIC in: from the VM's next start on it has a link.
+
+    Legal while the VM is down and no operation runs on it."""
+
+
+@message("command.nic.deactivate")
+@attrs.frozen(kw_only=True)
+class DeactivateNic(Command):
+    """Unplug a NIC: from the VM's next start on it has no link.
+
+    Legal while the VM is down and no operation runs on it."""
+
+
 @message("command.disk_attachment.add")
 @attrs.frozen(kw_only=True)
 class AddDiskAttachment(Add):

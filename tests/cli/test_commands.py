@@ -155,6 +155,19 @@ def test_a_nic_below_its_vm(fake: FakeGateway, corral: Corral, option: str) -> N
     assert corral("nic", "remove", "nic0", option, "myVm").code == 0
 
 
+@pytest.mark.parametrize(
+    "words", [("nic", "deactivate", "nic0", "--vm", "web1"), ("action", "nic", "nic0", "deactivate", "--vm", "web1")]
+)
+def test_an_action_on_a_nic(fake: FakeGateway, corral: Corral, words: tuple[str, ...]) -> None:
+    vm = fake.put("vms", name="web1")
+    nic = fake.put(f"vms/{vm}/nics", name="nic0")
+    ran = corral(*words)
+    assert (ran.code, ran.err) == (0, "nic nic0: deactivate done.\n")
+    assert fake.asked("POST") == [(f"vms/{vm}/nics/{nic}/deactivate", {})]
+    assert "--vm" in corral("nic", "activate", "--help").out
+    assert "--template" not in corral("nic", "activate", "--help").out
+
+
 def test_a_nic_without_its_vm(fake: FakeGateway, corral: Corral) -> None:
     ran = corral("nic", "list")
     assert ran.code == 1

@@ -45,6 +45,9 @@ def test_a_vm_from_add_to_remove(logged_in: RealGateway, corral: Corral) -> None
     assert ran.code == 0, ran.err
     assert corral("add", "nic", "--vm", "web1", "--name", "nic1", "--vnic_profile-name", "ovirtmgmt").code == 0
     assert "nic1" in corral("nic", "list", "--vm", "web1").out
+    assert corral("nic", "deactivate", "nic1", "--vm", "web1").code == 0
+    assert re.search(r"plugged +no", corral("nic", "show", "nic1", "--vm", "web1").out)
+    assert corral("nic", "activate", "nic1", "--vm", "web1").code == 0
     assert corral("vm", "start", "web1").err == "vm web1: start done (up).\n"
     assert re.search(r"os.boot.devices +hd,network", corral("show", "vm", "web1").out)
     refused = corral("vm", "remove", "web1")
@@ -86,6 +89,7 @@ def test_the_shell_of_the_talks(gateway: RealGateway, script: Corral) -> None:
         "cd vms/talk1/nics",
         "add --name nic2",
         "list -o name",
+        "deactivate nic1",
         "remove nic1",
         "cd ..",
         "action start",

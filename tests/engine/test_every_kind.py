@@ -19,6 +19,7 @@ from protocol.command import Add, Command, Remove, Update
 from protocol.document import Ref
 from protocol.errors import Refusal
 from protocol.live.engine import Accepted, Principal, Submit
+from protocol.parents import parents_of
 from protocol.references import ReferencePath, reference_paths
 from protocol.registry import BY_KIND, RESOURCES, Resource
 from protocol.storage.model import HostStorage
@@ -138,12 +139,22 @@ def _referring(cls: type[Any], path: tuple[str, ...], id: str) -> dict[str, Any]
     return {path[0]: (value,) if attribute.many else value}
 
 
+def _kinds_above(resource: Resource) -> list[str]:
+    found: list[str] = []
+    while (above := resource.within_kind) and above not in found:
+        found.append(above)
+        resource = BY_KIND[above]
+    return found
+
+
 @pytest.mark.parametrize("resource", KINDS, ids=lambda resource: resource.kind)
 async def test_one_is_added_changed_and_removed(resource: Resource) -> None:
     async with small_installation(vms=0, hosts=1) as installation:
         walk = Walk(installation)
         id = await walk.add(resource)
-        assert installation.document(resource.kind, id) is not None
+        document = installation.document(resource.kind, id)
+        above = [kind for kind, _ in parents_of(resource.kind, document, installation.engine.rows.document)]
+        assert above == _kinds_above(resource), "it knows all that it lies in, up to the root"
         assert isinstance(await walk.update(resource, id, description="changed"), Accepted)
         await installation.until(resource.kind, id, lambda found: found.description == "changed")
         again = await walk.remove(resource, id)

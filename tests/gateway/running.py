@@ -17,6 +17,7 @@ import trustme
 from gateway.config import GatewayConfig, Outside, Serving
 from gateway.read_model.engine_client import EnginePort
 from gateway.server import serve
+from gateway.visibility import VisibilityOf, everything
 
 PASSWORD = "a-password-for-tests"
 
@@ -61,9 +62,11 @@ def make_config(directory: Path, **changes: Any) -> GatewayConfig:
 
 
 @asynccontextmanager
-async def running(engine: EnginePort, directory: Path, **changes: Any) -> AsyncIterator[Running]:
+async def running(
+    engine: EnginePort, directory: Path, visibility_of: VisibilityOf = everything, **changes: Any
+) -> AsyncIterator[Running]:
     config = make_config(directory, **changes)
     async with trio.open_nursery() as nursery:
-        serving = await nursery.start(serve, config, engine, outside())
+        serving = await nursery.start(serve, config, engine, outside(), lambda context: context, visibility_of)
         yield Running(serving, config, directory / "ca.pem", nursery)
         nursery.cancel_scope.cancel()

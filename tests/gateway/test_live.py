@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -19,7 +20,7 @@ from protocol import limits
 from protocol.activity.model import Event
 from protocol.inventory.assignment import ASSIGNMENT
 from protocol.inventory.assignment_commands import Assign
-from protocol.inventory.commands import AddEntity
+from protocol.inventory.commands import AddEntity, RemoveEntity
 from protocol.inventory.model import Tag
 from protocol.vm.commands import RemoveVm, StartVm
 from tests.engine.installation import Installation, small_installation
@@ -95,23 +96,35 @@ async def test_a_vm_that_starts_is_followed_through_all_its_statuses(lively: Wor
 
 
 @BOTH
-async def test_assignments_have_no_address_and_no_frame(world: World, open_socket: Open) -> None:
-    site = world.site
+async def test_assignments_come_as_a_kind_of_their_own(world: World, open_socket: Open) -> None:
+    """With the id of one side come all of its assignments, also when they go with the other one."""
+    site, vm = world.site, named_id("vm-1")
     tag = await site.ask(AddEntity(kind="tag", document=Tag(name="prod")))
-
-    async def assign(vm: str) -> None:
-        await site.ask(Assign(relation="tag", id=tag, holder="vm", parent_id=named_id(vm)))
-
-    await assign("vm-0")
-    async with open_socket(world.gateway, world.token) as socket:
-        await socket.until(site.sequence - 1)
-        await assign("vm-1")
-        last = await site.touch("vm-1")
-        await socket.until(last)
-        expected = {key: document for key, document in site.state().items() if key[0] != ASSIGNMENT}
-        assert len(expected) == len(site.state()) - 2
-        assert socket.follower.objects == expected
-        assert socket.follower.resyncs == []
+    for name in ("vm-0", "vm-1"):
+        await site.ask(Assign(relation="tag", id=tag, holder="vm", parent_id=named_id(name)))
+    async with open_socket(world.gateway, world.token) as everything:
+        async with open_socket(world.gateway, world.token, kinds=("vm", ASSIGNMENT), ids=(vm,)) as of_one:
+            await everything.until(site.sequence - 1)
+            await of_one.until(1)
+            assert everything.follower.objects == site.state()
+            (key,) = set(of_one.follower.objects) - {("vm", vm)}
+            document = of_one.follower.documents[key]
+            if isinstance(document, dict):
+                kinds = {"relation": "tag", "holder": "vm"}
+                assert document == {"id": key[1], **kinds, "left": {"id": vm}, "right": {"id": tag}}
+            else:
+                assert document.sides == (("vm", vm), ("tag", tag))
+            follower = copy.deepcopy(of_one.follower)
+            await site.ask(RemoveEntity(kind="tag", id=tag))
+            await everything.until(site.changed(ASSIGNMENT)[-1])
+            assert {key for key in everything.follower.objects if key[0] == ASSIGNMENT} == set()
+            await of_one.until(await site.touch("vm-1"))
+            assert set(of_one.follower.objects) == {("vm", vm)}
+    async with open_socket(world.gateway, world.token, kinds=(ASSIGNMENT,), ids=(vm,), cursor=follower.cursor) as late:
+        late.follower = follower
+        await late.until(site.sequence)
+        assert late.follower.resyncs == [False], "whose it was, a change that took it away does not say"
+        assert late.follower.objects == {}
 
 
 @BOTH

@@ -14,7 +14,7 @@ from gateway.rest.describe.openapi import openapi
 from protocol.attributes import WritableAttribute, effects_of, writable_attributes
 from protocol.command import Command
 from protocol.inventory.model import ROOT_TAG_ID
-from protocol.registry import RESOURCES, written_classes
+from protocol.registry import RESOURCES, actions_below, written_classes
 from tests.engine.installation import Installation, small_installation
 from tests.engine.names import named_id
 from tests.gateway.http import Answer, Client
@@ -213,7 +213,7 @@ def test_every_attribute_that_can_be_written_says_when_it_takes_effect() -> None
 
 def test_every_parameter_says_when_it_takes_effect() -> None:
     for resource in RESOURCES:
-        for action in resource.actions:
+        for action in actions_below(resource):
             for parameter in action.parameters:
                 is_document = attrs.has(parameter.type)
                 assert is_document or action.effect_of(parameter) is not None, f"{action.name}: {parameter.name}"

@@ -15,7 +15,7 @@ import pytest
 from node.world.faults import CallFault
 from protocol.attributes import effects_of
 from protocol.message import message_type_of
-from protocol.registry import RESOURCES
+from protocol.registry import RESOURCES, below, commands_of
 from tests.engine.installation import Installation, small_installation
 from tests.engine.names import named_id
 from tests.gateway.http import Answer, Client
@@ -38,10 +38,8 @@ SHOWN_BY: Final = {
 def test_every_parameter_has_a_test() -> None:
     found = set()
     for resource in RESOURCES:
-        owners: list[Any] = [resource, *resource.sub]
-        commands = [action.command for action in resource.actions]
-        commands += [getattr(owner, role) for owner in owners for role in ("add", "update", "remove")]
-        for command in filter(None, commands):
+        commands = [command for owner in (resource, *below(resource)) for command in commands_of(owner)]
+        for command in commands:
             tag = message_type_of(command).tag
             found |= {f"{tag} {name}" for name, mark in effects_of(command).items() if mark.when == "at once"}
     assert found == set(SHOWN_BY)

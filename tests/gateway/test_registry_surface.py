@@ -54,12 +54,12 @@ def test_references_point_to_the_type_that_ovirt_names() -> None:
     assert wrong == []
 
 
-def sub_paths(resource: Resource) -> Iterator[str]:
+def sub_paths(resource: Resource) -> Iterator[tuple[str, SubCollection]]:
     """Every sub-collection's path below the object: "nics/{id}/statistics", ..."""
 
-    def walk(prefix: str, subs: tuple[SubCollection, ...]) -> Iterator[str]:
+    def walk(prefix: str, subs: tuple[SubCollection, ...]) -> Iterator[tuple[str, SubCollection]]:
         for sub in subs:
-            yield prefix + sub.rel
+            yield prefix + sub.rel, sub
             yield from walk(f"{prefix}{sub.rel}/{{id}}/", sub.sub)
 
     return walk("", resource.sub)
@@ -73,8 +73,12 @@ def test_collections_and_actions_are_ovirts_or_marked() -> None:
         actions = {method["action"] for method in service["methods"].values() if "action" in method}
         for action in resource.actions:
             assert (action.name in actions) != action.extension, f"{resource.rel}: {action.name}"
-        for path in sub_paths(resource):
+        for path, sub in sub_paths(resource):
             assert f"/{resource.rel}/{{id}}/{path}" in paths
+            one = SURFACE["paths"].get(f"/{resource.rel}/{{id}}/{path}/{{id}}")
+            methods = SURFACE["services"][one]["methods"].values() if one else ()
+            for action in sub.actions:
+                assert (action.name in {each.get("action") for each in methods}) != action.extension, path
 
 
 def test_packaged_names_are_the_facts() -> None:

@@ -11,6 +11,7 @@ import pytest
 from protocol.inventory.model import ROOT_TAG_ID
 from tests.engine.installation import small_installation
 from tests.engine.names import named_id
+from tests.engine.relations import comments_of_their_own
 from tests.gateway.http import Client
 from tests.gateway.running import running
 
@@ -103,3 +104,34 @@ async def test_a_search_finds_what_bears_the_tag_or_one_below_it(client: Client,
     listed = await names(client, "vms?search=" + search.replace("=", "%3D").replace(" ", "%20"))
     assert listed == found
     assert await names(client, "hosts?search=tag%3Dweb") == []
+
+
+async def test_what_a_relation_says_of_itself_is_of_one_holder(client: Client) -> None:
+    other = f"vms/{named_id('vm-1')}"
+    with comments_of_their_own():
+        given = await client.api("POST", f"/{VM}/tags", {"name": "web", "comment": "first"})
+        assert (given.status, given.json()["comment"]) == (201, "first")
+        await assign(client, other, "web")
+        path = f"tags/{given.json()['id']}"
+        assert "comment" not in (await client.api("GET", f"/{other}/{path}")).json()
+        assert (await client.api("GET", f"/{path}")).json()["comment"] == ""
+        changed = await client.api("PUT", f"/{VM}/{path}", {"comment": "second"})
+        assert (changed.status, changed.json()["comment"]) == (200, "second")
+        shown = (await client.api("GET", f"/{VM}/{path}")).json()
+        assert (await client.api("PUT", f"/{VM}/{path}", shown)).json() == shown
+        followed = (await client.api("GET", f"/{VM}?follow=tags")).json()
+        assert followed["tags"]["tag"][0]["comment"] == "second"
+        refused = await client.api("PUT", f"/{VM}/{path}", {"description": "of all"})
+        assert (refused.status, refused.json()["detail"].split(".")[0]) == (
+            400,
+            "[description] Change it at the tag web itself",
+        )
+    assert (await client.api("PUT", f"/{VM}/{path}", {"comment": "third"})).status == 404
+
+
+async def test_what_cannot_be_said_of_an_assignment_is_refused(client: Client) -> None:
+    answer = await client.api("POST", f"/{VM}/tags", {"name": "web", "description": "of all"})
+    assert (answer.status, answer.json()["reason"]) == (
+        400,
+        "The description of a tag is the same wherever it is assigned.",
+    )

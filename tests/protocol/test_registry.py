@@ -27,6 +27,7 @@ from protocol.registry import (
     Action,
     Resource,
     SubCollection,
+    actions_below,
     element_of,
     plural_of,
 )
@@ -47,7 +48,9 @@ def subs() -> list[Any]:
 
 
 def actions() -> list[Any]:
-    return [pytest.param(action, id=f"{each.rel}/{action.name}") for each in RESOURCES for action in each.actions]
+    return [
+        pytest.param(action, id=f"{each.rel}/{action.name}") for each in RESOURCES for action in actions_below(each)
+    ]
 
 
 def commands() -> dict[str, type[Any]]:
@@ -58,13 +61,13 @@ def commands() -> dict[str, type[Any]]:
         for role in ("add", "update", "remove"):
             if (command := getattr(owner, role)) is not None:
                 found[f"{path}: {role}"] = command
+        for action in owner.actions:
+            found[f"{path}: {action.name}"] = action.command
         for sub in owner.sub:
             take(sub, f"{path}/{sub.rel}")
 
     for resource in RESOURCES:
         take(resource, resource.rel)
-        for action in resource.actions:
-            found[f"{resource.rel}: {action.name}"] = action.command
     return found
 
 

@@ -153,10 +153,10 @@ def skips_one(original: Any) -> Any:
 
 
 def takes_everything(original: Any) -> Any:
-    def apply(self: ReadModel, change: Any) -> bool:
+    def apply(self: ReadModel, change: Any, before: Any) -> bool:
         if change.sequence <= self.sequence:
             return bool(self.sequence - change.sequence < 3)
-        return bool(original(self, change))
+        return bool(original(self, change, before))
 
     return apply
 

@@ -14,7 +14,7 @@ import trio
 
 from actors.kernel.ports import SeededRandom
 from gateway.read_model.feed import Feed
-from gateway.read_model.model import ReadModel
+from gateway.read_model.model import ReadModel, Record
 from protocol.codec import encode
 from protocol.errors import CorralError, Refusal, Unavailable
 from protocol.live.engine import Accepted, Change, HostSamples, Principal, Snapshot, Submit
@@ -135,7 +135,7 @@ class Reader:
     def __attrs_post_init__(self) -> None:
         self.checker = StreamChecker(self.name)
 
-    def changed(self, change: Change) -> None:
+    def changed(self, change: Change, before: Record | None) -> None:
         self.truth.found("S11", self.checker.change(change.sequence))
 
     def sampled(self, samples: HostSamples) -> None: ...

@@ -17,6 +17,7 @@ from actors.vm.slots import free_slot
 from actors.vm.state import VmState
 from protocol import limits
 from protocol.activity.audit import line
+from protocol.command import Command
 from protocol.document import Ref, id_of
 from protocol.errors import Conflict, Refusal
 from protocol.live.engine import Accepted
@@ -29,20 +30,48 @@ from protocol.vm import commands, events
 
 def change(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """Add, update or remove a NIC of a VM that is down. A new MAC address is reserved first."""
-    refusal = busy(state, "change the NICs of")
+    refusal = _not_now(state)
     if refusal:
         return refuse(refusal)
-    if state.status != "down":
-        remedy = "Shut it down first; hot plug is not part of this release."
-        return refuse(not_legal(state, "change the NICs of", "down", remedy))
     wanted = _wanted(state, request, facts)
     if isinstance(wanted, Refusal):
         return refuse(wanted)
     if wanted is None:
-        gone = next(nic for nic in state.vm.nics or () if nic.id == request.command.id)  # type: ignore[attr-defined]
+        gone = _known(state, request)
+        assert isinstance(gone, Nic)
         left = tuple(nic for nic in state.vm.nics or () if nic is not gone)
         return _changed(state, request, left, gone, "nic_removed", facts)
     return claim(request, state.id, macs=((wanted.mac.address if wanted.mac else "") or "",))
+
+
+def plug(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
+    """Plug a NIC of a VM that is down in or out. One that is as it should be stays."""
+    refusal = _not_now(state)
+    known = refusal or _known(state, request)
+    if isinstance(known, Refusal):
+        return refuse(known)
+    activate = isinstance(request.command, commands.ActivateNic)
+    made = attrs.evolve(known, plugged=activate)
+    if made == known:
+        return Decision(reply=_accepted(request, known))
+    nics = tuple(made if nic.id == made.id else nic for nic in state.vm.nics or ())
+    return _changed(state, request, nics, made, "nic_activated" if activate else "nic_deactivated", facts)
+
+
+def _not_now(state: VmState) -> Refusal | None:
+    refusal = busy(state, "change the NICs of")
+    if refusal is None and state.status != "down":
+        remedy = "Shut it down first; hot plug is not part of this release."
+        return not_legal(state, "change the NICs of", "down", remedy)
+    return refusal
+
+
+def _known(state: VmState, request: CommandRequest) -> Nic | Refusal:
+    """The NIC that the command is about."""
+    command = request.command
+    assert isinstance(command, Command)
+    known = next((nic for nic in state.vm.nics or () if nic.id == command.id), None)
+    return known or not_found("nic", command.id, within=f"VM {state.name}")
 
 
 def reserved(state: VmState, request: CommandRequest, answer: Message, facts: VmDecisionFacts) -> Decision:
@@ -62,7 +91,7 @@ def reserved(state: VmState, request: CommandRequest, answer: Message, facts: Vm
 
 
 def _wanted(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Nic | Refusal | None:
-    """The NIC as request for; None when it is to be removed."""
+    """The NIC as requested; None when it is to be removed."""
     command = request.command
     assert isinstance(command, commands.AddNic | commands.UpdateNic | commands.RemoveNic)
     others = tuple(nic for nic in state.vm.nics or () if nic.id != command.id)
@@ -70,9 +99,9 @@ def _wanted(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
         assert isinstance(command.document, Nic)
         fresh = attrs.evolve(writable(command.document), id=derived_id(request.command_id, "nic0"))
         return resolved(state.id, request.command_id, fresh, others, facts)
-    known = next((nic for nic in state.vm.nics or () if nic.id == command.id), None)
-    if known is None:
-        return not_found("nic", command.id, within=f"VM {state.name}")
+    known = _known(state, request)
+    if isinstance(known, Refusal):
+        return known
     if isinstance(command, commands.RemoveNic):
         return None
     assert isinstance(command.document, Nic)
@@ -86,13 +115,17 @@ def _changed(
 ) -> Decision:
     by = request.principal
     said = line(what, vm=state.id, user=by.user_id, name=state.name, nic_name=nic.name or "", user_name=by.name)
-    accepted = Accepted(kind="nic", id=id_of(nic), command_id=request.command_id)
+    accepted = _accepted(request, nic)
     return Decision(
         events=(events.VmNicsChanged(at=facts.now, nics=nics),),
         audit=(said,),
         reply=accepted,
         outcome=accepted,
     )
+
+
+def _accepted(request: CommandRequest, nic: Nic) -> Accepted:
+    return Accepted(kind="nic", id=id_of(nic), command_id=request.command_id)
 
 
 def resolved(

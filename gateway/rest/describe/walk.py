@@ -11,7 +11,7 @@ import attrs
 from protocol.attributes import Attribute, attributes, effects_of
 from protocol.command import ADDRESS_FIELDS
 from protocol.document import TakesEffect
-from protocol.registry import RESOURCES, Parameter, Resource, SubCollection, element_of, plural_of
+from protocol.registry import RESOURCES, Action, Parameter, Resource, SubCollection, element_of, plural_of
 
 
 @attrs.frozen(kw_only=True)
@@ -49,13 +49,7 @@ def _of_resource(resource: Resource) -> Iterator[Link]:
         response=resource.plural_tag, response_cls=resource.cls, many=True,
     )  # fmt: skip
     yield from _changes(resource.rel, one, resource.cls, resource.add, resource.update, resource.remove)
-    for action in resource.actions:
-        yield Link(
-            path=f"{one}/{action.name}", rel=action.name, method="POST",
-            doc=action.doc or _first_line(action.command), parameters=action.parameters, response="action",
-            effects={each.name: mark for each in action.parameters if (mark := action.effect_of(each))},
-            extension=action.extension,
-        )  # fmt: skip
+    yield from _actions(one, resource.actions)
     yield from _below(one, resource.sub)
 
 
@@ -68,7 +62,18 @@ def _below(parent: str, subs: tuple[SubCollection, ...]) -> Iterator[Link]:
             response_cls=sub.item, many=True,
         )  # fmt: skip
         yield from _changes(path, one, sub.item, sub.add, sub.update, sub.remove)
+        yield from _actions(one, sub.actions)
         yield from _below(one, sub.sub)
+
+
+def _actions(one: str, actions: tuple[Action, ...]) -> Iterator[Link]:
+    for action in actions:
+        yield Link(
+            path=f"{one}/{action.name}", rel=action.name, method="POST",
+            doc=action.doc or _first_line(action.command), parameters=action.parameters, response="action",
+            effects={each.name: mark for each in action.parameters if (mark := action.effect_of(each))},
+            extension=action.extension,
+        )  # fmt: skip
 
 
 def _changes(path: str, one: str, cls: type[Any], add: Any, update: Any, remove: Any) -> Iterator[Link]:

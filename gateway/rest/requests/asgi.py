@@ -54,7 +54,7 @@ class RestApp:
                 parameters.update(parse_query(scope["query_string"]))
                 exchange = Exchange(
                     "GET" if method == "HEAD" else method, base, segments, parameters, headers,
-                    lambda: _read_body(receive), caller, as_json,
+                    lambda: _read_body(receive), caller, self._gate.view(caller), as_json,
                 )  # fmt: skip
                 exchange.refuse_user_view()
                 reply = await self._resources.answer(exchange)

@@ -41,7 +41,14 @@ class CommandSender:
         self._wait_seconds_max = wait_seconds_max
 
     async def add(
-        self, exchange: Exchange, command: type[Any], cls: type[Any], *, kind: str = "", parent_id: str = ""
+        self,
+        exchange: Exchange,
+        command: type[Any],
+        cls: type[Any],
+        *,
+        kind: str = "",
+        parent_id: str = "",
+        **more: Any,
     ) -> Accepted:
         node = await exchange.body()
         if node is None:
@@ -49,8 +56,8 @@ class CommandSender:
         document = read_document(node, cls, adding=True)
         if getattr(document, "id", None) is not None and parent_id == "":
             document = attrs.evolve(document, id=None)  # the engine makes ids
-        document = resolve(self._model, document, cluster_id=self._cluster_of(parent_id))
-        fields = self._fields(command, exchange, kind)
+        document = resolve(exchange.view, document, cluster_id=self._cluster_of(parent_id))
+        fields = self._fields(command, exchange, kind) | more
         accepted = await self.submit(exchange, command(parent_id=parent_id, document=document, **fields))
         if accepted.job_id and "201-created" in exchange.headers.get("expect", "").lower():
             return await self._made(accepted)
@@ -78,6 +85,7 @@ class CommandSender:
         *,
         kind: str = "",
         parent_id: str = "",
+        **more: Any,
     ) -> Accepted:
         node = await exchange.body()
         if node is None:
@@ -86,12 +94,12 @@ class CommandSender:
         # What lies in sub-collections is changed there; clients send it back with the rest.
         links = {a.name: None for a in attributes(cls) if a.about.link}
         document = attrs.evolve(document, **links, **({"id": None} if hasattr(document, "id") else {}))
-        document = resolve(self._model, document, cluster_id=self._cluster_of(parent_id or id))
-        fields = self._fields(command, exchange, kind)
+        document = resolve(exchange.view, document, cluster_id=self._cluster_of(parent_id or id))
+        fields = self._fields(command, exchange, kind) | more
         return await self.submit(exchange, command(id=id, parent_id=parent_id, document=document, **fields))
 
     async def remove(
-        self, exchange: Exchange, command: type[Command], id: str, *, kind: str = "", parent_id: str = "", **more: str
+        self, exchange: Exchange, command: type[Command], id: str, *, kind: str = "", parent_id: str = "", **more: Any
     ) -> Accepted:
         fields = self._fields(command, exchange, kind) | more
         node = await exchange.body()
@@ -100,21 +108,25 @@ class CommandSender:
         return await self.submit(exchange, command(id=id, parent_id=parent_id, **fields))
 
     async def assign(
-        self, exchange: Exchange, command: type[Any], cls: type[Any], *, parent_id: str, **more: str
+        self, exchange: Exchange, command: type[Any], cls: type[Any], *, parent_id: str, **more: Any
     ) -> Accepted:
-        """Gives what the body names, by id or by name, to the object `parent_id`."""
+        """Gives what the body names, by id or by name, to the object `parent_id`; the rest is of the relation."""
         node = await exchange.body()
         if node is None:
             raise BadInput("The request has no body.", remedy="Send the id or the name of what to assign.")
-        id = resolved_id(self._model, read_document(node, cls, adding=False))
-        return await self.submit(exchange, command(id=id, parent_id=parent_id, **more))
+        said = read_document(node, cls, adding=False)
+        id, rest = resolved_id(exchange.view, said), attrs.evolve(said, id=None, name=None)
+        fields: dict[str, Any] = {}
+        if rest != cls() and "document" in {field.name for field in attrs.fields(command)}:
+            fields["document"] = resolve(exchange.view, rest)
+        return await self.submit(exchange, command(id=id, parent_id=parent_id, **fields, **more))
 
-    async def act(self, exchange: Exchange, action: Action, id: str, *, parent_id: str = "") -> Accepted:
+    async def act(self, exchange: Exchange, action: Action, id: str, *, parent_id: str = "", **more: Any) -> Accepted:
         node = await exchange.body()
         if node is not None and node.name not in ("", "action"):
             raise BadInput(f"The root element is <{node.name:.80}>.", remedy="Send an <action>.")
-        fields = self._parameters(action, node, id) if node is not None else {}
-        return await self.submit(exchange, action.command(id=id, parent_id=parent_id, **fields))
+        fields = self._parameters(exchange, action, node, parent_id or id) if node is not None else {}
+        return await self.submit(exchange, action.command(id=id, parent_id=parent_id, **fields, **more))
 
     async def submit(self, exchange: Exchange, command: Command) -> Accepted:
         """Sends it and waits until the read model shows it. Raises `Refused` or `Unavailable`."""
@@ -154,7 +166,7 @@ class CommandSender:
                 fields[name] = to_scalar(exchange.parameters[name] or "true", hint, name)
         return fields
 
-    def _parameters(self, action: Action, node: Node, id: str) -> dict[str, Any]:
+    def _parameters(self, exchange: Exchange, action: Action, node: Node, vm_id: str) -> dict[str, Any]:
         known = {parameter.name: parameter for parameter in action.parameters}
         served = {field.name for field in attrs.fields(action.command)}
         fields: dict[str, Any] = {}
@@ -167,7 +179,7 @@ class CommandSender:
                 raise unknown("Action", child.name, action.name, known)
             if attrs.has(parameter.type):
                 value = read_object(child, parameter.type, child.name)
-                value = resolve(self._model, value, cluster_id=self._cluster_of(id), path=child.name)
+                value = resolve(exchange.view, value, cluster_id=self._cluster_of(vm_id), path=child.name)
             else:
                 plain = Attribute(name=child.name, type=parameter.type, many=False, about=About())
                 value = read_scalar(child, plain, child.name)

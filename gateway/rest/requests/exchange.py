@@ -14,6 +14,8 @@ from gateway.documents.follow import EVERYTHING, Follow, parse_follow
 from gateway.documents.parse import Node, parse
 from gateway.documents.read import to_scalar
 from gateway.documents.render import JSON_TYPE, XML_DECLARATION, XML_TYPE, Plain, json_bytes, xml_bytes
+from gateway.documents.write import Writer
+from gateway.read_model.view import Reads
 from protocol.errors import BadInput, NotSupportedYet
 
 _max_max: Final = 1_000_000
@@ -29,7 +31,10 @@ class HttpReply:
 
 @attrs.define(slots=True)
 class Exchange:
-    """What a request says: path segments below the base, query and matrix parameters, headers, body on demand."""
+    """What a request says: path segments below the base, query and matrix parameters, headers, body on demand.
+
+    `view` is all that its answer may show.
+    """
 
     method: str
     base: str
@@ -38,7 +43,12 @@ class Exchange:
     headers: Mapping[str, str]
     read_body: Callable[[], Awaitable[bytes]]
     caller: Caller
+    view: Reads
     wants_json: bool = False
+
+    @property
+    def writer(self) -> Writer:
+        return Writer(self.view)
 
     def text(self, name: str) -> str:
         return self.parameters.get(name, "")

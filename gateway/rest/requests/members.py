@@ -6,14 +6,14 @@ from typing import Any
 
 import attrs
 
+from gateway.documents.follow import Follow
 from gateway.documents.render import Plain
 from gateway.documents.statistics import statistics_of
-from gateway.documents.write import DocumentPlace, Writer, nested_items
-from gateway.read_model.model import ReadModel
-from gateway.rest.requests.collections import Collections
+from gateway.documents.write import NOTHING, DocumentPlace, nested_items, place_of
+from gateway.rest.requests import collections
 from gateway.rest.requests.commands import CommandSender
 from gateway.rest.requests.exchange import Exchange, HttpReply
-from gateway.rest.requests.mutations import done, not_served
+from gateway.rest.requests.mutations import acted, done, not_served
 from protocol.errors import Refused
 from protocol.refusals import not_found
 from protocol.registry import BY_KIND, SubCollection, element_of, title_of
@@ -21,21 +21,20 @@ from protocol.registry import BY_KIND, SubCollection, element_of, title_of
 
 @attrs.frozen
 class At:
-    """Where a walk down the path has come: a document, its place, and the root object's kind and id."""
+    """Where a walk down the path has come: a document, its place, the root object's kind and id, and the ids of the members
+    between the two."""
 
     document: Any
     place: DocumentPlace
     root_kind: str
     root_id: str
+    member_ids: tuple[str, ...] = ()
 
 
 class Members:
     """What lies below one object."""
 
-    def __init__(self, model: ReadModel, writer: Writer, collections: Collections, commands: CommandSender) -> None:
-        self._model = model
-        self._writer = writer
-        self._collections = collections
+    def __init__(self, commands: CommandSender) -> None:
         self._commands = commands
 
     async def answer(self, exchange: Exchange, at: At, rest: tuple[str, ...]) -> HttpReply:
@@ -47,109 +46,114 @@ class Members:
             if exchange.method == "GET":
                 return await self._list(exchange, at, sub)
             if exchange.method == "POST" and sub.add is not None:
-                add = self._assign if sub.source == "assigned" else self._add
+                add = self._add if sub.source == "nested" else self._assign
                 return await add(exchange, at, sub, sub.add)
             raise not_served(exchange)
-        if sub.source == "filter":
-            return await self._filtered_one(exchange, at, sub, rest)
         if sub.source == "statistics":
             return self._statistic(exchange, at, sub, rest)
-        item = self._member(at, sub, rest[1])
-        if len(rest) > 2:
-            document, place = self._writer.member(sub, item, at.place)
-            return await self.answer(exchange, At(document, place, at.root_kind, at.root_id), rest[2:])
-        return await self._one(exchange, at, sub, item)
+        item = self._member(exchange, at, sub, rest[1])
+        if len(rest) == 2:
+            return await self._one(exchange, at, sub, item)
+        action = next((action for action in sub.actions if action.name == rest[2]), None)
+        if action is not None and len(rest) == 3 and exchange.method == "POST":
+            above = _above(at, sub, action.command)
+            return acted(exchange, action, await self._commands.act(exchange, action, item.id, **above))
+        document, place = exchange.writer.member(sub, item, at.place)
+        return await self.answer(
+            exchange, At(document, place, at.root_kind, at.root_id, (*at.member_ids, rest[1])), rest[2:]
+        )
 
     async def _list(self, exchange: Exchange, at: At, sub: SubCollection) -> HttpReply:
         tag, most = element_of(sub.item), exchange.number("max")
-        if sub.source == "filter":
-            records = self._writer.filtered(sub, at.root_kind, at.root_id)[:most]
-            return await self._collections.many(exchange, sub.tag, tag, records)
         follow = exchange.follow()
+        if sub.source == "filter":
+            records = exchange.writer.filtered(sub, at.root_kind, at.root_id)[:most]
+            return await collections.many(exchange, sub.tag, tag, records)
         if sub.source == "statistics":
             items = [
-                self._writer.document(item, DocumentPlace(f"{at.place.href}/statistics/{item.id}"), follow)
-                for item in self._statistics(at)[:most]
+                exchange.writer.document(item, DocumentPlace(f"{at.place.href}/statistics/{item.id}"), follow)
+                for item in self._statistics(exchange, at)[:most]
             ]
         else:
-            members = self._members(at, sub)[:most]
-            items = [self._writer.document(*self._writer.member(sub, item, at.place), follow) for item in members]
+            members = self._members(exchange, at, sub)[:most]
+            items = [self._plain(exchange, at, sub, item, follow) for item in members]
         return exchange.reply(200, sub.tag, {tag: items})
 
     async def _one(self, exchange: Exchange, at: At, sub: SubCollection, item: Any) -> HttpReply:
         tag = element_of(sub.item)
         if exchange.method == "GET":
-            plain = self._writer.document(*self._writer.member(sub, item, at.place), exchange.follow())
-            return exchange.reply(200, tag, plain)
+            if sub.source == "filter":
+                return await collections.get(exchange, BY_KIND[sub.kind], item.id)
+            return exchange.reply(200, tag, self._plain(exchange, at, sub, item, exchange.follow()))
         if exchange.method == "PUT" and sub.update is not None:
-            await self._commands.update(exchange, sub.update, sub.item, item.id, parent_id=at.root_id)
-            return exchange.reply(200, tag, self._after(at, sub, item.id, item))
+            above = _above(at, sub, sub.update)
+            await self._commands.update(exchange, sub.update, sub.item, item.id, **above)
+            return exchange.reply(200, tag, self._after(exchange, at, sub, item.id, item))
         if exchange.method == "DELETE" and sub.remove is not None:
-            more = _relation(at, sub) if sub.source == "assigned" else {}
-            accepted = await self._commands.remove(exchange, sub.remove, item.id, parent_id=at.root_id, **more)
+            above = _above(at, sub, sub.remove)
+            accepted = await self._commands.remove(exchange, sub.remove, item.id, **above)
             return exchange.reply(200, "action", done(accepted))
         raise not_served(exchange)
 
     async def _add(self, exchange: Exchange, at: At, sub: SubCollection, command: Any) -> HttpReply:
-        accepted = await self._commands.add(exchange, command, sub.item, parent_id=at.root_id)
+        accepted = await self._commands.add(exchange, command, sub.item, **_above(at, sub, command))
         # The reply names the member, or the VM it went into; then it is the youngest.
         id = accepted.id
         before = {item.id for item in nested_items(at.document, sub)}
-        record = self._model.get(at.root_kind, at.root_id)
+        record = exchange.view.get(at.root_kind, at.root_id)
         members = nested_items(record.document, sub) if record is not None else ()
         if all(item.id != id for item in members):
             id = next((item.id for item in members if item.id not in before), id)
         fallback = accepted.document if isinstance(accepted.document, sub.item) else attrs.evolve(sub.item(), id=id)
         status = 202 if accepted.job_id else 201
         location = ("Location", f"{at.place.href}/{sub.rel}/{id}")
-        return exchange.reply(status, element_of(sub.item), self._after(at, sub, id, fallback), location)
+        return exchange.reply(status, element_of(sub.item), self._after(exchange, at, sub, id, fallback), location)
 
     async def _assign(self, exchange: Exchange, at: At, sub: SubCollection, command: Any) -> HttpReply:
         """What is assigned is there already: the body names it, by id or by name."""
-        accepted = await self._commands.assign(exchange, command, sub.item, parent_id=at.root_id, **_relation(at, sub))
-        plain = self._writer.document(*self._writer.member(sub, accepted.document, at.place))
-        return exchange.reply(
-            201, element_of(sub.item), plain, ("Location", f"{at.place.href}/{sub.rel}/{accepted.id}")
-        )
+        accepted = await self._commands.assign(exchange, command, sub.item, **_above(at, sub, command))
+        location = ("Location", f"{at.place.href}/{sub.rel}/{accepted.id}")
+        plain = self._after(exchange, at, sub, accepted.id, accepted.document)
+        return exchange.reply(201, element_of(sub.item), plain, location)
 
-    def _after(self, at: At, sub: SubCollection, id: str, fallback: Any) -> Plain:
-        record = self._model.get(at.root_kind, at.root_id)
-        members = nested_items(record.document, sub) if record is not None else ()
-        item = next((item for item in members if item.id == id), fallback)
-        return self._writer.document(*self._writer.member(sub, item, at.place))
+    def _after(self, exchange: Exchange, at: At, sub: SubCollection, id: str, fallback: Any) -> Plain:
+        """The member as it is shown now."""
+        record = exchange.view.get(at.root_kind, at.root_id)
+        members = self._members(exchange, attrs.evolve(at, document=record.document), sub) if record is not None else ()
+        return self._plain(exchange, at, sub, next((item for item in members if item.id == id), fallback))
 
-    async def _filtered_one(self, exchange: Exchange, at: At, sub: SubCollection, rest: tuple[str, ...]) -> HttpReply:
-        resource = BY_KIND[sub.kind]
-        records = self._writer.filtered(sub, at.root_kind, at.root_id)
-        record = next((record for record in records if record.id == rest[1]), None)
-        if record is None or len(rest) > 2 or exchange.method != "GET":
-            if record is None:
-                raise _missing(at, sub, rest[1])
-            raise not_served(exchange)
-        return await self._collections.get(exchange, resource, record.id)
+    def _plain(self, exchange: Exchange, at: At, sub: SubCollection, item: Any, follow: Follow = NOTHING) -> Plain:
+        if sub.source == "filter":
+            return exchange.writer.document(item, place_of(BY_KIND[sub.kind], item.id), follow)
+        return exchange.writer.document(*exchange.writer.member(sub, item, at.place), follow)
 
     def _statistic(self, exchange: Exchange, at: At, sub: SubCollection, rest: tuple[str, ...]) -> HttpReply:
-        found = next((item for item in self._statistics(at) if item.id == rest[1]), None)
+        found = next((item for item in self._statistics(exchange, at) if item.id == rest[1]), None)
         if found is None or len(rest) > 2:
             raise _missing(at, sub, rest[1])
-        plain = self._writer.document(found, DocumentPlace(f"{at.place.href}/statistics/{found.id}"))
+        plain = exchange.writer.document(found, DocumentPlace(f"{at.place.href}/statistics/{found.id}"))
         return exchange.reply(200, element_of(sub.item), plain)
 
-    def _statistics(self, at: At) -> list[Any]:
-        return statistics_of(self._model, at.place.parent_kind, at.place.parent_id, at.place.owner_id)
+    def _statistics(self, exchange: Exchange, at: At) -> list[Any]:
+        return statistics_of(exchange.view.whole, at.place.parent_kind, at.place.parent_id, at.place.owner_id)
 
-    def _members(self, at: At, sub: SubCollection) -> tuple[Any, ...]:
-        return self._writer.assigned(sub, at.place) if sub.source == "assigned" else nested_items(at.document, sub)
+    def _members(self, exchange: Exchange, at: At, sub: SubCollection) -> tuple[Any, ...]:
+        if sub.source == "filter":
+            return tuple(record.document for record in exchange.writer.filtered(sub, at.root_kind, at.root_id))
+        return exchange.writer.assigned(sub, at.place) if sub.source == "assigned" else nested_items(at.document, sub)
 
-    def _member(self, at: At, sub: SubCollection, id: str) -> Any:
-        found = next((item for item in self._members(at, sub) if item.id == id), None)
+    def _member(self, exchange: Exchange, at: At, sub: SubCollection, id: str) -> Any:
+        found = next((item for item in self._members(exchange, at, sub) if item.id == id), None)
         if found is None:
             raise _missing(at, sub, id)
         return found
 
 
-def _relation(at: At, sub: SubCollection) -> dict[str, str]:
-    return {"relation": sub.kind, "holder": at.root_kind}
+def _above(at: At, sub: SubCollection, command: type[Any]) -> dict[str, Any]:
+    """What a command on a member says besides its id: all that the member lies in, and of an assignment both kinds."""
+    fields = {field.name for field in attrs.fields(command)}
+    said = {"parent_id": at.root_id, "member_ids": at.member_ids, "relation": sub.kind, "holder": at.root_kind}
+    return {name: value for name, value in said.items() if name in fields}
 
 
 def _missing(at: At, sub: SubCollection, id: str) -> Refused:

@@ -6,8 +6,8 @@ import attrs
 
 from gateway.documents.addresses import href_of
 from gateway.documents.render import Plain
-from gateway.documents.write import DocumentPlace, Writer, place_of
-from gateway.rest.requests.collections import Collections
+from gateway.documents.write import DocumentPlace, place_of
+from gateway.rest.requests import collections
 from gateway.rest.requests.commands import CommandSender
 from gateway.rest.requests.exchange import Exchange, HttpReply
 from protocol.errors import NotFound
@@ -25,10 +25,8 @@ def not_served(exchange: Exchange) -> NotFound:
 class Mutations:
     """Writes of root collections."""
 
-    def __init__(self, commands: CommandSender, collections: Collections, writer: Writer) -> None:
+    def __init__(self, commands: CommandSender) -> None:
         self._commands = commands
-        self._collections = collections
-        self._writer = writer
 
     async def add(self, exchange: Exchange, resource: Resource) -> HttpReply:
         if resource.add is None:
@@ -36,42 +34,46 @@ class Mutations:
         accepted = await self._commands.add(exchange, resource.add, resource.cls, kind=resource.kind)
         id = accepted.id
         if resource.kind == "event":
-            id = id if self._collections.known(resource, id) else str(accepted.sequence)
+            id = id if exchange.view.get(resource.kind, id) else str(accepted.sequence)
         status = 202 if accepted.job_id else 201
         location = ("Location", href_of(resource.rel, id))
-        return exchange.reply(status, resource.tag, self._after(resource, id, accepted), location)
+        return exchange.reply(status, resource.tag, self._after(exchange, resource, id, accepted), location)
 
     async def update(self, exchange: Exchange, resource: Resource, id: str) -> HttpReply:
         if resource.update is None:
             raise not_served(exchange)
-        self._collections.find(resource, id)
+        collections.find(exchange, resource, id)
         accepted = await self._commands.update(exchange, resource.update, resource.cls, id, kind=resource.kind)
-        return exchange.reply(200, resource.tag, self._after(resource, id, accepted))
+        return exchange.reply(200, resource.tag, self._after(exchange, resource, id, accepted))
 
     async def remove(self, exchange: Exchange, resource: Resource, id: str) -> HttpReply:
         if resource.remove is None:
             raise not_served(exchange)
-        self._collections.find(resource, id)
+        collections.find(exchange, resource, id)
         accepted = await self._commands.remove(exchange, resource.remove, id, kind=resource.kind)
         return exchange.reply(200, "action", done(accepted))
 
     async def act(self, exchange: Exchange, resource: Resource, id: str, action: Action) -> HttpReply:
-        self._collections.find(resource, id)
-        accepted = await self._commands.act(exchange, action, id)
-        plain = done(accepted)
-        if action.result and accepted.result is not None:
-            result = getattr(accepted.result, action.result, accepted.result)
-            plain[action.result] = self._writer.document(result, DocumentPlace())
-        return exchange.reply(200, "action", plain)
+        collections.find(exchange, resource, id)
+        return acted(exchange, action, await self._commands.act(exchange, action, id))
 
-    def _after(self, resource: Resource, id: str, accepted: Accepted) -> Plain:
+    def _after(self, exchange: Exchange, resource: Resource, id: str, accepted: Accepted) -> Plain:
         """The object as the read model shows it now; what the engine says when it is not there (any more)."""
-        record = self._collections.known(resource, id)
+        record = exchange.view.get(resource.kind, id)
         if record is not None:
-            return self._writer.record(record)
+            return exchange.writer.record(record)
         if accepted.document is not None and isinstance(accepted.document, resource.cls):
-            return self._writer.document(accepted.document, place_of(resource, id))
-        return self._writer.document(attrs.evolve(resource.cls(), id=id), DocumentPlace(href_of(resource.rel, id)))
+            return exchange.writer.document(accepted.document, place_of(resource, id))
+        return exchange.writer.document(attrs.evolve(resource.cls(), id=id), DocumentPlace(href_of(resource.rel, id)))
+
+
+def acted(exchange: Exchange, action: Action, accepted: Accepted) -> HttpReply:
+    """The reply to an action, with what it brought."""
+    plain = done(accepted)
+    if action.result and accepted.result is not None:
+        result = getattr(accepted.result, action.result, accepted.result)
+        plain[action.result] = exchange.writer.document(result, DocumentPlace())
+    return exchange.reply(200, "action", plain)
 
 
 def done(accepted: Accepted) -> Plain:

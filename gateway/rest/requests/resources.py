@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from gateway.documents.write import place_of
-from gateway.rest.requests.collections import Collections
+from gateway.rest.requests import collections
 from gateway.rest.requests.entry import EntryPoint
 from gateway.rest.requests.exchange import Exchange, HttpReply
 from gateway.rest.requests.members import At, Members
@@ -31,13 +31,11 @@ class Resources:
     def __init__(
         self,
         entry: EntryPoint,
-        collections: Collections,
         mutations: Mutations,
         members: Members,
         describe: dict[str, Describe],
     ) -> None:
         self._entry = entry
-        self._collections = collections
         self._mutations = mutations
         self._members = members
         self._describe = describe
@@ -65,13 +63,13 @@ class Resources:
 
     async def _collection(self, exchange: Exchange, resource: Resource) -> HttpReply:
         if exchange.method == "GET":
-            return await self._collections.listing(exchange, resource)
+            return await collections.listing(exchange, resource)
         self._only(exchange, "POST")
         return await self._mutations.add(exchange, resource)
 
     async def _object(self, exchange: Exchange, resource: Resource, id: str) -> HttpReply:
         if exchange.method == "GET":
-            return await self._collections.get(exchange, resource, id)
+            return await collections.get(exchange, resource, id)
         if exchange.method == "PUT":
             return await self._mutations.update(exchange, resource, id)
         self._only(exchange, "DELETE")
@@ -82,7 +80,7 @@ class Resources:
             action = next((action for action in resource.actions if action.name == rest[0]), None)
             if action is not None:
                 return await self._mutations.act(exchange, resource, id, action)
-        record = self._collections.find(resource, id)
+        record = collections.find(exchange, resource, id)
         at = At(record.document, place_of(resource, id), resource.kind, id)
         return await self._members.answer(exchange, at, rest)
 

@@ -10,6 +10,7 @@ from actors.access.authorize import authorize
 from actors.access.touched import Touched, touched
 from actors.entity.rows import Rows
 from actors.journal.port import EntityRow
+from protocol.activity.model import Event, Job
 from protocol.codec import encode
 from protocol.command import Command
 from protocol.document import Ref
@@ -19,9 +20,10 @@ from protocol.inventory.commands import AddEntity, RemoveEntity
 from protocol.inventory.model import Cluster, DataCenter, Tag
 from protocol.live.engine import Principal
 from protocol.network.model import Network, Nic
+from protocol.parents import parents_of
 from protocol.storage.commands import AddDisk, RemoveDisk
-from protocol.storage.model import Disk
-from protocol.vm.commands import AddNic, AddVm, StartVm, UpdateVm
+from protocol.storage.model import Disk, DiskAttachment
+from protocol.vm.commands import AddDiskAttachment, AddNic, AddVm, RemoveDiskAttachment, StartVm, UpdateVm
 from protocol.vm.model import Vm, VmPlacementPolicy
 
 BOB = Principal(user_id="u", name="bob@internal")
@@ -78,6 +80,26 @@ def test_a_command_on_a_part_touches_the_whole() -> None:
     assert touched(AddNic(parent_id="v", document=Nic(name="nic1")), "vm", "v", rows()) == (
         Touched("vm", "v", IN_CLUSTER),
     )
+
+
+def test_a_command_on_an_attachment_touches_its_disk_as_well() -> None:
+    attached = DiskAttachment(id="d", disk=Disk(id="d"), vm=Ref(id="v"))
+    known = rows()
+    known.put(
+        EntityRow("vm", "v", 2, "web", "", b"", encode(Vm(id="v", cluster=Ref(id="c"), disk_attachments=(attached,))))
+    )
+    known.put(EntityRow("disk", "d", 1, "d", "", b"", encode(Disk(id="d", storage_domain=Ref(id="s")))))
+    both = (Touched("vm", "v", IN_CLUSTER), Touched("disk", "d", (("storage_domain", "s"),)))
+    assert touched(RemoveDiskAttachment(parent_id="v", id="d"), "vm", "v", known) == both
+    adding = AddDiskAttachment(parent_id="v", document=DiskAttachment(disk=Disk(id="d")))
+    assert touched(adding, "vm", "v", known) == both
+
+
+def test_a_job_lies_in_what_it_works_on_and_an_event_in_the_first_object_that_it_names() -> None:
+    known = rows()
+    for kind, document in (("job", Job(object="vm/v")), ("event", Event(host=Ref(id="h"), vm=Ref(id="v")))):
+        assert tuple(parents_of(kind, document, known.document)) == (("vm", "v"), *IN_CLUSTER)
+    assert tuple(parents_of("event", Event(description="of nothing"), known.document)) == ()
 
 
 @pytest.mark.parametrize("cls", [Assign, Unassign])

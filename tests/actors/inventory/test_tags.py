@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from actors.entity.assignments import assignment_id
@@ -15,6 +17,7 @@ from protocol.vm.model import Vm
 from tests.actors.expected import accepted, audit, refused, stored
 from tests.actors.inventory.lives import InventoryPlay, changed, inventory
 from tests.actors.playbook import object_id
+from tests.engine.relations import comments_of_their_own
 
 PROD, WEB = object_id(1), object_id(2)
 JOINED = assignment_id(("vm", "v"), ("tag", WEB))
@@ -109,3 +112,36 @@ def test_what_cannot_be_given(relation: str, holder: str, parent: str, code: str
 
 def test_the_root_stays() -> None:
     inventory().when(RemoveEntity(kind="tag", id=ROOT_TAG_ID)).then(refused("not_legal"))
+
+
+def test_what_a_relation_says_of_itself() -> None:
+    play, to_vm = with_vm(), {"relation": "tag", "id": WEB, "holder": "vm", "parent_id": "v"}
+    with comments_of_their_own():
+        play.when(Assign(**to_vm, document=Tag(comment="first"))).then(
+            changed(EntityAdded, ASSIGNMENT, JOINED, attributes=Tag(comment="first")),
+            audit("tag_assigned_to_vm", user="u", vm="v"),
+            accepted("tag", WEB),
+            stored,
+        )
+        play.when(Assign(**to_vm, document=Tag(comment="first", name="web"))).then(accepted("tag", WEB))
+        play.when(Assign(**to_vm, document=Tag(comment="\0"))).then(refused("invalid", "comment"))
+        play.when(Assign(**to_vm, document=Tag(comment="second"))).then(
+            changed(EntityUpdated, ASSIGNMENT, JOINED, attributes=Tag(comment="second")),
+            audit("tag_updated_in_vm", user="u", vm="v"),
+            accepted("tag", WEB),
+            stored,
+        )
+
+
+@pytest.mark.parametrize(
+    ("document", "field"),
+    [
+        (Tag(description="new"), "description"),
+        (Tag(comment="new"), "comment"),
+        (Tag(name="other"), "name"),
+        (Vm(), "document"),
+    ],
+)
+def test_what_is_the_same_for_all_holders_is_not_changed_there(document: Any, field: str) -> None:
+    assign = Assign(relation="tag", id=WEB, holder="vm", parent_id="v", document=document)
+    with_vm().when(assign).then(refused("invalid", field))

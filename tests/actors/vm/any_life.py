@@ -27,7 +27,7 @@ from protocol.template.model import Template
 from protocol.vm import commands
 from protocol.vm.model import Vm
 from tests.actors.playbook import fired
-from tests.actors.vm.lives import BLANK, CLUSTER, DISK, HOST, NO, SILENT, TINY, VM, VmPlay, domain, heard
+from tests.actors.vm.lives import BLANK, CLUSTER, DISK, HOST, NIC, NO, SILENT, TINY, VM, VmPlay, domain, heard
 
 running = (
     commands.StartVm(id=VM), commands.StartVm(id=VM, pause=True), commands.ShutdownVm(id=VM),
@@ -41,6 +41,7 @@ at_rest = (
     commands.UpdateVm(id=VM, document=Vm(delete_protected=False)),
     commands.RemoveVm(id=VM), commands.RemoveVm(id=VM, detach_only=True),
     commands.AddNic(parent_id=VM, document=Nic(name="more")),
+    commands.DeactivateNic(parent_id=VM, id=NIC), commands.ActivateNic(parent_id=VM, id=NIC),
     commands.AddDiskAttachment(parent_id=VM, document=DiskAttachment(disk=Disk(id=DISK), interface="virtio")),
     commands.AddDiskAttachment(
         parent_id=VM, document=DiskAttachment(disk=Disk(provisioned_size=1 << 30), interface="virtio")

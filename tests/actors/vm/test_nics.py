@@ -8,7 +8,7 @@ from actors.entity.ids import derived_id
 from actors.reservations.messages import Reserve, Reserved
 from protocol.document import Ref
 from protocol.network.model import Nic
-from protocol.vm.commands import AddNic, RemoveNic, UpdateNic
+from protocol.vm.commands import ActivateNic, AddNic, DeactivateNic, RemoveNic, UpdateNic
 from protocol.vm.events import VmNicsChanged
 from tests.actors.expected import accepted, audit, event, question, refused, release_claim, stored
 from tests.actors.playbook import answered, command_id
@@ -87,3 +87,22 @@ def test_a_dry_run_claims_an_address_and_adds_nothing() -> None:
     play.when(adding(), dry_run=True).then(question("reservations/main", reserve), release_claim())
     play.when(answered(Reserved(macs=(MAC_2,)))).then(accepted("nic", NIC_2))
     assert len(play.state.vm.nics) == 1
+
+
+def test_a_nic_is_unplugged_and_plugged_in() -> None:
+    play = added()
+    play.when(DeactivateNic(parent_id=VM, id=NIC)).then(
+        event(VmNicsChanged), audit("nic_deactivated", user="u", vm=VM), accepted("nic", NIC), stored
+    )
+    assert [nic.plugged for nic in play.state.vm.nics] == [False]
+    play.when(DeactivateNic(parent_id=VM, id=NIC)).then(accepted("nic", NIC))
+    play.when(ActivateNic(parent_id=VM, id=NIC)).then(
+        event(VmNicsChanged), audit("nic_activated", user="u", vm=VM), accepted("nic", NIC), stored
+    )
+    assert [nic.plugged for nic in play.state.vm.nics] == [True]
+
+
+def test_only_a_nic_of_a_vm_that_is_down_is_plugged_in_or_out() -> None:
+    added().when(ActivateNic(parent_id=VM, id="none")).then(refused("not_found", "id"))
+    up().when(DeactivateNic(parent_id=VM, id=NIC)).then(refused("not_legal", "status"))
+    launching().when(DeactivateNic(parent_id=VM, id=NIC)).then(refused("busy"))
