@@ -216,7 +216,7 @@ class Subscriber:
                     return previous
                 fits = self._filter.fitted(change, hub.model)
                 if fits is None:
-                    self.lose("what you may see of the changes since the cursor is not known any more")
+                    self.lose("which changes after the cursor are yours cannot be told any more")
                     return previous
                 if fits:
                     record = record_of(change)
