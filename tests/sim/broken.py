@@ -296,13 +296,14 @@ FAILOVER = {"kill_engine": 1.0, "pause_engine": 4.0, "cut_journal": 3.0, "cut_bo
 # Nodes that dial again while an engine cut off from the journal still listens.
 DIALLING = {**FAILOVER, "cut_journal": 10.0, "cut_both": 0.0, "kill_node": 12.0}
 DATABASE = {"append_unknown": 0.3, "journal_away": 1.0}
-DYING = {"die_at_note": 0.05, "die_at_call": 0.08}
+DYING = {"die_at_call": 0.2}
+LYING = {"node_lies": 0.3, "call_seconds": 3.0}
 GUESTS = {"guest_garbage": 0.5}
 
 BREAKS: tuple[dict[str, Any], ...] = (
     {"name": "S1: a silent host's VMs are down", "found_by": ("S1",), "rates": {"cut_both": 6.0},
      "patches": ((observe, "host_lost", silence_means_down),)},
-    {"name": "S1: a start without answer has failed", "found_by": ("S1",), "rates": {"reply_lost": 0.2},
+    {"name": "S1: a start without answer has failed", "found_by": ("S1",), "rates": {"reply_lost": 0.4},
      "patches": ((DomainActor, "_carry_out", no_answer_is_a_failure),)},
     {"name": "S4: the node does not check the epoch", "found_by": ("S4",), "rates": DIALLING,
      "patches": ((steps.Steps, "obey", blind_to_epochs), (LinkActor, "_obey", returning(None)),
@@ -343,7 +344,7 @@ BREAKS: tuple[dict[str, Any], ...] = (
      "patches": ((guest_lines, "_report", by_the_name_in_it),)},
     {"name": "S17: the audit trail quotes the guest", "found_by": ("S17",),
      "patches": ((observe, "guest_report", guest_text_in_the_trail),)},
-    {"name": "S17: an outcome is believed from any host", "found_by": ("S17",), "rates": {"node_lies": 0.3},
+    {"name": "S17: an outcome is believed from any host", "found_by": ("S17",), "rates": LYING,
      "patches": ((HostActor, "_own_step", any_step), (disk_decide, "step_ended", any_host))},
     {"name": "S18: an object goes without its assignments", "found_by": ("S18",),
      "patches": ((MemoryTables, "_lacks_side", always(False)), (Rows, "assignments_of", always([])))},

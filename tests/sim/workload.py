@@ -51,7 +51,7 @@ class Workload:
             (8, lambda vm: vm_commands.StopVm(id=_id(vm), reason="enough")),
             (8, lambda vm: vm_commands.ShutdownVm(id=_id(vm), force=self._chance(0.2))),
             (5, lambda vm: vm_commands.RebootVm(id=_id(vm))),
-            (3, lambda vm: vm_commands.ResetVm(id=_id(vm))),
+            (6, lambda vm: vm_commands.ResetVm(id=_id(vm))),
             (7, lambda vm: vm_commands.SuspendVm(id=_id(vm))),
             (3, lambda vm: vm_commands.PauseVm(id=_id(vm))),
             (3, lambda vm: vm_commands.ResumeVm(id=_id(vm))),
