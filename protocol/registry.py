@@ -18,7 +18,7 @@ from protocol.activity.model import Event, Job, Step
 from protocol.api import Ticket
 from protocol.attributes import attributes, effects_of
 from protocol.command import Command
-from protocol.document import LABEL, TakesEffect
+from protocol.document import TakesEffect, label
 from protocol.host import commands as host_commands
 from protocol.host.model import Host
 from protocol.inventory import assignment_commands
@@ -174,7 +174,7 @@ class Resource:
         return title_of(self.kind)
 
 
-_async = Parameter(name="async", type=bool, doc="Every action answers at once.", effect=LABEL)
+_async = Parameter(name="async", type=bool, effect=label("every action returns at once"))
 _reason = Parameter(name="reason", type=str, doc="Shown in the event.")
 _force = Parameter(name="force", type=bool)
 
@@ -252,7 +252,7 @@ RESOURCES: tuple[Resource, ...] = _with_assigned(
             Action(name="deactivate", command=host_commands.DeactivateHost, parameters=(_async, _reason, _force)),
             Action(
                 name="fence", command=host_commands.FenceHost,
-                parameters=(_async, Parameter(name="fence_type", type=str, doc="manual")),
+                parameters=(_async, Parameter(name="fence_type", type=str, doc="Only manual.")),
             ),
             Action(name="enroltoken", command=host_commands.IssueEnrolmentToken, result="ticket", extension=True),
         ),
@@ -275,7 +275,7 @@ RESOURCES: tuple[Resource, ...] = _with_assigned(
                 name="start", command=vm_commands.StartVm,
                 parameters=(
                     _async, Parameter(name="pause", type=bool), Parameter(name="volatile", type=bool),
-                    Parameter(name="vm", type=Vm, doc="Run once: for this start only."),
+                    Parameter(name="vm", type=Vm, doc="Run once: overrides the configuration for this run only."),
                 ),
             ),
             Action(name="shutdown", command=vm_commands.ShutdownVm, parameters=(_async, _reason, _force)),
@@ -340,7 +340,6 @@ RESOURCES: tuple[Resource, ...] = _with_assigned(
         actions=(
             Action(
                 name="cancel", command=activity_commands.CancelJob, parameters=(_async,), extension=True,
-                doc="Take back what a running job has done.",
             ),
         ),
         sub=(_nested("steps", "steps", Step, sub=(_statistics(),)),),

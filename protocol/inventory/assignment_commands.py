@@ -1,6 +1,7 @@
-"""Commands that give an object of one kind to an object of another: a tag to a VM.
+"""Commands that assign an object of one kind to an object of another, such as a tag to a VM.
 
-`relation` and `id` are kind and id of what is given, `holder` and `parent_id` of who gets it.
+`relation` and `id` are the kind and id of what is assigned; `holder` and `parent_id` those of the object it is assigned
+to.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ class OfAssignment(Command):
 @message("command.assign")
 @attrs.frozen(kw_only=True)
 class Assign(OfAssignment):
-    """Legal when both objects exist. Assigning twice changes nothing."""
+    """Assign an object to this one. Assigning it again changes nothing."""
 
 
 @message("command.unassign")
 @attrs.frozen(kw_only=True)
 class Unassign(OfAssignment):
-    """Legal when it is assigned."""
+    """Unassign an object from this one. Legal while it is assigned."""

@@ -52,7 +52,7 @@ def _of_resource(resource: Resource) -> Iterator[Link]:
     for action in resource.actions:
         yield Link(
             path=f"{one}/{action.name}", rel=action.name, method="POST",
-            doc=action.doc or _first_line(action.command), parameters=action.parameters, response="action",
+            doc=action.doc or _description(action.command), parameters=action.parameters, response="action",
             effects={each.name: mark for each in action.parameters if (mark := action.effect_of(each))},
             extension=action.extension,
         )  # fmt: skip
@@ -78,12 +78,12 @@ def _changes(path: str, one: str, cls: type[Any], add: Any, update: Any, remove:
     )
     if add is not None:
         yield Link(
-            path=path, rel="add", method="POST", doc=_first_line(add), request=cls, query=_query_of(add), response=tag,
+            path=path, rel="add", method="POST", doc=_description(add), request=cls, query=_query_of(add), response=tag,
             response_cls=cls, effects=effects_of(add),
         )  # fmt: skip
     if update is not None:
         yield Link(
-            path=one, rel="update", method="PUT", doc=_first_line(update), request=cls, query=_query_of(update),
+            path=one, rel="update", method="PUT", doc=_description(update), request=cls, query=_query_of(update),
             response=tag, response_cls=cls, effects=effects_of(update),
         )  # fmt: skip
     if remove is not None:
@@ -91,7 +91,7 @@ def _changes(path: str, one: str, cls: type[Any], add: Any, update: Any, remove:
             path=one,
             rel="remove",
             method="DELETE",
-            doc=_first_line(remove),
+            doc=_description(remove),
             query=_query_of(remove),
             response="action",
             effects=effects_of(remove),
@@ -105,8 +105,8 @@ def _query_of(command: type[Any]) -> tuple[tuple[str, type[Any]], ...]:
     )
 
 
-def _first_line(command: type[Any]) -> str:
-    return (command.__doc__ or "").strip().partition("\n")[0]
+def _description(command: type[Any]) -> str:
+    return " ".join((command.__doc__ or "").split())
 
 
 def attribute_paths(
