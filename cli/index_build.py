@@ -47,6 +47,7 @@ def _noun(nouns: dict[str, Any], cls: type[Any]) -> dict[str, Any]:
             "name": name,
             "plural": registry.plural_of(cls).replace("_", ""),
             "tag": registry.element_of(cls),
+            "title": registry.title_of(registry.element_of(cls)),
             "doc": _doc(cls),
             "rel": "",
             "kind": "",
@@ -80,7 +81,9 @@ def _methods(noun: dict[str, Any], owner: registry.Resource | registry.SubCollec
     for method in ("add", "update", "remove"):
         command: type[Command] | None = getattr(owner, method)
         if command is not None and noun[method] is None:
-            noun[method] = {"doc": _doc(command), "parameters": _parameters(command)}
+            article = "an" if noun["title"][0] in "aeio" else "a"
+            doc = _doc(command).replace("an object", f"{article} {noun['title']}", 1)
+            noun[method] = {"doc": doc, "parameters": _parameters(command)}
 
 
 def _parameters(command: type[Command]) -> list[dict[str, Any]]:

@@ -101,9 +101,12 @@ def plural_of(cls: type[Any]) -> str:
     return "statistics" if cls is Statistic else element_of(cls) + "s"
 
 
+_abbreviations = {"nic": "NIC", "vm": "VM", "vnic": "vNIC"}
+
+
 def title_of(kind: str) -> str:
-    """A kind in a sentence."""
-    return kind.replace("_", " ").replace("vnic", "vNIC").replace("vm", "VM")
+    """A kind or an element in a sentence: *data center*, *vNIC profile*."""
+    return " ".join(_abbreviations.get(word, word) for word in kind.split("_"))
 
 
 @attrs.frozen(kw_only=True)

@@ -22,11 +22,13 @@ from cli.session import session
     epilog="Examples: corral login https://engine.example.com:8443 --user admin@internal; corral login --lab DIR"
 )
 @click.argument("url", required=False)
-@click.option("--user", "-u", help="Like admin@internal.")
+@click.option("--user", "-u", help="User name, such as admin@internal.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-@click.option("--ca-file", type=click.Path(exists=True, dir_okay=False, resolve_path=True), help="CA of the engine.")
+@click.option(
+    "--ca-file", type=click.Path(exists=True, dir_okay=False, resolve_path=True), help="CA certificate of the engine."
+)
 @click.option("--live-url", help="The live port (msgpack), for corral events --live: wss://HOST:PORT.")
-@click.option("--context", "name", help="Remember the login under this name (default: 'default').")
+@click.option("--context", "name", help="Save the login under this name (default: 'default').")
 @click.option("--lab", type=click.Path(exists=True), help="Log in to the lab in this folder (reads its lab.json).")
 @click.pass_context
 def login(
@@ -43,9 +45,7 @@ def login(
     elif url:
         found = GatewayContext(url=contexts.clean_url(url))
     else:
-        raise SyntaxProblem(
-            "say where to log in: corral login https://HOST:PORT --user USER, or corral login --lab DIR"
-        )
+        raise SyntaxProblem("no URL given. Use: corral login https://HOST:PORT --user USER, or corral login --lab DIR")
     shared = session.of(ctx)
     found = dataclasses.replace(
         found,
@@ -109,7 +109,7 @@ def use_context(name: str) -> None:
     kept = contexts.load()
     contexts.active(name)
     contexts.save(contexts.Contexts(name, kept.by_name))
-    session.note(f"using {name}.")
+    session.note(f"now using {name}.")
 
 
 @context.command("remove")
@@ -117,7 +117,7 @@ def use_context(name: str) -> None:
 def remove_context(name: str) -> None:
     """Forget a login. The session on the gateway stays until it ends; corral logout ends it."""
     contexts.forget(name)
-    session.note(f"{name} forgotten.")
+    session.note(f"{name} removed.")
 
 
 def _read_lab(folder: str) -> tuple[GatewayContext, str]:
@@ -131,7 +131,7 @@ def _read_lab(folder: str) -> tuple[GatewayContext, str]:
         )  # fmt: skip
         return made, str(fields["password"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Problem(f"{path} is not the description of a running lab ({error}). Start one: corral lab") from error
+        raise Problem(f"{path} does not describe a running lab ({error}). Start one: corral lab") from error
 
 
 def _ask(what: str, default: str) -> str:

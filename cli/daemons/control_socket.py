@@ -33,7 +33,7 @@ async def ask(path: Path, question: Mapping[str, object]) -> dict[str, Any]:
                 await _send(stream, question)
                 reply = await _receive(stream)
     except (OSError, trio.BrokenResourceError, trio.TooSlowError, CodecError) as error:
-        raise Unavailable(f"Nobody answers on {path}: {error}.") from error
+        raise Unavailable(f"No answer on {path}: {error}.") from error
     if "error" in reply:
         raise HostFailed(f"{question.get('do')} was refused: {reply['error']}")
     return reply

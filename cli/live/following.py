@@ -53,5 +53,5 @@ async def follow(
             never = begun == 0 and state.connections == 0
             if never or (attempts_max is not None and failures > attempts_max):
                 raise
-            news(f"{error} Connecting again.")
+            news(f"{error} Reconnecting.")
             await trio.sleep(min(_retry_seconds_max, _retry_seconds_first * 2 ** (failures - 1)))

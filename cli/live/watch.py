@@ -119,7 +119,7 @@ class _View:
             except (Absent, Problem) as error:
                 if getattr(error, "status", 0) != 404 and not isinstance(error, Absent):
                     raise
-                session.note(f"{self.noun['name']} is gone.")
+                session.note(f"the {self.noun['title']} was removed.")
                 code.append(NOT_FOUND)
                 scope.cancel()
             await trio.sleep(_redraw_seconds)

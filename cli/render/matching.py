@@ -22,7 +22,7 @@ def matcher(noun: Noun, kwargs: str | None) -> Callable[[Document], bool]:
         return lambda document: True
     pairs = [part.partition("=") for part in kwargs.split(";") if part.strip()]
     if any(not sign for _, sign, _ in pairs):
-        raise SyntaxProblem(f"--kwargs {kwargs!r}: write attribute=value, with ; between several.")
+        raise SyntaxProblem(f"--kwargs {kwargs!r}: write attribute=value, separated by ;.")
     render.columns(noun, chosen=[key.strip() for key, _, _ in pairs])
 
     def keep(document: Document) -> bool:

@@ -108,7 +108,7 @@ def _collection(place: ShellPlace, word: str) -> ShellPlace:
     for rel, noun in known.items():
         if wanted in (rel, noun["name"], index.squeeze(noun["plural"])):
             return ShellPlace((*place.steps, PlaceStep(rel, noun["name"])))
-    there = f"There are: {', '.join(known)}." if known else "There is nothing below it."
+    there = f"It has: {', '.join(known)}." if known else "It has none."
     raise Absent(f"{place} has no collection {word}. {there}")
 
 

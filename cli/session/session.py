@@ -95,7 +95,7 @@ class CliSession:
         try:
             saved = settings.loaded(self.context().settings)
         except SyntaxProblem as error:
-            note(f"warning: the settings in {contexts.path()} are left out: {error}")
+            note(f"warning: the settings in {contexts.path()} are ignored: {error}")
             saved = settings.Settings()
         except Problem:
             saved = settings.Settings()

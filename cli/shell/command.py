@@ -18,8 +18,8 @@ from cli.shell.sitting import Shell
 @click.command(
     epilog="Examples: corral shell; corral shell --file script; echo 'list vms | grep web' | corral shell --keep-going"
 )
-@click.option("--keep-going", "-k", is_flag=True, help="In a script: go on after a line that failed.")
-@click.option("--file", "-f", "script", type=click.File(), help="Run the lines of a file instead of asking.")
+@click.option("--keep-going", "-k", is_flag=True, help="In a script: continue after a command fails.")
+@click.option("--file", "-f", "script", type=click.File(), help="Run the commands in a file instead of prompting.")
 @click.pass_context
 def shell(ctx: click.Context, keep_going: bool, script: IO[str] | None) -> int:
     """An interactive shell with completion.

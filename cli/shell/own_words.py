@@ -68,7 +68,7 @@ def _places(shell: ShellState) -> list[click.Command]:
     return [
         _word("cd", cd, "cd vms/web1/nics; cd ..; cd /", path),
         _word("pwd", pwd, "pwd"),
-        click.Command("collections", callback=collections, help="List what is below this place.", hidden=True),
+        click.Command("collections", callback=collections, help="List the collections here.", hidden=True),
     ]
 
 
@@ -172,12 +172,12 @@ def _own_help(shell: ShellState) -> str:
     short_helps = {name: one.get_short_help_str(100) for name, one in shell.own.items() if not one.hidden}
     width = max(len(name) for name in short_helps)
     rows = [f"  {name:<{width}}  {text}" for name, text in short_helps.items()]
-    return "\n".join(["Everywhere (the other commands too: cd /, then help):", *rows])
+    return "\n".join(["Available everywhere (for the other commands: cd /, then help):", *rows])
 
 
 _BEYOND = """Lines:
-  list vms | grep web    give the output to a command of the system's shell
-  list vms > vms.txt     write it to a file; >> adds to the file
+  list vms | grep web    pipe the output to a command of the system's shell
+  list vms > vms.txt     write the output to a file; >> appends
   !ls -l                 run a command of the system's shell
   # anything             a comment"""
 

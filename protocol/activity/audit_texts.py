@@ -91,7 +91,9 @@ _VM: Final[Mapping[str, AuditText]] = {
     "stray_domain": _warning(
         20_006, "VM {name} is {status}, but a copy of it is running on host {host_name}. The copy is being powered off."
     ),
-    "stray_domain_not_ended": _warning(20_007, "Failed to power off the copy of VM {name} on host {host_name}: {reason}."),
+    "stray_domain_not_ended": _warning(
+        20_007, "Failed to power off the copy of VM {name} on host {host_name}: {reason}."
+    ),
     "vm_memory_not_removed": _warning(
         20_008, "Failed to remove the saved memory of VM {name} on host {host_name}: {reason}."
     ),
@@ -204,7 +206,8 @@ _ENGINE: Final[Mapping[str, AuditText]] = {
         "Actor {address} crashed too often and was stopped (incarnation {incarnation}). Its next request starts it again.",
     ),
     "actor_escalated": _error(
-        20_063, "Actor {address} failed (incarnation {incarnation}). Its supervisor is restarting it and the actors around it."
+        20_063,
+        "Actor {address} failed (incarnation {incarnation}). Its supervisor is restarting it and the actors around it.",
     ),
 }
 

@@ -68,7 +68,11 @@ class Host(Document):
     spm: Spm | None = attribute()
     certificate: Certificate | None = attribute(read_only=True)
     virtualization: str | None = attribute(
-        read_only=True, extension=True, choices=("kvm", "tcg"), column=7, doc="How guests run: with KVM, or emulated (TCG)."
+        read_only=True,
+        extension=True,
+        choices=("kvm", "tcg"),
+        column=7,
+        doc="How guests run: with KVM, or emulated (TCG).",
     )
     virtualization_reason: str | None = attribute(read_only=True, extension=True, doc="Why KVM is not used.")
     simulated: bool | None = attribute(read_only=True, extension=True)

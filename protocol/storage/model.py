@@ -92,7 +92,9 @@ class Disk(Document):
     content_type: str | None = attribute(read_only=True)
     image_id: str | None = attribute(read_only=True, doc="Id of the active volume.")
     wipe_after_delete: bool | None = attribute(effect=not_yet(False))
-    shareable: bool | None = attribute(effect=AT_NEXT_START, doc="Several VMs may use the disk at the same time; raw disks only.")
+    shareable: bool | None = attribute(
+        effect=AT_NEXT_START, doc="Several VMs may use the disk at the same time; raw disks only."
+    )
     propagate_errors: bool | None = attribute(
         effect=AT_NEXT_START, doc="Report write errors to the guest; otherwise they pause the VM."
     )
@@ -117,7 +119,9 @@ class DiskAttachment(Document):
         effect=AT_NEXT_START, doc="Free the space that the guest discards; true if left out."
     )
     logical_name: str | None = attribute(read_only=True)
-    disk: Disk | None = attribute(refers="Disk", required=True, column=1, doc="The id of an existing disk, or a new disk to create.")
+    disk: Disk | None = attribute(
+        refers="Disk", required=True, column=1, doc="The id of an existing disk, or a new disk."
+    )
     vm: Ref | None = attribute(refers="Vm", read_only=True)
     template: Ref | None = attribute(refers="Template", read_only=True)
     slot: int | None = attribute(read_only=True, extension=True)

@@ -116,8 +116,7 @@ class ThawVmFileSystems(Command):
 @message("command.vm.ticket")
 @attrs.frozen(kw_only=True)
 class SetVmTicket(Command):
-    """Get a one-time console password, valid for two minutes unless `expiry` is given. Legal while the VM is running.
-    """
+    """Get a one-time console password, valid for two minutes unless `expiry` is given. Legal while the VM is running."""
 
     ticket: Ticket | None = None
 

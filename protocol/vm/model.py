@@ -35,7 +35,8 @@ class Boot:
 @attrs.frozen(kw_only=True)
 class OperatingSystem:
     type: str | None = attribute(
-        effect=AT_NEXT_START, doc="Types that start with windows get Hyper-V enlightenments and a Hyper-V clock under KVM."
+        effect=AT_NEXT_START,
+        doc="Types that start with windows get Hyper-V enlightenments and a Hyper-V clock under KVM.",
     )
     version: Version | None = attribute(effect=not_yet())
     boot: Boot | None = attribute()
@@ -179,7 +180,9 @@ class Vm(Document):
     placement_policy: VmPlacementPolicy | None = attribute()
     stateless: bool | None = attribute(effect=not_yet(False))
     delete_protected: bool | None = attribute(effect=AT_ONCE)
-    start_paused: bool | None = attribute(effect=AT_NEXT_START, doc="Start paused: the CPUs run once the VM is resumed.")
+    start_paused: bool | None = attribute(
+        effect=AT_NEXT_START, doc="Start paused: the CPUs run once the VM is resumed."
+    )
     origin: str | None = attribute(read_only=True)
     creation_time: datetime.datetime | None = attribute(read_only=True, search="creationtime")
     start_time: datetime.datetime | None = attribute(read_only=True, column=8)

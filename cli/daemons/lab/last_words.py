@@ -18,4 +18,4 @@ def last_words(log: Path, begin: int) -> str:
     while len(kept) > 1 and sum(map(len, kept)) > CHARACTERS_MAX:
         kept = kept[1:]
     words = " | ".join(kept)[:CHARACTERS_MAX]
-    return f"{words or 'it wrote nothing'}; see {log}"
+    return f"{words or 'no output'}; see {log}"

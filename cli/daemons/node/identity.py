@@ -48,7 +48,7 @@ async def enrolled(identity: Identity, engine: EngineAddress, token: str, name: 
     retry = retry_first_seconds
     while not identity.host_id:
         if not token:
-            raise Unauthenticated("This host is not enrolled.", remedy="Add it to Corral and set the token it gives.")
+            raise Unauthenticated("This host is not enrolled.", remedy="Add the host to Corral and set its token.")
         request = Enrol(
             token=token,
             csr_pem=identity.request(name),
