@@ -81,8 +81,7 @@ def _methods(noun: dict[str, Any], owner: registry.Resource | registry.SubCollec
     for method in ("add", "update", "remove"):
         command: type[Command] | None = getattr(owner, method)
         if command is not None and noun[method] is None:
-            article = "an" if noun["title"][0] in "aeio" else "a"
-            doc = _doc(command).replace("an object", f"{article} {noun['title']}", 1)
+            doc = registry.description_of(command, noun["tag"])
             noun[method] = {"doc": doc, "parameters": _parameters(command)}
 
 
@@ -97,7 +96,7 @@ def _parameters(command: type[Command]) -> list[dict[str, Any]]:
 
 def _action(action: registry.Action) -> dict[str, Any]:
     return {
-        "doc": action.doc or _doc(action.command),
+        "doc": _doc(action.command),
         "result": action.result,
         "extension": action.extension,
         "parameters": [

@@ -152,7 +152,7 @@ class Dispatcher(Actor):
         self._report()
 
     def _report(self) -> None:
-        """Facts and all domains, once more if asked again while a report is being made."""
+        """Facts and all domains, once more if asked again while a report is being created."""
         self._report_again = True
         if not self._reporting:
             self._reporting = True

@@ -51,7 +51,6 @@ class Action:
     name: str
     command: type[Command]
     parameters: tuple[Parameter, ...] = ()
-    doc: str = ""
     result: str = ""  # element of the action reply that carries `Accepted.result`
     extension: bool = False
     not_yet: str = ""  # this release refuses it: what to do instead
@@ -107,6 +106,13 @@ _abbreviations = {"nic": "NIC", "vm": "VM", "vnic": "vNIC"}
 def title_of(kind: str) -> str:
     """A kind or an element in a sentence: *data center*, *vNIC profile*."""
     return " ".join(_abbreviations.get(word, word) for word in kind.split("_"))
+
+
+def description_of(command: type[Command], kind: str) -> str:
+    """What a command does, for help and descriptions; a command that serves many kinds names this one."""
+    title = title_of(kind)
+    article = "an" if title[0] in "aeio" else "a"
+    return " ".join((command.__doc__ or "").split()).replace("an object", f"{article} {title}", 1)
 
 
 @attrs.frozen(kw_only=True)

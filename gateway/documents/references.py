@@ -75,7 +75,7 @@ def _resolve_one(model: ReadModel, type_name: str, reference: Ref, path: str, cl
         )  # fmt: skip
     if len(found) > 1:
         raise BadInput(
-            f"{path!r}: {len(found)} are named {reference.name!r:.255}.",
+            f"{path!r}: {len(found)} objects are called {reference.name!r:.255}.",
             remedy="Give the id: " + ", ".join(record.id for record in found[:10]) + ".", field=path,
         )  # fmt: skip
     return Ref(id=found[0].id)

@@ -44,7 +44,7 @@ def read_cursor(cursor: str) -> tuple[str, int]:
             return stream_id, sequence
     except (codec.CodecError, binascii.Error, ValueError, TypeError):
         pass
-    raise BadInput("The cursor cannot be read.", remedy="Use one that a frame brought, or none for a snapshot.")
+    raise BadInput("The cursor cannot be read.", remedy="Use the cursor of a frame, or none to get a snapshot.")
 
 
 class Encoder:

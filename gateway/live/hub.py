@@ -137,13 +137,13 @@ class Hub:
         unknown = set(subscribe.kinds) - set(BY_KIND)
         if unknown:
             raise BadInput(
-                f"There is no kind {sorted(unknown)[0]!r:.80}.", remedy="Known are: " + ", ".join(sorted(BY_KIND)) + ".",
+                f"There is no kind {sorted(unknown)[0]!r:.80}.", remedy="Known kinds: " + ", ".join(sorted(BY_KIND)) + ".",
                 field="kinds",
             )  # fmt: skip
         if not self.model.loaded:
-            raise Unavailable("The gateway has not read the inventory yet.", remedy="Try again in a second.")
+            raise Unavailable("The gateway is still loading the inventory.", remedy="Try again in a second.")
         if self.closed or self.subscribers >= _subscribers_max:
-            raise Unavailable("The gateway takes no more subscriptions.", remedy="Use another gateway.")
+            raise Unavailable("The gateway has no room for more subscriptions.", remedy="Use another gateway.")
         wanted = ChangeFilter(frozenset(subscribe.kinds), frozenset(subscribe.ids))
         return Subscriber(self, wanted, form, subscribe.cursor, subscribe.samples, still_allowed)
 

@@ -27,5 +27,5 @@ class Changes:
             return
         if used >= self._size:
             self._overflown = True
-            event = EventsMissing(f"More than {self._size} changes of domains were unread.")
+            event = EventsMissing(f"More than {self._size} domain changes are unread.")
         self._send.send_nowait(event)

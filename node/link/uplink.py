@@ -96,7 +96,7 @@ class LinkActor(Actor):
         raise NotImplementedError(f"the link got {type(envelope.message).__name__}")
 
     async def stopping(self) -> None:
-        self._dependencies.uplink.close("the node daemon stops")
+        self._dependencies.uplink.close("the node daemon is stopping")
 
     async def _dial_for_ever(self) -> None:
         clock, random = self.context.ports.clock, self.context.ports.random
@@ -158,11 +158,11 @@ class LinkActor(Actor):
             try:
                 answer = decode(await transport.receive())
             except CodecError as error:
-                raise LinkEnded(f"the engine's hello is broken: {error}") from error
+                raise LinkEnded(f"the engine's hello is invalid: {error}") from error
             if isinstance(answer, LinkRefused):
                 raise Refused(answer.refusal)
             if not isinstance(answer, EngineHello) or not version_min <= answer.version <= version_max:
-                raise LinkEnded("the engine's first frame is no hello that we understand")
+                raise LinkEnded("the engine's first frame is not a hello that this node understands")
             return answer
         raise LinkEnded("no hello from the engine in time")
 
@@ -170,7 +170,7 @@ class LinkActor(Actor):
         """Stores a higher epoch before anything of it is acted on; leaves an engine that no longer leads."""
         store = self._dependencies.step_log.store
         if epoch < store.highest_epoch:
-            reason = f"The engine is at epoch {epoch}, this host obeys {store.highest_epoch}."
+            reason = f"The engine has epoch {epoch}; this host obeys epoch {store.highest_epoch}."
             raise Refused(Refusal(code="stale_epoch", reason=reason))
         if epoch > store.highest_epoch:
             await self._dependencies.step_log.write(["epoch", epoch])
@@ -190,7 +190,7 @@ class LinkActor(Actor):
             return
         if isinstance(step_id, str):
             refusal = Refusal(
-                code="unknown_command", reason="This node does not know the command.", remedy="Upgrade the node."
+                code="unknown_command", reason="This node does not support the command.", remedy="Upgrade the node."
             )
             self._dependencies.uplink.send(StepDone(step_id=step_id, result=refusal))
 
@@ -202,4 +202,4 @@ class LinkActor(Actor):
             listener.tell(message)
         except (MailboxFull, ActorGone) as error:
             if not isinstance(message, LinkDown):
-                raise LinkEnded(f"the node cannot take more: {error}") from error
+                raise LinkEnded(f"the node is overloaded: {error}") from error

@@ -77,7 +77,7 @@ class Steps:
             self.uplink.send(stored)
             return False
         if step_status is StepStatus.FORGOTTEN:
-            log.info("step %s came again after the engine had let go of it: ignored", step_id)
+            log.info("ignored step %s: it came again after the engine had acknowledged it", step_id)
             return False
         if step_status is StepStatus.BEGUN and isinstance(command.body, never_twice):
             await self._finish(step_id, _interrupted(command))
@@ -110,8 +110,8 @@ def stale_epoch(epoch: int, highest: int) -> Refusal:
     """What an engine hears that no longer leads."""
     return Refusal(
         code="stale_epoch",
-        reason=f"The command is of epoch {epoch}; this host obeys epoch {highest}.",
-        remedy="This engine no longer leads and must stop.",
+        reason=f"The command has epoch {epoch}; this host obeys epoch {highest}.",
+        remedy="This engine is no longer the leader and must stop.",
     )
 
 
@@ -120,7 +120,7 @@ def _interrupted(command: NodeCommand) -> Refusal:
         code="interrupted",
         status=500,
         retryable=True,
-        reason="The node daemon ended while it did this; whether it took effect is not known.",
-        remedy="Look at the VM and ask again if need be.",
+        reason="The node daemon stopped while doing this; it is not known whether it took effect.",
+        remedy="Check the VM and try again if necessary.",
         entity=getattr(command.body, "vm_id", ""),
     )

@@ -100,7 +100,7 @@ class GuestLine:
             case guest_messages.THAW:
                 self._host.thaw(self._qemu)
             case unknown:
-                error = f"this agent does not know the order {unknown}"
+                error = f"this agent does not support the command {unknown}"
         self._reply(order.get("id"), error)
 
     def _reply(self, id: object, error: str) -> None:

@@ -21,10 +21,10 @@ class OfAssignment(Command):
 @message("command.assign")
 @attrs.frozen(kw_only=True)
 class Assign(OfAssignment):
-    """Assign an object to this one. Assigning it again changes nothing."""
+    """Assign an object. Assigning it again changes nothing."""
 
 
 @message("command.unassign")
 @attrs.frozen(kw_only=True)
 class Unassign(OfAssignment):
-    """Unassign an object from this one. Legal while it is assigned."""
+    """Unassign an object. Legal while it is assigned."""

@@ -44,7 +44,7 @@ class Resources:
 
     async def answer(self, exchange: Exchange) -> HttpReply:
         if exchange.method not in _methods:
-            raise MethodNotAllowed(f"{exchange.method} is not served.", remedy="Use GET, POST, PUT or DELETE.")
+            raise MethodNotAllowed(f"{exchange.method} is not supported.", remedy="Use GET, POST, PUT or DELETE.")
         segments = exchange.segments
         if not segments:
             for name, describe in self._describe.items():
@@ -89,4 +89,4 @@ class Resources:
     def _only(self, exchange: Exchange, method: str) -> None:
         if exchange.method != method:
             path = "/".join(exchange.segments)
-            raise MethodNotAllowed(f"{exchange.method} is not served on /{path:.200}.", remedy=f"Use {method}.")
+            raise MethodNotAllowed(f"{exchange.method} is not supported on /{path:.200}.", remedy=f"Use {method}.")

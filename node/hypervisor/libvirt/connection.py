@@ -36,7 +36,7 @@ class HeldConnection:
         """Runs `call` in this thread. Raises `Unavailable` when the connection was retired."""
         with self._lock:
             if self._retired:
-                raise Unavailable("The connection to libvirt broke.", remedy="Try again.")
+                raise Unavailable("The connection to libvirt was lost.", remedy="Try again.")
             self._users += 1
         try:
             return call(self._connection)

@@ -27,13 +27,13 @@ def end_orphans(libvirtd_pid: int, vm_id: str) -> list[int]:
     """
     found = [pid for pid in _qemus(vm_id) if _same_host(pid, libvirtd_pid)]
     for pid in found:
-        log.warning("VM %s has a QEMU, process %d, that libvirt does not know: it is ended", vm_id, pid)
+        log.warning("VM %s has a QEMU process, %d, that libvirt does not know: killing it", vm_id, pid)
         os.kill(pid, signal.SIGKILL)
     deadline = time.monotonic() + _wait_seconds
     for pid in found:
         while _alive(pid):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"QEMU {pid} of VM {vm_id} does not end")
+                raise TimeoutError(f"QEMU {pid} of VM {vm_id} does not exit")
             threading.Event().wait(_poll_seconds)
     return found
 

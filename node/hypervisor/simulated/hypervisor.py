@@ -116,7 +116,7 @@ class SimulatedHypervisor(WorldPort):
             if not qemu.spec.console:
                 raise NotLegal(f"VM {vm_id} has no serial console: it runs with console.enabled=false.", entity=vm_id)
             if qemu.console_open:
-                raise Busy(f"The console of VM {vm_id} is open already.", entity=vm_id)
+                raise Busy(f"The console of VM {vm_id} is already open.", entity=vm_id)
             return ConsoleLine(qemu)
 
         return await self._ask("open_console", vm_id, effect)
