@@ -1,7 +1,4 @@
-"""Puts a disk on a VM in the talks' words: `create disk --id X --vm-identifier Y` adds an attachment to the VM.
-
-It must not send anything: it says what to send where.
-"""
+"""Puts a disk on a VM in the talks' words: `create disk --id X --vm-identifier Y` adds an attachment to the VM."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Walks the registry once and writes down, as plain data, what the command line needs to know of it.
-
-It must not talk to a server or know any particular resource.
-"""
+"""Walks the registry once and writes down, as plain data, what the command line needs to know of it."""
 
 from __future__ import annotations
 

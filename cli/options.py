@@ -1,7 +1,4 @@
-"""Makes options from the attributes of a noun, and a document from the options that were given.
-
-It must not send anything; what an attribute is called and takes comes from the registry alone.
-"""
+"""Makes options from the attributes of a noun, and a document from the options that were given."""
 
 from __future__ import annotations
 

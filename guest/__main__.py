@@ -1,4 +1,4 @@
-"""`python -m guest [--channel PATH]`: runs the agent until SIGTERM. It must not hold any rule."""
+"""`python -m guest [--channel PATH]`: runs the agent until SIGTERM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The agent's voice: hello, heartbeats, facts, and what it does when the node asks. It must not read the machine."""
+"""The agent's voice: hello, heartbeats, facts, and what it does when the node asks."""
 
 from __future__ import annotations
 

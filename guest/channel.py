@@ -1,4 +1,4 @@
-"""The virtio-serial port: lines to and from the node. It must not know what the lines mean beyond their shape.
+"""The virtio-serial port: lines to and from the node.
 
 The port reads as ended while nobody listens on the host, and a write then would block: so both back off and try again.
 """

@@ -1,7 +1,4 @@
-"""The node's dispatcher: takes what the link brings, checks its epoch, hands it to the actor whose business it is.
-
-It must not carry anything out itself, so that it is always there to listen.
-"""
+"""The node's dispatcher: takes what the link brings, checks its epoch, hands it to the actor whose business it is."""
 
 from __future__ import annotations
 

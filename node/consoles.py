@@ -1,4 +1,4 @@
-"""Connects streams of the engine to serial consoles of domains. It must not read what passes through."""
+"""Connects streams of the engine to serial consoles of domains."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@
     |- HostFailed          500  host_failed (the host tried and could not)
     |- Internal            500  internal
 
-A refusal is a value that travels in replies (`Refusal`); a crash is a bug. It must not be used for control flow.
+A refusal is a value that travels in replies (`Refusal`); a crash is a bug.
 """
 
 from __future__ import annotations

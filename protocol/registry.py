@@ -1,7 +1,6 @@
 """Every resource, its place in the URL tree, its methods and actions, once. It imports the messages; none imports it.
 
-REST routes, RSDL and OpenAPI, search, the command line and the coverage page are walks over `RESOURCES`. It must
-not hold behaviour.
+REST routes, RSDL and OpenAPI, search, the command line and the coverage page are walks over `RESOURCES`.
 """
 
 from __future__ import annotations

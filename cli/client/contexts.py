@@ -1,7 +1,4 @@
-"""Keeps who is logged in where, in a file that only its owner can read.
-
-It must not talk to a server.
-"""
+"""Keeps who is logged in where, in a file that only its owner can read."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Reads live frames: msgpack messages as the JSON port would send them, and refusals as problems.
 
-It must not do I/O; the protocol is imported only where msgpack is spoken.
+The protocol is imported only where msgpack is spoken.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Opens the gateway's WebSockets: live frames in JSON or msgpack as plain dictionaries, and the bytes of a console.
-
-It must not fold, print or decide what a frame means.
-"""
+"""Opens the gateway's WebSockets: live frames in JSON or msgpack as plain dictionaries, and the bytes of a console."""
 
 from __future__ import annotations
 

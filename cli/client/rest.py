@@ -1,7 +1,4 @@
-"""Speaks the gateway's REST in JSON over one kept connection: requests, names to ids, lists unwrapped.
-
-It must not print, ask anybody anything or know what a resource means.
-"""
+"""Speaks the gateway's REST in JSON over one kept connection: requests, names to ids, lists unwrapped."""
 
 from __future__ import annotations
 

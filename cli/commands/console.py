@@ -1,6 +1,6 @@
 """Opens the serial console of a VM: the terminal as it is, or lines to send and texts to expect for scripts.
 
-It must not interpret what the guest says; in scripts what could move the cursor is not printed.
+In scripts what could move the cursor is not printed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""`corral help vm start`: the same as `corral vm start --help`.
-
-It must not have texts of its own.
-"""
+"""`corral help vm start`: the same as `corral vm start --help`."""
 
 from __future__ import annotations
 

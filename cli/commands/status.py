@@ -1,7 +1,4 @@
-"""Asks whether the gateway answers and how the installation is doing.
-
-It must not change anything.
-"""
+"""Asks whether the gateway answers and how the installation is doing."""
 
 from __future__ import annotations
 

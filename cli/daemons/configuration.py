@@ -1,4 +1,4 @@
-"""Reads a daemon's configuration: one frozen class per process, from TOML. It must not know any daemon."""
+"""Reads a daemon's configuration: one frozen class per process, from TOML."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Asks and answers on a daemon's control socket: length in four big-endian bytes, then a msgpack map, both ways.
-
-It must not know what is asked.
-"""
+"""Asks and answers on a daemon's control socket: length in four big-endian bytes, then a msgpack map, both ways."""
 
 from __future__ import annotations
 

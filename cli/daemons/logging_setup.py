@@ -1,4 +1,4 @@
-"""Where a daemon's log goes: standard error, one line an event. It must not log itself."""
+"""Where a daemon's log goes: standard error, one line an event."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Follows the live socket through lost connections: every frame goes through the fold, then to a handler.
-
-It must not print or know what is being watched.
-"""
+"""Follows the live socket through lost connections: every frame goes through the fold, then to a handler."""
 
 from __future__ import annotations
 

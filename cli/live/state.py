@@ -1,6 +1,6 @@
 """Folds live frames into the state they describe and holds them against the rules: in order, nothing missing.
 
-It must not do I/O; what it found is in `violations`.
+What it found is in `violations`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Waits until an operation that a request started has ended, and says on the way how far it is.
-
-It must not decide whether an operation is right: it reports what the job says.
-"""
+"""Waits until an operation that a request started has ended, and says on the way how far it is."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What `--kwargs 'name=web*;status=up'` keeps of a list, at the client.
-
-It must not ask the gateway: `--query` does.
-"""
+"""What `--kwargs 'name=web*;status=up'` keeps of a list, at the client."""
 
 from __future__ import annotations
 

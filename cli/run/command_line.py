@@ -1,7 +1,4 @@
-"""Runs one command line of the client and answers with its exit code; a problem becomes one line on stderr.
-
-It must not know any command.
-"""
+"""Runs one command line of the client and answers with its exit code; a problem becomes one line on stderr."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Runs a verb or an action on a noun: sends the request, waits for the operation, prints what came of it.
-
-It must not make options; what a resource is comes from the registry.
-"""
+"""Runs a verb or an action on a noun: sends the request, waits for the operation, prints the result."""
 
 from __future__ import annotations
 

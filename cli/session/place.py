@@ -1,6 +1,6 @@
 """Where the shell stands: `/vms/web1/nics` as collections and objects, and what of a command follows from it.
 
-It must not run commands; only `walked` asks the gateway, for the objects that the path names.
+Only `walked` asks the gateway, for the objects that the path names.
 """
 
 from __future__ import annotations

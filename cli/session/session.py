@@ -1,7 +1,4 @@
-"""What every command of one run shares: the context, one client, the place, the settings, the terminal.
-
-It must not know resources or commands.
-"""
+"""What every command of one run shares: the context, one client, the place, the settings, the terminal."""
 
 from __future__ import annotations
 

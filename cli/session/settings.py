@@ -1,7 +1,4 @@
-"""The settings of the shell: their names, meanings and values. Each is the default of an option, or how lines are run.
-
-It must not keep anything: the session holds them, the context file stores what `save` writes.
-"""
+"""The settings of the shell: their names, meanings and values. Each is the default of an option, or how lines are run."""
 
 from __future__ import annotations
 

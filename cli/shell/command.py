@@ -1,7 +1,4 @@
-"""`corral shell`: lines from a file, from standard input, or from a person.
-
-It must not know the words of the shell.
-"""
+"""`corral shell`: lines from a file, from standard input, or from a person."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What a line means in the place where the shell stands: `list` in `/vms/web1/nics` lists the NICs of web1.
 
-It must not ask the gateway; parents are filled in where the command runs.
+Parents are filled in where the command runs.
 """
 
 from __future__ import annotations

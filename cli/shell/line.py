@@ -1,6 +1,6 @@
 """Reads one typed line: its words, and what of it is meant for the system's shell (`| grep web`, `> file`).
 
-It must not run anything. Quotes and backslashes mean what they mean in sh; `|` and `>` inside quotes are plain text.
+Quotes and backslashes mean what they mean in sh; `|` and `>` inside quotes are plain text.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The words that the shell has beside the commands of `corral`, each with its help and an example.
-
-It must not run commands of the tree but to show their help.
-"""
+"""The words that the shell has beside the commands of `corral`, each with its help and an example."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""One sitting of the shell: the commands of `corral` without `corral` before them, over one connection.
-
-It must not have commands of its own beyond what a shell needs (they are in `own_words`).
-"""
+"""One sitting of the shell: the commands of `corral` without `corral` before them, over one connection."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Builds the command of a noun and a verb or action from the registry: its options, its help, what it runs.
-
-It must not send anything itself; `verbs` does.
-"""
+"""Builds the command of a noun and a verb or action from the registry: its options, its help, what it runs."""
 
 from __future__ import annotations
 

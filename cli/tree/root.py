@@ -1,7 +1,4 @@
-"""The command tree: which words there are at the top, below a noun and below a verb.
-
-It must not run anything; commands are imported when they are asked for.
-"""
+"""The command tree: the commands at the top, below a noun and below a verb. Each is imported when it is used."""
 
 from __future__ import annotations
 

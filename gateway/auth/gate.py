@@ -1,4 +1,4 @@
-"""Tells who sent a request: bearer token, basic auth or session cookie. It must not decide what they may do."""
+"""Tells who sent a request: bearer token, basic auth or session cookie."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The SSO endpoints that oVirt's clients call: token, revoke, log out. It must not answer anything but JSON."""
+"""The SSO endpoints that oVirt's clients call: token, revoke, log out."""
 
 from __future__ import annotations
 

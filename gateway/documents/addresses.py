@@ -1,4 +1,4 @@
-"""Where each object lives in the URL tree, and which element names it. It must not look anything up in the read model."""
+"""Where each object lives in the URL tree, and which element names it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tree of links to follow: `follow=nics,disk_attachments.disk`. It must not know which links exist."""
+"""The tree of links to follow: `follow=nics,disk_attachments.disk`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Which attribute names oVirt's model has, so that a refusal can say *not supported yet* instead of *unknown*.
-
-It must not make anything legal: what the registry does not know is refused either way.
-"""
+"""Which attribute names oVirt's model has, so that a refusal can say *not supported yet* instead of *unknown*."""
 
 from __future__ import annotations
 

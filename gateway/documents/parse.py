@@ -1,4 +1,4 @@
-"""Reads XML or JSON bytes into one neutral tree, with every limit applied. It must not know what the elements mean."""
+"""Reads XML or JSON bytes into one neutral tree, with every limit applied."""
 
 from __future__ import annotations
 

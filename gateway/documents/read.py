@@ -1,7 +1,6 @@
 """Turns a parsed body into a document of the model, strictly: what is not in the registry is refused by name.
 
-It must not resolve names to ids nor decide what is legal now. Read-only attributes are ignored: the SDK and Ansible
-send whole documents back.
+Read-only attributes are ignored: the SDK and Ansible send whole documents back.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Resolves names in references to ids by the read model, before a command is built. It must not change anything."""
+"""Resolves names in references to ids by the read model, before a command is built."""
 
 from __future__ import annotations
 

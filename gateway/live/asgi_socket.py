@@ -1,4 +1,4 @@
-"""Subscriptions and serial consoles on the HTTPS port, in JSON, for browsers. It must not know the hub's inside."""
+"""Subscriptions and serial consoles on the HTTPS port, in JSON, for browsers."""
 
 from __future__ import annotations
 

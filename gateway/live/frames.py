@@ -1,7 +1,4 @@
-"""Encodes live frames, each once for all who get it: JSON text for browsers, msgpack messages for daemons.
-
-It must not know subscribers.
-"""
+"""Encodes live frames, each once for all who get it: JSON text for browsers, msgpack messages for daemons."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Frames that all subscribers of one filter share: encoded once, when the first of them gets it.
-
-It must not know who gets them.
-"""
+"""Frames that all subscribers of one filter share: encoded once, when the first of them gets it."""
 
 from __future__ import annotations
 

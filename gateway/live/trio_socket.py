@@ -1,7 +1,4 @@
-"""The same subscriptions on a trio-websocket port over TLS, in msgpack, for daemons and command lines.
-
-It must not know the hub's inside.
-"""
+"""The same subscriptions on a trio-websocket port over TLS, in msgpack, for daemons and command lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compares one value with what a search asks for. It must not know entities."""
+"""Compares one value with what a search asks for."""
 
 from __future__ import annotations
 

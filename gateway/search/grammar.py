@@ -1,4 +1,4 @@
-"""Parses the search language into a tree. It must not know which keys exist.
+"""Parses the search language into a tree.
 
     Vms: name = my* and (status = up or cluster.name = "Default 2") sortby name desc page 2
 

@@ -1,6 +1,6 @@
 """One VM on this host: carries out its commands one after another and reports its changes between them.
 
-It must not decide what the VM should be: the engine does. A restart of this actor never touches the VM.
+A restart of this actor never touches the VM.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Says which domains run on this host, without contradicting what was said about one of them meanwhile.
 
 A plain list would: it is asked for, a start finishes and is reported, then the older list arrives without that VM.
-It must not change anything.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What this host knows of the agents in its guests: who is alive, what each said last, how to ask one for something.
-
-It must not read from guests: the channel actors write here what they have checked.
-"""
+"""What this host knows of the agents in its guests: who is alive, what each said last, how to ask one for something."""
 
 from __future__ import annotations
 

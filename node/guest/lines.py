@@ -1,6 +1,6 @@
 """Turns hostile bytes from a guest into bounded, cleaned values. Pure: no clock, no I/O.
 
-Whatever a guest sends, what comes out is a value of the messages below or a count of broken lines. It must not raise.
+Whatever a guest sends, what comes out is a value of the messages below or a count of broken lines.
 """
 
 from __future__ import annotations

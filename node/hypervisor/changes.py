@@ -1,7 +1,4 @@
-"""The bounded channel between a hypervisor and its one reader: what does not fit becomes one `EventsMissing`.
-
-It must not wait: its feeder may be a callback.
-"""
+"""The bounded channel between a hypervisor and its one reader: what does not fit becomes one `EventsMissing`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dials the engine: TCP, TLS with our certificate, WebSocket, each with a deadline. It must not know what is said.
+"""Dials the engine: TCP, TLS with our certificate, WebSocket, each with a deadline.
 
 The stock client waits for ever when a server ends the connection instead of answering, which is what TLS 1.3 does with
 a certificate of an unknown authority: so the stream is watched, and its end ends the dialling with the reason.

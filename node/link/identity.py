@@ -1,4 +1,4 @@
-"""The node's key, certificate and authority in its state directory. It must not talk to anybody.
+"""The node's key, certificate and authority in its state directory.
 
 `host.key` (0600) never leaves the machine; `host.pem` and `ca.pem` come from the engine.
 """

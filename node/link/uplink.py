@@ -1,7 +1,4 @@
-"""Keeps one link to the engine, for ever: dials, says hello, runs the session, backs off, dials again.
-
-It must not act on commands: what it hears it hands to the node's dispatcher.
-"""
+"""Keeps one link to the engine, for ever: dials, says hello, runs the session, backs off, dials again."""
 
 from __future__ import annotations
 

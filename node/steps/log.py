@@ -1,4 +1,4 @@
-"""Keeps the node's step store through a crash: highest epoch, outcomes, outbox. It must not decide what is written.
+"""Keeps the node's step store through a crash: highest epoch, outcomes, outbox.
 
 One append-only file: `length | CRC-32 | msgpack record`, each batch fsynced before `write` returns; a torn tail is cut
 at the next opening. SQLite was the other way: three files and a WAL of its own for six kinds of record.

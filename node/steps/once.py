@@ -1,4 +1,4 @@
-"""Lets each step of the engine take effect at most once on this host. It must not know what a step does.
+"""Lets each step of the engine take effect at most once on this host.
 
 A step is begun on disk, acted, and its outcome is on disk before it is sent; a repeated one gets the stored outcome.
 """

@@ -1,7 +1,4 @@
-"""The storage domains of this host: carries out what the engine asks about volumes, several long jobs side by side.
-
-It must not know paths: the storage behind the port does.
-"""
+"""The storage domains of this host: carries out what the engine asks about volumes, several long jobs side by side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The storage port on the simulated world. It must not touch a file: volumes are entries in `node.world.storage`."""
+"""The storage port on the simulated world."""
 
 from __future__ import annotations
 

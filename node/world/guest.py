@@ -1,7 +1,4 @@
-"""The two serial lines of a simulated guest, as byte streams without a task of their own.
-
-It must not act on the host: it answers as an agent in a VM would.
-"""
+"""The two serial lines of a simulated guest, as byte streams without a task of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process's hold on the simulated world, with its end of every fault. It must not draw faults: a hook does."""
+"""A process's hold on the simulated world, with its end of every fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulated storage: volumes with their writers, as they really are. It must not refuse a second writer."""
+"""Simulated storage: volumes with their writers, as they really are."""
 
 from __future__ import annotations
 

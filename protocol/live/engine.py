@@ -1,7 +1,6 @@
 """What a gateway and the engine say to each other: submit and reply, snapshot and feed, samples.
 
-The gateway knows the engine by these messages only, so it can live inside its process or beside it. It must not name
-actors or tables.
+The gateway knows the engine by these messages only, so it can live inside its process or beside it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the engine's tree tells about itself, into the log and the audit trail. It must not act on it."""
+"""What the engine's tree tells about itself, into the log and the audit trail."""
 
 from __future__ import annotations
 

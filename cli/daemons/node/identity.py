@@ -1,4 +1,4 @@
-"""Makes a host one of the engine's: lock on its state directory, enrolment, step log. It must not serve anything."""
+"""Makes a host one of the engine's: lock on its state directory, enrolment, step log."""
 
 from __future__ import annotations
 

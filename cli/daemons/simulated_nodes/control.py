@@ -1,4 +1,4 @@
-"""The control socket of the simulated nodes: cuts the power of one. It must not do anything to real hosts."""
+"""The control socket of the simulated nodes: cuts the power of one."""
 
 from __future__ import annotations
 

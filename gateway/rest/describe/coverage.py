@@ -1,6 +1,6 @@
 """Writes docs/coverage.md: every resource, attribute and parameter that is served, and when it takes effect.
 
-Run `python -m gateway.rest.describe.coverage`. It must not claim what no route answers.
+Run `python -m gateway.rest.describe.coverage`.
 """
 
 from __future__ import annotations

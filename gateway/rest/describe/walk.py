@@ -1,4 +1,4 @@
-"""Every link of the API, from the registry: what RSDL, OpenAPI and the coverage page list. It must not serve them."""
+"""Every link of the API, from the registry: what RSDL, OpenAPI and the coverage page list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The REST API as an ASGI application: authenticate, route, answer or fault. It must not know any resource.
+"""The REST API as an ASGI application: authenticate, route, answer or fault.
 
 Raw ASGI rather than Starlette's request and routing: they would cost more than the rest of a GET.
 """

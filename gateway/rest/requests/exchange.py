@@ -1,4 +1,4 @@
-"""One request and one reply of the REST API, free of ASGI. It must not know resources."""
+"""One request and one reply of the REST API, free of ASGI."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers add, update, remove and actions of root collections. It must not build commands itself."""
+"""Answers add, update, remove and actions of root collections."""
 
 from __future__ import annotations
 

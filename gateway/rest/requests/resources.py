@@ -1,4 +1,4 @@
-"""Walks a path of the REST API by the registry to whoever answers it. It must not answer itself."""
+"""Walks a path of the REST API by the registry to whoever answers it."""
 
 from __future__ import annotations
 

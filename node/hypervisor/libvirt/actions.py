@@ -1,7 +1,4 @@
-"""What is done to one running domain. Every function runs in a thread with a connection.
-
-It must not change a domain that is not Corral's.
-"""
+"""What is done to one running domain. Every function runs in a thread with a connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes our errors of libvirt's, in this one file. It must not swallow one: what it does not know is `HostFailed`."""
+"""Makes our errors of libvirt's, in this one file."""
 
 from __future__ import annotations
 

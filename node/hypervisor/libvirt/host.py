@@ -1,7 +1,4 @@
-"""Follows one libvirtd: connects, watches, mends, tells its events in order. It changes no domain.
-
-It must not report the end of a QEMU that is there, nor any domain that is not Corral's.
-"""
+"""Follows one libvirtd: connects, watches, mends, tells its events in order. It changes no domain."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Ends a QEMU of a VM that libvirt does not know: what a libvirtd leaves that was killed in the middle of a start.
 
-It must not be asked while libvirt knows a domain of that VM. Blocking; call it in a thread.
+Blocking; call it in a thread.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Starts and restores domains, so that one step has one QEMU. Every function runs in a thread with a connection.
-
-It must not give two steps a QEMU each: libvirt holds one active domain per UUID, the metadata says whose it is.
-"""
+"""Starts and restores domains, so that one step has one QEMU. Every function runs in a thread with a connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Byte streams to a guest's serial terminal and to unix sockets. It must not interpret a byte."""
+"""Byte streams to a guest's serial terminal and to unix sockets."""
 
 from __future__ import annotations
 

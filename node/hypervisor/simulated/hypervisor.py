@@ -1,7 +1,4 @@
-"""The hypervisor port on the simulated world: what a node daemon of a simulated host holds.
-
-It must not decide what happens: the world's host does; this is only the way in, with the faults on it.
-"""
+"""The hypervisor port of a simulated host's node daemon: the way into the simulated world, with its faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs qemu-img, with explicit formats always and limits on memory and CPU time. It must not choose names or formats.
+"""Runs qemu-img, with explicit formats always and limits on memory and CPU time.
 
 An image from outside is hostile: its header may name any file of the host or make a parser grow without bound.
 """
