@@ -1,4 +1,4 @@
-"""Puts a disk on a VM in the talks' words: `create disk --id X --vm-identifier Y` adds an attachment to the VM."""
+"""Attaches a disk to a VM with the talks' command: `create disk --id X --vm-identifier Y` adds a disk attachment."""
 
 from __future__ import annotations
 

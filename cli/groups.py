@@ -1,4 +1,4 @@
-"""Command groups whose members are built when somebody runs them, so that help and completion stay quick.
+"""Command groups that build their members on use, so that help and completion stay fast.
 
 They must not import what a command needs to run.
 """

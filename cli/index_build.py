@@ -1,4 +1,4 @@
-"""Walks the registry once and writes down, as plain data, what the command line needs to know of it."""
+"""Extracts from the registry, as plain data, what the command line needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong for the person at the command line, each with its exit code and one line that says what to do."""
+"""The errors of the command line, each with its exit code and one line that says what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The agent's voice: hello, heartbeats, facts, and what it does when the node asks."""
+"""The agent's side of the conversation: hello, heartbeats, facts, and the node's commands."""
 
 from __future__ import annotations
 

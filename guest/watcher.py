@@ -1,4 +1,4 @@
-"""Looks at the machine every few seconds and tells when something has changed."""
+"""Checks the machine every few seconds and reports changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The node's dispatcher: takes what the link brings, checks its epoch, hands it to the actor whose business it is."""
+"""The node's dispatcher: checks the epoch of what arrives on the link and passes it to the right actor."""
 
 from __future__ import annotations
 

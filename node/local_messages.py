@@ -1,4 +1,4 @@
-"""What the node's own actors say to each other."""
+"""Messages between the node's own actors."""
 
 from __future__ import annotations
 

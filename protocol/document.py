@@ -1,7 +1,7 @@
-"""What is said about an attribute beside its type: XML name, unit, whether it may be written, searched, shown.
+"""The metadata of an attribute besides its type: XML name, unit, whether it may be written, searched, shown.
 
 The registry, both document codecs, OpenAPI, search, the command line's columns and options are made from it, so an
-attribute is written once.
+attribute is declared once.
 """
 
 from __future__ import annotations

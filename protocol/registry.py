@@ -1,6 +1,6 @@
-"""Every resource, its place in the URL tree, its methods and actions, once. It imports the messages; none imports it.
+"""Every resource, its place in the URL tree, its methods and actions. It imports the messages; none imports it.
 
-REST routes, RSDL and OpenAPI, search, the command line and the coverage page are walks over `RESOURCES`.
+REST routes, RSDL and OpenAPI, search, the command line and the coverage page are generated from `RESOURCES`.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Who starts, watches and restarts whom."""
+"""Supervision: starting, watching and restarting actors."""

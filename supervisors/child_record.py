@@ -1,4 +1,4 @@
-"""A supervisor's child and what the supervisor remembers of it."""
+"""A supervisor's record of one child."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One child of a dynamic supervisor and what that remembers of it."""
+"""A dynamic supervisor's record of one child."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a supervisor fails: what a supervisor raises to its parent and, at the root, to whoever runs the tree."""
+"""How a supervisor fails: what it raises to its parent and, at the root, to the caller that runs the tree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the rest of the engine holds of a dynamic supervisor: made before the tree, bound when the tree is built."""
+"""The engine's handle on a dynamic supervisor: created before the tree, bound when the tree is built."""
 
 from __future__ import annotations
 

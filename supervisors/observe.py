@@ -1,4 +1,4 @@
-"""What a tree tells about itself: an observation for each start, crash, restart, escalation and stop."""
+"""The observations of a tree: one for each start, crash, restart, escalation and stop."""
 
 from __future__ import annotations
 

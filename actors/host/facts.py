@@ -1,4 +1,4 @@
-"""What deciding about a host needs to know beside its state, and the refusal for its status. It must not change anything."""
+"""What deciding about a host needs to know beside its state, and the refusal for its status."""
 
 from __future__ import annotations
 

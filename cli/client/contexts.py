@@ -1,4 +1,4 @@
-"""Keeps who is logged in where, in a file that only its owner can read."""
+"""Saved logins, in a file that only its owner can read."""
 
 from __future__ import annotations
 

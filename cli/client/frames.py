@@ -1,6 +1,6 @@
-"""Reads live frames: msgpack messages as the JSON port would send them, and refusals as problems.
+"""Reads live frames: msgpack messages in the form of the JSON port, and refusals as problems.
 
-The protocol is imported only where msgpack is spoken.
+The protocol package is imported only for msgpack.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Speaks the gateway's REST in JSON over one kept connection: requests, names to ids, lists unwrapped."""
+"""A REST client in JSON over one kept connection: requests, names to ids, lists unwrapped."""
 
 from __future__ import annotations
 

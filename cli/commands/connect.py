@@ -1,6 +1,6 @@
-"""The talks' way to log in, `connect URL USER PASSWORD`, and `getkey`, which prints one value of the login in use.
+"""`connect URL USER PASSWORD`, the talks' way to log in, and `getkey`, which prints one value of the current login.
 
-It must not keep a password: the context file holds the token alone, the shell's history leaves passwords out.
+It must not store a password: the context file holds only the token, and the shell's history leaves passwords out.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[Co
 @click.option("--filter", "filtered", is_flag=True, help="Show what an ordinary user may see (not supported yet).")
 @click.pass_context
 def connect(ctx: click.Context, /, password_stdin: bool, ca_file: str | None, filtered: bool, **given: Any) -> object:
-    """Log in, or use a login that is there.
+    """Log in, or use a saved login.
 
     With the name of a context, or with nothing, the login that is remembered is used and no password is needed.
     """
@@ -106,7 +106,7 @@ _KEYS = (*contexts.TEXTS, *settings.KEYS)
 @click.argument("key", shell_complete=lambda _, __, typed: [CompletionItem(k) for k in _KEYS if k.startswith(typed)])
 @click.pass_context
 def getkey(ctx: click.Context, key: str) -> None:
-    """Print one value of the login in use, or one setting of the shell.
+    """Print one value of the current login, or one setting of the shell.
 
     Keys: name, url, token, user, ca_file, ws_url, live_url; output, columns, wait, timeout, pager, confirm.
     """

@@ -1,6 +1,6 @@
-"""Opens the serial console of a VM: the terminal as it is, or lines to send and texts to expect for scripts.
+"""Opens the serial console of a VM: a raw terminal, or lines to send and patterns to expect for scripts.
 
-In scripts what could move the cursor is not printed.
+In scripts, control sequences are not printed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Shows events, follows them live, and verifies the stream of changes: in order, without a gap, equal to a snapshot.
 
-It must not repair what it finds: a violation is told and makes the command fail.
+It must not repair what it finds: a violation is reported and makes the command fail.
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ Examples:
 )
 @click.pass_context
 def events(ctx: click.Context, /, follow: bool, verify: bool, **given: Any) -> int:
-    """Show events; follow and verify the stream of changes.
+    """Show events; follow or verify the stream of changes.
 
-    With --verify the last line on standard output sums up what came; the exit code is 10 when a rule was broken. Without
-    --follow, --for or --count it ends when nothing has come for two seconds, or after thirty.
+    With --verify, the last line on standard output is a summary, and the exit code is 10 if a rule was violated.
+    Without --follow, --for or --count, it stops when nothing has arrived for two seconds, or after thirty seconds.
     """
     if follow or verify or given["cursor_file"] or given["live"]:
         if given["query"]:

@@ -12,5 +12,5 @@ from cli.session import session
 @click.argument("words", nargs=-1)
 @click.pass_context
 def help(ctx: click.Context, words: tuple[str, ...]) -> int:
-    """Show the help of a command."""
+    """Show help for a command."""
     return run(ctx.find_root().command, [*words, "--help"], session.of(ctx))

@@ -1,6 +1,6 @@
-"""Logs in and out and chooses between logins.
+"""Logs in and out and selects between saved logins.
 
-It must not take a password from the command line, where every process of the machine could read it; `connect` may.
+It must not take a password from the command line, where every process on the machine could read it; `connect` may.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def login(
     ctx: click.Context, url: str | None, user: str | None, password_stdin: bool, ca_file: str | None, live_url: str | None,
     name: str | None, lab: str | None,
 ) -> None:  # fmt: skip
-    """Log in to a gateway and remember the session.
+    """Log in to a gateway and save the session.
 
-    The password is asked for, or read from standard input with --password-stdin; CORRAL_PASSWORD works too.
+    You are prompted for the password, or it is read from standard input with --password-stdin; CORRAL_PASSWORD works too.
     """
     password = ""
     if lab:
@@ -75,7 +75,7 @@ def open_session(shared: session.CliSession, context: GatewayContext, password: 
 @click.command()
 @click.pass_context
 def logout(ctx: click.Context) -> None:
-    """End the session here and on the gateway."""
+    """Log out: end the session here and on the gateway."""
     from cli.client.rest import Client
 
     shared = session.of(ctx)
@@ -90,12 +90,12 @@ def logout(ctx: click.Context) -> None:
 
 @click.group()
 def context() -> None:
-    """List, choose or remove logins."""
+    """List, select or remove saved logins."""
 
 
 @context.command("list")
 def list_contexts() -> None:
-    """List the logins; * marks the one in use."""
+    """List saved logins; * marks the current one."""
     kept = contexts.load()
     for name, one in sorted(kept.by_name.items()):
         mark = "*" if name == kept.current else " "
@@ -105,7 +105,7 @@ def list_contexts() -> None:
 @context.command("use")
 @click.argument("name")
 def use_context(name: str) -> None:
-    """Use this login from now on."""
+    """Make this login the current one."""
     kept = contexts.load()
     contexts.active(name)
     contexts.save(contexts.Contexts(name, kept.by_name))
@@ -115,7 +115,7 @@ def use_context(name: str) -> None:
 @context.command("remove")
 @click.argument("name")
 def remove_context(name: str) -> None:
-    """Forget a login. The session on the gateway stays until it ends; corral logout ends it."""
+    """Remove a saved login. Its session on the gateway stays open until it expires; use corral logout to end it."""
     contexts.forget(name)
     session.note(f"{name} removed.")
 

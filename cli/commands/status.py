@@ -1,4 +1,4 @@
-"""Asks whether the gateway answers and how the installation is doing."""
+"""Checks the gateway and shows the state of the installation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cli.session import session
 @click.option("--count", "-c", type=click.IntRange(1), default=1, show_default=True, help="Number of requests.")
 @click.pass_context
 def ping(ctx: click.Context, count: int) -> None:
-    """Ask whether the gateway answers, and how fast."""
+    """Check whether the gateway responds, and how fast."""
     client = session.of(ctx).client()
     for _ in range(count):
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Follows the live socket through lost connections: every frame goes through the fold, then to a handler."""
+"""Follows the live socket across lost connections: every frame goes through the fold, then to a handler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waits until an operation that a request started has ended, and says on the way how far it is."""
+"""Waits for the operation that a request started, and shows its progress."""
 
 from __future__ import annotations
 

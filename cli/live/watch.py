@@ -1,6 +1,6 @@
 """Keeps showing a list or an object as it changes, live.
 
-It must not ask the gateway again and again: the live socket says when there is something new.
+It must not poll the gateway: the live socket announces changes.
 """
 
 from __future__ import annotations

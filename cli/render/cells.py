@@ -1,4 +1,4 @@
-"""What one value of a document looks like to a person: sizes, times, references, nested things in a few letters.
+"""Formats one value of a document for people: sizes, times, references, nested objects in short form.
 
 Control characters from names and guests never reach the terminal.
 """

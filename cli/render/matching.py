@@ -1,4 +1,4 @@
-"""What `--kwargs 'name=web*;status=up'` keeps of a list, at the client."""
+"""Filters a list in the client with `--kwargs 'name=web*;status=up'`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs one command line of the client and answers with its exit code; a problem becomes one line on stderr."""
+"""Runs one command line of the client and returns its exit code; a problem becomes one line on stderr."""
 
 from __future__ import annotations
 

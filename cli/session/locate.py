@@ -1,6 +1,6 @@
-"""Finds the path of an object from the name or id that a person gave, and of the collection it is in.
+"""Finds the path of a collection, or of an object from the name or id that a person gave.
 
-It must not guess: a name that fits two objects is a problem that lists them.
+It must not guess: a name that several objects have is a problem that lists them.
 """
 
 from __future__ import annotations

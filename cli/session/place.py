@@ -1,6 +1,6 @@
-"""Where the shell stands: `/vms/web1/nics` as collections and objects, and what of a command follows from it.
+"""The shell's current place: `/vms/web1/nics` as collections and objects, and what it means for a command.
 
-Only `walked` asks the gateway, for the objects that the path names.
+Only `walked` queries the gateway, for the objects in the path.
 """
 
 from __future__ import annotations

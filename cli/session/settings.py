@@ -1,4 +1,4 @@
-"""The settings of the shell: their names, meanings and values. Each is the default of an option, or how lines are run."""
+"""The settings of the shell: names, meanings and values. Each is the default of an option, or affects how lines run."""
 
 from __future__ import annotations
 

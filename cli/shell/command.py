@@ -19,9 +19,9 @@ from cli.shell.sitting import Shell
 @click.option("--file", "-f", "script", type=click.File(), help="Run the commands in a file instead of prompting.")
 @click.pass_context
 def shell(ctx: click.Context, keep_going: bool, script: IO[str] | None) -> int:
-    """An interactive shell with completion.
+    """Start an interactive shell with completion.
 
-    Reads lines from standard input where that is no terminal; the first line that fails ends it with its exit code:
+    Reads commands from standard input if it is not a terminal; the first that fails ends the shell with its exit code:
     0 OK, 1 SYNTAX_ERROR, 2 COMMAND_ERROR, 3 INTERRUPTED, 4 UNKNOWN_ERROR, 10 REMOTE_ERROR, 11 NOT_FOUND.
     """
     root = ctx.find_root().command

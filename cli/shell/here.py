@@ -1,4 +1,4 @@
-"""What a line means in the place where the shell stands: `list` in `/vms/web1/nics` lists the NICs of web1.
+"""Completes a line from the current place: `list` in `/vms/web1/nics` lists the NICs of web1.
 
 Parents are filled in where the command runs.
 """

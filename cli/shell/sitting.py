@@ -1,4 +1,4 @@
-"""One sitting of the shell: the commands of `corral` without `corral` before them, over one connection."""
+"""One session of the shell: the commands of `corral` without `corral` before them, over one connection."""
 
 from __future__ import annotations
 

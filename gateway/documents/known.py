@@ -1,4 +1,4 @@
-"""Which attribute names oVirt's model has, so that a refusal can say *not supported yet* instead of *unknown*."""
+"""The attribute names in oVirt's model, so that a refusal can say *not supported yet* instead of *unknown*."""
 
 from __future__ import annotations
 

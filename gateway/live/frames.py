@@ -1,4 +1,4 @@
-"""Encodes live frames, each once for all who get it: JSON text for browsers, msgpack messages for daemons."""
+"""Encodes live frames, each once for all subscribers: JSON for browsers, msgpack for daemons."""
 
 from __future__ import annotations
 

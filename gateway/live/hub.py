@@ -1,6 +1,7 @@
-"""Gives every subscriber a snapshot and every change after it, each encoded once for all who get it.
+"""Gives every subscriber a snapshot and every change after it, each encoded once for all subscribers.
 
-It must not wait for a slow subscriber nor drop a change silently: what is too much is conflated and said.
+It must not wait for a slow subscriber nor drop a change silently: excess changes are conflated, and the subscriber is
+told.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Frames that all subscribers of one filter share: encoded once, when the first of them gets it."""
+"""Frames shared by all subscribers of one filter: encoded when the first of them needs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evaluates a search on the read model, on indexes where it pays."""
+"""Evaluates a search on the read model, with indexes where it pays."""
 
 from __future__ import annotations
 

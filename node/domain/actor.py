@@ -1,4 +1,4 @@
-"""One VM on this host: carries out its commands one after another and reports its changes between them.
+"""One VM on this host: carries out its commands one after another and reports its changes in between.
 
 A restart of this actor never touches the VM.
 """

@@ -1,4 +1,4 @@
-"""Keeps the number of guests that boot at one time small: under emulation eight at once starve each other."""
+"""Limits the number of guests that boot at the same time: under emulation, eight at once starve each other."""
 
 from __future__ import annotations
 

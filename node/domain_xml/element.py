@@ -1,4 +1,4 @@
-"""Short hands for making elements."""
+"""Shorthands for making elements."""
 
 from __future__ import annotations
 

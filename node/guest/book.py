@@ -1,4 +1,4 @@
-"""What this host knows of the agents in its guests: who is alive, what each said last, how to ask one for something."""
+"""What this host knows of its guest agents: which are alive, the last report of each, how to send one a request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Listens to the agent in one guest: bounded, cleaned reports out, silence noticed, floods shut out.
+"""Listens to the agent in one guest: bounded, cleaned reports out, silence noticed, floods blocked.
 
 The bytes are hostile: they may change what is shown of this VM and nothing else (CVE-2013-0167, CVE-2013-4236).
 """

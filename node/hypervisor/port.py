@@ -1,4 +1,4 @@
-"""Says what a hypervisor can do for the node daemon; every implementation passes the same contract suite."""
+"""What a hypervisor can do for the node daemon; every implementation passes the same contract suite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeps one link to the engine, for ever: dials, says hello, runs the session, backs off, dials again."""
+"""Keeps one link to the engine up: dials, says hello, runs the session, backs off, dials again."""
 
 from __future__ import annotations
 

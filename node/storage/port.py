@@ -1,4 +1,4 @@
-"""Says what a storage domain can do for the node daemon; every implementation passes the same contract suite.
+"""What a storage domain can do for the node daemon; every implementation passes the same contract suite.
 
 Ids in paths are UUIDs, checked; formats are always given, never probed.
 """

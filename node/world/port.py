@@ -1,4 +1,4 @@
-"""A process's hold on the simulated world, with its end of every fault."""
+"""A process's access to the simulated world, with its share of every fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happened to a host: each event bears what `actors/host/evolve.py` needs."""
+"""What happened to a host: each event carries what `actors/host/evolve.py` needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The messages with which a node and the engine begin a link: hello, the range of versions both know, enrolment.
+"""The messages that begin a link between a node and the engine: hello, version negotiation, enrolment.
 
 Sans I/O: `agree` decides, transports carry.
 """

@@ -1,4 +1,4 @@
-"""What a node says to the engine once their link is up: outcomes, domains, facts, samples.
+"""What a node reports to the engine once their link is up: outcomes, domains, facts, samples.
 
 Outcomes are kept and repeated until `ForgetSteps`; samples replace each other.
 """

@@ -1,4 +1,4 @@
-"""What happened to a disk: each event bears what `actors/storage/disk/evolve.py` needs."""
+"""What happened to a disk: each event carries what `actors/storage/disk/evolve.py` needs."""
 
 from __future__ import annotations
 

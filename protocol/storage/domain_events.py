@@ -1,4 +1,4 @@
-"""What happened to a storage domain: each event bears what `actors/storage/storage_domain/evolve.py` needs."""
+"""What happened to a storage domain: each event carries what `actors/storage/domain/evolve.py` needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happened to a template: each event bears what `actors/storage/template/evolve.py` needs."""
+"""What happened to a template: each event carries what `actors/storage/template/evolve.py` needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happened to a VM: each event bears what `actors/vm/evolve.py` needs, so the journal alone rebuilds the state."""
+"""What happened to a VM: each event carries what `actors/vm/evolve.py` needs, so the journal alone rebuilds the state."""
 
 from __future__ import annotations
 

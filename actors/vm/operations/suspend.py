@@ -40,7 +40,7 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
                 entity=state.address,
             )
         )
-    operation = one_step(state, request, KIND, f"Suspending VM {state.name}", "Save memory to the storage", facts)
+    operation = one_step(state, request, KIND, f"Suspending VM {state.name}", "Saving the memory to storage", facts)
     event = events.VmSuspendRequested(at=facts.now, operation=operation, storage_domain_id=target, desired="suspended")
     return requested(SUSPEND, state, request, event)
 

@@ -1,4 +1,4 @@
-"""``corral lab`` and its words on the command line; what a lab is and does lives beside it."""
+"""``corral lab`` and its subcommands on the command line; the lab itself is in the files beside it."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What the lab and the daemons say to each other: configuration files, ready files, the control socket.
+"""The interface between the lab and the daemons: configuration files, ready files, the control socket.
 
 It starts no process; a change of a daemon's configuration or control messages is made here.
 """

@@ -1,4 +1,4 @@
-"""The end of what a process wrote into its log: why it does not serve, mostly."""
+"""The end of a process's log, which usually says why it failed."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Makes a host one of the engine's: lock on its state directory, enrolment, step log."""
+"""Ties a host to the engine: lock on its state directory, enrolment, step log."""
 
 from __future__ import annotations
 

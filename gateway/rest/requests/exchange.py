@@ -1,4 +1,4 @@
-"""One request and one reply of the REST API, free of ASGI."""
+"""One request and one reply of the REST API, independent of ASGI."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Walks a path of the REST API by the registry to whoever answers it."""
+"""Finds the handler for a path of the REST API, by the registry."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Calls to libvirt in threads under limiters, over one connection at a time, fenced by its incarnation.
 
-It must not retry a call: who asked decides. A thread that outlives its caller finishes in its own time; what it finds
-is thrown away.
+It must not retry a call: the caller decides. A thread that outlives its caller runs to its end; its result is
+discarded.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reads what libvirt says of a host."""
+"""Reads libvirt's description of a host."""
 
 from __future__ import annotations
 

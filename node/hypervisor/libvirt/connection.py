@@ -1,6 +1,6 @@
 """One connection to libvirt with its subscriptions, shared by threads. Everything here runs in threads and may block.
 
-It must not be closed under a call: libvirt frees a closed connection whoever still uses it.
+It must not be closed during a call: libvirt frees a closed connection even while it is in use.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Makes our errors of libvirt's, in this one file."""
+"""Translates libvirt's errors into ours, all in this file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Follows one libvirtd: connects, watches, mends, tells its events in order. It changes no domain."""
+"""Follows one libvirtd: connects, watches, reconnects, reports its events in order. It changes no domain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hypervisor port on libvirt: one connection, mended when it breaks; transient domains with Corral's mark.
+"""The hypervisor port on libvirt: one connection, renewed when it breaks; transient domains with Corral's metadata.
 
 It must not block the Trio loop: whatever touches libvirt, /proc or a file runs in a thread.
 """

@@ -1,4 +1,4 @@
-"""Ends a QEMU of a VM that libvirt does not know: what a libvirtd leaves that was killed in the middle of a start.
+"""Kills a VM's QEMU that libvirt does not know: left by a libvirtd that was killed in the middle of a start.
 
 Blocking; call it in a thread.
 """

@@ -1,4 +1,4 @@
-"""What our domains and their devices did, by one call of libvirt for all. Runs in a thread; changes nothing."""
+"""Counters of our domains and their devices, with one call of libvirt for all. Runs in a thread; changes nothing."""
 
 from __future__ import annotations
 

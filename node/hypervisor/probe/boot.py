@@ -1,6 +1,7 @@
-"""Finds out whether KVM really runs guests here and with which CPU model, by running one; else TCG, with the reason.
+"""Finds out whether KVM really runs guests here and with which CPU model, by running one; otherwise TCG, with the
+reason.
 
-It must not believe /dev/kvm, libvirt's capabilities or CPU flags: all three are there on machines where nothing boots.
+It must not trust /dev/kvm, libvirt's capabilities or CPU flags: all three exist on machines where nothing boots.
 """
 
 from __future__ import annotations

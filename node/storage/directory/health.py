@@ -1,6 +1,7 @@
-"""Connects a directory as a storage domain and says how it is. Blocking; call it in a thread.
+"""Connects a directory as a storage domain and checks its health. Blocking; call it in a thread.
 
-It must not write into a directory that lost its storage domain: a mount that went away leaves an empty one behind.
+It must not write into a directory that has lost its storage domain: an unmounted file system leaves an empty one
+behind.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Runs qemu-img, with explicit formats always and limits on memory and CPU time.
+"""Runs qemu-img, always with explicit formats and limits on memory and CPU time.
 
-An image from outside is hostile: its header may name any file of the host or make a parser grow without bound.
+An image from outside is hostile: its header may point to any file of the host or make a parser grow without bound.
 """
 
 from __future__ import annotations

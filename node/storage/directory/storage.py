@@ -1,6 +1,6 @@
-"""Storage domains that are directories: local, NFS or whatever is mounted. Volumes are files that qemu-img makes.
+"""Storage domains that are directories: local, NFS or any other mount. Volumes are files created by qemu-img.
 
-It must not leave anything half made under a volume's name: work happens under a name of its own until a last rename.
+It must not leave an incomplete file under a volume's name: work happens under a temporary name until a final rename.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is done to the volumes of one storage domain besides qemu-img's work. Blocking; call it in a thread."""
+"""Operations on the volumes of one storage domain other than qemu-img's. Blocking; call it in a thread."""
 
 from __future__ import annotations
 
