@@ -12,13 +12,12 @@ from actors.entity.decision import NOTHING, Decision, refuse
 from actors.entity.messages import CommandRequest, TimerFired
 from actors.entity.operation_record import sent_again, step_answered, step_ended
 from actors.kernel.envelope import Answer
-from actors.placement.messages import Placed
 from actors.reservations.messages import Reserved
 from actors.storage.messages import DiskRecorded
 from actors.vm import observe, side_steps
 from actors.vm.configure import attachments, nics, ticket, update
 from actors.vm.facts import VmDecisionFacts, guest_up_timer, not_legal
-from actors.vm.operations import BEGUN_BY, OPERATIONS, add, attach_disk, start
+from actors.vm.operations import BEGUN_BY, OPERATIONS, add, attach_disk
 from actors.vm.state import VmState
 from protocol.activity.commands import CancelJob
 from protocol.errors import Refusal
@@ -75,10 +74,11 @@ def command(vm_id: str, state: VmState | None, request: CommandRequest, facts: V
     if isinstance(request.command, CancelJob):
         return cancelled(OPERATIONS, state, request, facts)
     wanted = type(request.command)
-    decider = BEGUN_BY.get(wanted) or CONFIGURED_BY.get(wanted)
-    if decider is None:
-        return refuse(invalid("command", f"A VM does not understand {wanted.__name__}."))
-    return decider(state, request, facts)
+    if record := BEGUN_BY.get(wanted):
+        return record.request(state, request, facts)
+    if decider := CONFIGURED_BY.get(wanted):
+        return decider(state, request, facts)
+    return refuse(invalid("command", f"A VM does not understand {wanted.__name__}."))
 
 
 def answer(vm_id: str, state: VmState | None, token: str, body: Message, facts: VmDecisionFacts) -> Decision:
@@ -86,15 +86,14 @@ def answer(vm_id: str, state: VmState | None, token: str, body: Message, facts: 
     request = facts.pending
     if request is None:
         return step_answered(OPERATIONS, state, token, body, facts)
-    assert isinstance(body, Placed | Reserved | Refusal)
     if isinstance(request.command, commands.AddVm):
-        assert not isinstance(body, Placed)
+        assert isinstance(body, Reserved | Refusal)
         return add.claimed(vm_id, request, body, facts) if state is None else add.again(state, request)
     if state is None:
         return refuse(not_found("vm", vm_id))
-    if isinstance(request.command, commands.StartVm):
-        assert not isinstance(body, Reserved)
-        return start.placed(state, request, body, facts)
+    if record := BEGUN_BY.get(type(request.command)):
+        return record.answered(state, request, body, facts)
+    assert isinstance(body, Reserved | Refusal)
     if state.operation is not None:
         return refuse(not_legal(state, "change", "without a running operation"))
     decider = update.reserved if isinstance(request.command, commands.UpdateVm) else nics.reserved

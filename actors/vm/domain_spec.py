@@ -51,7 +51,6 @@ def build(vm: Vm, rows: Rows, *, paused: bool, run_once: bool) -> DomainSpec | R
         vm_id=vm.id,
         name=vm.name or vm.id,
         memory_bytes=memory,
-        memory_max_bytes=max(memory, (vm.memory_policy.max if vm.memory_policy else None) or 0),
         sockets=sockets,
         cores=cores,
         threads=threads,

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from actors.entity.transitions import ABSENT, status_after
-from actors.vm.state import Run, VmState
+from actors.vm.state import VmState
 from actors.vm.transitions import TRANSITIONS
 from protocol.activity.operation import Operation
 from protocol.vm import events
@@ -21,11 +21,14 @@ def evolve(state: VmState | None, event: events.VmEvent) -> VmState | None:
     if state is None:
         assert isinstance(event, events.VmAdded)
         return VmState(vm=event.vm, status=status, operation=event.operation)
+    runs = state.runs if event.runs is None else event.runs
     state = attrs.evolve(
         state,
         status=status,
         desired=event.desired or state.desired,
         operation=_operation(state.operation, event),
+        runs=runs,
+        spec=state.spec if runs else None,
     )
     return attrs.evolve(state, **_changes(state, event))
 
@@ -35,7 +38,7 @@ def _operation(before: Operation | None, event: events.VmEvent) -> Operation | N
 
 
 def _changes(state: VmState, event: events.VmEvent) -> dict[str, Any]:
-    """What an event changes besides status, operation and what is wanted."""
+    """What an event changes besides status, operation, where the VM runs and what is wanted."""
     match event:
         case events.VmUpdated():
             return {"vm": event.vm, "next_run": event.next_run}
@@ -45,13 +48,13 @@ def _changes(state: VmState, event: events.VmEvent) -> dict[str, Any]:
             return {"vm": attrs.evolve(state.vm, disk_attachments=event.disk_attachments)}
         case events.VmStartRequested():
             return {
-                **_run_on(event), "run_once": event.run_once, "stop_reason": "", "guest": None,
+                "spec": event.spec, "started_at": event.at, "run_once": event.run_once, "stop_reason": "", "guest": None,
                 "guest_silent_since": None, "boot_id": "",
             }  # fmt: skip
         case events.VmRestoreRequested():
-            return _run_on(event)
+            return {"spec": event.spec, "started_at": event.at}
         case events.VmStartFailed():
-            gone = {**_RUNS_NOWHERE, "run_once": False, "stop_reason": event.reason}
+            gone = {"run_once": False, "stop_reason": event.reason}
             return {**gone, "stopped_at": event.at, **_next_run(state)} if state.status == "down" else gone
         case events.VmRestored():
             return {"saved_on": ""}
@@ -62,10 +65,10 @@ def _changes(state: VmState, event: events.VmEvent) -> dict[str, Any]:
         case events.VmSuspendFailed():
             return {"saved_on": ""}
         case events.VmSuspended():
-            return {**_RUNS_NOWHERE, "stopped_at": event.at, "guest": None}
+            return {"stopped_at": event.at, "guest": None}
         case events.VmWentDown():
             return {
-                **_RUNS_NOWHERE, "run_once": False, "stopped_at": event.at, "guest": None, "guest_silent_since": None,
+                "run_once": False, "stopped_at": event.at, "guest": None, "guest_silent_since": None,
                 "stop_reason": event.reason or state.stop_reason, "saved_on": "", **_next_run(state),
             }  # fmt: skip
         case events.VmRebooted():
@@ -85,16 +88,6 @@ def _changes(state: VmState, event: events.VmEvent) -> dict[str, Any]:
         case events.VmGuestSilent():
             return {"guest": None, "guest_silent_since": event.since}
     return {}
-
-
-_RUNS_NOWHERE: dict[str, Any] = {"runs": (), "spec": None}
-
-
-def _run_on(event: events.VmStartRequested | events.VmRestoreRequested) -> dict[str, Any]:
-    operation: Operation | None = event.operation
-    assert operation is not None
-    run = Run(host_id=event.host_id, step=operation.steps[-1].id)
-    return {"runs": (run,), "spec": event.spec, "started_at": event.at}
 
 
 def _next_run(state: VmState) -> dict[str, Any]:

@@ -35,8 +35,8 @@ def record_of(state: VmState) -> VmOperation | None:
 
 
 def runs_on(state: VmState, host_id: str) -> bool:
-    """Whether the VM runs there, as far as is known: only that host is believed about it."""
-    return state.status in LIVE and any(run.host_id == host_id for run in state.runs)
+    """Whether the run that counts is there, as far as is known: only that host is believed about it."""
+    return state.status in LIVE and state.host_id == host_id
 
 
 def domain_seen(state: VmState, seen: DomainSeen, facts: VmDecisionFacts) -> Decision:
@@ -128,10 +128,10 @@ def _found(state: VmState, domain: DomainObserved, facts: VmDecisionFacts) -> De
 def host_returned(state: VmState, signal: HostReturned, facts: VmDecisionFacts) -> Decision:
     """The host reports all it has: go on where we were."""
     again = Decision(effects=sent_again(OPERATIONS, state, signal.host_id))
-    if not runs_on(state, signal.host_id):
-        return _stray(state, signal.host_id, signal.domain, facts) if signal.domain is not None else again
     if again.effects:
         return again
+    if not runs_on(state, signal.host_id):
+        return _stray(state, signal.host_id, signal.domain, facts) if signal.domain is not None else NOTHING
     if signal.domain is None or signal.domain.status is DomainStatus.ABSENT:
         return _gone(state, RunEnd(why=StopReason.UNKNOWN), facts)
     return _still_there(state, signal.domain, facts)

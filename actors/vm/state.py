@@ -6,20 +6,12 @@ import datetime
 
 import attrs
 
-from protocol.activity.operation import Operation, SideStep, StepId
+from protocol.activity.operation import Operation, SideStep
 from protocol.message import Message, message
 from protocol.node.domain import DomainSpec
 from protocol.node.reports import GuestReport
+from protocol.vm.events import Run
 from protocol.vm.model import Vm
-
-
-@attrs.frozen(kw_only=True)
-class Run:
-    """A QEMU of the VM, as far as is known: on which host, and the step that started it."""
-
-    host_id: str
-    step: StepId
-    role: str = "active"  # active: the one that counts | incoming: the target of a live migration
 
 
 @message("state.vm")

@@ -52,7 +52,6 @@ class DomainSpec:
     vm_id: str
     name: str
     memory_bytes: int
-    memory_max_bytes: int = 0
     sockets: int = 1
     cores: int = 1
     threads: int = 1

@@ -16,6 +16,15 @@ from protocol.vm.model import Vm
 
 
 @attrs.frozen(kw_only=True)
+class Run:
+    """A QEMU of the VM, as far as is known: on which host, and the step that started it."""
+
+    host_id: str
+    step: StepId
+    role: str = "active"  # active: the one that counts | incoming: the target of a live migration
+
+
+@attrs.frozen(kw_only=True)
 class VmEvent(Message):
     """Base. `operation`: the operation as it is after this event (None: unchanged); `ended`: it ends with this event;
     `desired`: what is wanted of the VM from now on ("": as before)."""
@@ -24,6 +33,33 @@ class VmEvent(Message):
     operation: Operation | None = None
     ended: Outcome | None = None
     desired: str = ""
+
+    @property
+    def runs(self) -> tuple[Run, ...] | None:
+        """Where the VM runs after this event, () for nowhere; None: as before."""
+        return None
+
+
+@attrs.frozen(kw_only=True)
+class VmRunRequested(VmEvent):
+    """Base. A host is chosen, and QEMU is on its way there. `spec` is what will run, overrides included."""
+
+    host_id: str
+    spec: DomainSpec
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        assert self.operation is not None
+        return (Run(host_id=self.host_id, step=self.operation.steps[-1].id),)
+
+
+@attrs.frozen(kw_only=True)
+class VmRunEnded(VmEvent):
+    """Base. No QEMU of the VM is left."""
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        return ()
 
 
 @message("vm.added")
@@ -91,29 +127,22 @@ class VmOperationEnded(VmEvent):
 
 @message("vm.start_requested")
 @attrs.frozen(kw_only=True)
-class VmStartRequested(VmEvent):
-    """A host is chosen and the start is on its way. `spec` is what will run, overrides included."""
+class VmStartRequested(VmRunRequested):
+    """The start is on its way."""
 
-    host_id: str
-    spec: DomainSpec
     run_once: bool = False
 
 
 @message("vm.restore_requested")
 @attrs.frozen(kw_only=True)
-class VmRestoreRequested(VmEvent):
+class VmRestoreRequested(VmRunRequested):
     """A suspended VM is on its way back."""
-
-    host_id: str
-    spec: DomainSpec
 
 
 @message("vm.started")
 @attrs.frozen(kw_only=True)
 class VmStarted(VmEvent):
     """QEMU runs; the guest boots."""
-
-    paused: bool = False
 
 
 @message("vm.restored")
@@ -124,8 +153,8 @@ class VmRestored(VmEvent):
 
 @message("vm.start_failed")
 @attrs.frozen(kw_only=True)
-class VmStartFailed(VmEvent):
-    """No QEMU runs. A VM that could not be restored stays suspended."""
+class VmStartFailed(VmRunEnded):
+    """A VM that could not be restored stays suspended."""
 
     reason: str
 
@@ -156,8 +185,8 @@ class VmStopRequested(VmEvent):
 
 @message("vm.went_down")
 @attrs.frozen(kw_only=True)
-class VmWentDown(VmEvent):
-    """QEMU is gone. `cause`: shutdown, destroyed, crashed, failed, unknown."""
+class VmWentDown(VmRunEnded):
+    """`cause`: shutdown, destroyed, crashed, failed, unknown."""
 
     cause: str
     reason: str = ""
@@ -221,7 +250,7 @@ class VmSuspendRequested(VmEvent):
 
 @message("vm.suspended")
 @attrs.frozen(kw_only=True)
-class VmSuspended(VmEvent):
+class VmSuspended(VmRunEnded):
     pass
 
 

@@ -161,7 +161,6 @@ def _removed_one(state: VmState, operation: Operation, refusal: Refusal | None, 
 
 ADD = VmOperation(
     kind=KIND,
-    request=lambda state, request, _: again(state, request),
     sends=sends,
     done=done,
     failed=failed,

@@ -189,5 +189,7 @@ def _name(data: VmDiskData, facts: VmDecisionFacts) -> str:
     return wanted or disk_name(data.disk_id, facts)
 
 
-ATTACH_DISK = VmOperation(kind="attach_disk", request=request, sends=sends_one, done=done, failed=failed)
-ADD_DISK = VmOperation(kind="add_disk", request=request, sends=sends_one, done=done, failed=failed, cancel=cancel)
+ATTACH_DISK = VmOperation(
+    kind="attach_disk", begun_by=AddDiskAttachment, request=request, sends=sends_one, done=done, failed=failed
+)
+ADD_DISK = VmOperation(kind="add_disk", sends=sends_one, done=done, failed=failed, cancel=cancel)

@@ -62,4 +62,6 @@ def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision
     return failed_where_it_is(state, refusal, said, facts)
 
 
-DETACH_DISK = VmOperation(kind="detach_disk", request=request, sends=sends_one, done=done, failed=failed)
+DETACH_DISK = VmOperation(
+    kind="detach_disk", begun_by=RemoveDiskAttachment, request=request, sends=sends_one, done=done, failed=failed
+)

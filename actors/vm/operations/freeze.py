@@ -25,6 +25,7 @@ from protocol.errors import Refusal
 from protocol.message import Message
 from protocol.node.commands import FreezeDomain, ThawDomain
 from protocol.vm import events
+from protocol.vm.commands import FreezeVmFileSystems, ThawVmFileSystems
 
 
 def request_freeze(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
@@ -88,5 +89,9 @@ def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision
     return came_to_nothing(state, event, what, refusal, RequestReport(host_id=state.host_id))
 
 
-FREEZE = VmOperation(kind="freeze", request=request_freeze, sends=sends_freeze, done=frozen, failed=failed)
-THAW = VmOperation(kind="thaw", request=request_thaw, sends=sends_thaw, done=thawed, failed=failed)
+FREEZE = VmOperation(
+    kind="freeze", begun_by=FreezeVmFileSystems, request=request_freeze, sends=sends_freeze, done=frozen, failed=failed
+)
+THAW = VmOperation(
+    kind="thaw", begun_by=ThawVmFileSystems, request=request_thaw, sends=sends_thaw, done=thawed, failed=failed
+)

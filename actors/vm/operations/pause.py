@@ -20,6 +20,7 @@ from protocol.errors import Refusal
 from protocol.message import Message
 from protocol.node.commands import PauseDomain, ResumeDomain
 from protocol.vm import events
+from protocol.vm.commands import PauseVm, ResumeVm
 
 
 def request_pause(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
@@ -64,5 +65,9 @@ def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision
     return came_to_nothing(state, event, what, refusal, RequestReport(host_id=state.host_id))
 
 
-PAUSE = VmOperation(kind="pause", request=request_pause, sends=sends_pause, done=paused, failed=failed)
-RESUME = VmOperation(kind="resume", request=request_resume, sends=sends_resume, done=resumed, failed=failed)
+PAUSE = VmOperation(
+    kind="pause", begun_by=PauseVm, request=request_pause, sends=sends_pause, done=paused, failed=failed
+)
+RESUME = VmOperation(
+    kind="resume", begun_by=ResumeVm, request=request_resume, sends=sends_resume, done=resumed, failed=failed
+)

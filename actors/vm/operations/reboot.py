@@ -25,6 +25,7 @@ from protocol.errors import Refusal
 from protocol.message import Message
 from protocol.node.commands import RebootDomain
 from protocol.vm import events
+from protocol.vm.commands import RebootVm
 
 KIND = "reboot"
 
@@ -66,6 +67,7 @@ def timed_out(state: VmState, facts: VmDecisionFacts) -> Decision:
 
 REBOOT = VmOperation(
     kind=KIND,
+    begun_by=RebootVm,
     request=request,
     sends=sends,
     done=done,

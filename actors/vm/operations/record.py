@@ -20,8 +20,10 @@ from actors.vm.transitions import TRANSITIONS
 from protocol.activity.audit import line
 from protocol.activity.model import Event
 from protocol.activity.operation import Operation, Outcome
+from protocol.command import Command
 from protocol.errors import Refusal
 from protocol.live.engine import Accepted
+from protocol.message import Message
 from protocol.vm import events
 
 DONE = Outcome(outcome="done")
@@ -39,13 +41,16 @@ def _nothing(*_: Any) -> Decision:
 class VmOperation(OperationRecord[VmState, VmDecisionFacts]):
     """One verb of a VM, beside what every operation says.
 
-    `request` decides the command that begins it. `seen_as`: the status of the VM when its domain is seen while this
-    runs; "" when sightings say nothing, because the outcome will. `run_ended`: QEMU is gone. `started_over`: the guest
-    runs its firmware anew. `timed_out`: the guest did not do in time what it was asked. `timers`: those that a new
-    incarnation of the actor sets again.
+    `request` decides the command `begun_by` (None: another operation begins it), `answered` the answer of another actor
+    that the command waited for. `seen_as`: the status of the VM when its domain is seen while this runs; "" when
+    sightings say nothing, because the outcome will. `run_ended`: QEMU is gone. `started_over`: the guest runs its
+    firmware anew. `timed_out`: the guest did not do in time what it was asked. `timers`: those that a new incarnation
+    of the actor sets again.
     """
 
-    request: Callable[[VmState, CommandRequest, VmDecisionFacts], Decision]
+    begun_by: type[Command] | None = None
+    request: Callable[[VmState, CommandRequest, VmDecisionFacts], Decision] = _nothing
+    answered: Callable[[VmState, CommandRequest, Message, VmDecisionFacts], Decision] = _nothing
     seen_as: str = ""
     run_ended: Callable[[VmState, RunEnd, VmDecisionFacts], Decision] = failed_with_it
     started_over: Callable[[VmState, VmDecisionFacts], Decision] = _nothing

@@ -86,4 +86,4 @@ def _removed(state: VmState, operation: Operation) -> Event:
     return line("vm_removed", vm=state.id, user=operation.user_id, name=state.name)
 
 
-REMOVE = VmOperation(kind=KIND, request=request, sends=sends_removal, done=done, failed=failed)
+REMOVE = VmOperation(kind=KIND, begun_by=RemoveVm, request=request, sends=sends_removal, done=done, failed=failed)

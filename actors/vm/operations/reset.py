@@ -20,6 +20,7 @@ from protocol.errors import Refusal
 from protocol.message import Message
 from protocol.node.commands import ResetDomain
 from protocol.vm import events
+from protocol.vm.commands import ResetVm
 
 KIND = "reset"
 
@@ -48,4 +49,4 @@ def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision
     return came_to_nothing(state, event, "vm_reset_failed", refusal, RequestReport(host_id=state.host_id))
 
 
-RESET = VmOperation(kind=KIND, request=request, sends=sends, done=done, failed=failed)
+RESET = VmOperation(kind=KIND, begun_by=ResetVm, request=request, sends=sends, done=done, failed=failed)

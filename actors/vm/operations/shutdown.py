@@ -102,6 +102,7 @@ def cancel(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> D
 
 SHUTDOWN = VmOperation(
     kind=KIND,
+    begun_by=ShutdownVm,
     request=request,
     sends=sends,
     done=done,

@@ -90,12 +90,13 @@ def effective(state: VmState, start: StartVm) -> Vm:
     return memory.settled(merge(vm, start.vm), start.vm, vm.memory) if start.vm is not None else vm
 
 
-def placed(state: VmState, request: CommandRequest, answer: Placed | Refusal, facts: VmDecisionFacts) -> Decision:
+def placed(state: VmState, request: CommandRequest, answer: Message, facts: VmDecisionFacts) -> Decision:
     """The scheduler's answer: its reasons against every host, or the host to start on."""
     command = request.command
     assert isinstance(command, StartVm)
     if isinstance(answer, Refusal):
         return refuse(answer)
+    assert isinstance(answer, Placed)
     spec = _spec(state, effective(state, command), command, facts)
     if isinstance(spec, Refusal):
         return refuse(spec)
@@ -217,7 +218,14 @@ def _lost(why: Message | None) -> bool:
     return isinstance(why, Refusal) and why.code == "not_found"
 
 
-START = VmOperation(kind="start", request=request, sends=sends_start, done=started, failed=failed, run_ended=run_ended)
-RESTORE = VmOperation(
-    kind="restore", request=request, sends=sends_restore, done=restored, failed=failed, run_ended=run_ended
+START = VmOperation(
+    kind="start",
+    begun_by=StartVm,
+    request=request,
+    answered=placed,
+    sends=sends_start,
+    done=started,
+    failed=failed,
+    run_ended=run_ended,
 )
+RESTORE = attrs.evolve(START, kind="restore", begun_by=None, sends=sends_restore, done=restored)

@@ -113,6 +113,7 @@ def timers(state: VmState, facts: VmDecisionFacts) -> tuple[SetTimer, ...]:
 
 STOP = VmOperation(
     kind=KIND,
+    begun_by=StopVm,
     request=request,
     sends=sends,
     done=done,

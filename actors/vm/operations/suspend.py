@@ -23,6 +23,7 @@ from protocol.message import Message
 from protocol.node.commands import SaveDomain
 from protocol.node.domain import StopReason
 from protocol.vm import events
+from protocol.vm.commands import SuspendVm
 
 KIND = "suspend"
 
@@ -73,4 +74,6 @@ def run_ended(state: VmState, end: RunEnd, facts: VmDecisionFacts) -> Decision:
     return Decision() if end.why is StopReason.SAVED else failed_with_it(state, end, facts)
 
 
-SUSPEND = VmOperation(kind=KIND, request=request, sends=sends, done=done, failed=failed, run_ended=run_ended)
+SUSPEND = VmOperation(
+    kind=KIND, begun_by=SuspendVm, request=request, sends=sends, done=done, failed=failed, run_ended=run_ended
+)

@@ -46,7 +46,7 @@ WEB = Vm(name="web", cluster=Ref(id=CLUSTER), memory=1 << 28, nics=(Nic(name="ni
 """What is asked for when the VM of most transcripts is added."""
 
 SPEC = DomainSpec(
-    vm_id=VM, name="web", memory_bytes=1 << 28, memory_max_bytes=1 << 28,
+    vm_id=VM, name="web", memory_bytes=1 << 28,
     nics=(DomainNic(nic_id=NIC, mac=MAC, bridge="ovirtmgmt"),),
 )  # fmt: skip
 """What a host is told to run of it."""

@@ -132,7 +132,6 @@ def test_a_vm_with_a_disk_starts_where_its_disk_is() -> None:
                     vm_id=VM,
                     name="web",
                     memory_bytes=1 << 28,
-                    memory_max_bytes=1 << 28,
                     disks=(
                         DomainDisk(
                             disk_id=WEB_DISK,
@@ -155,7 +154,7 @@ def test_a_disk_that_is_not_attached_for_now_is_left_out() -> None:
     play = from_tiny(DISK).given(UpdateDiskAttachment(parent_id=VM, id=WEB_DISK, document=DiskAttachment(active=False)))
     play.given(StartVm(id=VM)).when(answered(Placed(host_id=HOST))).then(
         event(VmStartRequested, desired="up", host_id=HOST, begins="start", step="Starting on host one"),
-        to_node(StartDomain(spec=DomainSpec(vm_id=VM, name="web", memory_bytes=1 << 28, memory_max_bytes=1 << 28))),
+        to_node(StartDomain(spec=DomainSpec(vm_id=VM, name="web", memory_bytes=1 << 28))),
         accepted(job=True),
         stored,
         status("wait_for_launch"),
@@ -190,7 +189,6 @@ def test_run_once_overrides_for_this_run_only() -> None:
                     vm_id=VM,
                     name="web",
                     memory_bytes=1 << 28,
-                    memory_max_bytes=1 << 28,
                     nics=(DomainNic(nic_id=NIC, mac=MAC, bridge="ovirtmgmt", boot_order=1),),
                     kernel="/k",
                     initrd="/i",
@@ -227,7 +225,6 @@ def test_the_host_that_people_wish_and_the_firmware_are_asked_for() -> None:
                     vm_id=VM,
                     name="web",
                     memory_bytes=1 << 28,
-                    memory_max_bytes=1 << 30,
                     cores=2,
                     firmware="uefi",
                     nics=(DomainNic(nic_id=NIC, mac=MAC, bridge="ovirtmgmt"),),
