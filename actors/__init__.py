@@ -1,1 +1,1 @@
-"""The manager's decisions, a room per managed entity. It must not speak HTTP or libvirt."""
+"""The manager's decisions, a room per managed entity."""

@@ -1,7 +1,4 @@
-"""The engine as a gateway in its own process sees it: commands, snapshot, changes, samples, consoles.
-
-It must not show states or tables: what leaves is `protocol.live.engine`.
-"""
+"""The engine as seen by a gateway in its own process: commands, snapshot, changes, samples, consoles."""
 
 from __future__ import annotations
 

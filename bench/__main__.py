@@ -1,7 +1,4 @@
-"""Runs benchmarks by name and prints their table: `python -m bench [NAME ...] [--full]`.
-
-It must not know any benchmark: they are found by their file names.
-"""
+"""Runs benchmarks by name and prints their table: `python -m bench [NAME ...] [--full]`."""
 
 from __future__ import annotations
 

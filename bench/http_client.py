@@ -1,7 +1,4 @@
-"""A client in a process of its own that asks one path again and again: `python -m bench.http_client ...`.
-
-It must not be slower than what it measures: it parses one answer, then only counts bytes.
-"""
+"""A client in a process of its own that asks one path again and again: `python -m bench.http_client ...`."""
 
 from __future__ import annotations
 

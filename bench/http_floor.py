@@ -1,7 +1,4 @@
-"""The floor of the HTTP benchmarks: a trivial ASGI application on Hypercorn, Trio and TLS, as it comes.
-
-It must not share code with the gateway.
-"""
+"""The floor of the HTTP benchmarks: a trivial ASGI application on Hypercorn, Trio and TLS, as it comes."""
 
 from __future__ import annotations
 

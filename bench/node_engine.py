@@ -1,7 +1,7 @@
 """A real engine with hosts and running VMs in its journal: `python -m bench.node_engine DIR HOSTS VMS_EACH`.
 
-The rows are written before the engine starts, the certificates of the hosts are signed by its own authority. It must
-not change the engine: what runs is `corral engine`.
+The rows are written before the engine starts, the certificates of the hosts are signed by its own authority. What runs is
+`corral engine`, unchanged.
 """
 
 from __future__ import annotations

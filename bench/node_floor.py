@@ -1,6 +1,6 @@
 """The floor of the node benchmark: trio-websocket over mutual TLS as it comes, msgpack unpacked, nothing else.
 
-`python -m bench.node_floor DIR` prints its port. It must not share code with the engine.
+`python -m bench.node_floor DIR` prints its port.
 """
 
 from __future__ import annotations

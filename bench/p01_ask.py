@@ -1,7 +1,4 @@
-"""P1: questions a second between supervised actors, against two bare memory channels.
-
-It must not flatter either side: both do one round trip at a time per pair, ours typed, bounded and with a deadline.
-"""
+"""P1: questions a second between supervised actors, against two bare memory channels."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """P2: nodes that report statistics and heartbeats into a live engine, against a bare TLS WebSocket server.
 
 The engine is `corral engine` in a process of its own with its embedded PostgreSQL, every host and VM a row in it; the
-load is a third process and sends each frame to both servers, so the machine's moods hit both alike. It must not count
-anything but the servers' own processes: PostgreSQL has nothing to do for samples.
+load is a third process and sends each frame to both servers, so the machine's moods hit both alike.
 """
 
 from __future__ import annotations

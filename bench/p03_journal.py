@@ -1,7 +1,6 @@
 """P3: durable state changes a second, row and journal row, each acknowledged, against a bare group-commit writer.
 
-Both change the same entities, with as many changes on the way, on the same kind of server. It must not spare ours
-anything: epoch, versions, names, group marker, rejections and the rows for the feed are all in.
+Both change the same entities, with as many changes on the way, on the same kind of server.
 """
 
 from __future__ import annotations

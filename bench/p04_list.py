@@ -1,7 +1,4 @@
-"""P4: `GET /vms` with 10,000 full VMs as XML, against a bare application that sends the same bytes.
-
-It must not measure a cold cache only: the first list is a row of its own.
-"""
+"""P4: `GET /vms` with 10,000 full VMs as XML, against a bare application that sends the same bytes."""
 
 from __future__ import annotations
 

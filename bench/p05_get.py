@@ -1,7 +1,4 @@
-"""P5: `GET /vms/{id}` a second, against a trivial application on the same server.
-
-It must not let the client be the limit: it runs in a process of its own.
-"""
+"""P5: `GET /vms/{id}` a second, against a trivial application on the same server."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""P6: one change to 1,000 WebSocket subscribers on the trio-websocket port, against a bare loop over connections.
-
-It must not forget those who come anew: in the storm, subscribers join (each with a snapshot) while changes go out.
-"""
+"""P6: one change to 1,000 WebSocket subscribers on the trio-websocket port, against a bare loop over connections."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """P11, the part of supervision: memory of an idle child of a dynamic supervisor, against an idle task with its channel.
 
-It must not hold a VM's state: that comes on top, and the goal of 20 kB is for all of it. Each measurement is a process
-of its own, because memory that was freed is not given back.
+Each measurement is a process of its own, because memory that was freed is not given back.
 """
 
 from __future__ import annotations

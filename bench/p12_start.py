@@ -1,7 +1,6 @@
 """P12: a real VM from the REST call to a running QEMU, against `virsh create` of the same XML on the same libvirt.
 
-Both run in turn on a lab that the benchmark starts and stops itself. It must not wait for the guest: running is what
-libvirt says, also for `virsh`, which returns then.
+Both run in turn on a lab that the benchmark starts and stops itself.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""P15: how long `corral` takes to answer `--help` and a completion, against a program of one click command.
-
-It must not measure a cold cache: the first run writes it, as it does once after an installation.
-"""
+"""P15: how long `corral` takes to answer `--help` and a completion, against a program of one click command."""
 
 from __future__ import annotations
 

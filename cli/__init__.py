@@ -1,1 +1,1 @@
-"""The command line and, in daemons/, where each daemon is put together."""
+"""The command line; `daemons/` holds the wiring of each daemon."""

@@ -1,7 +1,4 @@
-"""Puts a disk on a VM in the talks' words: `create disk --id X --vm-identifier Y` adds an attachment to the VM.
-
-It must not send anything: it says what to send where.
-"""
+"""Attaches a disk to a VM with the talks' command: `create disk --id X --vm-identifier Y` adds a disk attachment."""
 
 from __future__ import annotations
 
@@ -34,10 +31,10 @@ def options() -> list[click.Parameter]:
     made = document_options([{**entry, "required": False} for entry in entries], adding=False)
     for option in made:
         assert isinstance(option, click.Option)
-        option.help = f"With --vm: {option.help or 'as of an attachment.'}"
+        option.help = f"With --vm: {option.help or 'as for a disk attachment.'}"
         if option.opts == ["--interface"]:
-            option.help = f"With --vm: how the guest sees it ({_usual_interface} unless another one is given)."
-    return [click.Option(["--id", _ID], help="With --vm: attach this disk that exists already."), *made]
+            option.help = f"With --vm: the disk's interface; {_usual_interface} if left out."
+    return [click.Option(["--id", _ID], help="With --vm: the existing disk to attach."), *made]
 
 
 def wanted(noun: Noun, given: Mapping[str, Any]) -> str:
@@ -53,7 +50,7 @@ def resolved(noun: Noun, given: Mapping[str, Any]) -> tuple[Noun, Mapping[str, A
     own = {f"{PREFIX}{name}" for name in _OWN}
     if not parents_of(given):
         if flag := wanted(noun, given):
-            raise SyntaxProblem(f"disk: --{flag} is about a disk on a VM. Say which VM: --vm-identifier NAME")
+            raise SyntaxProblem(f"disk: --{flag} needs a VM to attach the disk to: add --vm-identifier NAME")
         return noun, {key: value for key, value in given.items() if key not in own}
     moved = {
         key.replace(PREFIX, f"{PREFIX}disk__", 1) if key.startswith(PREFIX) and key not in own else key: value

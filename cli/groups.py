@@ -1,4 +1,4 @@
-"""Command groups whose members are built when somebody runs them, so that help and completion stay quick.
+"""Command groups that build their members on use, so that help and completion stay fast.
 
 They must not import what a command needs to run.
 """
@@ -85,7 +85,7 @@ class LazyGroup(click.Group):
         more = f"{ctx.command_path} --help" if ctx.command_path else "help"
         hint = f"Did you mean {' or '.join(near)}?" if near else f"See: {more}"
         where = f" in {ctx.command_path!r}" if ctx.command_path else ""
-        ctx.fail(f"there is no {word!r}{where}. {hint}")
+        ctx.fail(f"there is no command {word!r}{where}. {hint}")
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, entries in self._sections():

@@ -1,4 +1,4 @@
-"""Knows every noun, attribute and action of the registry without importing it, from a cache beside the user's others.
+"""Every noun, attribute and action of the registry without importing it, from a cache in the user's cache directory.
 
 It must not import attrs, cattrs or the registry unless the cache is missing or older than the protocol.
 """

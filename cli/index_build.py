@@ -1,7 +1,4 @@
-"""Walks the registry once and writes down, as plain data, what the command line needs to know of it.
-
-It must not talk to a server or know any particular resource.
-"""
+"""Extracts from the registry, as plain data, what the command line needs."""
 
 from __future__ import annotations
 
@@ -47,6 +44,7 @@ def _noun(nouns: dict[str, Any], cls: type[Any]) -> dict[str, Any]:
             "name": name,
             "plural": registry.plural_of(cls).replace("_", ""),
             "tag": registry.element_of(cls),
+            "title": registry.title_of(registry.element_of(cls)),
             "doc": _doc(cls),
             "rel": "",
             "kind": "",
@@ -83,7 +81,8 @@ def _methods(noun: dict[str, Any], owner: registry.Resource | registry.SubCollec
     for method in ("add", "update", "remove"):
         command: type[Command] | None = getattr(owner, method)
         if command is not None and noun[method] is None:
-            noun[method] = {"doc": _doc(command), "parameters": _parameters(command)}
+            doc = registry.description_of(command, noun["tag"])
+            noun[method] = {"doc": doc, "parameters": _parameters(command)}
 
 
 def _parameters(command: type[Command]) -> list[dict[str, Any]]:
@@ -97,7 +96,7 @@ def _parameters(command: type[Command]) -> list[dict[str, Any]]:
 
 def _action(action: registry.Action) -> dict[str, Any]:
     return {
-        "doc": action.doc or _doc(action.command),
+        "doc": _doc(action.command),
         "result": action.result,
         "extension": action.extension,
         "parameters": [

@@ -28,7 +28,7 @@ def _run_daemon(name: str, argv: list[str]) -> int:
     except ModuleNotFoundError as error:
         missing = error.name or module
         hint = "Install it with: pip install 'corral[node]'" if missing.startswith("libvirt") else "Install it first."
-        print(f"corral: {name} cannot start: there is no {missing} here. {hint}", file=sys.stderr)
+        print(f"corral: {name} cannot start: the Python package {missing} is not installed. {hint}", file=sys.stderr)
         return 2
     return daemon(argv)
 

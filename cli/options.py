@@ -1,7 +1,4 @@
-"""Makes options from the attributes of a noun, and a document from the options that were given.
-
-It must not send anything; what an attribute is called and takes comes from the registry alone.
-"""
+"""Makes options from the attributes of a noun, and a document from the options that were given."""
 
 from __future__ import annotations
 
@@ -38,7 +35,7 @@ def writable(entries: Iterable[Entry], above: Path = ()) -> Iterator[tuple[Path,
             yield path, entry
         elif not entry.get("many"):
             if entry.get("refers"):
-                yield (*path, "id"), {"name": "id", "type": "text", "doc": f"An existing {entry['refers']}."}
+                yield (*path, "id"), {"name": "id", "type": "text", "doc": f"The id of an existing {_title(entry)}."}
             marks, of_all = entry.get("nested_effects", {}), entry.get("effect", "")
             inside = [one for one in inner if one["name"] != "id"]
             yield from writable([_marked(one, of_all or marks.get(one["name"], "")) for one in inside], path)
@@ -157,12 +154,18 @@ def _option(path: Path, entry: Entry, *, required: bool, prefix: str = PREFIX) -
 def _reference_options(path: Path, entry: Entry, *, required: bool) -> list[click.Parameter]:
     flag = "--" + normalize("-".join(path))
     key = PREFIX + "__".join(path)
-    help_text = _help({**entry, "doc": entry.get("doc") or f"The {entry['refers']}, by id."}, required)
+    help_text = _help({**entry, "doc": entry.get("doc") or f"The {_title(entry)}, by id."}, required)
     return [
         click.Option([f"{flag}-id", f"{key}__id"], help=help_text),
-        click.Option([f"{flag}-name", f"{key}__name"], help=f"The same, by name (also {flag} NAME or ID)."),
+        click.Option([f"{flag}-name", f"{key}__name"], help=f"The {_title(entry)}, by name; {flag} takes either."),
         click.Option([flag, key], type=Reference(), hidden=True),
     ]
+
+
+def _title(entry: Entry) -> str:
+    """The type that a reference points to, in a sentence."""
+    noun = index.by_kind(entry["refers"])
+    return str(noun["title"] if noun else entry["refers"])
 
 
 def _type(entry: Entry) -> click.ParamType[Any]:
@@ -180,7 +183,7 @@ def _help(entry: Entry, required: bool) -> str:
     parts = [entry.get("doc", "")]
     if entry.get("unit") and entry["unit"] != "bytes":
         parts.append(f"In {entry['unit']}.")
-    parts.append("Needed." if required and entry.get("required") else "")
+    parts.append("Required." if required and entry.get("required") else "")
     parts.append(entry.get("effect", ""))
     parts.append("Extension." if entry.get("extension") else "")
     return " ".join(part for part in parts if part)

@@ -1,7 +1,4 @@
-"""What can go wrong for the person at the command line, each with its exit code and one line that says what to do.
-
-It must not print: `main` and the shell decide where a problem is shown.
-"""
+"""The errors of the command line, each with its exit code and one line that says what to do."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Turns words of a command line into values of the API: sizes, booleans, lists, references; and says what was wrong.
-
-It must not know options or resources.
-"""
+"""Parses values on the command line: sizes, booleans, lists, references; and says what is wrong with them."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Who may ask: REST, WebSocket, authentication. It must not decide; it asks the engine."""
+"""The front door: REST, WebSocket, authentication. What may happen is the engine's decision."""

@@ -1,7 +1,4 @@
-"""Puts the gateway together: REST, sign-on, WebSockets, health, metrics behind one ASGI application.
-
-It must not open sockets: `server.py` does.
-"""
+"""Puts the gateway together: REST, sign-on, WebSockets, health, metrics behind one ASGI application."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a gateway is told when it starts, and the few things it needs from outside. It must not read files or environment."""
+"""The gateway's settings, and the few things it needs from outside."""
 
 from __future__ import annotations
 

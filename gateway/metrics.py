@@ -1,4 +1,4 @@
-"""Counts what the gateway does, for Prometheus. It must not change behaviour."""
+"""Counts what the gateway does, for Prometheus."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Serves a gateway: one HTTPS port for REST and WebSocket, one trio-websocket port for daemons, until cancelled.
 
-It must not let a peer that stopped reading hold up its end: every connection is known and can be cut.
+It must not let a peer that has stopped reading delay shutdown: every connection is tracked and can be closed.
 """
 
 from __future__ import annotations

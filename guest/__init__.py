@@ -1,1 +1,1 @@
-"""The agent inside a VM. It must not trust or need anything but its channel."""
+"""The agent inside a VM."""

@@ -1,4 +1,4 @@
-"""`python -m guest [--channel PATH]`: runs the agent until SIGTERM. It must not hold any rule."""
+"""`python -m guest [--channel PATH]`: runs the agent until SIGTERM."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="corral guest", description="Run the guest agent of this machine.")
     parser.add_argument("path", nargs="?", help="the same as --channel")
     parser.add_argument("--channel", default=f"/dev/virtio-ports/{channel_name}", help="virtio-serial port")
-    parser.add_argument("--poweroff", default="", help="command that powers the machine off, instead of poweroff")
-    parser.add_argument("--reboot", default="", help="command that reboots it, instead of reboot")
+    parser.add_argument("--poweroff", default="", help="command that powers the machine off; poweroff by default")
+    parser.add_argument("--reboot", default="", help="command that reboots the machine; reboot by default")
     arguments = parser.parse_args(argv)
     sys.dont_write_bytecode = True  # a module that is imported late would hang on a file system that we froze
     power = PowerCommands()

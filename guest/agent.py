@@ -1,4 +1,4 @@
-"""The agent's voice: hello, heartbeats, facts, and what it does when the node asks. It must not read the machine."""
+"""The agent's side of the conversation: hello, heartbeats, facts, and the node's commands."""
 
 from __future__ import annotations
 
@@ -81,12 +81,12 @@ class Agent(Actor):
             case guest_messages.FREEZE | guest_messages.THAW:
                 self._tell(self._freezer, order)
             case unknown if order.id:
-                self._tell(self._channel, answer(order, f"this agent does not know the order {unknown}"))
+                self._tell(self._channel, answer(order, f"this agent does not support the command {unknown}"))
 
     def _end_machine(self, order: Order, commands: Sequence[Sequence[str]]) -> None:
         command = next((command for command in commands if shutil.which(command[0])), None)
         if command is None:
-            self._tell(self._channel, answer(order, "this machine has no command for it"))
+            self._tell(self._channel, answer(order, "this machine has no command to do it"))
             return
         self._tell(self._channel, answer(order))
         self._tell(self._freezer, ThawNow())  # what ends a machine writes to its disks

@@ -1,6 +1,6 @@
-"""The virtio-serial port: lines to and from the node. It must not know what the lines mean beyond their shape.
+"""The virtio-serial port: lines to and from the node.
 
-The port reads as ended while nobody listens on the host, and a write then would block: so both back off and try again.
+While nobody listens on the host, reads return end of file and writes would block: so both back off and try again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the agent reports of its machine, read from files. It must not start programs where a file will do."""
+"""The facts about the machine that the agent reports, read from files."""
 
 from __future__ import annotations
 

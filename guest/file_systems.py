@@ -63,7 +63,7 @@ class FileSystems:
                 raise FreezeFailed(f"{each.paths[0]} cannot be frozen: {error.strerror or error}") from error
             if self._given_up:
                 self.thaw()
-                raise FreezeFailed("it took too long, and everything was thawed again")
+                raise FreezeFailed("the freeze took too long, so everything was thawed again")
 
     def thaw(self) -> str:
         """Thaws what is frozen by us, the root first; harmless when nothing is. Returns what could not be, and why."""

@@ -1,4 +1,4 @@
-"""Freezes the file systems when the node asks, and thaws them: asked, after a minute, or when the host is gone."""
+"""Freezes the file systems on request, and thaws them: on request, after a minute, or when the host disconnects."""
 
 from __future__ import annotations
 

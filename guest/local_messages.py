@@ -1,4 +1,4 @@
-"""What the actors of the agent say to each other. It must not hold what crosses the channel."""
+"""Messages between the agent's actors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asks the kernel for the machine's addresses over rtnetlink. It must not change any.
+"""Asks the kernel for the machine's addresses over rtnetlink.
 
 Source: rtnetlink(7), netlink(7). A subprocess (`ip`) was the other way; small guests have none.
 """

@@ -1,4 +1,4 @@
-"""Reads the texts in which Linux describes itself. Pure: text in, values out; nothing is opened here."""
+"""Parses Linux's descriptions of itself. Pure: text in, values out; no file is opened here."""
 
 from __future__ import annotations
 

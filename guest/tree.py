@@ -1,4 +1,4 @@
-"""The agent, drawn: four actors, each restarted alone. It must not decide anything.
+"""The agent, drawn: four actors, each restarted alone.
 
 guest
 |- channel    the port to the host

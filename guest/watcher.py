@@ -1,4 +1,4 @@
-"""Looks at the machine every few seconds and tells when something has changed. It must not talk to the node."""
+"""Checks the machine every few seconds and reports changes."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The host daemon. It must not decide what the data center wants; it carries out and reports."""
+"""The host daemon: carries out what the engine wants and reports what it sees."""

@@ -1,7 +1,4 @@
-"""The node's dispatcher: takes what the link brings, checks its epoch, hands it to the actor whose business it is.
-
-It must not carry anything out itself, so that it is always there to listen.
-"""
+"""The node's dispatcher: checks the epoch of what arrives on the link and passes it to the right actor."""
 
 from __future__ import annotations
 
@@ -152,7 +149,7 @@ class Dispatcher(Actor):
         self._report()
 
     def _report(self) -> None:
-        """Facts and all domains, once more if asked again while a report is being made."""
+        """Facts and all domains, once more if asked again while a report is being created."""
         self._report_again = True
         if not self._reporting:
             self._reporting = True

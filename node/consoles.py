@@ -1,4 +1,4 @@
-"""Connects streams of the engine to serial consoles of domains. It must not read what passes through."""
+"""Connects streams of the engine to serial consoles of domains."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ class Consoles(Actor):
 
     async def _open(self, request: ConsoleOpen) -> None:
         if not await self._dependencies.steps.obey(request.epoch):
-            self._closed(request.stream_id, "the engine no longer leads")
+            self._closed(request.stream_id, "the engine is no longer the leader")
         elif request.stream_id in self._streams:
             self.context.log.info("console.opened_twice", stream_id=request.stream_id)
         elif len(self._streams) >= streams_max:
-            self._closed(request.stream_id, f"this host has {streams_max} consoles open, which is the limit")
+            self._closed(request.stream_id, f"this host has its maximum of {streams_max} consoles open")
         else:
             typed, typed_out = trio.open_memory_channel[bytes](typed_waiting_max)
             self._streams[request.stream_id] = _Stream(typed)
@@ -82,7 +82,7 @@ class Consoles(Actor):
         try:
             stream.typed.send_nowait(data)
         except trio.WouldBlock:
-            stream.reason = "the guest does not read what is typed"
+            stream.reason = "the guest does not read its input"
             stream.scope.cancel()
 
     async def _serve(self, request: ConsoleOpen, typed: trio.MemoryReceiveChannel[bytes]) -> None:
@@ -108,7 +108,7 @@ class Consoles(Actor):
         finally:
             with trio.CancelScope(shield=True), self.context.ports.clock.move_on_after(2):
                 await line.aclose()
-        return "the console has ended"
+        return "the console was closed"
 
     async def _write(self, line: ByteStream, typed: trio.MemoryReceiveChannel[bytes]) -> None:
         async for data in typed:

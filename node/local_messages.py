@@ -1,4 +1,4 @@
-"""What the node's own actors say to each other. It must not hold what crosses the link: that is the protocol's."""
+"""Messages between the node's own actors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The node, drawn top to bottom. It must not decide anything: it says who is there and who goes down with whom.
+"""The node, drawn top to bottom.
 
 node (rest for one)
 |- hypervisor      the connection and its events

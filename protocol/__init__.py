@@ -1,4 +1,4 @@
-"""What all parts of Corral send each other: entities, commands, events, messages, errors.
+"""What all parts of Corral exchange: entities, commands, events, messages, errors.
 
-Pure data: it must not hold I/O, a clock, chance or a decision.
+Pure data: it must not contain I/O, a clock, randomness or a decision.
 """

@@ -1,4 +1,4 @@
-"""What every document is made of: Action, Fault, Version and the entry point. It must not hold entities."""
+"""What every document is made of: Action, Fault, Version and the entry point."""
 
 from __future__ import annotations
 

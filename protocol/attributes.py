@@ -1,4 +1,4 @@
-"""The attributes of a document or a command, read from its class once: what codecs, search, columns and help walk over."""
+"""The attributes of a document or a command, read from its class once; codecs, search, columns and help walk over them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Turns messages into msgpack bytes and back, through cattrs, with limits checked before and types after.
 
 A message travels as `[tag, version, {field: value}]`; fields that hold their default are left out, unknown fields are
-skipped (so that version N reads N+1), old versions are upcast. It must not read or write anything.
+skipped (so that version N reads N+1), old versions are upcast.
 """
 
 from __future__ import annotations

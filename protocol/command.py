@@ -1,7 +1,7 @@
 """The shapes every command has, so that the gateway can build any of them from the registry.
 
 *Add* has `document` and `parent_id`; *update* adds `id` and reads only the attributes that are set; *remove* has
-`force`; an action has `id` and parameters of its own. It must not know any entity.
+`force`; an action has `id` and parameters of its own.
 """
 
 from __future__ import annotations

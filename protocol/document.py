@@ -1,7 +1,7 @@
-"""What is said about an attribute beside its type: XML name, unit, whether it may be written, searched, shown.
+"""The metadata of an attribute besides its type: XML name, unit, whether it may be written, searched, shown.
 
 The registry, both document codecs, OpenAPI, search, the command line's columns and options are made from it, so an
-attribute is written once. It must not know any particular document.
+attribute is declared once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class TakesEffect:
     """When what a client sets does something, so that nothing is accepted in silence.
 
     `shown`: the document itself is the effect; people and searches read it. `accepted`: the values of *not yet* that
-    ask for nothing, the default first. `instead`: what to do where leaving it out is not all, or what a label lacks.
+    ask for nothing, the default first. `instead`: what to do if leaving it out is not enough, or why a label has no effect.
     """
 
     when: str  # at once | at next start | label | not yet
@@ -37,7 +37,7 @@ class TakesEffect:
     def text(self) -> str:
         """One sentence for help and descriptions; "" where the usual happens."""
         if self.when == "label":
-            return f"Kept as a label. {self.instead or 'It changes nothing.'}"
+            return f"Has no effect: {self.instead}."
         if self.is_not_yet:
             only = f": only {plain_text(self.accepted[0])} is accepted" if self.accepted else ""
             return f"Not supported yet{only}."
@@ -47,12 +47,11 @@ class TakesEffect:
 AT_ONCE: Final = TakesEffect("at once")
 SHOWN: Final = TakesEffect("at once", shown=True)
 AT_NEXT_START: Final = TakesEffect("at next start")
-LABEL: Final = TakesEffect("label")
 
 
-def label(missing: str) -> TakesEffect:
-    """Kept for clients that cannot do without it; `missing` says what it does not do."""
-    return TakesEffect("label", instead=missing)
+def label(why: str) -> TakesEffect:
+    """Stored but without effect, for clients that always send it; `why` completes *Has no effect:*."""
+    return TakesEffect("label", instead=why)
 
 
 def not_yet(*accepted: Any, instead: str = "") -> TakesEffect:

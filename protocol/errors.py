@@ -27,7 +27,7 @@
     |  |- Interrupted      500  interrupted (the node ended meanwhile; whether it took effect is not known)
     |- Internal            500  internal
 
-A refusal is a value that travels in replies (`Refusal`); a crash is a bug. It must not be used for control flow.
+A refusal is a value that travels in replies (`Refusal`); a crash is a bug.
 """
 
 from __future__ import annotations

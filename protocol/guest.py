@@ -1,6 +1,6 @@
-"""What the node and the agent inside a VM say to each other over virtio-serial: one JSON object a line.
+"""The messages between the node and the agent inside a VM over virtio-serial: one JSON object per line.
 
-JSON and not msgpack because a line-based stream resynchronises by itself after garbage. Every field is bounded by the
+JSON and not msgpack, because a line-based stream resynchronises itself after garbage. Every field is bounded by the
 reader. It must not carry anything that the host would act on beyond showing it.
 """
 

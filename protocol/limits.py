@@ -1,4 +1,4 @@
-"""Every bound in one place, unit last in the name. It must not hold a policy: those are configuration."""
+"""Every limit in one place, unit last in the name. It must not hold a policy: policies are configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lays one document's set attributes over another's. Pure; it must not check what is legal."""
+"""Merges the attributes that one document sets into another. Pure; whether the result is legal is decided elsewhere."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Gives each message and document class its stable tag, version, priority and rule for a full mailbox.
-
-It must not know any particular message: the messages import it, it imports none of them.
-"""
+"""Gives each message and document class its stable tag, version, priority and rule for a full mailbox."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What documents refer to: every reference of a class, nested and many-valued ones included, by what its attributes say.
+"""The references in documents: every reference of a class, including nested and many-valued ones.
 
-Derived once for each class; whoever asks who points to whom walks over this.
+Derived once for each class from its attributes.
 """
 
 from __future__ import annotations

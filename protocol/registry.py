@@ -1,7 +1,6 @@
-"""Every resource, its place in the URL tree, its methods and actions, once. It imports the messages; none imports it.
+"""Every resource, its place in the URL tree, its methods and actions. It imports the messages; none imports it.
 
-REST routes, RSDL and OpenAPI, search, the command line and the coverage page are walks over `RESOURCES`. It must
-not hold behaviour.
+REST routes, RSDL and OpenAPI, search, the command line and the coverage page are generated from `RESOURCES`.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from protocol.activity.model import Event, Job, Step
 from protocol.api import Ticket
 from protocol.attributes import attributes, effects_of
 from protocol.command import Command
-from protocol.document import LABEL, TakesEffect
+from protocol.document import TakesEffect, label
 from protocol.host import commands as host_commands
 from protocol.host.model import Host
 from protocol.inventory import assignment_commands
@@ -51,7 +50,6 @@ class Action:
     name: str
     command: type[Command]
     parameters: tuple[Parameter, ...] = ()
-    doc: str = ""
     result: str = ""  # element of the action reply that carries `Accepted.result`
     extension: bool = False
     not_yet: str = ""  # this release refuses it: what to do instead
@@ -101,10 +99,19 @@ def plural_of(cls: type[Any]) -> str:
     return "statistics" if cls is Statistic else element_of(cls) + "s"
 
 
+_abbreviations = {"nic": "NIC", "vm": "VM", "vnic": "vNIC"}
+
+
 def title_of(kind: str) -> str:
-    """A kind in a sentence."""
-    words = {"vm": "VM", "nic": "NIC", "vnic": "vNIC"}
-    return " ".join(words.get(word, word) for word in kind.split("_"))
+    """A kind or an element in a sentence: *data center*, *vNIC profile*."""
+    return " ".join(_abbreviations.get(word, word) for word in kind.split("_"))
+
+
+def description_of(command: type[Command], kind: str) -> str:
+    """What a command does, for help and descriptions; a command that serves many kinds names this one."""
+    title = title_of(kind)
+    article = "an" if title[0] in "aeio" else "a"
+    return " ".join((command.__doc__ or "").split()).replace("an object", f"{article} {title}", 1)
 
 
 @attrs.frozen(kw_only=True)
@@ -176,7 +183,7 @@ class Resource:
         return title_of(self.kind)
 
 
-_async = Parameter(name="async", type=bool, doc="Every action answers at once.", effect=LABEL)
+_async = Parameter(name="async", type=bool, effect=label("every action returns at once"))
 _reason = Parameter(name="reason", type=str, doc="Shown in the event.")
 _force = Parameter(name="force", type=bool)
 
@@ -255,7 +262,7 @@ RESOURCES: tuple[Resource, ...] = _with_assigned(
             Action(name="deactivate", command=host_commands.DeactivateHost, parameters=(_async, _reason, _force)),
             Action(
                 name="fence", command=host_commands.FenceHost,
-                parameters=(_async, Parameter(name="fence_type", type=str, doc="manual")),
+                parameters=(_async, Parameter(name="fence_type", type=str, doc="Only manual.")),
             ),
             Action(name="enroltoken", command=host_commands.IssueEnrolmentToken, result="ticket", extension=True),
         ),
@@ -278,7 +285,7 @@ RESOURCES: tuple[Resource, ...] = _with_assigned(
                 name="start", command=vm_commands.StartVm,
                 parameters=(
                     _async, Parameter(name="pause", type=bool), Parameter(name="volatile", type=bool),
-                    Parameter(name="vm", type=Vm, doc="Run once: for this start only."),
+                    Parameter(name="vm", type=Vm, doc="Run once: overrides the configuration for this run only."),
                 ),
             ),
             Action(name="shutdown", command=vm_commands.ShutdownVm, parameters=(_async, _reason, _force)),
@@ -345,7 +352,6 @@ RESOURCES: tuple[Resource, ...] = _with_assigned(
         actions=(
             Action(
                 name="cancel", command=activity_commands.CancelJob, parameters=(_async,), extension=True,
-                doc="Take back what a running job has done.",
             ),
         ),
         sub=(_nested("steps", "steps", Step, sub=(_statistics(),)),),

@@ -1,7 +1,4 @@
-"""Statistic: one measured figure of an object, as the API shows it.
-
-It must not be what samples travel in: those are array rows.
-"""
+"""Statistic: one measured figure of an object, as the API shows it."""
 
 from __future__ import annotations
 

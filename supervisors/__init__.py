@@ -1,1 +1,1 @@
-"""Who starts, watches and restarts whom. It must not know what a child does."""
+"""Supervision: starting, watching and restarting actors."""

@@ -1,7 +1,4 @@
-"""How many restarts are too many, and how long to wait before the next one. Pure: the time is handed in.
-
-It must not sleep or read a clock.
-"""
+"""How many restarts are too many, and how long to wait before the next one. Pure: it must not sleep or read a clock."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""A supervisor's child and what the supervisor remembers of it.
-
-It must not start or stop the child: the supervisor does.
-"""
+"""A supervisor's record of one child."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What all of one tree share: ports, directory, carrier, observer, and the one nursery that every task lives in.
 
-It must not decide anything. The tasks of a tree are siblings in one nursery, not nested ones: a child that does not end
-even when cancelled is left behind there, while its supervisor goes on; nested nurseries would hang with it.
+The tasks of a tree are siblings in one nursery, not nested ones: a child that does not end even when cancelled is left
+behind there, while its supervisor goes on; nested nurseries would hang with it.
 """
 
 from __future__ import annotations

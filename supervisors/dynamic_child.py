@@ -1,7 +1,4 @@
-"""One child of a dynamic supervisor and what that remembers of it.
-
-It must not start or restart the child: the dynamic supervisor does.
-"""
+"""A dynamic supervisor's record of one child."""
 
 from __future__ import annotations
 

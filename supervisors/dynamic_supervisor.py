@@ -1,6 +1,7 @@
-"""Ten thousands of like children under one supervisor: started on demand, each restarted alone, stopped side by side.
+"""Tens of thousands of similar children under one supervisor: started on demand, restarted one by one, stopped in
+parallel.
 
-It must not keep a task, nursery or timer of its own per child beside the child's one task.
+It must not keep a task, nursery or timer of its own per child besides the child's one task.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""How a supervisor fails: what a supervisor raises to its parent and, at the root, to whoever runs the tree.
-
-It must not hold what an actor may see: those errors are in `actors.kernel.failures`.
-"""
+"""How a supervisor fails: what it raises to its parent and, at the root, to the caller that runs the tree."""
 
 from __future__ import annotations
 

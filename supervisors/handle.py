@@ -1,7 +1,4 @@
-"""What the rest of the engine holds of a dynamic supervisor: made before the tree, bound when the tree is built.
-
-It must not hold children: it passes calls on.
-"""
+"""The engine's handle on a dynamic supervisor: created before the tree, bound when the tree is built."""
 
 from __future__ import annotations
 

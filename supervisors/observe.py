@@ -1,7 +1,4 @@
-"""What a tree tells about itself: an observation for each start, crash, restart, escalation and stop.
-
-It must not act on them: logs, metrics and the simulation do.
-"""
+"""The observations of a tree: one for each start, crash, restart, escalation and stop."""
 
 from __future__ import annotations
 

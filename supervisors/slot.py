@@ -1,7 +1,4 @@
-"""The place of one child: what stays while its incarnations come and go.
-
-It must not decide on restarts: a supervisor or a dynamic supervisor does.
-"""
+"""The place of one child: what stays while its incarnations come and go."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""How a child starts, stops and restarts: the tree as data.
-
-It must not run anything: `supervisor` and `dynamic_supervisor` do.
-"""
+"""How a child starts, stops and restarts: the tree as data."""
 
 from __future__ import annotations
 

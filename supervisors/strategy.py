@@ -1,7 +1,4 @@
-"""Which siblings go down with a child, and which children come back. Pure.
-
-It must not start or stop anything.
-"""
+"""Which siblings go down with a child, and which children come back. Pure."""
 
 from __future__ import annotations
 

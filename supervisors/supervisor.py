@@ -1,6 +1,7 @@
 """The supervisor: starts children in order, restarts them by its strategy, stops them in reverse.
 
-It must not know what a child does, and it never runs a child inside its own task: a raise there is just news here.
+It must not know what a child does, and it never runs a child inside its own task: a child's exception is only news
+here.
 """
 
 from __future__ import annotations

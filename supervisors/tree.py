@@ -1,7 +1,4 @@
-"""Runs a whole tree: built, started in order, stopped in reverse, whatever happens to the caller.
-
-It must not leave a task behind: the block ends when the last task of the tree has.
-"""
+"""Runs a whole tree: built, started in order, stopped in reverse, whatever happens to the caller."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The house itself: rooms, files, docstrings and what may import what.
-
-It looks at the source alone and must not judge what the code does.
-"""
+"""The house itself: rooms, files, docstrings and what may import what."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Who may do what on which object. It must not know HTTP or libvirt."""
+"""Authorization: who may do what to which object."""

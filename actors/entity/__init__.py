@@ -1,1 +1,1 @@
-"""The shell that every durable entity shares: decide, evolve, make durable, then act. It must not know any entity."""
+"""The shell that every durable entity shares: decide, evolve, make durable, then act."""

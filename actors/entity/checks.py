@@ -1,7 +1,4 @@
-"""What every document must satisfy, by what the registry says of its attributes. Pure; names the field and the remedy.
-
-It must not know any entity: what one needs beside is checked in its own room.
-"""
+"""What every document must satisfy, by what the registry says of its attributes. Pure; names the field and the remedy."""
 
 from __future__ import annotations
 

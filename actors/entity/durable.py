@@ -1,6 +1,6 @@
 """The shell around a pure entity: hand the message to decide, evolve at once, act when the journal says durable.
 
-It must not hold a rule of any entity. A commit that fails or is unknown makes the actor go back to its durable row.
+A commit that fails or is unknown makes the actor go back to its durable row.
 """
 
 from __future__ import annotations

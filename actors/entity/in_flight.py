@@ -1,4 +1,4 @@
-"""Commits of entities whose outcome is not known yet, across the incarnations of their actors. It must not commit."""
+"""Commits of entities whose outcome is not known yet, across the incarnations of their actors."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Messages that every durable entity's actor understands, and those between the rooms of the engine.
-
-It must not hold commands of users: those are in `protocol.commands`.
-"""
+"""Messages that every durable entity's actor understands, and those between the rooms of the engine."""
 
 from __future__ import annotations
 

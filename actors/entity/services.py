@@ -1,4 +1,4 @@
-"""What the engine's actors are handed beside their mailbox. It must not start anything."""
+"""The services that the engine's actors get besides their mailbox."""
 
 from __future__ import annotations
 

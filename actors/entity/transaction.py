@@ -1,6 +1,6 @@
 """What one decision makes durable: the entity's row and events, its jobs' rows, audit lines, the command's outcome.
 
-Pure: from what stands and the decision to the transaction and what stands after it. It must not submit anything.
+Pure: from what stands and the decision to the transaction and what stands after it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What people ask of a host: add, update, remove, confirm its reboot. Decides; it must not reach the node."""
+"""Commands of users on a host: add, update, remove, confirm its reboot. Decides."""
 
 from __future__ import annotations
 

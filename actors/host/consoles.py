@@ -1,4 +1,4 @@
-"""Streams of serial consoles between the gateway and nodes. It must not understand what passes."""
+"""Streams of serial consoles between the gateway and nodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hands each message of a host to the file that decides it: command, link, report, timer. It must not hold a rule."""
+"""Hands each message of a host to the file that decides it: command, link, report, timer."""
 
 from __future__ import annotations
 

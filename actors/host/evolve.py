@@ -1,4 +1,4 @@
-"""Folds a host's events into its state, and projects the public document. It must not decide."""
+"""Folds a host's events into its state, and projects the public document."""
 
 from __future__ import annotations
 

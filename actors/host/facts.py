@@ -1,4 +1,4 @@
-"""What deciding about a host needs to know beside its state. It must not change anything."""
+"""What deciding about a host needs to know beside its state."""
 
 from __future__ import annotations
 

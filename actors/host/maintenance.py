@@ -1,4 +1,4 @@
-"""Emptying a host and taking it back. Decides; it must not move or stop the VMs that run there."""
+"""Moving a host to maintenance and activating it again. Decides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a host's actor hears from the link to its node. It must not hold what a node says itself: that is inside."""
+"""Messages from a host's link to its actor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A host's frozen state: what was configured and what its node said of it. It must not behave."""
+"""A host's frozen state: its configuration and what its node reported."""
 
 from __future__ import annotations
 

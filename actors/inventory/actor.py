@@ -1,7 +1,6 @@
 """One actor for all entities without behaviour: decides one command at a time, on what is durable.
 
-While a transaction is on its way the next command waits, so that no decision rests on what may still fail. It must not
-hold a rule.
+While a transaction is on its way the next command waits, so that no decision rests on what may still fail.
 """
 
 from __future__ import annotations

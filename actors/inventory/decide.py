@@ -1,7 +1,6 @@
 """What becomes of a command on an entity without behaviour, by what the registry says of its attributes.
 
-Pure: changes, lines of the audit trail and the reply, for the actor to make durable. It must not know single kinds,
-apart from what has to be there always.
+Pure: changes, lines of the audit trail and the reply, for the actor to make durable.
 """
 
 from __future__ import annotations

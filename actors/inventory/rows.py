@@ -1,4 +1,4 @@
-"""How entities without behaviour are written: their rows, journal entries and names. It must not decide.
+"""How entities without behaviour are written: their rows, journal entries and names.
 
 Their state is the document itself, so a row says everything and any number of them goes into one transaction.
 """

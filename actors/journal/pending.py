@@ -1,4 +1,4 @@
-"""Transactions that wait to be written, and which of them depend on which. It must not write or wait."""
+"""Transactions that wait to be written, and which of them depend on which."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the writer tells those whose transaction did not become durable. It must not decide whether one did."""
+"""The refusals for transactions that did not become durable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every actor is made of: mailbox, ref, loop, ports, directory. It must not know any particular actor."""
+"""The parts of every actor: mailbox, ref, loop, ports, directory."""
 
 from actors.kernel.actor import Actor, Context
 from actors.kernel.directory import Directory

@@ -1,7 +1,4 @@
-"""What an actor is: the base class that rooms extend and the context that an incarnation gets.
-
-It must not decide when an actor starts or restarts: `actors.kernel.incarnation` runs it, the supervisors decide.
-"""
+"""What an actor is: the base class that rooms extend and the context that an incarnation gets."""
 
 from __future__ import annotations
 

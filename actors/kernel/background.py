@@ -1,7 +1,4 @@
-"""The tasks that one incarnation has spawned: most have none, so nothing is made before the first.
-
-It must not decide what a crash means: the incarnation that owns them does.
-"""
+"""The tasks that one incarnation has spawned: most have none, so nothing is made before the first."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Which address is which ref.
-
-It must not start anything: an address that is not taken is just not found.
-"""
+"""Maps addresses to refs."""
 
 from __future__ import annotations
 

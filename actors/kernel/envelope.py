@@ -1,7 +1,4 @@
-"""A message on its way, with who waits for the answer.
-
-It must not know mailboxes: whoever answers calls `settle`, and the waiting task or the asking actor gets to know.
-"""
+"""A message on its way, with who waits for the answer."""
 
 from __future__ import annotations
 

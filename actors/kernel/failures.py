@@ -1,14 +1,12 @@
 """What can go wrong between two actors, as errors that a caller may see.
 
-    CorralError
-    |- Unavailable
-    |  |- MailboxFull   the receiver has no room; nothing was done
-    |- Internal
-       |- ActorGone     its place in the tree has ended; nothing was done
-       |- ActorCrashed  it crashed with the message in hand; the outcome is unknown
-       |- AskTimeout    no answer in time; the outcome is unknown
-
-It must not hold refusals: those are replies, decided by an actor.
+CorralError
+|- Unavailable
+|  |- MailboxFull   the receiver has no room; nothing was done
+|- Internal
+   |- ActorGone     its place in the tree has ended; nothing was done
+   |- ActorCrashed  it crashed with the message in hand; the outcome is unknown
+   |- AskTimeout    no answer in time; the outcome is unknown
 """
 
 from __future__ import annotations

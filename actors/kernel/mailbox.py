@@ -1,7 +1,4 @@
-"""Holds what an actor has not read yet, bounded per priority, control first.
-
-It must not know the actor: it belongs to the place in the tree and outlives the incarnations that read from it.
-"""
+"""Holds what an actor has not read yet, bounded per priority, control first."""
 
 from __future__ import annotations
 

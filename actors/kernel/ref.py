@@ -1,7 +1,4 @@
-"""The one handle on an actor: where to tell and ask. Stays good while the actor restarts.
-
-It must not reach into the actor: everything goes through the mailbox.
-"""
+"""The one handle on an actor: where to tell and ask. Stays good while the actor restarts."""
 
 from __future__ import annotations
 

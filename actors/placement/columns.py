@@ -1,6 +1,6 @@
 """Hosts as columns, kept up to date by every row that the journal confirms, plus the capacity held for operations.
 
-One list per attribute, so that placing a VM walks numbers and builds nothing. It must not choose.
+One list per attribute, so that placing a VM walks numbers and builds nothing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """A scheduling policy: filters, and weights with factors; choosing by it, and explaining the choice.
 
-The lower total wins, total = sum of factor x score; hosts with equal totals are taken by name. It must not hold
-capacity or know any rule from inside.
+The lower total wins, total = sum of factor x score; hosts with equal totals are taken by name.
 """
 
 from __future__ import annotations

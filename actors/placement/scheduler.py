@@ -1,7 +1,7 @@
 """The scheduler's actor: places one VM at a time and holds the capacity until the VM's own row says where it runs.
 
-Nothing of it is durable: the columns are kept by the rows, and what was held for an operation is asked for again by
-the operation after a restart of the engine. It must not start VMs.
+Nothing of it is durable: the columns are kept by the rows, and what was held for an operation is asked for again by the
+operation after a restart of the engine.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What two entities share is held here for the length of an operation. It must not know HTTP or libvirt."""
+"""Names and MAC addresses, which are unique across entities, reserved for the length of an operation."""

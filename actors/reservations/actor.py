@@ -1,6 +1,6 @@
 """Holds names and MAC addresses for an operation until they are durable, so that two operations never get the same.
 
-What is durable is known from the rows; a hold that nobody releases expires. It must not write anything.
+What is durable is known from the rows; a hold that nobody releases expires.
 """
 
 from __future__ import annotations

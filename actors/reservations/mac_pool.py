@@ -1,4 +1,4 @@
-"""A range of MAC addresses, which of them VMs have, and the next free one. It must not hold for operations."""
+"""A range of MAC addresses, which of them VMs have, and the next free one."""
 
 from __future__ import annotations
 

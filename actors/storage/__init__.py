@@ -1,1 +1,1 @@
-"""Disks, storage domains and templates. It must not know HTTP or libvirt."""
+"""Disks, storage domains and templates."""

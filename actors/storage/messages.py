@@ -1,4 +1,4 @@
-"""What other rooms ask of disks and storage domains. It must not hold commands of users."""
+"""Requests of other rooms to disks and storage domains."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The virtual machine: what it is asked, what it decides, what its host says of it. It must not reach libvirt."""
+"""Virtual machines: commands, decisions, observations from their host."""

@@ -1,6 +1,6 @@
 """What a host is told to run: the VM's configuration with its volumes and bridges looked up.
 
-Pure; it must not write XML: that is the node's.
+Pure.
 """
 
 from __future__ import annotations

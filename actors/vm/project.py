@@ -1,4 +1,4 @@
-"""The public document of a VM: oVirt's attributes from the state. It must not hold anything that is not in the state."""
+"""The public document of a VM: oVirt's attributes from the state."""
 
 from __future__ import annotations
 

@@ -21,10 +21,10 @@ from protocol.vm import events
 TIMERS: Final = ("guest_up", "shutdown", "reboot")
 REASONS: Final = {
     StopReason.SHUTDOWN: "The guest powered off.",
-    StopReason.DESTROYED: "QEMU was ended on the host.",
-    StopReason.CRASHED: "QEMU ended unexpectedly.",
+    StopReason.DESTROYED: "QEMU was terminated on the host.",
+    StopReason.CRASHED: "QEMU exited unexpectedly.",
     StopReason.FAILED: "QEMU failed.",
-    StopReason.UNKNOWN: "It was found not running on its host.",
+    StopReason.UNKNOWN: "It was not running on its host.",
 }
 CLEAN: Final = frozenset({StopReason.SHUTDOWN, StopReason.DESTROYED})
 
@@ -62,7 +62,7 @@ def went_down(state: VmState, end: RunEnd, facts: VmDecisionFacts, ended: Outcom
 
 def failed_with_it(state: VmState, end: RunEnd, facts: VmDecisionFacts) -> Decision:
     """The operation under way fails, because the run that it works on is over."""
-    reason = "Its host was rebooted." if end.host_down else f"QEMU ended ({end.why.value})."
+    reason = "Its host was rebooted." if end.host_down else f"QEMU exited ({end.why.value})."
     return went_down(state, end, facts, Outcome(outcome="failed", reason=reason))
 
 

@@ -1,1 +1,1 @@
-"""Frames over WebSocket, for both ends of a link. It must not know what they carry."""
+"""Frames over WebSocket, for both ends of a link."""

@@ -1,7 +1,4 @@
-"""Carries messages between two daemons as frames: the transport's port, the queue of what is to be sent, one session.
-
-It must not know sockets, TLS or what a message means: transports are handed in, messages go to a callback.
-"""
+"""Carries messages between two daemons as frames: the transport's port, the queue of what is to be sent, one session."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Speaks with the gateway."""
+"""The client's side of the gateway's protocols."""

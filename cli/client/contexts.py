@@ -1,7 +1,4 @@
-"""Keeps who is logged in where, in a file that only its owner can read.
-
-It must not talk to a server.
-"""
+"""Saved logins, in a file that only its owner can read."""
 
 from __future__ import annotations
 
@@ -76,7 +73,7 @@ def load() -> Contexts:
     except FileNotFoundError:
         return Contexts("", {})
     except (OSError, tomllib.TOMLDecodeError) as error:
-        raise Problem(f"{path()} cannot be read: {error}. Mend or remove it, then log in again.") from error
+        raise Problem(f"{path()} cannot be read: {error}. Repair or remove it, then log in again.") from error
     by_name = {name: _context(name, entry) for name, entry in kept.get("contexts", {}).items()}
     return Contexts(str(kept.get("current", "")), by_name)
 
@@ -106,7 +103,9 @@ def save(contexts: Contexts) -> None:
             file.write("\n".join(lines) + "\n")
         os.replace(fresh, path())
     except OSError as error:
-        raise Problem(f"{path()} cannot be written: {error.strerror}. Set CORRAL_CONFIG_DIR.") from error
+        raise Problem(
+            f"{path()} cannot be written: {error.strerror}. Set CORRAL_CONFIG_DIR to a writable directory."
+        ) from error
 
 
 def active(name: str = "") -> GatewayContext:
@@ -153,7 +152,7 @@ def clean_url(url: str) -> str:
     except ValueError:
         host = None
     if host is None or parts.scheme not in ("http", "https"):
-        raise Problem(f"{url} is not an address of a gateway. Give one like https://engine.example.com:8443")
+        raise Problem(f"{url} is not a gateway URL. Use one such as https://engine.example.com:8443")
     path_below = parts.path.rstrip("/")
     for known in _API_PATHS:
         path_below = path_below.removesuffix(known)

@@ -1,6 +1,6 @@
-"""Reads live frames: msgpack messages as the JSON port would send them, and refusals as problems.
+"""Reads live frames: msgpack messages in the form of the JSON port, and refusals as problems.
 
-It must not do I/O; the protocol is imported only where msgpack is spoken.
+The protocol package is imported only for msgpack.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def unpacked(data: bytes) -> Frame:
         message = codec.decode(data)
     except codec.CodecError as error:
         raise Remote(
-            f"the live port sent what this corral cannot read: {error}. Are both of the same release?"
+            f"the live port sent a message that this client cannot read: {error}. Are client and engine the same release?"
         ) from error
     frame: Frame = {name: getattr(message, name) for name in message.__slots__ if not name.startswith("_")}
     frame["op"] = ops[type(message)]

@@ -1,7 +1,4 @@
-"""Opens the gateway's WebSockets: live frames in JSON or msgpack as plain dictionaries, and the bytes of a console.
-
-It must not fold, print or decide what a frame means.
-"""
+"""Opens the gateway's WebSockets: live frames in JSON or msgpack as plain dictionaries, and the bytes of a console."""
 
 from __future__ import annotations
 
@@ -58,8 +55,8 @@ class Socket:
         reason = getattr(error, "reason", None)
         code = getattr(reason, "code", None)
         if code == 4401:
-            return LoggedOut(f"the session is over. Log in again with: {self._context.login_command}", 401)
-        return Lost(f"the live connection with {self._context.url} ended (code {code}).")
+            return LoggedOut(f"the session has expired. Log in again with: {self._context.login_command}", 401)
+        return Lost(f"the live connection to {self._context.url} was closed (code {code}).")
 
 
 class Subscription:
@@ -98,7 +95,7 @@ async def open_subscription(context: GatewayContext, *, packed: bool = False) ->
     """The live socket: JSON on the gateway's port, msgpack (`packed`) on its live port."""
     if packed and not context.live_url:
         raise Problem(
-            "this login does not know the live port. Log in with: corral login --lab DIR, or leave --live out."
+            "this login has no address of the live port. Log in with: corral login --lab DIR, or omit --live."
         )
     url = context.live_url if packed else context.socket_url
     async with open_socket(context, url) as socket:
@@ -160,7 +157,7 @@ def _ending(
     cancelled_from_outside = trio.current_effective_deadline() == float("-inf")
     if raised is None or cancelled_from_outside or broken is None:
         return raised
-    return Lost(f"the live connection with {context.url} broke: {_first(broken)!r}.")
+    return Lost(f"the live connection to {context.url} was lost: {_first(broken)!r}.")
 
 
 async def _connected(context: GatewayContext, url: str) -> Stream:
@@ -199,9 +196,9 @@ def run(main: Callable[[], Awaitable[T]]) -> T:
 def _not_opened(error: BaseException, context: GatewayContext, url: str) -> Remote:
     status = getattr(error, "status_code", None)
     if status == 401:
-        return LoggedOut(f"there is no session. Log in again with: {context.login_command}", 401)
+        return LoggedOut(f"not logged in. Log in again with: {context.login_command}", 401)
     if status is not None:
-        return Remote(f"{url} does not open a live connection: the gateway answered {status}.", status)
+        return Remote(f"{url} refused the live connection with HTTP status {status}.", status)
     why = str(error).partition(" (")[0] or str(error.__cause__ or "") or type(error).__name__
     return Lost(f"{url} does not answer: {why}. Is the gateway running?")
 

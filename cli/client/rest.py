@@ -1,7 +1,4 @@
-"""Speaks the gateway's REST in JSON over one kept connection: requests, names to ids, lists unwrapped.
-
-It must not print, ask anybody anything or know what a resource means.
-"""
+"""A REST client in JSON over one kept connection: requests, names to ids, lists unwrapped."""
 
 from __future__ import annotations
 
@@ -100,19 +97,21 @@ class Client:
             return str(token)
         description = document.get("error_description") or document.get("error") if isinstance(document, dict) else None
         why = str(description or fault_text(document, status)).rstrip(".")
-        raise LoggedOut(f"{user} cannot log in at {self.context.url}: {why}. Check the user and the password.", status)
+        raise LoggedOut(
+            f"{user} could not log in to {self.context.url}: {why}. Check the user name and the password.", status
+        )
 
     def log_out(self) -> None:
         """Ends the session on the gateway; a session that is over already is as good."""
         form = urlencode({"scope": "ovirt-app-api", "token": self.context.token}).encode()
         status, answer = self._exchange("POST", REVOKE, form, _form_headers())
         if status >= 400 and status not in (400, 401):
-            raise Remote(f"the session was not ended: {fault_text(_parsed(answer), status)}", status)
+            raise Remote(f"the session could not be ended: {fault_text(_parsed(answer), status)}", status)
 
     def _session_fault(self) -> str:
         if not self.context.token:
-            return f"there is no session with {self.context.url}."
-        return f"the session of {self.context.user or 'this token'} with {self.context.url} is over."
+            return f"not logged in to {self.context.url}."
+        return f"the session of {self.context.user or 'this token'} at {self.context.url} has expired."
 
     def _exchange(self, method: str, target: str, data: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
         """Sends once; again on a fresh connection only when a kept one turned out to be closed before the answer."""

@@ -1,1 +1,1 @@
-"""Commands that are no verb of a noun."""
+"""Commands that are not a verb of a noun."""

@@ -1,6 +1,6 @@
-"""The talks' way to log in, `connect URL USER PASSWORD`, and `getkey`, which prints one value of the login in use.
+"""`connect URL USER PASSWORD`, the talks' way to log in, and `getkey`, which prints one value of the current login.
 
-It must not keep a password: the context file holds the token alone, the shell's history leaves passwords out.
+It must not store a password: the context file holds only the token, and the shell's history leaves passwords out.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from cli.problems import SyntaxProblem
 from cli.session import session, settings
 
 _WARNING = (
-    "a password on the command line can be read by every process of this machine and stays in your shell's history. "
-    "Leave it out to be asked, or use --password-stdin."
+    "a password on the command line is visible to every process on this machine and stays in your shell's history. "
+    "Leave it out to be prompted for it, or use --password-stdin."
 )
 
 
@@ -37,15 +37,17 @@ def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[Co
 @click.argument("url", metavar="[URL|CONTEXT]", required=False, shell_complete=_complete)
 @click.argument("user", required=False)
 @click.argument("password", required=False)
-@click.option("--url", "url_option", help="Where the engine is, like https://engine.example.com:8443.")
-@click.option("--user", "user_option", help="Like admin@internal.")
-@click.option("--password", "password_option", help="Asked for when it is left out.")
+@click.option("--url", "url_option", help="URL of the engine, such as https://engine.example.com:8443.")
+@click.option("--user", "user_option", help="User name, such as admin@internal.")
+@click.option("--password", "password_option", help="Prompted for if left out.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-@click.option("--ca-file", type=click.Path(exists=True, dir_okay=False, resolve_path=True), help="CA of the engine.")
-@click.option("--filter", "filtered", is_flag=True, help="See what a plain user would see (not supported yet).")
+@click.option(
+    "--ca-file", type=click.Path(exists=True, dir_okay=False, resolve_path=True), help="CA certificate of the engine."
+)
+@click.option("--filter", "filtered", is_flag=True, help="Show what an ordinary user may see (not supported yet).")
 @click.pass_context
 def connect(ctx: click.Context, /, password_stdin: bool, ca_file: str | None, filtered: bool, **given: Any) -> object:
-    """Log in, or use a login that is there.
+    """Log in, or use a saved login.
 
     With the name of a context, or with nothing, the login that is remembered is used and no password is needed.
     """
@@ -78,7 +80,7 @@ def _log_in(shared: session.CliSession, wanted: GatewayContext, password: str) -
 def _wanted(kept: dict[str, GatewayContext], url: str, user: str, ca_file: str | None) -> GatewayContext:
     """The login to make: a remembered one of this gateway and user lends its name and CA; else it is called `shell`."""
     if not url:
-        raise SyntaxProblem("say where to connect: connect https://HOST:PORT USER")
+        raise SyntaxProblem("no URL given. Use: connect https://HOST:PORT USER")
     found = kept.get(url)
     address = found.url if found else contexts.clean_url(url)
     same = [found] if found else [context for context in kept.values() if context.url == address]
@@ -104,7 +106,7 @@ _KEYS = (*contexts.TEXTS, *settings.KEYS)
 @click.argument("key", shell_complete=lambda _, __, typed: [CompletionItem(k) for k in _KEYS if k.startswith(typed)])
 @click.pass_context
 def getkey(ctx: click.Context, key: str) -> None:
-    """Print one value of the login in use, or one setting of the shell.
+    """Print one value of the current login, or one setting of the shell.
 
     Keys: name, url, token, user, ca_file, ws_url, live_url; output, columns, wait, timeout, pager, confirm.
     """

@@ -1,6 +1,6 @@
-"""Opens the serial console of a VM: the terminal as it is, or lines to send and texts to expect for scripts.
+"""Opens the serial console of a VM: a raw terminal, or lines to send and patterns to expect for scripts.
 
-It must not interpret what the guest says; in scripts what could move the cursor is not printed.
+In scripts, control sequences are not printed.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ class _InOrder(click.Command):
 
 @click.command(cls=_InOrder, epilog=_EXAMPLES)
 @click.argument("name", metavar="VM", shell_complete=names_of("vm"))
-@click.option("--send", multiple=True, help="Send this line. May be repeated, mixed with --expect.")
+@click.option("--send", multiple=True, help="Send this line. Can be repeated and mixed with --expect.")
 @click.option("--expect", multiple=True, metavar="REGEX", help="Wait until the output matches.")
-@click.option("--timeout", type=Duration(), default=60.0, show_default="60s", help="For each --expect.")
+@click.option("--timeout", type=Duration(), default=60.0, show_default="60s", help="Time limit of each --expect.")
 @click.pass_context
 def console(ctx: click.Context, name: str, send: tuple[str, ...], expect: tuple[str, ...], timeout: float) -> int:
     """Open the serial console of a VM.
@@ -72,7 +72,7 @@ def console(ctx: click.Context, name: str, send: tuple[str, ...], expect: tuple[
     if steps:
         return client_live.run(lambda: _script(context, url, name, patterns, timeout))
     if not sys.stdin.isatty():
-        raise SyntaxProblem("standard input is no terminal. Use --send and --expect in scripts.")
+        raise SyntaxProblem("standard input is not a terminal. Use --send and --expect in scripts.")
     return client_live.run(lambda: _terminal(context, url, name))
 
 
@@ -95,7 +95,7 @@ async def _script(
                         heard.add(_bytes_of(await socket.receive(), context))
                 if scope.cancelled_caught:
                     raise Problem(
-                        f"console of {name}: {what.pattern!r} did not come in {timeout_seconds:g} s. {heard.last}"
+                        f"console of {name}: {what.pattern!r} did not appear within {timeout_seconds:g} s. {heard.last}"
                     )
             with trio.move_on_after(0.3):  # what comes right after the last line
                 while steps[-1][0] == "send":
@@ -128,7 +128,7 @@ class _Heard:
     def last(self) -> str:
         """What came last, for a complaint."""
         unread = self.unread[-200:].strip().replace("\n", " | ")
-        return f"The guest said: {unread!r}" if unread else "The guest said nothing."
+        return f"The guest sent: {unread!r}" if unread else "The guest sent nothing."
 
     def take(self, pattern: re.Pattern[str]) -> bool:
         """Whether it has come; what is before its end is used up."""
@@ -158,7 +158,7 @@ async def _terminal(context: GatewayContext, url: str, name: str) -> int:
                 while True:
                     os.write(1, _bytes_of(await socket.receive(), context))
         except* Lost:
-            session.note("\r\nthe console has ended.\r")
+            session.note("\r\nthe console was closed.\r")
         finally:
             termios.tcsetattr(0, termios.TCSADRAIN, before)
     session.note("")
@@ -193,7 +193,7 @@ def _bytes_of(message: str | bytes, context: GatewayContext) -> bytes:
     try:
         refusal = json.loads(message)
     except ValueError as error:
-        raise Remote(f"the console ended: {message}") from error
+        raise Remote(f"the console was closed: {message}") from error
     raise refused(refusal, context)
 
 
@@ -201,4 +201,4 @@ def _pattern(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text, re.MULTILINE)
     except re.error as error:
-        raise SyntaxProblem(f"--expect {text!r} is no regular expression: {error}.") from error
+        raise SyntaxProblem(f"--expect {text!r} is not a valid regular expression: {error}.") from error

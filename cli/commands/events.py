@@ -1,6 +1,6 @@
 """Shows events, follows them live, and verifies the stream of changes: in order, without a gap, equal to a snapshot.
 
-It must not repair what it finds: a violation is told and makes the command fail.
+It must not repair what it finds: a violation is reported and makes the command fail.
 """
 
 from __future__ import annotations
@@ -32,29 +32,41 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLES)
-@click.option("--max", "max_items", type=click.IntRange(1), default=20, show_default=True, help="The latest so many.")
-@click.option("--query", "-q", help="Search, like 'severity = error'.")
-@click.option("--follow", "-f", is_flag=True, help="Keep showing new events until Ctrl-C.")
-@click.option("--all", "everything", is_flag=True, help="Every change, not events alone.")
-@click.option("--kinds", type=Many(click.STRING), help="Changes of these kinds alone, like vm,host,job.")
-@click.option("--verify", is_flag=True, help="Prove that no change is missing, repeated or out of order.")
-@click.option("--live", is_flag=True, help="Over the live port (msgpack) instead of the gateway's own (JSON).")
-@click.option("--cursor", "cursor_file", type=click.Path(dir_okay=False), help="A file: resume where it says, keep it.")
-@click.option("--for", "duration", type=Duration(), help="End after so long.")
-@click.option("--count", type=click.IntRange(1), help="End after so many changes.")
 @click.option(
-    "-o", "--output", "form", type=click.Choice(FORMATS), default=session.setting("output"), help="How to print."
+    "--max",
+    "max_items",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="Number of past events to show.",
+)
+@click.option("--query", "-q", help="Search query, such as 'severity = error'.")
+@click.option("--follow", "-f", is_flag=True, help="Keep showing new events until Ctrl-C.")
+@click.option("--all", "everything", is_flag=True, help="Show every change, not only events.")
+@click.option("--kinds", type=Many(click.STRING), help="Show changes of these kinds only, such as vm,host,job.")
+@click.option("--verify", is_flag=True, help="Check that no change is missing, repeated or out of order.")
+@click.option("--live", is_flag=True, help="Over the live port (msgpack) instead of the gateway's own (JSON).")
+@click.option(
+    "--cursor",
+    "cursor_file",
+    type=click.Path(dir_okay=False),
+    help="Resume from the position in this file; keep it updated.",
+)
+@click.option("--for", "duration", type=Duration(), help="Stop after this long.")
+@click.option("--count", type=click.IntRange(1), help="Stop after this many changes.")
+@click.option(
+    "-o", "--output", "form", type=click.Choice(FORMATS), default=session.setting("output"), help="Output format."
 )
 @click.pass_context
 def events(ctx: click.Context, /, follow: bool, verify: bool, **given: Any) -> int:
-    """Show events; follow and verify the stream of changes.
+    """Show events; follow or verify the stream of changes.
 
-    With --verify the last line on standard output sums up what came; the exit code is 10 when a rule was broken. Without
-    --follow, --for or --count it ends when nothing has come for two seconds, or after thirty.
+    With --verify, the last line on standard output is a summary, and the exit code is 10 if a rule was violated.
+    Without --follow, --for or --count, it stops when nothing has arrived for two seconds, or after thirty seconds.
     """
     if follow or verify or given["cursor_file"] or given["live"]:
         if given["query"]:
-            raise SyntaxProblem("--query looks at past events alone; leave it or --follow out.")
+            raise SyntaxProblem("--query searches past events only: omit it or --follow.")
         return Stream(session.of(ctx), verify=verify, follow=follow, **given).run()
     client = session.of(ctx).client()
     asked = {"max": str(given["max_items"])}
@@ -209,7 +221,7 @@ class Stream:
             self.state.stream_id, self.state.sequence = str(kept["stream_id"]), int(kept["sequence"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Problem(
-                f"the cursor file {self.cursor_file} cannot be read ({error}). Remove it to begin anew."
+                f"the cursor file {self.cursor_file} cannot be read ({error}). Remove it to start over."
             ) from error
 
     def _write_cursor(self) -> None:

@@ -1,7 +1,4 @@
-"""`corral help vm start`: the same as `corral vm start --help`.
-
-It must not have texts of its own.
-"""
+"""`corral help vm start`: the same as `corral vm start --help`."""
 
 from __future__ import annotations
 
@@ -15,5 +12,5 @@ from cli.session import session
 @click.argument("words", nargs=-1)
 @click.pass_context
 def help(ctx: click.Context, words: tuple[str, ...]) -> int:
-    """Show the help of a command."""
+    """Show help for a command."""
     return run(ctx.find_root().command, [*words, "--help"], session.of(ctx))

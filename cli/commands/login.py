@@ -1,6 +1,6 @@
-"""Logs in and out and chooses between logins.
+"""Logs in and out and selects between saved logins.
 
-It must not take a password from the command line, where every process of the machine could read it; `connect` may.
+It must not take a password from the command line, where every process on the machine could read it; `connect` may.
 """
 
 from __future__ import annotations
@@ -22,20 +22,22 @@ from cli.session import session
     epilog="Examples: corral login https://engine.example.com:8443 --user admin@internal; corral login --lab DIR"
 )
 @click.argument("url", required=False)
-@click.option("--user", "-u", help="Like admin@internal.")
+@click.option("--user", "-u", help="User name, such as admin@internal.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-@click.option("--ca-file", type=click.Path(exists=True, dir_okay=False, resolve_path=True), help="CA of the engine.")
+@click.option(
+    "--ca-file", type=click.Path(exists=True, dir_okay=False, resolve_path=True), help="CA certificate of the engine."
+)
 @click.option("--live-url", help="The live port (msgpack), for corral events --live: wss://HOST:PORT.")
-@click.option("--context", "name", help="Remember the login under this name (default: 'default').")
+@click.option("--context", "name", help="Save the login under this name (default: 'default').")
 @click.option("--lab", type=click.Path(exists=True), help="Log in to the lab in this folder (reads its lab.json).")
 @click.pass_context
 def login(
     ctx: click.Context, url: str | None, user: str | None, password_stdin: bool, ca_file: str | None, live_url: str | None,
     name: str | None, lab: str | None,
 ) -> None:  # fmt: skip
-    """Log in to a gateway and remember the session.
+    """Log in to a gateway and save the session.
 
-    The password is asked for, or read from standard input with --password-stdin; CORRAL_PASSWORD works too.
+    You are prompted for the password, or it is read from standard input with --password-stdin; CORRAL_PASSWORD works too.
     """
     password = ""
     if lab:
@@ -43,9 +45,7 @@ def login(
     elif url:
         found = GatewayContext(url=contexts.clean_url(url))
     else:
-        raise SyntaxProblem(
-            "say where to log in: corral login https://HOST:PORT --user USER, or corral login --lab DIR"
-        )
+        raise SyntaxProblem("no URL given. Use: corral login https://HOST:PORT --user USER, or corral login --lab DIR")
     shared = session.of(ctx)
     found = dataclasses.replace(
         found,
@@ -75,7 +75,7 @@ def open_session(shared: session.CliSession, context: GatewayContext, password: 
 @click.command()
 @click.pass_context
 def logout(ctx: click.Context) -> None:
-    """End the session here and on the gateway."""
+    """Log out: end the session here and on the gateway."""
     from cli.client.rest import Client
 
     shared = session.of(ctx)
@@ -90,12 +90,12 @@ def logout(ctx: click.Context) -> None:
 
 @click.group()
 def context() -> None:
-    """List, choose or remove logins."""
+    """List, select or remove saved logins."""
 
 
 @context.command("list")
 def list_contexts() -> None:
-    """List the logins; * marks the one in use."""
+    """List saved logins; * marks the current one."""
     kept = contexts.load()
     for name, one in sorted(kept.by_name.items()):
         mark = "*" if name == kept.current else " "
@@ -105,19 +105,19 @@ def list_contexts() -> None:
 @context.command("use")
 @click.argument("name")
 def use_context(name: str) -> None:
-    """Use this login from now on."""
+    """Make this login the current one."""
     kept = contexts.load()
     contexts.active(name)
     contexts.save(contexts.Contexts(name, kept.by_name))
-    session.note(f"using {name}.")
+    session.note(f"now using {name}.")
 
 
 @context.command("remove")
 @click.argument("name")
 def remove_context(name: str) -> None:
-    """Forget a login. The session on the gateway stays until it ends; corral logout ends it."""
+    """Remove a saved login. Its session on the gateway stays open until it expires; use corral logout to end it."""
     contexts.forget(name)
-    session.note(f"{name} forgotten.")
+    session.note(f"{name} removed.")
 
 
 def _read_lab(folder: str) -> tuple[GatewayContext, str]:
@@ -131,7 +131,7 @@ def _read_lab(folder: str) -> tuple[GatewayContext, str]:
         )  # fmt: skip
         return made, str(fields["password"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Problem(f"{path} is not the description of a running lab ({error}). Start one: corral lab") from error
+        raise Problem(f"{path} does not describe a running lab ({error}). Start one: corral lab") from error
 
 
 def _ask(what: str, default: str) -> str:

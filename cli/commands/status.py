@@ -1,7 +1,4 @@
-"""Asks whether the gateway answers and how the installation is doing.
-
-It must not change anything.
-"""
+"""Checks the gateway and shows the state of the installation."""
 
 from __future__ import annotations
 
@@ -17,24 +14,24 @@ from cli.session import session
 
 
 @click.command()
-@click.option("--count", "-c", type=click.IntRange(1), default=1, show_default=True, help="How often to ask.")
+@click.option("--count", "-c", type=click.IntRange(1), default=1, show_default=True, help="Number of requests.")
 @click.pass_context
 def ping(ctx: click.Context, count: int) -> None:
-    """Ask whether the gateway answers, and how fast."""
+    """Check whether the gateway responds, and how fast."""
     client = session.of(ctx).client()
     for _ in range(count):
         began = time.perf_counter()
         product = client.get("").get("product_info") or {}
         took = (time.perf_counter() - began) * 1000
         version = (product.get("version") or {}).get("full_version") or _version(product.get("version") or {})
-        click.echo(f"{client.context.url} answers in {took:.0f} ms: {product.get('name', 'oVirt')} {version}")
+        click.echo(f"{client.context.url} answered in {took:.0f} ms: {product.get('name', 'oVirt')} {version}")
 
 
 @click.command()
-@click.option("-o", "--output", "form", type=click.Choice(["table", "json"]), default="table", help="How to print.")
+@click.option("-o", "--output", "form", type=click.Choice(["table", "json"]), default="table", help="Output format.")
 @click.pass_context
 def status(ctx: click.Context, form: str) -> None:
-    """Show how the installation is doing: what there is, what is not well, what goes on."""
+    """Show the state of the installation: object counts, objects with problems, running operations."""
     client = session.of(ctx).client()
     entry = client.get("")
     found: dict[str, Any] = {"url": client.context.url, "user": client.context.user, "version": "", **_summary(entry)}
@@ -50,7 +47,7 @@ def status(ctx: click.Context, form: str) -> None:
         return
     lines = [("gateway", f"{found['url']} ({found['version']})"), ("user", found["user"])]
     lines += [(name, text) for name, text in found["summary"].items()]
-    lines += [(f"{rel} not well", ", ".join(names) or "none") for rel, names in found["not_well"].items()]
+    lines += [(f"{rel} with problems", ", ".join(names) or "none") for rel, names in found["not_well"].items()]
     lines.append(("operations", "; ".join(found["jobs"]) or "none"))
     width = max(len(name) for name, _ in lines)
     click.echo("\n".join(f"{name:<{width}}  {text}" for name, text in lines))

@@ -1,1 +1,1 @@
-"""Where each daemon is put together; a client of the gateway never imports this package."""
+"""The wiring of each daemon. A client of the gateway never imports this package."""

@@ -1,4 +1,4 @@
-"""How Python's cyclic collector is set in a long-lived daemon of many objects. It must not be used in a library."""
+"""Settings of Python's cyclic garbage collector for a long-lived daemon with many objects."""
 
 from __future__ import annotations
 

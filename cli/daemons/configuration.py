@@ -1,4 +1,4 @@
-"""Reads a daemon's configuration: one frozen class per process, from TOML. It must not know any daemon."""
+"""Reads a daemon's configuration: one frozen class per process, from TOML."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def read(path: Path, cls: type[T]) -> T:
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{path} is no TOML: {error}") from error
+        raise ConfigurationError(f"{path} is not valid TOML: {error}") from error
     known = {field.name for field in attrs.fields(cls)}  # type: ignore[arg-type]
     unknown = sorted(set(settings) - known)
     if unknown:
         raise ConfigurationError(
-            f"{path} has unknown settings {', '.join(unknown)}; known are {', '.join(sorted(known))}"
+            f"{path} has unknown settings {', '.join(unknown)}; known settings: {', '.join(sorted(known))}"
         )
     converter = cattrs.Converter()
     converter.register_structure_hook(Path, lambda value, _: Path(value))

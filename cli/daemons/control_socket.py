@@ -1,7 +1,4 @@
-"""Asks and answers on a daemon's control socket: length in four big-endian bytes, then a msgpack map, both ways.
-
-It must not know what is asked.
-"""
+"""Asks and answers on a daemon's control socket: length in four big-endian bytes, then a msgpack map, both ways."""
 
 from __future__ import annotations
 
@@ -33,7 +30,7 @@ async def ask(path: Path, question: Mapping[str, object]) -> dict[str, Any]:
                 await _send(stream, question)
                 reply = await _receive(stream)
     except (OSError, trio.BrokenResourceError, trio.TooSlowError, CodecError) as error:
-        raise Unavailable(f"Nobody answers on {path}: {error}.") from error
+        raise Unavailable(f"No answer on {path}: {error}.") from error
     if "error" in reply:
         raise HostFailed(f"{question.get('do')} was refused: {reply['error']}")
     return reply

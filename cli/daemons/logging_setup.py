@@ -1,4 +1,4 @@
-"""Where a daemon's log goes: standard error, one line an event. It must not log itself."""
+"""Sets up a daemon's log: standard error, one line per event."""
 
 from __future__ import annotations
 

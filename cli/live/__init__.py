@@ -1,1 +1,1 @@
-"""Follows what happens at the gateway."""
+"""Live output from the gateway."""

@@ -1,7 +1,4 @@
-"""Follows the live socket through lost connections: every frame goes through the fold, then to a handler.
-
-It must not print or know what is being watched.
-"""
+"""Follows the live socket across lost connections: every frame goes through the fold, then to a handler."""
 
 from __future__ import annotations
 
@@ -53,5 +50,5 @@ async def follow(
             never = begun == 0 and state.connections == 0
             if never or (attempts_max is not None and failures > attempts_max):
                 raise
-            news(f"{error} Connecting again.")
+            news(f"{error} Reconnecting.")
             await trio.sleep(min(_retry_seconds_max, _retry_seconds_first * 2 ** (failures - 1)))

@@ -1,7 +1,4 @@
-"""Folds live frames into the state they describe and holds them against the rules: in order, nothing missing.
-
-It must not do I/O; what it found is in `violations`.
-"""
+"""Folds live frames into state and checks the rules: in order, nothing missing. Violations are in `violations`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Waits until an operation that a request started has ended, and says on the way how far it is.
-
-It must not decide whether an operation is right: it reports what the job says.
-"""
+"""Waits for the operation that a request started, and shows its progress."""
 
 from __future__ import annotations
 
@@ -72,16 +69,16 @@ class Waiting:
                     except Remote:
                         await self._by_asking()
             except trio.TooSlowError as error:
-                after = f" It goes on: corral job show {self._job_id}" if self._job_id else ""
+                after = f" The operation continues: corral job show {self._job_id}" if self._job_id else ""
                 raise Problem(
-                    f"{self._noun['name']} is {self.status or 'not ready'} after {timeout_seconds:g} s.{after}"
+                    f"the {self._noun['title']} is {self.status or 'not ready'} after {timeout_seconds:g} s.{after}"
                 ) from error
 
         try:
             client_live.run(main)
         except KeyboardInterrupt:
             if self._job_id:
-                click.echo(f"\nthe operation goes on: corral job show {self._job_id}", err=True)
+                click.echo(f"\nthe operation continues: corral job show {self._job_id}", err=True)
             raise
         finally:
             self._clear()

@@ -1,6 +1,6 @@
 """Keeps showing a list or an object as it changes, live.
 
-It must not ask the gateway again and again: the live socket says when there is something new.
+It must not poll the gateway: the live socket announces changes.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class _View:
             except (Absent, Problem) as error:
                 if getattr(error, "status", 0) != 404 and not isinstance(error, Absent):
                     raise
-                session.note(f"{self.noun['name']} is gone.")
+                session.note(f"the {self.noun['title']} was removed.")
                 code.append(NOT_FOUND)
                 scope.cancel()
             await trio.sleep(_redraw_seconds)

@@ -1,6 +1,6 @@
-"""What one value of a document looks like to a person: sizes, times, references, nested things in a few letters.
+"""Formats one value of a document for people: sizes, times, references, nested objects in short form.
 
-It must not know any resource; control characters from names and guests never reach the terminal.
+Control characters from names and guests never reach the terminal.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What `--kwargs 'name=web*;status=up'` keeps of a list, at the client.
-
-It must not ask the gateway: `--query` does.
-"""
+"""Filters a list in the client with `--kwargs 'name=web*;status=up'`."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ def matcher(noun: Noun, kwargs: str | None) -> Callable[[Document], bool]:
         return lambda document: True
     pairs = [part.partition("=") for part in kwargs.split(";") if part.strip()]
     if any(not sign for _, sign, _ in pairs):
-        raise SyntaxProblem(f"--kwargs {kwargs!r}: write attribute=value, with ; between several.")
+        raise SyntaxProblem(f"--kwargs {kwargs!r}: write attribute=value, separated by ;.")
     render.columns(noun, chosen=[key.strip() for key, _, _ in pairs])
 
     def keep(document: Document) -> bool:

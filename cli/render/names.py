@@ -1,6 +1,6 @@
-"""Finds out what referenced objects are called, with as few requests as it takes.
+"""Finds the names of referenced objects with as few requests as possible.
 
-It must not fail a listing: a name that cannot be had is shown as the id.
+It must not fail a listing: an object whose name cannot be read is shown by its id.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Prints documents as a table, JSON, JSON lines, YAML or names.
-
-It must not fetch anything; what a reference is called is handed in.
-"""
+"""Prints documents as a table, JSON, JSON lines, YAML or names. The names of references are handed in."""
 
 from __future__ import annotations
 

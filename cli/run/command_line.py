@@ -1,7 +1,4 @@
-"""Runs one command line of the client and answers with its exit code; a problem becomes one line on stderr.
-
-It must not know any command.
-"""
+"""Runs one command line of the client and returns its exit code; a problem becomes one line on stderr."""
 
 from __future__ import annotations
 
@@ -45,7 +42,7 @@ def run(root: click.Command, words: list[str], session: CliSession | None = None
         if os.environ.get("CORRAL_DEBUG"):
             raise
         return _say(
-            f"this is a bug: {type(error).__name__}: {error}. Set CORRAL_DEBUG=1 to see where, and report it.",
+            f"{type(error).__name__}: {error}. This is a bug: set CORRAL_DEBUG=1 to see the traceback, and report it.",
             problems.UNKNOWN_ERROR,
         )
     finally:

@@ -1,7 +1,4 @@
-"""Runs a verb or an action on a noun: sends the request, waits for the operation, prints what came of it.
-
-It must not make options; what a resource is comes from the registry.
-"""
+"""Runs a verb or an action on a noun: sends the request, waits for the operation, prints the result."""
 
 from __future__ import annotations
 
@@ -50,7 +47,7 @@ def run(ctx: click.Context, noun: Noun, verb: str, given: Given) -> int:
     except Remote as error:
         if not error.status or verb == "list":
             raise
-        what = " ".join(part for part in (noun["name"], called or given.get("set__name") or "") if part)
+        what = " ".join(part for part in (noun["title"], called or given.get("set__name") or "") if part)
         problem = Absent if error.status == 404 else Remote
         raise problem(f"{what}: {verb}: {error}") from error
     finally:
@@ -116,7 +113,7 @@ def _add(shared: CliSession, noun: Noun, given: Given) -> int:
     noun, given = attach.resolved(noun, given)
     within = locate.collection(client, noun, given, writing=True)
     made = client.call("POST", within, query=query_of(given), body=_document(noun, given))
-    report = f"{noun['name']} {made.get('name') or made.get('id', '')} added"
+    report = f"{noun['title']} {made.get('name') or made.get('id', '')} added"
     return _finish(shared, noun, made, f"{within}/{made.get('id', '')}", given, report)
 
 
@@ -126,19 +123,19 @@ def _update(shared: CliSession, noun: Noun, given: Given) -> int:
     path = locate.find(client, noun, within, given["name"])
     body = _document(noun, given)
     if not body:
-        raise SyntaxProblem(f"say what to change. See: corral {noun['name']} update --help")
+        raise SyntaxProblem(f"nothing to change. See: corral {noun['name']} update --help")
     changed = client.call("PUT", path, query=query_of(given), body=body)
-    return _finish(shared, noun, changed, path, given, f"{noun['name']} {given['called']} updated")
+    return _finish(shared, noun, changed, path, given, f"{noun['title']} {given['called']} updated")
 
 
 def _remove(shared: CliSession, noun: Noun, given: Given) -> int:
     client = shared.client()
     within = locate.collection(client, noun, given, writing=True)
     path = locate.find(client, noun, within, given["name"])
-    called = f"{noun['name']} {given['called']}"
+    called = f"{noun['title']} {given['called']}"
     asks = shared.settings.confirm and shared.asks and not given["query__dry_run"]
     if asks and not click.confirm(f"Remove {called}?", err=True):
-        raise Problem(f"{called} was not removed: the answer was no.")
+        raise Problem(f"{called} was not removed: you answered no.")
     answer = client.call("DELETE", path, query=query_of(given))
     code = _finish(shared, noun, answer, path, given, f"{called} removed", gone=True)
     if not given["query__dry_run"]:
@@ -153,7 +150,7 @@ def _act(shared: CliSession, noun: Noun, action: str, given: Given) -> int:
     body = collect(given, entry["parameters"])
     answer = client.call("POST", f"{path}/{action}", query=query_of(given), body=body)
     result = answer.get(entry["result"]) if entry["result"] else None
-    called = f"{noun['name']} {given['called']}"
+    called = f"{noun['title']} {given['called']}"
     code = _finish(shared, noun, answer, path, given, f"{called}: {action} done")
     if isinstance(result, dict):
         for key, value in result.items():
@@ -166,7 +163,7 @@ def _finish(
 ) -> int:
     """Waits for what goes on, then tells how it ended; the object's own form goes to standard output when asked for."""
     if given["query__dry_run"]:
-        session.note(f"{report.rpartition(' ')[0]}: nothing speaks against it (nothing was done).")
+        session.note(f"{report.rpartition(' ')[0]}: the request would be accepted (dry run, nothing was done).")
         return 0
     if given["wait"]:
         from cli.live.wait import wait_for
@@ -174,7 +171,7 @@ def _finish(
         ended = wait_for(shared.client(), noun, answer, path, given["timeout"], gone=gone)
         report = f"{report}{ended}"
     elif job := _job(answer):
-        report = f"{report} (job {job} goes on)"
+        report = f"{report} (job {job} continues)"
     if given.get("form", "table") == "table":
         session.note(f"{report}.")
         if not gone and "form" in given and sys.stdout.isatty() is False:
@@ -204,7 +201,7 @@ def _read_json(path: str) -> Document:
     except (OSError, ValueError) as error:
         raise Problem(f"{path} cannot be read as JSON: {error}.") from error
     if not isinstance(read, dict):
-        raise Problem(f"{path} holds no JSON object.")
+        raise Problem(f"{path} does not contain a JSON object.")
     return read
 
 

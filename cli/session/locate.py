@@ -1,6 +1,6 @@
-"""Finds the path of an object from the name or id that a person gave, and of the collection it is in.
+"""Finds the path of a collection, or of an object from the name or id that a person gave.
 
-It must not guess: a name that fits two objects is a problem that lists them.
+It must not guess: a name that several objects have is a problem that lists them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def collection(client: Client, noun: Noun, given: Mapping[str, Any], *, writing:
     chain = next((one for one in chains if {step["noun"] for step in one} == set(parents)), None)
     if chain is None:
         ways = [" ".join(f"--{step['noun']} NAME" for step in one) for one in chains]
-        raise SyntaxProblem(f"{noun['name']}: say where it is: {' or '.join(ways)}.")
+        raise SyntaxProblem(f"which {noun['title']}s? Add {' or '.join(ways)}.")
     first = index.nouns()[chain[0]["noun"]]
     path = f"/{first['rel']}"
     for step in chain:
@@ -40,7 +40,7 @@ def find(client: Client, noun: Noun, within: str, wanted: str) -> str:
 
 
 def find_document(client: Client, noun: Noun, within: str, wanted: str) -> Document:
-    """The object that `wanted` names. Raises `Absent`, or `Problem` when several bear the name."""
+    """The object that `wanted` names. Raises `Absent`, or `Problem` when several have the name."""
     if looks_like_id(wanted) or not _has_names(noun):
         document = _by_id(client, within, wanted)
         if document is not None:
@@ -52,7 +52,7 @@ def find_document(client: Client, noun: Noun, within: str, wanted: str) -> Docum
     ]
     if len(matches) > 1:
         ids = ", ".join(str(item.get("id")) for item in matches)
-        raise Problem(f"{noun['name']} {wanted}: {len(matches)} objects bear this name. Give one of the ids: {ids}")
+        raise Problem(f"{len(matches)} {noun['title']}s are called {wanted}. Use one of their ids: {ids}")
     if matches:
         return matches[0]
     document = None if looks_like_id(wanted) else _by_id(client, within, wanted)
@@ -67,7 +67,7 @@ def found_path(within: str, document: Document) -> str:
 
 
 def _candidates(client: Client, noun: Noun, within: str, wanted: str) -> list[Document]:
-    """What may bear the name: asked by search where the collection is a root one, else all of it."""
+    """The objects that may have the name: found by search in a root collection, else all of it."""
     searched = noun["searchable"] and within == f"/{noun['rel']}" and '"' not in wanted and "*" not in wanted
     if not searched:
         return client.items(within)
@@ -92,4 +92,4 @@ def _by_id(client: Client, within: str, wanted: str) -> Document | None:
 
 def _absent(noun: Noun, wanted: str) -> Absent:
     listing = f"corral list {noun['plural']}" if noun["rel"] else f"corral {noun['name']} list"
-    return Absent(f"{noun['name']} {wanted} does not exist, or you may not see it. See: {listing}")
+    return Absent(f"no {noun['title']} is called {wanted}, or you may not see it. List them with: {listing}")

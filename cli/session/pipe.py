@@ -1,6 +1,6 @@
-"""Runs commands of the system's shell: alone (`!ls`), or with the output of one of ours as their input (`| grep web`).
+"""Runs commands of the system's shell: alone (`!ls`), or with the output of one of ours as input (`| grep web`).
 
-It must not read a line; what is piped is plain, because standard output is no terminal then.
+Piped output is plain, because standard output is not a terminal then.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Where the shell stands: `/vms/web1/nics` as collections and objects, and what of a command follows from it.
+"""The shell's current place: `/vms/web1/nics` as collections and objects, and what it means for a command.
 
-It must not run commands; only `walked` asks the gateway, for the objects that the path names.
+Only `walked` queries the gateway, for the objects in the path.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _collection(place: ShellPlace, word: str) -> ShellPlace:
     for rel, noun in known.items():
         if wanted in (rel, noun["name"], index.squeeze(noun["plural"])):
             return ShellPlace((*place.steps, PlaceStep(rel, noun["name"])))
-    there = f"There are: {', '.join(known)}." if known else "There is nothing below it."
+    there = f"It has: {', '.join(known)}." if known else "It has none."
     raise Absent(f"{place} has no collection {word}. {there}")
 
 

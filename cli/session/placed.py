@@ -1,6 +1,6 @@
-"""What a command leaves to the place where the shell stands: its parents, and whose names are meant.
+"""What a command takes from the place where the shell is: its parents, and the objects that names refer to.
 
-It must not change what a person typed; what the place adds stands beside it.
+It is kept beside what a person typed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What every command of one run shares: the context, one client, the place, the settings, the terminal.
-
-It must not know resources or commands.
-"""
+"""What every command of one run shares: the context, one client, the place, the settings, the terminal."""
 
 from __future__ import annotations
 
@@ -95,7 +92,7 @@ class CliSession:
         try:
             saved = settings.loaded(self.context().settings)
         except SyntaxProblem as error:
-            note(f"warning: the settings in {contexts.path()} are left out: {error}")
+            note(f"warning: the settings in {contexts.path()} are ignored: {error}")
             saved = settings.Settings()
         except Problem:
             saved = settings.Settings()

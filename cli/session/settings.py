@@ -1,7 +1,4 @@
-"""The settings of the shell: their names, meanings and values. Each is the default of an option, or how lines are run.
-
-It must not keep anything: the session holds them, the context file stores what `save` writes.
-"""
+"""The settings of the shell: names, meanings and values. Each is the default of an option, or affects how lines run."""
 
 from __future__ import annotations
 
@@ -31,7 +28,7 @@ class _Columns(Many):
         known = {".".join(path) for noun in index.nouns().values() for path, _ in readable(noun["attributes"])}
         for name in wanted:
             if name not in known:
-                self.fail(f"no object has an attribute {name}. Attributes: help list vms", param, ctx)
+                self.fail(f"no object has an attribute {name}. See: help list vms", param, ctx)
         return wanted
 
 
@@ -44,15 +41,15 @@ class Settings:
     """What holds in a shell. Outside of one these defaults hold."""
 
     output: str = _setting(
-        "table", click.Choice(FORMATS), "|".join(FORMATS), "how list, show, add and update print (-o)"
+        "table", click.Choice(FORMATS), "|".join(FORMATS), "output format of list, show, add and update (-o)"
     )
     columns: tuple[str, ...] = _setting(
-        (), _Columns(), "NAME,NAME,...", "what a list shows (--columns); '' for the usual ones"
+        (), _Columns(), "NAME,NAME,...", "attributes that a list shows (--columns); '' for the default ones"
     )
-    wait: bool = _setting(True, Truth(), "yes|no", "wait until an operation has ended (--wait)")
+    wait: bool = _setting(True, Truth(), "yes|no", "wait until an operation has finished (--wait)")
     timeout: float = _setting(600.0, Duration(), "90s|5m|2h", "how long to wait (--timeout)")
-    pager: str = _setting("", click.STRING, "COMMAND|off", "shows what is longer than the screen, like less -R")
-    confirm: bool = _setting(False, Truth(), "yes|no", "ask before an object is removed; scripts are not asked")
+    pager: str = _setting("", click.STRING, "COMMAND|off", "pager for output longer than the screen, such as less -R")
+    confirm: bool = _setting(False, Truth(), "yes|no", "ask before removing an object (never in scripts)")
 
 
 KEYS = {field.name: field for field in dataclasses.fields(Settings)}

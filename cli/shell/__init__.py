@@ -1,1 +1,1 @@
-"""The interactive shell: lines, words of its own, the place where it stands, pipes into the system's shell."""
+"""The interactive shell: lines, its own commands, the current place, pipes into the system's shell."""

@@ -1,7 +1,4 @@
-"""`corral shell`: lines from a file, from standard input, or from a person.
-
-It must not know the words of the shell.
-"""
+"""`corral shell`: lines from a file, from standard input, or from a person."""
 
 from __future__ import annotations
 
@@ -18,13 +15,13 @@ from cli.shell.sitting import Shell
 @click.command(
     epilog="Examples: corral shell; corral shell --file script; echo 'list vms | grep web' | corral shell --keep-going"
 )
-@click.option("--keep-going", "-k", is_flag=True, help="In a script: go on after a line that failed.")
-@click.option("--file", "-f", "script", type=click.File(), help="Run the lines of a file instead of asking.")
+@click.option("--keep-going", "-k", is_flag=True, help="In a script: continue after a command fails.")
+@click.option("--file", "-f", "script", type=click.File(), help="Run the commands in a file instead of prompting.")
 @click.pass_context
 def shell(ctx: click.Context, keep_going: bool, script: IO[str] | None) -> int:
-    """An interactive shell with completion.
+    """Start an interactive shell with completion.
 
-    Reads lines from standard input where that is no terminal; the first line that fails ends it with its exit code:
+    Reads commands from standard input if it is not a terminal; the first that fails ends the shell with its exit code:
     0 OK, 1 SYNTAX_ERROR, 2 COMMAND_ERROR, 3 INTERRUPTED, 4 UNKNOWN_ERROR, 10 REMOTE_ERROR, 11 NOT_FOUND.
     """
     root = ctx.find_root().command

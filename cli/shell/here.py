@@ -1,6 +1,6 @@
-"""What a line means in the place where the shell stands: `list` in `/vms/web1/nics` lists the NICs of web1.
+"""Completes a line from the current place: `list` in `/vms/web1/nics` lists the NICs of web1.
 
-It must not ask the gateway; parents are filled in where the command runs.
+Parents are filled in where the command runs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def spelled_out(place: ShellPlace, words: list[str]) -> list[str]:
     if verb in ("list", "add") and chosen and rest[:1] not in (["--help"], ["-h"]):
         below = [one["name"] for one in place.collections().values() if verb == "list" or one["add"]]
         what = f" Here: {', '.join(f'{verb} {name}' for name in below)}" if below else ""
-        raise SyntaxProblem(f"{place} is one {noun['name']}: say what to {verb}.{what}")
+        raise SyntaxProblem(f"{place} is a single {noun['title']}: say what to {verb}.{what}")
     if verb in VERBS or verb in noun["actions"]:
         return [noun["name"], verb, *(chosen if verb not in ("list", "add") else []), *rest]
     return words
@@ -41,19 +41,19 @@ def help_text(place: ShellPlace) -> str:
     noun = place.noun
     if noun is None:
         return ""
-    name = noun["name"]
+    name = noun["title"]
     lines = []
     if place.object_id:
         called = place.called(place.object_id)
         lines += [("show", f"Show {name} {called}")]
         lines += [(verb, f"{verb.title()} {name} {called}") for verb in ("update", "remove") if noun[verb]]
         lines += [(action, entry["doc"]) for action, entry in noun["actions"].items()]
-        lines += [("list", "List what is below")] if place.collections() else []
-        lines += [(f"cd {rel}", f"Go down to its {below['plural']}") for rel, below in place.collections().items()]
+        lines += [("list", "List its collections")] if place.collections() else []
+        lines += [(f"cd {rel}", f"Go to its {below['title']}s") for rel, below in place.collections().items()]
     else:
-        lines += [("list", f"List {noun['plural']}"), ("show NAME", f"Show one {name}")]
-        lines += [("add ...", noun["add"]["doc"] or f"Add a {name}")] if noun["add"] else []
-        lines += [(f"{verb} NAME", f"{verb.title()} a {name}") for verb in ("update", "remove") if noun[verb]]
+        lines += [("list", f"List {name}s"), ("show NAME", f"Show one {name}")]
+        lines += [("add ...", noun["add"]["doc"])] if noun["add"] else []
+        lines += [(f"{verb} NAME", noun[verb]["doc"]) for verb in ("update", "remove") if noun[verb]]
         lines += [(f"{action} NAME", entry["doc"]) for action, entry in noun["actions"].items()]
         lines += [("cd NAME", f"Go to one {name}")]
     lines += [("cd ..", "Go up")]

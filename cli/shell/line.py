@@ -1,6 +1,6 @@
 """Reads one typed line: its words, and what of it is meant for the system's shell (`| grep web`, `> file`).
 
-It must not run anything. Quotes and backslashes mean what they mean in sh; `|` and `>` inside quotes are plain text.
+Quotes and backslashes mean what they mean in sh; `|` and `>` inside quotes are plain text.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ def parse(text: str) -> Line:
     if not words:
         raise SyntaxProblem(f"there is no command before {operator}. Example: list vms | grep web")
     if rest[:1] == "|" or not rest.strip(_BLANK + ">"):
-        wanted = "a command, like: list vms | grep web" if operator == "|" else "a file, like: list vms > vms.txt"
-        raise SyntaxProblem(f"after {operator} comes {wanted}")
+        wanted = "a command, as in: list vms | grep web" if operator == "|" else "a file, as in: list vms > vms.txt"
+        raise SyntaxProblem(f"{operator} must be followed by {wanted}")
     if operator == ">" and spans[-1].end == end and re.fullmatch(r"[0-9&]", words[-1]):
-        raise SyntaxProblem(f"{words[-1]}> is not known here: > and >> take the output of the command")
+        raise SyntaxProblem(f"{words[-1]}> is not supported: use > or >> to redirect the output")
     return Line(words, rest.strip(_BLANK) if operator == "|" else f"cat >{rest}")
 
 

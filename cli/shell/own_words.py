@@ -1,7 +1,4 @@
-"""The words that the shell has beside the commands of `corral`, each with its help and an example.
-
-It must not run commands of the tree but to show their help.
-"""
+"""The shell's own commands, beside those of `corral`, each with its help and an example."""
 
 from __future__ import annotations
 
@@ -48,11 +45,11 @@ def commands(shell: ShellState) -> dict[str, click.Command]:
 
 def _places(shell: ShellState) -> list[click.Command]:
     def cd(path: str) -> None:
-        """Go to a collection or an object, by name or id; without a path to the top."""
+        """Go to a collection or an object, by name or id; without a path, go to the top."""
         shell.session.place = walked(shell.session.place, path, shell.session.client)
 
     def pwd() -> None:
-        """Print where the shell stands."""
+        """Print the current place."""
         click.echo(str(shell.session.place))
 
     def collections() -> None:
@@ -68,7 +65,7 @@ def _places(shell: ShellState) -> list[click.Command]:
     return [
         _word("cd", cd, "cd vms/web1/nics; cd ..; cd /", path),
         _word("pwd", pwd, "pwd"),
-        click.Command("collections", callback=collections, help="List what is below this place.", hidden=True),
+        click.Command("collections", callback=collections, help="List the collections here.", hidden=True),
     ]
 
 
@@ -76,7 +73,7 @@ def _settings(shell: ShellState) -> list[click.Command]:
     shared = shell.session
 
     def set_(key: str | None, value: tuple[str, ...]) -> None:
-        """Show the settings of the shell, or one of them, or change it."""
+        """Show all settings of the shell or one of them, or change one."""
         if key is None or not value:
             known = settings.KEYS
             if key is not None and key not in known:
@@ -93,7 +90,7 @@ def _settings(shell: ShellState) -> list[click.Command]:
         shared.take_settings()
 
     def save(name: str | None) -> None:
-        """Write the login in use and the settings into the context file; never a password."""
+        """Save the current login and the settings in the context file; never a password."""
         context = shared.context()
         name = name or context.name
         if not name:
@@ -133,7 +130,7 @@ def _settings(shell: ShellState) -> list[click.Command]:
 
 def _lines(shell: ShellState) -> list[click.Command]:
     def echo(text: tuple[str, ...]) -> None:
-        """Print the text."""
+        """Print text."""
         click.echo(" ".join(text))
 
     def clear() -> None:
@@ -141,11 +138,11 @@ def _lines(shell: ShellState) -> list[click.Command]:
         click.clear()
 
     def history() -> None:
-        """Show what was typed before; passwords are left out."""
+        """Show earlier input; passwords are left out."""
         click.echo("\n".join(f"{number:>4}  {line}" for number, line in enumerate(shell.typed, 1)))
 
     def help_(words: tuple[str, ...]) -> int:
-        """Show what can be done here, or the help of a command."""
+        """Show the commands available here, or help for a command."""
         wanted = list(words)
         if not words and shell.session.place.steps:
             shell.session.show(f"{here.help_text(shell.session.place)}\n\n{_own_help(shell)}\n\n{_BEYOND}")
@@ -172,19 +169,19 @@ def _own_help(shell: ShellState) -> str:
     short_helps = {name: one.get_short_help_str(100) for name, one in shell.own.items() if not one.hidden}
     width = max(len(name) for name in short_helps)
     rows = [f"  {name:<{width}}  {text}" for name, text in short_helps.items()]
-    return "\n".join(["Everywhere (the other commands too: cd /, then help):", *rows])
+    return "\n".join(["Available everywhere (for the other commands: cd /, then help):", *rows])
 
 
 _BEYOND = """Lines:
-  list vms | grep web    give the output to a command of the system's shell
-  list vms > vms.txt     write it to a file; >> adds to the file
+  list vms | grep web    pipe the output to a command of the system's shell
+  list vms > vms.txt     write the output to a file; >> appends
   !ls -l                 run a command of the system's shell
   # anything             a comment"""
 
 
 def _disconnect(shell: ShellState) -> click.Command:
     def disconnect() -> None:
-        """Let go of the connection. The session goes on at the engine: logout ends it there."""
+        """Close the connection. The session stays open on the engine: logout ends it."""
         shell.session.detach()
 
     return _word("disconnect", disconnect, "disconnect")
@@ -194,7 +191,7 @@ def _status(shell: ShellState) -> click.Command:
     from cli.commands.status import status
 
     def show_status(form: str) -> object:
-        """Show how the last line ended, whether the shell is connected, and how the installation is doing."""
+        """Show how the last line ended, whether the shell is connected, and the state of the installation."""
         if form == "table":
             click.echo(f"last line  {shell.code:03} {problems.NAMES.get(shell.code, 'of the system')}")
             click.echo(f"shell      {'connected' if shell.session.connected else 'disconnected'}")

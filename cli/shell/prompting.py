@@ -1,6 +1,6 @@
 """Asks a person for lines: prompt, history and completion. prompt_toolkit is imported when a person types.
 
-It must not run a line; passwords never reach the history file.
+Passwords never reach the history file.
 """
 
 from __future__ import annotations

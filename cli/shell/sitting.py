@@ -1,7 +1,4 @@
-"""One sitting of the shell: the commands of `corral` without `corral` before them, over one connection.
-
-It must not have commands of its own beyond what a shell needs (they are in `own_words`).
-"""
+"""One session of the shell: the commands of `corral` without `corral` before them, over one connection."""
 
 from __future__ import annotations
 
@@ -94,5 +91,5 @@ class Shell:
         """The words with what the place adds; a `corral` before them, as in the examples of the help, may stay."""
         typed = typed[1:] if typed[:1] == ["corral"] and len(typed) > 1 else typed
         if typed[0] in NOT_HERE:
-            raise problems.SyntaxProblem(f"{typed[0]} runs outside the shell: !corral {' '.join(typed)}")
+            raise problems.SyntaxProblem(f"{typed[0]} runs outside the shell. Use: !corral {' '.join(typed)}")
         return here.spelled_out(self.session.place, typed)

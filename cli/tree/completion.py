@@ -22,7 +22,7 @@ _names_max = 200
 @click.argument("name", metavar="SHELL", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, name: str) -> None:
-    """Print what makes a shell complete corral.
+    """Print the completion script of a shell.
 
     For bash: source <(corral completion bash). For zsh: the same. For fish: corral completion fish | source
     """

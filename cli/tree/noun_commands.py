@@ -1,7 +1,4 @@
-"""Builds the command of a noun and a verb or action from the registry: its options, its help, what it runs.
-
-It must not send anything itself; `verbs` does.
-"""
+"""Builds the command of a noun and a verb or action from the registry: its options, its help, what it runs."""
 
 from __future__ import annotations
 
@@ -48,17 +45,21 @@ def _list(noun: Noun) -> click.Command:
     search = [entry["search"] for entry in noun["attributes"] if "search" in entry] + noun["holds"]
     params: Parameters = [
         *_parents(noun, ()),
-        click.Option(["--query", "-q"], help="Search, like 'name = web* and status = up sortby name'."),
-        click.Option(["--max", "max_items"], type=click.IntRange(1), help="At most so many."),
-        click.Option(["--case-sensitive/--case-insensitive"], default=None, help="How the search compares text."),
-        click.Option(["--kwargs"], help="Only those whose attributes are so: 'name=web*;status=up'. * is any text."),
+        click.Option(["--query", "-q"], help="Search query, such as 'name = web* and status = up sortby name'."),
+        click.Option(["--max", "max_items"], type=click.IntRange(1), help="Show at most this many."),
         click.Option(
-            ["--filter", "filtered"], is_flag=True, help="See what a plain user would see (not supported yet)."
+            ["--case-sensitive/--case-insensitive"], default=None, help="Whether the search is case sensitive."
         ),
-        click.Option(["--follow"], help="Links to include, like nics,disk_attachments."),
+        click.Option(
+            ["--kwargs"], help="Show only objects with these values: 'name=web*;status=up'; * matches any text."
+        ),
+        click.Option(
+            ["--filter", "filtered"], is_flag=True, help="Show what an ordinary user may see (not supported yet)."
+        ),
+        click.Option(["--follow"], help="Linked objects to include, such as nics,disk_attachments."),
         *_looks(),
-        click.Option(["--show-all"], is_flag=True, help="Every attribute that has a value (as -o wide)."),
-        click.Option(["--watch", "-w"], is_flag=True, help="Keep showing what changes, live, until Ctrl-C."),
+        click.Option(["--show-all"], is_flag=True, help="Show every attribute that has a value, as -o wide does."),
+        click.Option(["--watch", "-w"], is_flag=True, help="Keep showing changes live until Ctrl-C."),
     ]
     facts = [("Attributes for --columns and --kwargs", _attributes(noun))]
     if search:
@@ -67,19 +68,19 @@ def _list(noun: Noun) -> click.Command:
     examples = f"corral {noun['name']} list{where}\ncorral list {noun['plural']}{where} -o json"
     if noun["searchable"] and noun["named"]:
         examples += f"\ncorral {noun['name']} list --query 'name = a*' --max 10 -o name"
-    return _command(noun, "list", f"List {noun['plural']}.", params, facts, examples)
+    return _command(noun, "list", f"List {noun['title']}s.", params, facts, examples)
 
 
 def _show(noun: Noun) -> click.Command:
     params: Parameters = [
         _name(noun),
         *_parents(noun, ()),
-        click.Option(["--follow"], help="Links to include, like nics,disk_attachments."),
+        click.Option(["--follow"], help="Linked objects to include, such as nics,disk_attachments."),
         *_looks(),
-        click.Option(["--watch", "-w"], is_flag=True, help="Keep showing it as it changes, live, until Ctrl-C."),
+        click.Option(["--watch", "-w"], is_flag=True, help="Keep showing changes live until Ctrl-C."),
     ]
     examples = f"corral {noun['name']} show NAME{_where(noun)}\ncorral show {noun['name']} NAME{_where(noun)} -o yaml"
-    return _command(noun, "show", f"Show one {noun['name']}.", params, [("Attributes", _attributes(noun))], examples)
+    return _command(noun, "show", f"Show one {noun['title']}.", params, [("Attributes", _attributes(noun))], examples)
 
 
 def _add(noun: Noun) -> click.Command:
@@ -92,7 +93,7 @@ def _add(noun: Noun) -> click.Command:
     examples = f"corral {noun['name']} add{_where(noun)} {shown}\ncorral add {noun['name']}{_where(noun)} --json FILE"
     if attach.takes(noun):
         examples += f"\ncorral add {noun['name']} --id ID --vm-identifier VM"
-    return _command(noun, "add", noun["add"]["doc"] or f"Add a {noun['name']}.", [*params, *_sending()], [], examples)
+    return _command(noun, "add", noun["add"]["doc"], [*params, *_sending()], [], examples)
 
 
 def _update(noun: Noun) -> click.Command:
@@ -107,14 +108,13 @@ def _update(noun: Noun) -> click.Command:
         "--memory 1GiB" if any(entry["name"] == "memory" for entry in noun["attributes"]) else "--description TEXT"
     )
     examples = f"corral {noun['name']} update NAME{_where(noun)} {example}"
-    doc = noun["update"]["doc"] or f"Change a {noun['name']}: what is not said stays."
-    return _command(noun, "update", doc, [*params, *_sending()], [], examples)
+    return _command(noun, "update", noun["update"]["doc"], [*params, *_sending()], [], examples)
 
 
 def _remove(noun: Noun) -> click.Command:
     params = [_name(noun), *_parents(noun, (), "remove"), *query_options(noun["remove"]["parameters"]), *_waiting()]
     examples = f"corral {noun['name']} remove NAME{_where(noun)}"
-    return _command(noun, "remove", noun["remove"]["doc"] or f"Remove a {noun['name']}.", params, [], examples)
+    return _command(noun, "remove", noun["remove"]["doc"], params, [], examples)
 
 
 def _action(noun: Noun, action: str, named_before: bool) -> click.Command:
@@ -170,7 +170,7 @@ def _parents(noun: Noun, taken: Parameters | tuple[()], method: str = "") -> Par
         spellings += [f"--parent-{dashed}-{ending}" for ending in ("name", "id", "identifier")]
         spellings += [f"--{dashed}-{ending}" for ending in ("name", "id")]
         free = [one for one in dict.fromkeys(spellings) if one not in used]
-        help_text = f"The {name} it is {'assigned to' if name in holders else 'in'}, by name or id."
+        help_text = f"The {above['title']} that it {'is assigned' if name in holders else 'belongs'} to, by name or id."
         made.append(
             _ParentOption([*free, parent_key(name)], metavar="NAME", help=help_text, shell_complete=names_of(name))
         )
@@ -186,7 +186,7 @@ class _ParentOption(click.Option):
 
 def _form() -> click.Option:
     return click.Option(
-        ["-o", "--output", "form"], type=click.Choice(FORMATS), default=session.setting("output"), help="How to print."
+        ["-o", "--output", "form"], type=click.Choice(FORMATS), default=session.setting("output"), help="Output format."
     )
 
 
@@ -194,14 +194,16 @@ def _looks() -> Parameters:
     return [
         _form(),
         click.Option(
-            ["--columns"], type=Many(click.STRING), help="Attributes to show, like name,status,cpu.topology.cores."
+            ["--columns"], type=Many(click.STRING), help="Attributes to show, such as name,status,cpu.topology.cores."
         ),
     ]
 
 
 def _sending() -> Parameters:
     return [
-        click.Option(["--json", "json_file"], help="A file with (more of) the document in JSON; - is standard input."),
+        click.Option(
+            ["--json", "json_file"], help="JSON file with the document; options override it; - is standard input."
+        ),
         _form(),
         *_waiting(),
     ]
@@ -210,12 +212,15 @@ def _sending() -> Parameters:
 def _waiting() -> Parameters:
     return [
         click.Option(
-            ["--dry-run", "query__dry_run"], is_flag=True, default=None, help="Only say whether it would be done."
+            ["--dry-run", "query__dry_run"],
+            is_flag=True,
+            default=None,
+            help="Only check whether the request would be accepted.",
         ),
         click.Option(
             ["--wait/--no-wait"],
             default=session.setting("wait"),
-            help="Wait until the operation has ended (the default).",
+            help="Wait until the operation has finished (the default).",
         ),
         click.Option(
             ["--timeout"],

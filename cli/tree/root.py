@@ -1,7 +1,4 @@
-"""The command tree: which words there are at the top, below a noun and below a verb.
-
-It must not run anything; commands are imported when they are asked for.
-"""
+"""The command tree: the commands at the top, below a noun and below a verb. Each is imported when it is used."""
 
 from __future__ import annotations
 
@@ -20,29 +17,29 @@ VERBS = {
     "add": "Add an object: corral add vm --name web1 ...",
     "update": "Change an object: corral update vm NAME ...",
     "remove": "Remove an object: corral remove vm NAME",
-    "action": "Do something with an object: corral action vm NAME start",
+    "action": "Run an action on an object: corral action vm NAME start",
 }
 VERB_ALIASES = {"create": "add", "delete": "remove"}
 DAEMONS = {
     "engine": "Run the engine",
     "node": "Run the node daemon of a host",
-    "guest": "Run the agent inside a guest",
-    "simulated-nodes": "Run many nodes on a simulated world",
-    "lab": "Run a whole Corral on this machine",
+    "guest": "Run the guest agent",
+    "simulated-nodes": "Run many nodes with simulated hardware",
+    "lab": "Run a complete Corral installation on this machine",
 }
 STATIC = {
     "connect": ("cli.commands.connect", "Log in: corral connect URL USER [PASSWORD]"),
-    "login": ("cli.commands.login", "Log in to a gateway and remember the session"),
-    "logout": ("cli.commands.login", "End the session"),
-    "context": ("cli.commands.login", "List, choose or remove logins"),
-    "getkey": ("cli.commands.connect", "Print one value of the login in use: corral getkey url"),
-    "ping": ("cli.commands.status", "Ask whether the gateway answers, and how fast"),
-    "status": ("cli.commands.status", "Show how the installation is doing"),
-    "events": ("cli.commands.events", "Show events; follow and verify the stream of changes"),
+    "login": ("cli.commands.login", "Log in to a gateway and save the session"),
+    "logout": ("cli.commands.login", "Log out"),
+    "context": ("cli.commands.login", "List, select or remove saved logins"),
+    "getkey": ("cli.commands.connect", "Print one value of the current login: corral getkey url"),
+    "ping": ("cli.commands.status", "Check whether the gateway responds, and how fast"),
+    "status": ("cli.commands.status", "Show the state of the installation"),
+    "events": ("cli.commands.events", "Show events; follow or verify the stream of changes"),
     "console": ("cli.commands.console", "Open the serial console of a VM"),
-    "shell": ("cli.shell.command", "An interactive shell with completion"),
-    "help": ("cli.commands.helping", "Show the help of a command: corral help vm start"),
-    "completion": ("cli.tree.completion", "Print what makes bash, zsh or fish complete corral"),
+    "shell": ("cli.shell.command", "Start an interactive shell with completion"),
+    "help": ("cli.commands.helping", "Show help for a command: corral help vm start"),
+    "completion": ("cli.tree.completion", "Print the completion script for bash, zsh or fish"),
 }
 SHELL_WORDS = ("cd", "pwd", "set", "save", "echo", "clear", "history", "disconnect", "exit", "quit", "EOF")
 _EXAMPLES = """
@@ -63,12 +60,12 @@ def root() -> LazyGroup:
         build=_build_top,
         missing=_missing_top,
         examples=_EXAMPLES,
-        help="Manages data centers of KVM virtual machines.\n\n"
-        "Say the noun first (corral vm start web1) or the verb first (corral action vm web1 start, corral list vms). "
-        "Every word has --help.",
+        help="Manage data centers of KVM virtual machines.\n\n"
+        "Put the object first (corral vm start web1) or the verb first (corral action vm web1 start, corral list vms). "
+        "Every command has --help.",
         params=[
-            click.Option(["--context", "context_name"], help="Use this login instead of the current one."),
-            click.Option(["--filter", "filtered"], is_flag=True, help="See what a plain user would see (not supported yet)."),
+            click.Option(["--context", "context_name"], help="Use this saved login instead of the current one."),
+            click.Option(["--filter", "filtered"], is_flag=True, help="Show what an ordinary user may see (not supported yet)."),
             click.Option(["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version,
                          help="Print the version and exit."),
         ],
@@ -86,21 +83,18 @@ def noun_summary(noun: Noun) -> str:
 
 def noun_group(noun: Noun) -> LazyGroup:
     """`corral vm ...`"""
-    name = noun["name"]
 
     def sections() -> list[Section]:
-        verbs = {"list": f"List {noun['plural']}", "show": f"Show one {name}"}
-        verbs |= {
-            verb: noun[verb]["doc"] or f"{verb.title()} a {name}" for verb in ("add", "update", "remove") if noun[verb]
-        }
+        verbs = {"list": f"List {noun['title']}s", "show": f"Show one {noun['title']}"}
+        verbs |= {verb: noun[verb]["doc"] for verb in ("add", "update", "remove") if noun[verb]}
         actions = {action: entry["doc"] for action, entry in noun["actions"].items()}
         return [("Verbs", verbs), *([("Actions", actions)] if actions else [])]
 
     return LazyGroup(
-        name,
+        noun["name"],
         sections=sections,
         build=lambda word: _command(noun, VERB_ALIASES.get(word, word)),
-        help=noun["doc"] or f"What can be done with {noun['plural']}.",
+        help=noun["doc"] or f"Commands for {noun['title']}s.",
         missing=lambda word: _lacks(noun, word),
         no_args_is_help=True,
     )
@@ -160,17 +154,17 @@ def _lacks(noun: Noun, word: str) -> str:
     able = [*(verb for verb in VERBS if verb in ("list", "show") or noun.get(verb)), *noun["actions"]]
     if difflib.get_close_matches(word, able, n=1):
         return ""
-    what = f"there is no action {word}"
+    what = f"no action {word}"
     if word in VERBS or word in VERB_ALIASES:
-        what = f"there is no {VERB_ALIASES.get(word, word)}"
-    return f"{noun['name']}: {what} in this version. It has: {', '.join(able)}. See: corral {noun['name']} --help"
+        what = f"no {VERB_ALIASES.get(word, word)}"
+    return f"{noun['name']} has {what} in this version, only {', '.join(able)}. See: corral {noun['name']} --help"
 
 
 def _missing_top(word: str) -> str:
     """Words of the shell that mean nothing in a single command."""
     if word not in SHELL_WORDS:
         return ""
-    return f"{word} is a word of the interactive shell. Start it with: corral shell. See: corral shell --help"
+    return f"{word} is a command of the interactive shell. Start the shell with: corral shell"
 
 
 def _below_verb(noun: Noun, verb: str) -> str:
@@ -183,7 +177,7 @@ def _top() -> list[Section]:
     return [
         ("Objects", {noun["name"]: noun_summary(noun) for noun in index.nouns().values()}),
         ("Verbs", VERBS),
-        ("Session and watching", {name: short_help for name, (_, short_help) in STATIC.items()}),
+        ("Session and monitoring", {name: short_help for name, (_, short_help) in STATIC.items()}),
         ("Daemons", DAEMONS),
     ]
 

@@ -1,1 +1,1 @@
-"""Who asks: passwords, tokens, sessions. It must not decide what they may do to an object."""
+"""Who asks: passwords, tokens, sessions."""

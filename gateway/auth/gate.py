@@ -1,4 +1,4 @@
-"""Tells who sent a request: bearer token, basic auth or session cookie. It must not decide what they may do."""
+"""Tells who sent a request: bearer token, basic auth or session cookie."""
 
 from __future__ import annotations
 
@@ -104,7 +104,9 @@ class Gate:
             if method in _unsafe and not self.origin_allowed(headers):
                 raise Forbidden("The request comes from another site.", remedy="Send the token as a header.")
             return self.by_token(token)
-        raise Unauthenticated("Nobody is logged in.", remedy="Send a bearer token or basic authentication.")
+        raise Unauthenticated(
+            "The request is not authenticated.", remedy="Send a bearer token or basic authentication."
+        )
 
     def origin_allowed(self, headers: Mapping[str, str]) -> bool:
         """No `Origin` (not a browser), our own, or one that the operator allowed."""
@@ -118,7 +120,7 @@ class Gate:
         self._failures.check(*keys)
         if not await self._passwords.check(user, password):
             self._failures.failed(*keys)
-            raise Unauthenticated("The user name or password is wrong.", remedy="Names look like admin@internal.")
+            raise Unauthenticated("The user name or password is wrong.", remedy="User names look like admin@internal.")
 
     def _principal(self, user: str) -> Principal:
         found = [record for record in self._model.all("user") if record.document.user_name == user]
@@ -131,7 +133,7 @@ def _basic(value: str) -> tuple[str, str]:
         text = base64.b64decode(value.strip(), validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError) as error:
         raise Unauthenticated(
-            "The basic authentication cannot be read.", remedy="Send user@domain:password."
+            "The basic authentication header cannot be read.", remedy="Send user@domain:password."
         ) from error
     user, _, password = text.partition(":")
     return user, password

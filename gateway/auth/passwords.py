@@ -1,4 +1,4 @@
-"""Keeps the internal users' password hashes and checks passwords. It must not keep a password in clear.
+"""Keeps the internal users' password hashes and checks passwords.
 
 The generated password of the administrator goes once into a 0600 file, for the lab and the first login.
 """

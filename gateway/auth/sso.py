@@ -1,4 +1,4 @@
-"""The SSO endpoints that oVirt's clients call: token, revoke, log out. It must not answer anything but JSON."""
+"""The SSO endpoints that oVirt's clients call: token, revoke, log out."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def sso_routes(gate: Gate) -> list[Route]:
     async def token(request: Request) -> Response:
         fields = await _form(request)
         if fields.get("grant_type", "password") != "password":
-            return _error(400, "unsupported_grant_type", "Only the grant type password is served.")
+            return _error(400, "unsupported_grant_type", "Only the grant type password is supported.")
         user, password = fields.get("username", ""), fields.get("password", "")
         if not user or not password:
-            return _error(400, "invalid_request", "A username and a password are needed.")
+            return _error(400, "invalid_request", "A user name and a password are required.")
         address = request.client.host if request.client else ""
         try:
             made, session = await gate.login(user, password, address)
@@ -54,7 +54,7 @@ def sso_routes(gate: Gate) -> list[Route]:
         )
 
     async def kerberos(request: Request) -> Response:
-        return _error(401, "access_denied", "Kerberos is not served in this release: use the grant type password.")
+        return _error(401, "access_denied", "Kerberos is not supported in this release: use the grant type password.")
 
     async def revoke(request: Request) -> Response:
         fields = await _form(request)

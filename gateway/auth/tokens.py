@@ -1,7 +1,7 @@
-"""Opaque tokens: who holds one is its user until it expires or is revoked. It must not keep a token in clear.
+"""Opaque tokens: who holds one is its user until it expires or is revoked.
 
-The hashes live in a 0600 file of the state directory, so that sessions survive a restart and are shared by the
-gateways of one machine.
+The hashes live in a 0600 file of the state directory, so that sessions survive a restart and are shared by the gateways
+of one machine.
 """
 
 from __future__ import annotations

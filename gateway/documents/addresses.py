@@ -1,4 +1,4 @@
-"""Where each object lives in the URL tree, and which element names it. It must not look anything up in the read model."""
+"""The URL and the element name of each object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tree of links to follow: `follow=nics,disk_attachments.disk`. It must not know which links exist."""
+"""The tree of links to follow: `follow=nics,disk_attachments.disk`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Follow:
         names = [name.strip().replace("_", "").lower() for name in path.split(".")]
         if len(names) > _depth_max or not all(names):
             raise BadInput(
-                f"The path {path!r} cannot be followed.", remedy=f"Give at most {_depth_max} names with dots between."
+                f"The path {path!r} cannot be followed.", remedy=f"Use at most {_depth_max} names separated by dots."
             )
         for name in names:
             at = at._below.setdefault(name, Follow())
@@ -56,7 +56,7 @@ def parse_follow(text: str) -> Follow:
     follow = Follow()
     paths = [path.strip() for path in text.split(",") if path.strip()]
     if len(paths) > _paths_max:
-        raise BadInput("Too many links to follow.", remedy=f"Give at most {_paths_max}.")
+        raise BadInput("Too many links to follow.", remedy=f"Follow at most {_paths_max} links.")
     for path in paths:
         follow.add(path)
     return follow

@@ -1,4 +1,4 @@
-"""Counts a host's VMs. It must not be stored with the host: its own document says nothing of others."""
+"""Counts a host's VMs. It must not be stored with the host, whose own document holds nothing about other objects."""
 
 from __future__ import annotations
 

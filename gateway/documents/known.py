@@ -1,7 +1,4 @@
-"""Which attribute names oVirt's model has, so that a refusal can say *not supported yet* instead of *unknown*.
-
-It must not make anything legal: what the registry does not know is refused either way.
-"""
+"""The attribute names in oVirt's model, so that a refusal can say *not supported yet* instead of *unknown*."""
 
 from __future__ import annotations
 
@@ -34,5 +31,5 @@ def unknown(type_name: str, name: str, path: str, served: Iterable[str]) -> Unkn
             remedy="Leave it out.", field=where,
         )  # fmt: skip
     close = difflib.get_close_matches(name, list(served), 1)
-    remedy = f"Did you mean {close[0]!r}?" if close else "Known are: " + ", ".join(sorted(served)) + "."
+    remedy = f"Did you mean {close[0]!r}?" if close else "Known attributes: " + ", ".join(sorted(served)) + "."
     return UnknownAttribute(f"{type_name} has no attribute {where!r:.200}.", remedy=remedy, field=where)

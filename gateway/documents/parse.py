@@ -1,4 +1,4 @@
-"""Reads XML or JSON bytes into one neutral tree, with every limit applied. It must not know what the elements mean."""
+"""Reads XML or JSON bytes into one neutral tree, with every limit applied."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Node:
 def parse(body: bytes, content_type: str) -> Node | None:
     """The root element, None for an empty body. For JSON the root's name is "". Raises `BadInput`."""
     if len(body) > limits.request_body_bytes_max:
-        raise BadInput(f"The body has more than {limits.request_body_bytes_max} bytes.", remedy="Send less at once.")
+        raise BadInput(f"The body has more than {limits.request_body_bytes_max} bytes.", remedy="Send a smaller body.")
     if not body.strip():
         return None
     kind = content_type.partition(";")[0].strip().lower()
@@ -43,7 +43,7 @@ def parse(body: bytes, content_type: str) -> Node | None:
     if kind in ("", "application/x-www-form-urlencoded") and body.lstrip()[:1] == b"{":
         return _parse_json(body)
     raise BadInput(
-        f"Content type {content_type!r:.100} is not served.", remedy="Send application/xml or application/json."
+        f"Content type {content_type!r:.100} is not supported.", remedy="Send application/xml or application/json."
     )
 
 
@@ -59,7 +59,7 @@ def _parse_xml(body: bytes) -> Node:
     except (etree.XMLSyntaxError, ValueError) as error:
         raise BadInput(f"The body is not well-formed XML: {error}"[:300], remedy="Check the document.") from error
     if cast(Any, root.getroottree().docinfo).doctype:
-        raise BadInput("A document type declaration is not accepted.", remedy="Leave the DOCTYPE out.")
+        raise BadInput("A document type declaration is not accepted.", remedy="Remove the DOCTYPE.")
     return _from_element(root, limits.xml_depth_max, _Budget())
 
 
@@ -74,17 +74,17 @@ class _Budget:
         self.elements -= 1
         self.characters -= len(text)
         if self.elements < 0 or self.characters < 0:
-            raise BadInput("The document has too many elements or too much text.", remedy="Send less at once.")
+            raise BadInput("The document has too many elements or too much text.", remedy="Send a smaller body.")
         if _not_text.search(text):
-            raise BadInput("The document has control characters in a text.", remedy="Remove them.")
+            raise BadInput("The document contains control characters.", remedy="Remove them.")
         return text
 
 
 def _from_element(element: Any, depth_left: int, budget: _Budget) -> Node:
     if depth_left < 0:
-        raise BadInput(f"The document is nested deeper than {limits.xml_depth_max}.", remedy="Send a flatter one.")
+        raise BadInput(f"The document is nested deeper than {limits.xml_depth_max}.", remedy="Use fewer levels.")
     if not isinstance(element.tag, str):
-        raise BadInput("The document has an entity reference.", remedy="Write the character itself.")
+        raise BadInput("The document contains an entity reference.", remedy="Write the character itself.")
     children = [Node(_local(str(name)), budget.take(str(value))) for name, value in element.attrib.items()]
     children += [_from_element(child, depth_left - 1, budget) for child in element]
     return Node(_local(element.tag), budget.take((element.text or "").strip()), tuple(children))
@@ -102,14 +102,14 @@ def _parse_json(body: bytes) -> Node:
     except (ValueError, RecursionError) as error:
         raise BadInput(f"The body is not JSON: {error}"[:300], remedy="Check the document.") from error
     if not isinstance(value, dict):
-        raise BadInput("The body is JSON, but no object.", remedy='Send {"name": ...}.')
+        raise BadInput("The body is JSON, but not an object.", remedy='Send {"name": ...}.')
     return _from_json("", value, limits.xml_depth_max, _Budget())
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        raise BadInput("A JSON object names the same attribute twice.", remedy="Name it once.")
+        raise BadInput("A JSON object contains the same attribute twice.", remedy="Send it once.")
     return made
 
 
@@ -119,7 +119,7 @@ def _no_constant(name: str) -> Any:
 
 def _from_json(name: str, value: Any, depth_left: int, budget: _Budget) -> Node:
     if depth_left < 0:
-        raise BadInput(f"The document is nested deeper than {limits.xml_depth_max}.", remedy="Send a flatter one.")
+        raise BadInput(f"The document is nested deeper than {limits.xml_depth_max}.", remedy="Use fewer levels.")
     if isinstance(value, dict):
         children: list[Node] = []
         budget.take(name)

@@ -1,7 +1,6 @@
 """Turns a parsed body into a document of the model, strictly: what is not in the registry is refused by name.
 
-It must not resolve names to ids nor decide what is legal now. Read-only attributes are ignored: the SDK and Ansible
-send whole documents back.
+Read-only attributes are ignored: the SDK and Ansible send whole documents back.
 """
 
 from __future__ import annotations
@@ -32,13 +31,13 @@ def read_document(node: Node, cls: type[Any], *, adding: bool) -> Any:
     if not node.name and len(node.children) == 1 and node.children[0].name == tag and node.children[0].children:
         node = node.children[0]
     if node.name and node.name != tag:
-        raise BadInput(f"The root element is <{node.name}>, expected is <{tag}>.", remedy=f"Send a <{tag}>.")
+        raise BadInput(f"The root element is <{node.name}>; <{tag}> was expected.", remedy=f"Send a <{tag}>.")
     document = read_object(node, cls, "")
     if adding:
         for attribute in attributes(cls):
             if attribute.about.required and getattr(document, attribute.name) in (None, ""):
                 raise MissingAttribute(
-                    f"{cls.__name__} needs the attribute {attribute.xml!r}.",
+                    f"{cls.__name__} requires the attribute {attribute.xml!r}.",
                     remedy=attribute.about.doc or f"Add {attribute.xml!r}.", field=attribute.xml,
                 )  # fmt: skip
     return document
@@ -47,7 +46,7 @@ def read_document(node: Node, cls: type[Any], *, adding: bool) -> Any:
 def read_object(node: Node, cls: type[Any], path: str) -> Any:
     """An attrs object of the model from an element."""
     if node.text and not node.children:
-        raise BadInput(f"{path or node.name!r} is an object, not a text.", remedy="Send its attributes.", field=path)
+        raise BadInput(f"{path or node.name!r} is an object, not a string.", remedy="Send its attributes.", field=path)
     known = {attribute.xml: attribute for attribute in attributes(cls)}
     values: dict[str, Any] = {}
     for child in node.children:
@@ -57,7 +56,7 @@ def read_object(node: Node, cls: type[Any], path: str) -> Any:
         elif not attribute.about.read_only or attribute.about.as_xml_attribute:
             where = f"{path}.{child.name}" if path else child.name
             if attribute.name in values:
-                raise BadInput(f"The attribute {where!r} is there twice.", remedy="Send it once.", field=where)
+                raise BadInput(f"The attribute {where!r} is given twice.", remedy="Send it once.", field=where)
             if attribute.about.link and all(item.name in _always_ignored for item in child.children):
                 continue  # a link sent back, not a list without members
             values[attribute.name] = _value(attribute, child, where)
@@ -87,9 +86,7 @@ def _value(attribute: Attribute, node: Node, path: str) -> Any:
         if child.name in _always_ignored:
             continue
         if child.name != item_tag:
-            raise BadInput(
-                f"{path!r} has an item <{child.name:.80}>.", remedy=f"Its items are <{item_tag}>.", field=path
-            )
+            raise BadInput(f"{path!r} contains <{child.name:.80}>.", remedy=f"Its items are <{item_tag}>.", field=path)
         items.append(_single(attribute, child, f"{path}.{item_tag}"))
     return tuple(items)
 
@@ -105,7 +102,9 @@ def _single(attribute: Attribute, node: Node, path: str) -> Any:
 def read_reference(node: Node, type_name: str, path: str) -> Ref:
     """A reference by id, or by name. What else a client sends along of the object is of no interest here."""
     if node.text:
-        raise BadInput(f"{path!r} is a reference, not a text.", remedy='Send {"id": ...} or {"name": ...}.', field=path)
+        raise BadInput(
+            f"{path!r} is a reference, not a string.", remedy='Send {"id": ...} or {"name": ...}.', field=path
+        )
     for child in node.children:
         served = child.name in ("id", "name") or child.name in _always_ignored or is_ovirt_name(type_name, child.name)
         if not served:
@@ -119,7 +118,7 @@ def read_reference(node: Node, type_name: str, path: str) -> Ref:
 def read_scalar(node: Node, attribute: Attribute, path: str) -> Any:
     """One plain value, checked against type, choices and range."""
     if node.children:
-        raise BadInput(f"{path!r} is a plain value.", remedy=f"Send a {attribute.type.__name__}.", field=path)
+        raise BadInput(f"{path!r} must be a plain value.", remedy=f"Send a {attribute.type.__name__}.", field=path)
     value = to_scalar(node.text, attribute.type, path)
     about = attribute.about
     if about.choices and value not in about.choices:
@@ -130,9 +129,9 @@ def read_scalar(node: Node, attribute: Attribute, path: str) -> Any:
         )
     unit = f" {about.unit}" if about.unit else ""
     if about.minimum is not None and value < about.minimum:
-        raise BadInput(f"{path!r} is {value}.", remedy=f"The least is {about.minimum}{unit}.", field=path)
+        raise BadInput(f"{path!r} is {value}.", remedy=f"The minimum is {about.minimum}{unit}.", field=path)
     if about.maximum is not None and value > about.maximum:
-        raise BadInput(f"{path!r} is {value}.", remedy=f"The most is {about.maximum}{unit}.", field=path)
+        raise BadInput(f"{path!r} is {value}.", remedy=f"The maximum is {about.maximum}{unit}.", field=path)
     if isinstance(value, str) and len(value) > _lengths.get(attribute.name, _characters_max):
         raise BadInput(
             f"{path!r} has {len(value)} characters.",
@@ -150,11 +149,11 @@ def to_scalar(text: str, kind: type[Any], path: str) -> Any:
         lowered = stripped.lower()
         if lowered in ("true", "false", "1", "0"):
             return lowered in ("true", "1")
-        raise BadInput(f"{path!r} is no boolean: {text!r:.80}.", remedy="Send true or false.", field=path)
+        raise BadInput(f"{path!r} is not a boolean: {text!r:.80}.", remedy="Send true or false.", field=path)
     if kind is int:
         if _integer.fullmatch(stripped):
             return int(stripped)
-        raise BadInput(f"{path!r} is no integer: {text!r:.80}.", remedy="Send digits.", field=path)
+        raise BadInput(f"{path!r} is not an integer: {text!r:.80}.", remedy="Send digits.", field=path)
     if kind is float:
         try:
             number = float(stripped)
@@ -162,7 +161,7 @@ def to_scalar(text: str, kind: type[Any], path: str) -> Any:
             number = float("nan")
         if number - number == 0:
             return number
-        raise BadInput(f"{path!r} is no number: {text!r:.80}.", remedy="Send a finite decimal number.", field=path)
+        raise BadInput(f"{path!r} is not a number: {text!r:.80}.", remedy="Send a finite decimal number.", field=path)
     assert kind is datetime.datetime, kind
     try:
         moment = datetime.datetime.fromisoformat(stripped)
@@ -170,6 +169,8 @@ def to_scalar(text: str, kind: type[Any], path: str) -> Any:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise BadInput(
-            f"{path!r} is no time: {text!r:.80}.", remedy="Send ISO 8601 with a zone: 2030-01-31T12:00:00Z.", field=path
+            f"{path!r} is not a time: {text!r:.80}.",
+            remedy="Send ISO 8601 with a zone: 2030-01-31T12:00:00Z.",
+            field=path,
         )
     return moment.astimezone(datetime.UTC)

@@ -1,4 +1,4 @@
-"""Resolves names in references to ids by what its sender sees, before a command is built. It must not change anything."""
+"""Resolves names in references to ids, by what the sender may see, before a command is built."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _resolve_one(view: Reads, type_name: str, reference: Ref, path: str, cluster
         raise Refused(not_found(resource.kind, name=reference.name, field=path))
     if len(found) > 1:
         raise BadInput(
-            f"{path!r}: {len(found)} are named {reference.name!r:.255}.",
+            f"{path!r}: {len(found)} objects are called {reference.name!r:.255}.",
             remedy="Give the id: " + ", ".join(record.id for record in found[:10]) + ".", field=path,
         )  # fmt: skip
     return Ref(id=found[0].id)

@@ -1,4 +1,4 @@
-"""Turns a plain document (dicts, lists, strings) into XML or JSON bytes. It must not know what the document means.
+"""Turns a plain document (dicts, lists, strings) into XML or JSON bytes.
 
 The plain form is oVirt's JSON: scalars are strings, a list is `{"nic": [...]}` inside its plural. XML is the same tree,
 with `id`, `href` and `rel` as XML attributes.

@@ -1,4 +1,4 @@
-"""Makes oVirt's statistics of a VM, host, disk or NIC from the latest samples. It must not keep history.
+"""Makes oVirt's statistics of a VM, host, disk or NIC from the latest samples.
 
 A figure that is not known is left out: a device's rate needs two reports of the same QEMU.
 """

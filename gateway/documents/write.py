@@ -1,7 +1,4 @@
-"""Turns documents of the model into the plain form: addresses, links, actions, references, followed links.
-
-It must not parse input, nor decide what a reader may see.
-"""
+"""Turns documents of the model into the plain form: addresses, links, actions, references, followed links."""
 
 from __future__ import annotations
 

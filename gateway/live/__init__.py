@@ -1,1 +1,1 @@
-"""Subscriptions: snapshot, then every change after it, in order. It must not know how a change came about."""
+"""Subscriptions: snapshot, then every change after it, in order."""

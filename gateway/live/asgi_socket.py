@@ -1,4 +1,4 @@
-"""Subscriptions and serial consoles on the HTTPS port, in JSON, for browsers. It must not know the hub's inside."""
+"""Subscriptions and serial consoles on the HTTPS port, in JSON, for browsers."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ async def _caller(gate: Gate, websocket: WebSocket) -> Caller | None:
     """Who connects, by header or cookie; None when the first message must tell. The Origin counts for all."""
     headers = {name.lower(): value for name, value in websocket.headers.items()}
     if not gate.origin_allowed(headers):
-        raise Forbidden("The page that connects is not of this site.", remedy="Allow its origin in the configuration.")
+        raise Forbidden("The connecting page is from another site.", remedy="Allow its origin in the configuration.")
     address = websocket.client.host if websocket.client else ""
     if "authorization" in headers:
         return await gate.by_headers("GET", headers, address)
@@ -116,9 +116,9 @@ async def _first_message(websocket: WebSocket) -> dict[str, Any]:
         except (ValueError, RecursionError) as error:
             raise BadInput("The first message is not JSON.", remedy='Send {"op": "subscribe", ...}.') from error
         if not isinstance(message, dict):
-            raise BadInput("The first message is no object.", remedy='Send {"op": "subscribe", ...}.')
+            raise BadInput("The first message is not an object.", remedy='Send {"op": "subscribe", ...}.')
         return message
-    raise Unauthenticated("No first message came in time.", remedy='Send {"op": "subscribe", ...} at once.')
+    raise Unauthenticated("No subscription arrived in time.", remedy='Send {"op": "subscribe", ...} at once.')
 
 
 async def _begin(gate: Gate, websocket: WebSocket) -> tuple[Caller, Subscribe]:
@@ -127,7 +127,7 @@ async def _begin(gate: Gate, websocket: WebSocket) -> tuple[Caller, Subscribe]:
     if caller is None:
         token = message.get("token")
         if not isinstance(token, str) or not token:
-            raise Unauthenticated("Nobody is logged in.", remedy="Send a token with the subscription.")
+            raise Unauthenticated("The request is not authenticated.", remedy="Send a token with the subscription.")
         caller = gate.by_token(token)
     return caller, read_subscribe(message)
 
@@ -135,20 +135,20 @@ async def _begin(gate: Gate, websocket: WebSocket) -> tuple[Caller, Subscribe]:
 def read_subscribe(message: dict[str, Any]) -> Subscribe:
     """Raises `BadInput` that names the field."""
     if message.get("op") != "subscribe":
-        raise BadInput("The first message is no subscription.", remedy='Send {"op": "subscribe"}.', field="op")
+        raise BadInput("The first message is not a subscription.", remedy='Send {"op": "subscribe"}.', field="op")
     if unknown := sorted(set(message) - _fields):
         raise BadInput(
-            f"A subscription has no {unknown[0]!r:.80}.", remedy="Known are: " + ", ".join(sorted(_fields)) + ".",
+            f"A subscription has no {unknown[0]!r:.80}.", remedy="Known fields: " + ", ".join(sorted(_fields)) + ".",
             field=unknown[0][:80],
         )  # fmt: skip
     for name in ("kinds", "ids"):
         value = message.get(name) or []
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise BadInput(f"{name!r} is no list of texts.", remedy="Leave it out for all.", field=name)
+            raise BadInput(f"{name!r} is not a list of strings.", remedy="Leave it out for all.", field=name)
     cursor = message.get("cursor") or ""
     samples = message.get("samples") or False
     if not isinstance(cursor, str) or not isinstance(samples, bool):
-        raise BadInput("`cursor` is a text and `samples` a boolean.", remedy="Leave them out if in doubt.")
+        raise BadInput("`cursor` must be a string and `samples` a boolean.", remedy="Leave them out if in doubt.")
     return Subscribe(
         kinds=tuple(message.get("kinds") or ()), ids=tuple(message.get("ids") or ()), cursor=cursor, samples=samples
     )

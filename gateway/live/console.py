@@ -1,4 +1,4 @@
-"""Carries the bytes of a serial console between a WebSocket and the engine. It must not look into them."""
+"""Carries the bytes of a serial console between a WebSocket and the engine."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Encodes live frames, each once for all who get it: JSON text for browsers, msgpack messages for daemons.
-
-It must not know subscribers.
-"""
+"""Encodes live frames, each once for all subscribers: JSON for browsers, msgpack for daemons."""
 
 from __future__ import annotations
 
@@ -44,7 +41,7 @@ def read_cursor(cursor: str) -> tuple[str, int]:
             return stream_id, sequence
     except (codec.CodecError, binascii.Error, ValueError, TypeError):
         pass
-    raise BadInput("The cursor cannot be read.", remedy="Use one that a frame brought, or none for a snapshot.")
+    raise BadInput("The cursor cannot be read.", remedy="Use the cursor of a frame, or none to get a snapshot.")
 
 
 class Encoder:

@@ -1,6 +1,7 @@
-"""Gives every subscriber a snapshot and every change after it, each encoded once for all who get it.
+"""Gives every subscriber a snapshot and every change after it, each encoded once for all subscribers.
 
-It must not wait for a slow subscriber nor drop a change silently: what is too much is conflated and said.
+It must not wait for a slow subscriber nor drop a change silently: excess changes are conflated, and the subscriber is
+told.
 """
 
 from __future__ import annotations
@@ -139,13 +140,14 @@ class Hub:
         unknown = set(subscribe.kinds) - SUBSCRIBED_KINDS
         if unknown:
             raise BadInput(
-                f"There is no kind {sorted(unknown)[0]!r:.80}.", remedy="Known are: " + ", ".join(sorted(SUBSCRIBED_KINDS)) + ".",
+                f"There is no kind {sorted(unknown)[0]!r:.80}.",
+                remedy=f"Known kinds: {', '.join(sorted(SUBSCRIBED_KINDS))}.",
                 field="kinds",
-            )  # fmt: skip
+            )
         if not self.model.loaded:
-            raise Unavailable("The gateway has not read the inventory yet.", remedy="Try again in a second.")
+            raise Unavailable("The gateway is still loading the inventory.", remedy="Try again in a second.")
         if self.closed or self.subscribers >= _subscribers_max:
-            raise Unavailable("The gateway takes no more subscriptions.", remedy="Use another gateway.")
+            raise Unavailable("The gateway has no room for more subscriptions.", remedy="Use another gateway.")
         wanted = ChangeFilter(frozenset(subscribe.kinds), frozenset(subscribe.ids), session.visibility())
         return Subscriber(self, wanted, form, subscribe.cursor, subscribe.samples, session)
 

@@ -1,7 +1,4 @@
-"""Frames that all subscribers of one filter and visibility share: encoded once, when the first of them gets it.
-
-It must not know who gets them.
-"""
+"""Frames shared by all subscribers of one filter and visibility: encoded when the first of them needs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One subscription: what it was sent, what waits for it, and what is done when it is too slow.
+"""One subscription: what was sent, what is queued, and what happens when the subscriber is too slow.
 
 It must not block the hub: pushing never waits.
 """

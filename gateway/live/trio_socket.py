@@ -1,7 +1,4 @@
-"""The same subscriptions on a trio-websocket port over TLS, in msgpack, for daemons and command lines.
-
-It must not know the hub's inside.
-"""
+"""The same subscriptions on a trio-websocket port over TLS, in msgpack, for daemons and command lines."""
 
 from __future__ import annotations
 
@@ -91,7 +88,9 @@ class LivePort:
     async def _caller(self, request: WebSocketRequest) -> Caller | None:
         headers = {name.decode().lower(): value.decode("latin-1") for name, value in request.headers}
         if not self._gate.origin_allowed(headers):
-            raise Forbidden("The page that connects is not of this site.", remedy="Allow its origin.")
+            raise Forbidden(
+                "The connecting page is from another site.", remedy="Allow its origin in the configuration."
+            )
         if "authorization" in headers:
             return await self._gate.by_headers("GET", headers, "live")
         return None
@@ -102,11 +101,11 @@ class LivePort:
             try:
                 message = codec.decode(data if isinstance(data, bytes) else data.encode())
             except codec.CodecError as error:
-                raise BadInput("The first frame is no message.", remedy="Send live.subscribe.") from error
+                raise BadInput("The first frame is not a message.", remedy="Send live.subscribe.") from error
             if isinstance(message, Subscribe):
                 return message
-            raise BadInput("The first frame is no subscription.", remedy="Send live.subscribe.")
-        raise Unauthenticated("No first frame came in time.", remedy="Send live.subscribe at once.")
+            raise BadInput("The first frame is not a subscription.", remedy="Send live.subscribe.")
+        raise Unauthenticated("No subscription arrived in time.", remedy="Send live.subscribe at once.")
 
     async def _live(self, connection: WebSocketConnection, caller: Caller | None) -> None:
         subscribe = await self._subscribe(connection)

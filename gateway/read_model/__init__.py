@@ -1,1 +1,1 @@
-"""What the gateway knows: the engine's rows, followed change by change."""
+"""The gateway's copy of the engine's rows, kept current change by change."""

@@ -1,4 +1,4 @@
-"""How the gateway reaches the engine: submit, snapshot, changes, samples, console. It must not know actors or tables.
+"""How the gateway reaches the engine: submit, snapshot, changes, samples, console.
 
 `EnginePort` is handed in where the daemon is put together; the in-process one lives in `actors/engine_port.py`.
 """

@@ -1,6 +1,6 @@
 """Keeps the read model and the live hub at the engine's latest sequence, through slow moments and engine restarts.
 
-It must not lose or repeat a change: it subscribes first, then fills the hole from the journal, or says *reset*.
+It must not lose or repeat a change: it subscribes first, then fills the gap from the journal, or reports a *reset*.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Holds every entity as of one journal sequence, with indexes by name and by reference; answers all reads.
-
-It must not change anything, ask the engine, or know HTTP: `feed.py` fills it.
-"""
+"""Holds every entity as of one journal sequence, with indexes by name and by reference; answers all reads."""
 
 from __future__ import annotations
 

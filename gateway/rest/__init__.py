@@ -1,1 +1,1 @@
-"""REST: documents and routes made from the registry. It must not decide anything about the inventory."""
+"""REST: documents and routes made from the registry."""

@@ -1,1 +1,1 @@
-"""The search language: parsed by a grammar, evaluated on the read model. It must not know HTTP."""
+"""The search language: parsed by a grammar, evaluated on the read model."""

@@ -1,4 +1,4 @@
-"""Compares one value with what a search asks for. It must not know entities."""
+"""Compares one value with what a search asks for."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _span(text: str) -> tuple[datetime.datetime, datetime.datetime]:
         moment = datetime.datetime.fromisoformat(text)
     except ValueError as error:
         raise BadInput(
-            f"{text!r:.80} is no time.", remedy="Write 2030-01-31 or 2030-01-31T12:00:00Z.", field="search"
+            f"{text!r:.80} is not a time.", remedy="Write 2030-01-31 or 2030-01-31T12:00:00Z.", field="search"
         ) from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=datetime.UTC)

@@ -1,4 +1,4 @@
-"""Evaluates a search on a view of the read model, on indexes where it pays. It must not know HTTP."""
+"""Evaluates a search on a view of the read model, with indexes where it pays."""
 
 from __future__ import annotations
 
@@ -200,7 +200,9 @@ def _page(found: list[Record], page: int) -> list[Record]:
 
 def _unknown(kind: str, term: Term) -> BadInput:
     return BadInput(
-        f"A search of {kind!r} has no key {'.'.join(term.key)!r:.100}.",
-        remedy="Known are: " + ", ".join(sorted(keys_of(kind))) + "; and other entities': cluster.name, host.name, ...",
+        f"A search for {kind!r} has no key {'.'.join(term.key)!r:.100}.",
+        remedy="Known keys: "
+        + ", ".join(sorted(keys_of(kind)))
+        + "; and those of related objects: cluster.name, host.name, ...",
         field="search",
     )

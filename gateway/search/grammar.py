@@ -1,4 +1,4 @@
-"""Parses the search language into a tree. It must not know which keys exist.
+"""Parses the search language into a tree.
 
     Vms: name = my* and (status = up or cluster.name = "Default 2") sortby name desc page 2
 
@@ -130,7 +130,7 @@ def parse_search(text: str) -> Query:
         where = getattr(error, "column", 0)
         raise BadInput(
             f"The search {text!r:.200} cannot be read at character {where if where and where > 0 else len(rest)}.",
-            remedy='Write it like: name = "my vm" and status != up sortby name desc page 2.',
+            remedy='Example: name = "my vm" and status != up sortby name desc page 2.',
             field="search",
         ) from error
     return attrs.evolve(query, prefix=prefix.group(1).lower() if prefix else "")

@@ -1,4 +1,4 @@
-"""Which keys a search on each kind knows, and how to read their values. It must not evaluate a search.
+"""The search keys of each kind, and how to read their values.
 
 Keys come from the registry (`About.search`); a few more reach into nested attributes, as oVirt's do.
 """

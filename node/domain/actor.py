@@ -1,6 +1,6 @@
-"""One VM on this host: carries out its commands one after another and reports its changes between them.
+"""One VM on this host: carries out its commands one after another and reports its changes in between.
 
-It must not decide what the VM should be: the engine does. A restart of this actor never touches the VM.
+A restart of this actor never touches the VM.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ class DomainActor(Actor):
             case SetTicket(vm_id=vm_id, value=value, expiry_seconds=expiry_seconds):
                 await hypervisor.set_ticket(vm_id, value, expiry_seconds)
             case other:
-                raise BadInput(f"This node cannot do {message_type(other).tag}.", remedy="Upgrade the node.")
+                raise BadInput(f"This node does not support {message_type(other).tag}.", remedy="Upgrade the node.")
         return Done()
 
     async def _freeze(self, vm_id: str) -> None:
@@ -177,10 +177,10 @@ class DomainActor(Actor):
         try:
             domain = await self._dependencies.hypervisor.observe(self._vm_id)
         except CorralError as error:  # no answer is no failed start: it is asked again
-            raise Unavailable(f"VM {self._vm_id} cannot be looked at: {error}") from error
+            raise Unavailable(f"The state of VM {self._vm_id} cannot be read: {error}") from error
         if domain.status is DomainStatus.ABSENT:
             raise HostFailed(
-                "The start was interrupted and QEMU does not run; whether it ever did is not known.",
+                "The start was interrupted. QEMU is not running; it is not known whether it ever ran.",
                 remedy="Start the VM again.", entity=self._vm_id,
             )  # fmt: skip
 

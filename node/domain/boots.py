@@ -1,7 +1,4 @@
-"""Keeps the number of guests that boot at one time small: under emulation eight at once starve each other.
-
-It must not start anything: whoever starts a domain holds a slot meanwhile.
-"""
+"""Limits the number of guests that boot at the same time: under emulation, eight at once starve each other."""
 
 from __future__ import annotations
 

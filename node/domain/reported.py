@@ -1,7 +1,7 @@
-"""Says which domains run on this host, without contradicting what was said about one of them meanwhile.
+"""Reports which domains run on this host, consistently with what was reported about each in the meantime.
 
-A plain list would: it is asked for, a start finishes and is reported, then the older list arrives without that VM.
-It must not change anything.
+A plain list would not be: it is requested, a start finishes and is reported, then the older list arrives without that
+VM.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Turns a `DomainSpec` into libvirt's document and reads a live one. It must not ask libvirt or a file anything."""
+"""Turns a `DomainSpec` into libvirt's XML and reads that of a running domain."""
 
 from node.domain_xml.cpu import cpu_problem
 from node.domain_xml.disk import DiskSource

@@ -1,7 +1,4 @@
-"""What a domain boots from: firmware, direct kernel boot, and one order over disks, NICs and the CD.
-
-It must not guess: a disk that is neither bootable nor in the order is never tried.
-"""
+"""What a domain boots from: firmware, direct kernel boot, and one order over disks, NICs and the CD."""
 
 from __future__ import annotations
 

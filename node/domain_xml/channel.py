@@ -1,4 +1,4 @@
-"""Serial console and the two virtio-serial ports of the agents. It must not name socket paths: libvirt makes them."""
+"""Serial console and the two virtio-serial ports of the agents."""
 
 from __future__ import annotations
 

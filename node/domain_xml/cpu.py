@@ -38,9 +38,9 @@ def cpu_problem(spec: DomainSpec, platform: GuestPlatform) -> str:
     if spec.cpu_mode not in ("host_model", "host_passthrough"):
         return ""
     if platform.accelerator != "kvm":
-        return f"This host emulates its guests' CPUs (TCG), so the CPU mode {spec.cpu_mode} is not to be had."
+        return f"This host emulates CPUs (TCG), so the CPU mode {spec.cpu_mode} is not available."
     if platform.cpu_model != host_cpu:
-        return f"Guests do not run with this host's own CPU, so the CPU mode {spec.cpu_mode} is not to be had."
+        return f"Guests on this host do not get its own CPU, so the CPU mode {spec.cpu_mode} is not available."
     return ""
 
 

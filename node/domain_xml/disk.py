@@ -1,6 +1,6 @@
-"""Disks and the CD drive: explicit formats, stable addresses, an alias that names the disk.
+"""Disks and the CD drive: explicit formats, stable addresses, an alias that identifies the disk.
 
-It must not let QEMU probe a format: a guest that writes a qcow2 header on a raw disk would read the host's files.
+It must not let QEMU probe a format: a guest that writes a qcow2 header on a raw disk could read the host's files.
 """
 
 from __future__ import annotations

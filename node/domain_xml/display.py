@@ -1,4 +1,4 @@
-"""The display: VNC on a unix socket that no ticket opens yet. It must not listen on a network: the gateway does."""
+"""The display: VNC on a unix socket that no ticket opens yet."""
 
 from __future__ import annotations
 

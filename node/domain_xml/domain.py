@@ -1,4 +1,4 @@
-"""The whole document of a domain, in libvirt's order. It must not decide anything: spec and platform did."""
+"""The complete XML of a domain, in libvirt's order."""
 
 from __future__ import annotations
 

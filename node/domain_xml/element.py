@@ -1,4 +1,4 @@
-"""Short hands for making elements. It must not know any element of libvirt's."""
+"""Shorthands for making elements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads what libvirt says of a running domain: sockets, terminal, agent, devices. It must not open any of them."""
+"""Reads the XML of a running domain: sockets, terminal, agent, devices."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Corral's marks: on a domain whose VM it is and which step started it, on a device its id. It must not hold anything
-secret."""
+"""Corral's metadata: on a domain, its VM and the step that started it; on a device, its id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Network interfaces on bridges. It must not give a guest a network that nobody asked for: no bridge, no connection."""
+"""Network interfaces on bridges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a host offers to its guests, found by the probe. It must not hold anything that differs between two guests."""
+"""What a host offers to its guests, found by the probe."""
 
 from __future__ import annotations
 

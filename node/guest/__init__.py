@@ -1,1 +1,1 @@
-"""What agents in guests say."""
+"""The guest agents of this host's VMs."""

@@ -1,7 +1,4 @@
-"""What this host knows of the agents in its guests: who is alive, what each said last, how to ask one for something.
-
-It must not read from guests: the channel actors write here what they have checked.
-"""
+"""What this host knows of its guest agents: which are alive, the last report of each, how to send one a request."""
 
 from __future__ import annotations
 
@@ -96,20 +93,20 @@ class GuestBook:
         answer = self._order(vm_id, kind, {})
         if answer is None:
             raise Conflict(
-                f"VM {vm_id} cannot {kind} its file systems: no guest agent answers in it.",
-                remedy="Install and start the guest agent in the VM, then ask again.", entity=vm_id,
+                f"VM {vm_id} cannot {kind} its file systems: no guest agent responds.",
+                remedy="Install and start the guest agent in the VM, then try again.", entity=vm_id,
             )  # fmt: skip
         with self.clock.move_on_after(timeout_seconds):
             await answer.came.wait()
         if not answer.came.is_set():
             raise HostFailed(
                 f"The guest agent of VM {vm_id} did not {kind} its file systems within {timeout_seconds:g} s.",
-                remedy="The agent may be too old to know this order: bring it up to date.", entity=vm_id,
+                remedy="The agent may be too old for this command: update it.", entity=vm_id,
             )  # fmt: skip
         if answer.error:
             raise HostFailed(
                 f"The guest agent of VM {vm_id} could not {kind} its file systems: {answer.error}.",
-                remedy="Look at the file systems in the guest.", entity=vm_id,
+                remedy="Check the file systems in the guest.", entity=vm_id,
             )  # fmt: skip
 
     def _order(self, vm_id: str, kind: str, fields: dict[str, Any]) -> Awaited | None:

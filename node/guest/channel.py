@@ -1,4 +1,4 @@
-"""Listens to the agent in one guest: bounded, cleaned reports out, silence noticed, floods shut out.
+"""Listens to the agent in one guest: bounded, cleaned reports out, silence noticed, floods blocked.
 
 The bytes are hostile: they may change what is shown of this VM and nothing else (CVE-2013-0167, CVE-2013-4236).
 """
@@ -98,7 +98,7 @@ class GuestChannel(Actor):
         self._unsent, self._unsent_is_urgent = None, False
         self._heard_at, self._heard_wall = self._clock.monotonic(), self._clock.wall()
         self._orders, self._orders_out = trio.open_memory_channel[bytes](orders_waiting_max)
-        self._give_up_answers("the guest started over")
+        self._give_up_answers("the guest rebooted")
         self._line.cancel()
 
     def _give_up_answers(self, error: str) -> None:
@@ -120,7 +120,7 @@ class GuestChannel(Actor):
             except* NotFound:
                 wait_seconds = reconnect_seconds
             except* Flood as floods:
-                reason = f"{floods.exceptions[0]}: not listened to for {flood_closed_seconds:g} seconds"
+                reason = f"{floods.exceptions[0]}: ignored for {flood_closed_seconds:g} seconds"
                 self.context.log.warning("guest.flood", vm_id=self._vm_id, reason=reason)
                 self._fall_silent(reason, again=True)
                 wait_seconds = flood_closed_seconds
@@ -166,7 +166,7 @@ class GuestChannel(Actor):
         self._bytes_left = min(bytes_per_second_max, self._bytes_left + passed * bytes_per_second_max) - bytes_count
         if self._tokens < 0 or self._bytes_left < 0:
             self._tokens, self._bytes_left = float(frames_max), float(bytes_per_second_max)
-            raise Flood("the agent sends too much")
+            raise Flood("the agent sends too much data")
 
     # -- what it says
 
@@ -188,7 +188,7 @@ class GuestChannel(Actor):
                     memory_available_bytes=beat.memory_available_bytes,
                 )
             case ReplyLine(id=name, ok=ok, error=error) if name in self._answers:
-                self._answers.pop(name).answer("" if ok else error or "it does not say why")
+                self._answers.pop(name).answer("" if ok else error or "no reason given")
         if report is not None and (report != self._entry.report or not was_alive):
             self._report(report, soon=not was_alive or isinstance(message, FactsLine))
 

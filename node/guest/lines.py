@@ -1,6 +1,6 @@
 """Turns hostile bytes from a guest into bounded, cleaned values. Pure: no clock, no I/O.
 
-Whatever a guest sends, what comes out is a value of the messages below or a count of broken lines. It must not raise.
+Whatever a guest sends, what comes out is a value of the messages below or a count of broken lines.
 """
 
 from __future__ import annotations
@@ -78,14 +78,14 @@ class LineReader:
             if self._skipping:
                 self._skipping = False
             elif len(line) > self._bytes_max:
-                yield Broken("a line too long")
+                yield Broken("a line is too long")
             elif line.strip():
                 yield read_line(self._vm_id, line)
         if len(self._rest) > self._bytes_max:
             self._rest = b""
             if not self._skipping:
                 self._skipping = True
-                yield Broken("a line too long")
+                yield Broken("a line is too long")
 
 
 def read_line(vm_id: str, line: bytes) -> GuestMessage:

@@ -1,6 +1,6 @@
-"""Keeps the hypervisor connected and hands what happens there to the domains' actors.
+"""Keeps the hypervisor connected and passes its events to the domains' actors.
 
-It must not start or stop a domain: they outlive this daemon, and on its start it finds them.
+It must not start or stop a domain: domains outlive this daemon, and it finds them when it starts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The bounded channel between a hypervisor and its one reader: what does not fit becomes one `EventsMissing`.
-
-It must not wait: its feeder may be a callback.
-"""
+"""The bounded channel between a hypervisor and its one reader: what does not fit becomes one `EventsMissing`."""
 
 from __future__ import annotations
 
@@ -27,5 +24,5 @@ class Changes:
             return
         if used >= self._size:
             self._overflown = True
-            event = EventsMissing(f"More than {self._size} changes of domains were unread.")
+            event = EventsMissing(f"More than {self._size} domain changes are unread.")
         self._send.send_nowait(event)

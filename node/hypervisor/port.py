@@ -1,7 +1,4 @@
-"""Says what a hypervisor can do for the node daemon; every implementation passes the same contract suite.
-
-It must not name libvirt: errors are those of `protocol.errors`, data are those of `protocol.node`.
-"""
+"""What a hypervisor can do for the node daemon; every implementation passes the same contract suite."""
 
 from __future__ import annotations
 

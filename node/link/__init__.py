@@ -1,1 +1,1 @@
-"""The one link to the engine, and what the node shows there."""
+"""The link to the engine, and the node's certificate for it."""

@@ -1,7 +1,4 @@
-"""Renews the node's certificate when two thirds of its life are over, without ending the link or anything else.
-
-It must not sign anything: the engine does.
-"""
+"""Renews the node's certificate after two thirds of its lifetime, without closing the link."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dials the engine: TCP, TLS with our certificate, WebSocket, each with a deadline. It must not know what is said.
+"""Dials the engine: TCP, TLS with our certificate, WebSocket, each with a deadline.
 
 The stock client waits for ever when a server ends the connection instead of answering, which is what TLS 1.3 does with
 a certificate of an unknown authority: so the stream is watched, and its end ends the dialling with the reason.
@@ -55,9 +55,9 @@ class EngineAddress:
         try:
             port = parts.port
         except ValueError as error:
-            raise BadInput(f"The engine's URL {url!r} has a bad port.", field="engine_url") from error
+            raise BadInput(f"The engine's URL {url!r} has an invalid port.", field="engine_url") from error
         if parts.scheme != "wss" or not parts.hostname or port is None:
-            raise BadInput(f"The engine's URL {url!r} is not like wss://HOST:PORT.", field="engine_url")
+            raise BadInput(f"The engine's URL {url!r} must look like wss://HOST:PORT.", field="engine_url")
         return cls(parts.hostname, port)
 
 
@@ -86,12 +86,12 @@ async def enrol(engine: EngineAddress, identity: Identity, request: Enrol, clock
         with clock.fail_after(limits.ask_timeout_seconds):
             await connected(engine, "/enrol", identity.tls(with_certificate=False), clock, use)
     except (LinkEnded, CodecError, trio.TooSlowError) as error:
-        raise Unavailable(f"The engine at {engine.host}:{engine.port} did not enrol this host: {error}.") from error
+        raise Unavailable(f"The engine at {engine.host}:{engine.port} refused to enrol this host: {error}.") from error
     answer = answers[0]
     if isinstance(answer, LinkRefused):
         raise Refused(answer.refusal)
     if not isinstance(answer, Enrolled):
-        raise Unavailable("The engine answered the enrolment with something else.")
+        raise Unavailable("The engine sent an unexpected answer to the enrolment.")
     identity.install(answer.certificate_pem, answer.ca_pem)
     return answer
 

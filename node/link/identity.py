@@ -1,4 +1,4 @@
-"""The node's key, certificate and authority in its state directory. It must not talk to anybody.
+"""The node's key, certificate and authority in its state directory.
 
 `host.key` (0600) never leaves the machine; `host.pem` and `ca.pem` come from the engine.
 """
@@ -62,7 +62,7 @@ class Identity:
         except ValueError as error:
             raise BadInput(f"The certificate cannot be read: {error}.") from error
         if certificate.public_key() != self._key().public_key():
-            raise BadInput("The certificate is for another key.")
+            raise BadInput("The certificate does not match this host's key.")
         current = self.certificate
         if current is not None and current.subject != certificate.subject:
             raise BadInput("The certificate is for another host.")
@@ -82,13 +82,13 @@ class Identity:
         """TLS towards the engine: its name is checked, ours is shown. Raises `BadInput` without a known authority."""
         ca_file = self._own_ca_file if self._own_ca_file.exists() else self._given_ca_file
         if ca_file is None:
-            raise BadInput("No authority is known to check the engine against.", remedy="Set ca_file.")
+            raise BadInput("There is no CA certificate to check the engine with.", remedy="Set ca_file.")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         try:
             context.load_verify_locations(ca_file)
         except (OSError, ssl.SSLError) as error:
-            raise BadInput(f"The authority's file {ca_file} cannot be used: {error}.", remedy="Set ca_file.") from error
+            raise BadInput(f"The CA certificate {ca_file} cannot be used: {error}.", remedy="Set ca_file.") from error
         if with_certificate and self._certificate_file.exists():
             context.load_cert_chain(self._certificate_file, self._key_file)
         return context

@@ -1,7 +1,4 @@
-"""Keeps one link to the engine, for ever: dials, says hello, runs the session, backs off, dials again.
-
-It must not act on commands: what it hears it hands to the node's dispatcher.
-"""
+"""Keeps one link to the engine up: dials, says hello, runs the session, backs off, dials again."""
 
 from __future__ import annotations
 
@@ -96,7 +93,7 @@ class LinkActor(Actor):
         raise NotImplementedError(f"the link got {type(envelope.message).__name__}")
 
     async def stopping(self) -> None:
-        self._dependencies.uplink.close("the node daemon stops")
+        self._dependencies.uplink.close("the node daemon is stopping")
 
     async def _dial_for_ever(self) -> None:
         clock, random = self.context.ports.clock, self.context.ports.random
@@ -156,11 +153,11 @@ class LinkActor(Actor):
             try:
                 answer = decode(await transport.receive())
             except CodecError as error:
-                raise LinkEnded(f"the engine's hello is broken: {error}") from error
+                raise LinkEnded(f"the engine's hello is invalid: {error}") from error
             if isinstance(answer, LinkRefused):
                 raise Refused(answer.refusal)
             if not isinstance(answer, EngineHello) or not version_min <= answer.version <= version_max:
-                raise LinkEnded("the engine's first frame is no hello that we understand")
+                raise LinkEnded("the engine's first frame is not a hello that this node understands")
             return answer
         raise LinkEnded("no hello from the engine in time")
 
@@ -168,7 +165,7 @@ class LinkActor(Actor):
         """Stores a higher epoch before anything of it is acted on; leaves an engine that no longer leads."""
         store = self._dependencies.step_log.store
         if epoch < store.highest_epoch:
-            reason = f"The engine is at epoch {epoch}, this host obeys {store.highest_epoch}."
+            reason = f"The engine has epoch {epoch}; this host obeys epoch {store.highest_epoch}."
             raise NoLongerLeads(reason)
         if epoch > store.highest_epoch:
             await self._dependencies.step_log.write(["epoch", epoch])
@@ -187,7 +184,7 @@ class LinkActor(Actor):
         except (CodecError, ValueError, TypeError, KeyError):
             return
         if isinstance(step_id, str):
-            refusal = NotSupportedYet("This node does not know the command.", remedy="Upgrade the node.").refusal
+            refusal = NotSupportedYet("This node does not support the command.", remedy="Upgrade the node.").refusal
             self._dependencies.uplink.send(StepDone(step_id=step_id, result=refusal))
 
     def _tell(self, message: Message) -> None:
@@ -198,4 +195,4 @@ class LinkActor(Actor):
             listener.tell(message)
         except (MailboxFull, ActorGone) as error:
             if not isinstance(message, LinkDown):
-                raise LinkEnded(f"the node cannot take more: {error}") from error
+                raise LinkEnded(f"the node is overloaded: {error}") from error

@@ -1,4 +1,4 @@
-"""Measures the machine: processor, memory, load. It must not measure domains: the hypervisor does."""
+"""Measures the machine: processor, memory, load."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Sends one batch of statistics per period: the host's figures and rows for domains, NICs and disks.
-
-It must not keep history: the engine samples, and a batch that finds no link is gone.
-"""
+"""Sends one batch of statistics per period: the host's figures and rows for domains, NICs and disks."""
 
 from __future__ import annotations
 

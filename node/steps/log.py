@@ -1,4 +1,4 @@
-"""Keeps the node's step store through a crash: highest epoch, outcomes, outbox. It must not decide what is written.
+"""Keeps the node's step store through a crash: highest epoch, outcomes, outbox.
 
 One append-only file: `length | CRC-32 | msgpack record`, each batch fsynced before `write` returns; a torn tail is cut
 at the next opening. SQLite was the other way: three files and a WAL of its own for six kinds of record.
@@ -70,7 +70,7 @@ class FileStepLog:
             if self._durable >= ticket:
                 return
             if self._failed:
-                raise HostFailed(f"The step log {self._path} failed before: {self._failed}.")
+                raise HostFailed(f"The step log {self._path} failed earlier: {self._failed}.")
             batch, self._pending = self._pending, []
             taken = self._taken
             # Shielded: a cancelled writer must not leave others with a batch that is neither written nor pending.
@@ -122,14 +122,14 @@ class FileStepLog:
         if not data.startswith(_magic):
             raise HostFailed(
                 f"{self._path} is not a step log of this version.",
-                remedy="Put the daemon's older version back, or move the file away when no VM runs on this host.",
+                remedy="Reinstall the earlier version of the daemon, or move the file away while no VM runs on this host.",
             )
         offset = len(_magic)
         while (record := _record_at(data, offset)) is not None:
             self.store.apply(record[0])
             offset = record[1]
         if offset < len(data):
-            log.warning("cut %d bytes of an unfinished write off %s", len(data) - offset, self._path)
+            log.warning("cut %d bytes of an incomplete write off %s", len(data) - offset, self._path)
             os.ftruncate(self._file, offset)
             os.fsync(self._file)
         return offset

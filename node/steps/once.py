@@ -1,4 +1,4 @@
-"""Lets each step of the engine take effect at most once on this host. It must not know what a step does.
+"""Lets each step of the engine take effect at most once on this host.
 
 A step is begun on disk, acted, and its outcome is on disk before it is sent; a repeated one gets the stored outcome.
 """
@@ -77,7 +77,7 @@ class Steps:
             self.uplink.send(stored)
             return False
         if step_status is StepStatus.FORGOTTEN:
-            log.info("step %s came again after the engine had let go of it: ignored", step_id)
+            log.info("ignored step %s: it came again after the engine had acknowledged it", step_id)
             return False
         if step_status is StepStatus.BEGUN and isinstance(command.body, never_twice):
             await self._finish(step_id, _interrupted(command))
@@ -109,11 +109,11 @@ class Steps:
 def stale_epoch(epoch: int, highest: int) -> Refusal:
     """What an engine hears that no longer leads."""
     return NoLongerLeads(
-        f"The command is of epoch {epoch}; this host obeys epoch {highest}.",
-        remedy="This engine no longer leads and must stop.",
+        f"The command has epoch {epoch}; this host obeys epoch {highest}.",
+        remedy="This engine is no longer the leader and must stop.",
     ).refusal
 
 
 def _interrupted(command: NodeCommand) -> Refusal:
-    reason = "The node daemon ended while it did this; whether it took effect is not known."
+    reason = "The node daemon stopped while doing this; it is not known whether it took effect."
     return Interrupted(reason, entity=getattr(command.body, "vm_id", "")).refusal

@@ -1,7 +1,4 @@
-"""The storage domains of this host: carries out what the engine asks about volumes, several long jobs side by side.
-
-It must not know paths: the storage behind the port does.
-"""
+"""The storage domains of this host: carries out what the engine asks about volumes, several long jobs side by side."""
 
 from __future__ import annotations
 
@@ -95,7 +92,7 @@ class StorageActor(Actor):
         if command.step_id in self._jobs:
             return
         if len(self._jobs) >= jobs_waiting_max:
-            refusal = Unavailable("This host has too many storage jobs waiting.").refusal
+            refusal = Unavailable("Too many storage jobs are waiting on this host.").refusal
             self._dependencies.uplink.send(StepDone(step_id=command.step_id, result=refusal))
             return
         scope = self._jobs[command.step_id] = trio.CancelScope()
@@ -112,7 +109,7 @@ class StorageActor(Actor):
         with scope:
             async with self._limiter:
                 return await self._act(command, repeated)
-        raise Cancelled("The step was cancelled.", remedy="Ask for it again if it is wanted after all.")
+        raise Cancelled("The step was cancelled.", remedy="Start it again if it is still wanted.")
 
     async def _act(self, command: NodeCommand, repeated: bool) -> Message:
         storage = self._dependencies.storage
@@ -136,7 +133,7 @@ class StorageActor(Actor):
                 await storage.remove_image(storage_domain_id, image_id)
                 return Done()
             case other:
-                raise BadInput(f"This node cannot do {message_type(other).tag}.", remedy="Upgrade the node.")
+                raise BadInput(f"This node does not support {message_type(other).tag}.", remedy="Upgrade the node.")
 
     def _progress(self, step_id: str, percent: int) -> None:
         self._dependencies.uplink.send(StepProgress(step_id=step_id, percent=percent))

@@ -1,7 +1,6 @@
-"""Says what a storage domain can do for the node daemon; every implementation passes the same contract suite.
+"""What a storage domain can do for the node daemon; every implementation passes the same contract suite.
 
-It must not decide anything about disks and snapshots: it makes, copies, grows and removes volumes, each step legal to
-repeat after a crash. Ids in paths are UUIDs, checked; formats are always given, never probed.
+Ids in paths are UUIDs, checked; formats are always given, never probed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The storage port on the simulated world. It must not touch a file: volumes are entries in `node.world.storage`."""
+"""The storage port on the simulated world."""
 
 from __future__ import annotations
 
@@ -30,11 +30,13 @@ class SimulatedStorage(WorldPort):
         def effect() -> StorageFacts:
             storage = self.world.storages.get(path)
             if storage is None:
-                raise HostFailed(f"There is no directory {path} on host {self.host.name}.", remedy="Make or mount it.")
+                raise HostFailed(
+                    f"There is no directory {path} on host {self.host.name}.", remedy="Create or mount it."
+                )
             storage.check(self.host.name, write=create)
             if not storage.storage_domain_id:
                 if not create:
-                    raise NotFound(f"The directory {path} is no storage domain.", entity=storage_domain_id)
+                    raise NotFound(f"The directory {path} is not a storage domain.", entity=storage_domain_id)
                 storage.storage_domain_id = storage_domain_id
             if storage.storage_domain_id != storage_domain_id:
                 raise Conflict(f"The directory {path} is storage domain {storage.storage_domain_id}.")
@@ -54,15 +56,15 @@ class SimulatedStorage(WorldPort):
     ) -> VolumeFacts:
         checked_ref(volume)
         if size_bytes <= 0:
-            raise BadInput("A volume has at least one byte.", field="size_bytes")
+            raise BadInput("A volume must have at least one byte.", field="size_bytes")
         if backing is not None and volume.format != "qcow2":
-            raise BadInput("Only a qcow2 volume can have another one below it.", field="format")
+            raise BadInput("Only a qcow2 volume can have a backing volume.", field="format")
 
         def effect() -> VolumeFacts:
             storage = self._writable(volume)
             below = self._volume(backing).path if backing is not None else ""
             if backing is not None and size_bytes < self._volume(backing).size_bytes:
-                raise BadInput("A volume is at least as large as the one below it.", field="size_bytes")
+                raise BadInput("A volume cannot be smaller than its backing volume.", field="size_bytes")
             wanted = size_bytes if preallocate or volume.format == "raw" else _thin_bytes
             actual = wanted if preallocate else min(wanted, _thin_bytes)
             made_by = ("create", size_bytes, preallocate, backing)
@@ -168,7 +170,7 @@ class SimulatedStorage(WorldPort):
         path = self.path_of(target)
         storage = self._writable(target)
         if path in self._making:
-            raise Busy(f"Volume {target.volume_id} is being made.", entity=target.volume_id)
+            raise Busy(f"Volume {target.volume_id} is being created.", entity=target.volume_id)
         if path not in storage.volumes:
             storage.half_made[path] = self.host.name
         self._making.add(path)
@@ -194,7 +196,7 @@ class SimulatedStorage(WorldPort):
         found = storage.volumes.get(path)
         if found is not None:
             if found.made_by != made_by or found.ref != ref:
-                raise Conflict(f"Volume {ref.volume_id} exists already, made otherwise.", entity=ref.volume_id)
+                raise Conflict(f"Volume {ref.volume_id} already exists with other properties.", entity=ref.volume_id)
             return found
         storage.check_space(actual)
         made = WorldVolume(ref=ref, path=path, size_bytes=size, actual_bytes=actual, made_by=made_by, backing=backing)
@@ -205,7 +207,7 @@ class SimulatedStorage(WorldPort):
         path = self._paths.get(storage_domain_id)
         if path is None:
             raise NotFound(
-                f"Storage domain {storage_domain_id:.60} is not connected on this host.",
+                f"Storage domain {storage_domain_id:.60} is not active on this host.",
                 remedy="Activate it.",
                 entity=storage_domain_id,
             )

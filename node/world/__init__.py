@@ -1,4 +1,4 @@
-"""The simulated world: hosts, QEMUs, power and storage as they really are, whatever any daemon believes."""
+"""The simulated world: hosts, QEMUs, power and storage as they really are, whatever a daemon believes."""
 
 from node.world.faults import CallFault, FaultHook
 from node.world.hosts import HostShape, WorldHost

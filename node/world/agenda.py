@@ -1,7 +1,4 @@
-"""What will happen in the simulated world and when: one task for all, so that ten thousand guests cost no task each.
-
-It must not know what the entries do.
-"""
+"""What will happen in the simulated world and when: one task for all, so that ten thousand guests cost no task each."""
 
 from __future__ import annotations
 

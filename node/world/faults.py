@@ -1,7 +1,4 @@
-"""What may go wrong with one call of a simulated port.
-
-It must not draw faults: a hook does, from the seed of the run.
-"""
+"""What may go wrong with one call of a simulated port."""
 
 from __future__ import annotations
 

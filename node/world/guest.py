@@ -1,7 +1,4 @@
-"""The two serial lines of a simulated guest, as byte streams without a task of their own.
-
-It must not act on the host: it answers as an agent in a VM would.
-"""
+"""The two serial lines of a simulated guest, as byte streams without a task of their own."""
 
 from __future__ import annotations
 
@@ -100,7 +97,7 @@ class GuestLine:
             case guest_messages.THAW:
                 self._host.thaw(self._qemu)
             case unknown:
-                error = f"this agent does not know the order {unknown}"
+                error = f"this agent does not support the command {unknown}"
         self._reply(order.get("id"), error)
 
     def _reply(self, id: object, error: str) -> None:

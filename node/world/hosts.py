@@ -122,7 +122,7 @@ class WorldHost:
         """The running QEMU of a VM, or `NotFound`."""
         found = self.qemus.get(vm_id)
         if found is None:
-            raise NotFound(f"VM {vm_id} does not run on host {self.name}.", entity=vm_id)
+            raise NotFound(f"VM {vm_id} is not running on host {self.name}.", entity=vm_id)
         return found
 
     def start(
@@ -134,13 +134,13 @@ class WorldHost:
             if found.step_id == step_id:
                 return found.observed()
             raise Conflict(
-                f"VM {spec.vm_id} runs on host {self.name} already, started by step {found.step_id}.",
+                f"VM {spec.vm_id} is already running on host {self.name}, started by step {found.step_id}.",
                 entity=spec.vm_id,
             )
         if spec.memory_bytes > self.shape.memory_bytes:  # as Linux does: memory is taken when the guest uses it
             raise HostFailed(
-                f"Host {self.name} has not enough memory for {spec.memory_bytes} bytes.",
-                remedy="Give the VM less memory or start it on another host.",
+                f"Host {self.name} does not have enough memory for {spec.memory_bytes} bytes.",
+                remedy="Give the VM less memory, or start it on another host.",
                 entity=spec.vm_id,
             )
         for path in volume_paths:

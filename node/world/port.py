@@ -1,4 +1,4 @@
-"""A process's hold on the simulated world, with its end of every fault. It must not draw faults: a hook does."""
+"""A process's access to the simulated world, with its share of every fault."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class WorldPort:
             self.host.kill_node()
             await self.alive()
         if fault.reply_lost:
-            raise Unavailable(f"The connection broke during {name}.", remedy="Ask again what the state is.")
+            raise Unavailable(f"The connection was lost during {name}.", remedy="Check the state.")
         return result
 
     async def pass_time(self, seconds: float) -> None:

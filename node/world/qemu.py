@@ -1,4 +1,4 @@
-"""One simulated QEMU process and the guest in it. It must not know who started it or why."""
+"""One simulated QEMU process and the guest in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulated storage: volumes with their writers, as they really are. It must not refuse a second writer."""
+"""Simulated storage: volumes with their writers, as they really are."""
 
 from __future__ import annotations
 
@@ -55,6 +55,6 @@ class WorldStorage:
     def check_space(self, bytes_wanted: int) -> None:
         if self.used_bytes + bytes_wanted > self.capacity_bytes:
             raise HostFailed(
-                f"The storage at {self.path} is full: {bytes_wanted} bytes do not fit.",
+                f"The storage at {self.path} is full: it has no room for {bytes_wanted} bytes.",
                 remedy="Remove disks or extend the storage domain.",
             )

@@ -1,6 +1,6 @@
 """The ground truth of a simulation or a lab: every host, QEMU, volume and start, and what must never have happened.
 
-It must not contain any part of the system under test; its checkers read it and nothing else.
+Its checkers read it and nothing else.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Who may come in: users."""
+"""Users."""

@@ -1,4 +1,4 @@
-"""Users, as the API shows them. It must not hold passwords."""
+"""Users, as the API shows them: never with a password."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What happened and what is under way: events, jobs, operations, the audit trail."""
+"""Activity, past and present: events, jobs, operations, the audit trail."""

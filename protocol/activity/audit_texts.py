@@ -1,8 +1,8 @@
-"""What the audit trail can say: each line's name, number, severity and text, once.
+"""Every text of the audit trail, with its name, number and severity.
 
-Where oVirt says the same thing, the number is oVirt's, so that a client which knows oVirt's codes reads ours right; what
-oVirt does not say has a number from `OWN_FROM` on. A text names its parameters in braces; a part in square brackets is
-left out when its parameter is empty. A line that says something else is another line, with a number of its own.
+Where oVirt has the same event, the number is oVirt's, so that clients that know its codes understand ours; our own
+events are numbered from `OWN_FROM` on. Parameters are in braces; a part in square brackets is left out if its parameter
+is empty. A different message is a different event, with its own number.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _VM: Final[Mapping[str, AuditText]] = {
     "vm_shutdown": _normal(73, "{user_name} initiated the shutdown of VM {name}[ (reason: {reason})]."),
     "vm_shutdown_failed": _error(74, "Failed to shut down VM {name}: {reason}."),
     "vm_shutdown_ignored": _warning(
-        20_003, "VM {name} did not shut down within {seconds:g} s. It runs on; stop it to power it off."
+        20_003, "VM {name} did not shut down within {seconds:g} s. It is still running; stop it to power it off."
     ),
     "vm_stopped": _normal(33, "VM {name} is being powered off by {user_name}[ (reason: {reason})]."),
     "vm_stop_failed": _error(56, "Failed to power off VM {name}: {reason}."),
@@ -65,12 +65,12 @@ _VM: Final[Mapping[str, AuditText]] = {
     "vm_suspended_stop_failed": _error(112, "Failed to discard the saved memory of suspended VM {name}: {reason}."),
     "vm_down": _normal(61, "VM {name} is down.[ {reason}.]"),
     "vm_down_error": _error(119, "VM {name} is down with an error. {reason}."),
-    "vm_down_with_host": _error(143, "VM {name} is down: its host {host_name} was confirmed as rebooted."),
+    "vm_down_with_host": _error(143, "VM {name} was set to down because host {host_name} was confirmed as rebooted."),
     "vm_rebooted": _normal(157, "VM {name} was rebooted."),
     "vm_rebooted_inside": _normal(20_004, "VM {name} was rebooted from inside the guest."),
     "vm_reboot_failed": _error(158, "Failed to reboot VM {name}: {reason}."),
     "vm_reboot_ignored": _warning(
-        20_005, "VM {name} did not reboot within {seconds:g} s. It runs on; reset it to force a reboot."
+        20_005, "VM {name} did not reboot within {seconds:g} s. It is still running; reset it to force a reboot."
     ),
     "vm_reset": _normal(221, "VM {name} was reset."),
     "vm_reset_failed": _error(222, "Failed to reset VM {name}: {reason}."),
@@ -86,18 +86,20 @@ _VM: Final[Mapping[str, AuditText]] = {
     "vm_resume_failed": _error(103, "Failed to resume VM {name}: {reason}."),
     "vm_suspended": _normal(503, "VM {name} was suspended."),
     "vm_suspend_failed": _error(521, "Failed to suspend VM {name}: {reason}."),
-    "vm_unknown": _warning(142, "VM {name} was set to status unknown: its host {host_name} does not respond."),
+    "vm_unknown": _warning(142, "VM {name} was set to status unknown because host {host_name} does not respond."),
     "vm_found": _normal(163, "VM {name} status was restored to {status}."),
     "stray_domain": _warning(
-        20_006, "VM {name} is {status}, but a copy of it runs on host {host_name}. That copy is being ended."
+        20_006, "VM {name} is {status}, but a copy of it is running on host {host_name}. The copy is being powered off."
     ),
-    "stray_domain_not_ended": _warning(20_007, "Failed to end the copy of VM {name} on host {host_name}: {reason}."),
+    "stray_domain_not_ended": _warning(
+        20_007, "Failed to power off the copy of VM {name} on host {host_name}: {reason}."
+    ),
     "vm_memory_not_removed": _warning(
         20_008, "Failed to remove the saved memory of VM {name} on host {host_name}: {reason}."
     ),
     "vm_guest_up": _normal(20_009, "VM {name} is up: its guest agent responds."),
     "vm_guest_silent": _warning(
-        20_010, "The guest agent of VM {name} stopped responding. What it reported is no longer shown."
+        20_010, "The guest agent of VM {name} stopped responding. Its report is no longer shown."
     ),
     "console_ticket": _normal(164, "{user_name} set a console ticket for VM {name}."),
     "console_ticket_failed": _error(165, "Failed to set a console ticket for VM {name} on host {host_name}: {reason}."),
@@ -117,17 +119,17 @@ _VM: Final[Mapping[str, AuditText]] = {
 
 _HOST: Final[Mapping[str, AuditText]] = {
     "host_added": _normal(42, "Host {name} was added by {user_name}. It comes up once its node has enrolled."),
-    "host_enrolled": _normal(881, "Host {name} is enrolled: its node has connected for the first time."),
+    "host_enrolled": _normal(881, "Host {name} was enrolled: its node connected for the first time."),
     "host_updated": _normal(43, "Host {name} was updated by {user_name}."),
     "host_removed": _normal(44, "Host {name} was removed by {user_name}."),
     "host_up": _normal(13, "Host {name} is up."),
     "host_up_without_kvm": _warning(
-        20_020, "Host {name} is up, but without KVM: VMs run slowly, by {virtualization}. {reason}."
+        20_020, "Host {name} is up without KVM. VMs run slowly, emulated with {virtualization}: {reason}."
     ),
     "host_maintenance_requested": _normal(
         600,
         "Host {name} is being moved to maintenance by {user_name}[ (reason: {reason})]."
-        "[ VMs that still run on it: {vm_count}. Shut them down.]",
+        "[ VMs still running on it: {vm_count}. Shut them down.]",
     ),
     "host_maintenance": _normal(15, "Host {name} is in maintenance."),
     "host_activated": _normal(16, "Host {name} was activated by {user_name}."),
@@ -138,11 +140,11 @@ _HOST: Final[Mapping[str, AuditText]] = {
     "host_reboot_confirmed": _normal(494, "{user_name} confirmed that host {name} was rebooted. Its VMs are down."),
     "stranger_domain": _warning(
         20_021,
-        "Host {name} runs domain {domain_id}, which is marked as Corral's but unknown here. It is left alone; "
-        "end it on the host if it is not needed.",
+        "Host {name} runs domain {domain_id}, which is marked as Corral's but belongs to no VM here. "
+        "It was left running; destroy it on the host if it is not needed.",
     ),
     "strange_step": _warning(
-        20_022, "Host {name} reported the outcome of a step that is not its own: {step}. The report was ignored."
+        20_022, "Host {name} reported the outcome of a step it was not given: {step}. The report was ignored."
     ),
 }
 
@@ -152,7 +154,7 @@ _STORAGE: Final[Mapping[str, AuditText]] = {
     "disk_add_failed": _error(2022, "Failed to create disk {name}: {reason}."),
     "disk_updated": _normal(86, "Disk {name} was updated by {user_name}."),
     "disk_extended": _normal(371, "Disk {name} was extended to {size_gib} GiB."),
-    "disk_extend_failed": _error(370, "Failed to extend disk {name}, it keeps its size: {reason}."),
+    "disk_extend_failed": _error(370, "Failed to extend disk {name}; its size is unchanged: {reason}."),
     "disk_removed": _normal(2014, "Disk {name} was removed."),
     "disk_remove_failed": _error(2015, "Failed to remove disk {name}: {reason}."),
     "storage_domain_added": _normal(956, "Storage domain {name} was added."),
@@ -187,11 +189,11 @@ _INVENTORY: Final[Mapping[str, AuditText]] = {
     "tag_updated": _normal(430, "Tag {name} was updated by {user_name}."),
     "tag_removed": _normal(434, "Tag {name} was removed by {user_name}."),
     "tag_assigned_to_vm": _normal(440, "Tag {name} was assigned to VM {holder} by {user_name}."),
-    "tag_taken_from_vm": _normal(446, "Tag {name} was taken from VM {holder} by {user_name}."),
+    "tag_taken_from_vm": _normal(446, "Tag {name} was unassigned from VM {holder} by {user_name}."),
     "tag_assigned_to_host": _normal(442, "Tag {name} was assigned to host {holder} by {user_name}."),
-    "tag_taken_from_host": _normal(444, "Tag {name} was taken from host {holder} by {user_name}."),
+    "tag_taken_from_host": _normal(444, "Tag {name} was unassigned from host {holder} by {user_name}."),
     "tag_assigned_to_template": _normal(183, "Tag {name} was assigned to template {holder} by {user_name}."),
-    "tag_taken_from_template": _normal(185, "Tag {name} was taken from template {holder} by {user_name}."),
+    "tag_taken_from_template": _normal(185, "Tag {name} was unassigned from template {holder} by {user_name}."),
     "user_added": _normal(20_040, "User {name} was added by {user_name}."),
     "user_updated": _normal(20_041, "User {name} was updated by {user_name}."),
     "user_removed": _normal(325, "User {name} was removed by {user_name}."),
@@ -203,10 +205,11 @@ _ENGINE: Final[Mapping[str, AuditText]] = {
     "actor_restarted": _normal(20_061, "Actor {address} was restarted after a crash (incarnation {incarnation})."),
     "actor_given_up": _error(
         20_062,
-        "Actor {address} crashed too often and was stopped (incarnation {incarnation}). Its next request starts it.",
+        "Actor {address} crashed too often and was stopped (incarnation {incarnation}). Its next request starts it again.",
     ),
     "actor_escalated": _error(
-        20_063, "Actor {address} failed (incarnation {incarnation}). Its supervisor restarts the actors around it."
+        20_063,
+        "Actor {address} failed (incarnation {incarnation}). Its supervisor is restarting it and the actors around it.",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""What may be asked about jobs. It must not name operations: each is its entity's."""
+"""Commands on jobs."""
 
 from __future__ import annotations
 
@@ -11,4 +11,5 @@ from protocol.message import message
 @message("command.job.cancel")
 @attrs.frozen(kw_only=True)
 class CancelJob(Command):
-    """Legal while the job runs and can be undone: what it made is taken back (extension)."""
+    """Cancel a running job and undo what it has done. Legal while the job runs and can be undone. Extension to oVirt's
+    API."""

@@ -1,4 +1,4 @@
-"""Event, Job and Step: what happened and what is going on. It must not hold behaviour."""
+"""Event, Job and Step: what happened and what is going on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ job_statuses = ("aborted", "failed", "finished", "started", "unknown")
 @message("model.event")
 @attrs.frozen(kw_only=True)
 class Event(Document):
-    """One line of the audit trail. `id` and `index` are the journal's sequence number."""
+    """One line of the audit trail. Its `id` and `index` are the journal's sequence number."""
 
     id: str | None = attribute(as_xml_attribute=True, read_only=True)
     index: int | None = attribute(read_only=True)
@@ -57,7 +57,7 @@ class Step(Document):
 @message("model.job")
 @attrs.frozen(kw_only=True)
 class Job(Document):
-    """A durable operation, with its steps."""
+    """An operation of the engine, with its steps."""
 
     id: str | None = attribute(as_xml_attribute=True)
     description: str | None = attribute(required=True, search="description", column=1)
@@ -71,14 +71,18 @@ class Job(Document):
     steps: tuple[Step, ...] | None = attribute(link=True, read_only=True)
     correlation_id: str | None = attribute(read_only=True, extension=True)
     outcome: str | None = attribute(
-        read_only=True, extension=True, choices=("done", "rolled_back", "failed"), doc="How it ended."
+        read_only=True, extension=True, choices=("done", "rolled_back", "failed"), doc="How the job ended."
     )
-    reason: str | None = attribute(read_only=True, extension=True, doc="Why it failed or was rolled back.")
+    reason: str | None = attribute(read_only=True, extension=True, doc="Why the job failed or was rolled back.")
     parent_job: Ref | None = attribute(
         refers="Job", read_only=True, extension=True, doc="The job that this one is part of."
     )
-    cause: str | None = attribute(read_only=True, extension=True, doc="What began it, when no user's command did.")
-    object: str | None = attribute(read_only=True, extension=True, doc="What it works on: kind/id, like vm/<id>.")
+    cause: str | None = attribute(
+        read_only=True, extension=True, doc="What started the job, if it was not a user's command."
+    )
+    object: str | None = attribute(
+        read_only=True, extension=True, doc="The object that the job works on, as kind/id: vm/<id>."
+    )
     vm: Ref | None = attribute(refers="Vm", read_only=True, extension=True)
     host: Ref | None = attribute(refers="Host", read_only=True, extension=True)
     disk: Ref | None = attribute(refers="Disk", read_only=True, extension=True)

@@ -1,6 +1,6 @@
 """An operation as its owner's state and events carry it: intent, steps with stable ids, progress, outcome.
 
-It is part of its owner's state, so a lock is nothing but a live operation and cannot outlive it. It must not decide.
+It is part of its owner's state, so a lock is nothing but a live operation and cannot outlive it.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What is said of hosts: the model, the commands, the events."""
+"""Hosts: model, commands, events."""

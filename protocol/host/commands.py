@@ -1,4 +1,4 @@
-"""What may be asked about a host. It must not say how a host does it: those messages are the node's."""
+"""Commands on a host. How a host carries them out is in `protocol/node`."""
 
 from __future__ import annotations
 
@@ -12,33 +12,32 @@ from protocol.message import message
 @message("command.host.add")
 @attrs.frozen(kw_only=True)
 class AddHost(Add):
-    """Announce a host to a cluster. It comes up when its node has enrolled, with the one-time token that `enroltoken`
-    gives. Legal always."""
+    """Add a host to a cluster. It comes up once its node has enrolled with the one-time token from `enroltoken`."""
 
 
 @message("command.host.update")
 @attrs.frozen(kw_only=True)
 class UpdateHost(Update):
-    """Change a host. Legal always; its cluster only while it is in maintenance."""
+    """Change a host. Its cluster can only change while the host is in maintenance."""
 
 
 @message("command.host.remove")
 @attrs.frozen(kw_only=True)
 class RemoveHost(Remove):
-    """Remove a host. Legal while it is in maintenance, or never came up, and nothing refers to it."""
+    """Remove a host. Legal while it is in maintenance or has never been up, and nothing refers to it."""
 
 
 @message("command.host.activate")
 @attrs.frozen(kw_only=True)
 class ActivateHost(Command):
-    """Let a host take VMs again. Legal while it is in maintenance, or on the way there."""
+    """Activate a host: it takes VMs again. Legal while it is in maintenance or moving there."""
 
 
 @message("command.host.deactivate")
 @attrs.frozen(kw_only=True)
 class DeactivateHost(Command):
-    """Take a host to maintenance: it takes no new VM, and is there once its VMs were shut down. Legal unless it is
-    there."""
+    """Move a host to maintenance: it takes no new VMs, and reaches maintenance once its VMs are shut down. Legal unless
+    it is in maintenance."""
 
     reason: str = parameter("", AT_ONCE)
     force: bool = parameter(False, not_yet(False, instead="Shut its VMs down first."))
@@ -53,8 +52,8 @@ class ApproveHost(Command):
 @message("command.host.fence")
 @attrs.frozen(kw_only=True)
 class FenceHost(Command):
-    """Confirm that a host was rebooted, so that its VMs count as down: `fence_type` *manual*. Legal while it is non
-    responsive."""
+    """Confirm that a host has been rebooted, so that its VMs count as down. The only `fence_type` is `manual`. Legal
+    while the host is non responsive."""
 
     fence_type: str = parameter("manual", AT_ONCE)
 
@@ -62,4 +61,5 @@ class FenceHost(Command):
 @message("command.host.enrol_token")
 @attrs.frozen(kw_only=True)
 class IssueEnrolmentToken(Command):
-    """Get a new one-time token with which the host's node enrols; older ones die. Legal always (extension)."""
+    """Get a new one-time token for the host's node to enrol with; earlier tokens become invalid. Extension to oVirt's
+    API."""

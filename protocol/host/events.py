@@ -1,7 +1,4 @@
-"""What happened to a host: each event bears what `actors/host/evolve.py` needs.
-
-It must not hold what becomes of the VMs on it (those are events of VMs), nor samples.
-"""
+"""What happened to a host: each event carries what `actors/host/evolve.py` needs."""
 
 from __future__ import annotations
 

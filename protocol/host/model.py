@@ -1,4 +1,4 @@
-"""Host and what is nested in it. Memory is bytes. It must not hold behaviour."""
+"""Host and its nested types. Memory is in bytes."""
 
 from __future__ import annotations
 
@@ -68,7 +68,11 @@ class Host(Document):
     spm: Spm | None = attribute()
     certificate: Certificate | None = attribute(read_only=True)
     virtualization: str | None = attribute(
-        read_only=True, extension=True, choices=("kvm", "tcg"), column=7, doc="What runs the guests' code."
+        read_only=True,
+        extension=True,
+        choices=("kvm", "tcg"),
+        column=7,
+        doc="How guests run: with KVM, or emulated (TCG).",
     )
-    virtualization_reason: str | None = attribute(read_only=True, extension=True, doc="Why it is not KVM.")
+    virtualization_reason: str | None = attribute(read_only=True, extension=True, doc="Why KVM is not used.")
     simulated: bool | None = attribute(read_only=True, extension=True)

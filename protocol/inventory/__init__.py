@@ -1,1 +1,1 @@
-"""What is said of entities without behaviour: data centers, clusters and their like."""
+"""Entities without behaviour: data centers, clusters and the like."""

@@ -1,4 +1,4 @@
-"""One assignment: an object of one kind (right) given to an object of another (left), as a tag is to a VM."""
+"""One assignment: an object of one kind (right) assigned to an object of another (left), such as a tag to a VM."""
 
 from __future__ import annotations
 

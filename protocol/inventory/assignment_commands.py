@@ -1,6 +1,7 @@
-"""Commands that give an object of one kind to an object of another: a tag to a VM.
+"""Commands that assign an object of one kind to an object of another, such as a tag to a VM.
 
-`relation` and `id` are kind and id of what is given, `holder` and `parent_id` of who gets it.
+`relation` and `id` are the kind and id of what is assigned; `holder` and `parent_id` those of the object it is assigned
+to.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class OfAssignment(Command):
 @message("command.assign")
 @attrs.frozen(kw_only=True)
 class Assign(OfAssignment):
-    """Give an object to another. Legal when both exist; given already, what `document` says of the relation changes."""
+    """Assign an object, or change the attributes that it has there. Assigning it again as it is changes nothing."""
 
     document: Message | None = None
 
@@ -28,4 +29,4 @@ class Assign(OfAssignment):
 @message("command.unassign")
 @attrs.frozen(kw_only=True)
 class Unassign(OfAssignment):
-    """Take it back. Legal when it is assigned."""
+    """Unassign an object. Legal while it is assigned."""

@@ -1,6 +1,6 @@
 """Commands on entities without behaviour: data centers, clusters, networks, vNIC profiles, users, events, jobs.
 
-One add, update and remove serve them all; the `kind` names the resource of the registry. It must not know any kind.
+One add, update and remove serve them all; `kind` is the resource's name in the registry.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from protocol.message import message
 @message("command.inventory.add")
 @attrs.frozen(kw_only=True)
 class AddEntity(Add):
-    """Add an object. Legal when what it lies in exists and its name is free."""
+    """Add an object. Legal while its parent exists and its name is free."""
 
     kind: str
 
@@ -22,7 +22,7 @@ class AddEntity(Add):
 @message("command.inventory.update")
 @attrs.frozen(kw_only=True)
 class UpdateEntity(Update):
-    """Change an object. Legal when its new name is free."""
+    """Change an object. A new name must be free."""
 
     kind: str
 
@@ -30,7 +30,7 @@ class UpdateEntity(Update):
 @message("command.inventory.remove")
 @attrs.frozen(kw_only=True)
 class RemoveEntity(Remove):
-    """Remove an object. Legal when nothing refers to it."""
+    """Remove an object. Legal while nothing refers to it."""
 
     kind: str
 
@@ -38,4 +38,4 @@ class RemoveEntity(Remove):
 @message("command.event.add")
 @attrs.frozen(kw_only=True)
 class AddEvent(Add):
-    """Write an event of an external system into the audit trail. Legal always."""
+    """Add an event of an external system to the audit trail."""

@@ -1,7 +1,4 @@
-"""What happened to an entity without behaviour: each event bears the whole document, so the last one is the state.
-
-It must not tell kinds apart: the document does.
-"""
+"""What happened to an entity without behaviour. Each event carries the whole document, so the last one is the state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DataCenter, Cluster, User and Tag: what the rest is sorted into. It must not hold behaviour."""
+"""DataCenter, Cluster and Tag."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Cpu:
     topology: CpuTopology | None = attribute()
     name: str | None = attribute(read_only=True)
     speed: float | None = attribute(read_only=True, unit="MHz")
-    type: str | None = attribute(effect=AT_NEXT_START, doc="A model that libvirt names, like Westmere.")
+    type: str | None = attribute(effect=AT_NEXT_START, doc="A CPU model known to libvirt, such as Westmere.")
     mode: str | None = attribute(
         effect=AT_NEXT_START,
-        doc="The best that the host can when left out.",
+        doc="If left out, the best that the host offers.",
         choices=("custom", "host_model", "host_passthrough"),
     )
 
@@ -49,7 +49,7 @@ class DataCenter(Document):
         column=3,
     )
     quota_mode: str | None = attribute(effect=not_yet("disabled"), choices=("audit", "disabled", "enabled"))
-    version: Version | None = attribute(effect=label("There are no compatibility levels yet."), column=4)
+    version: Version | None = attribute(effect=label("there are no compatibility levels yet"), column=4)
     supported_versions: tuple[Version, ...] | None = attribute(read_only=True)
     storage_format: str | None = attribute(effect=not_yet("v5"), choices=("v1", "v2", "v3", "v4", "v5"))
 
@@ -65,19 +65,19 @@ class Cluster(Document):
     cpu: Cpu | None = attribute(
         column=3,
         nested={
-            "type": label("The CPUs of its hosts are not compared with it."),
+            "type": label("the CPUs of the hosts are not compared with it"),
             "mode": not_yet(),
             "topology": not_yet(),
         },
     )
-    version: Version | None = attribute(effect=label("There are no compatibility levels yet."))
+    version: Version | None = attribute(effect=label("there are no compatibility levels yet"))
     virt_service: bool | None = attribute(effect=not_yet(True))
     gluster_service: bool | None = attribute(effect=not_yet(False))
     ballooning_enabled: bool | None = attribute(effect=not_yet(True))
     threads_as_cores: bool | None = attribute(effect=not_yet(False))
     bios_type: str | None = attribute(
         effect=AT_NEXT_START,
-        doc="What `cluster_default` of a VM means.",
+        doc="The type that VMs with `cluster_default` get.",
         later=("cluster_default", "q35_secure_boot"),
         choices=("cluster_default", "i440fx_sea_bios", "q35_ovmf", "q35_sea_bios", "q35_secure_boot"),
     )
@@ -99,5 +99,5 @@ class Tag(Document):
         refers="Tag",
         search="parent",
         column=2,
-        doc="The tag that it lies below; `root` when none is named.",
+        doc="The parent tag; `root` if left out.",
     )

@@ -1,1 +1,1 @@
-"""What the gateway hears from the engine, and tells its live clients."""
+"""Messages from the engine to the gateway, and from the gateway to its live clients."""

@@ -1,7 +1,6 @@
-"""What a gateway and the engine say to each other: submit and reply, snapshot and feed, samples.
+"""The messages between a gateway and the engine: submit and reply, snapshot and feed, samples.
 
-The gateway knows the engine by these messages only, so it can live inside its process or beside it. It must not name
-actors or tables.
+The gateway knows the engine by these messages only, so it can run in the engine's process or in its own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Frames of a live subscription: snapshot, then every change after it, in order. It must not know a transport.
+"""Frames of a live subscription: snapshot, then every change after it, in order.
 
 In msgpack each is a message as `codec.encode` makes it; in JSON it is an object with `op` and the same fields, where
 `document` is the REST API's JSON. docs/live.md tells the rules by which a client proves that nothing is missing.

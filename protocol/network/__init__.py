@@ -1,1 +1,1 @@
-"""What is said of networks and NICs."""
+"""Networks, vNIC profiles and NICs."""

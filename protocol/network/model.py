@@ -1,4 +1,4 @@
-"""Network, VnicProfile, Nic and what is nested in them. It must not hold behaviour."""
+"""Network, VnicProfile, Nic and their nested types."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from protocol.message import message
 
 @attrs.frozen(kw_only=True)
 class Mac:
-    address: str | None = attribute(effect=AT_NEXT_START, doc="Six octets, hexadecimal, separated by colons.")
+    address: str | None = attribute(effect=AT_NEXT_START, doc="Six hexadecimal octets separated by colons.")
 
 
 @attrs.frozen(kw_only=True)
@@ -24,7 +24,7 @@ class Ip:
 
 @attrs.frozen(kw_only=True)
 class ReportedDevice:
-    """A network device as the guest's agent sees it."""
+    """A network device as the guest agent reports it."""
 
     id: str | None = attribute(as_xml_attribute=True)
     name: str | None = attribute(column=1)
@@ -44,7 +44,7 @@ class Network(Document):
     comment: str | None = attribute(effect=SHOWN)
     data_center: Ref | None = attribute(effect=SHOWN, refers="DataCenter", required=True, search="datacenter", column=2)
     mtu: int | None = attribute(
-        effect=AT_NEXT_START, doc="0 leaves it to the host.", unit="bytes", minimum=0, maximum=65_535
+        effect=AT_NEXT_START, doc="0 means the host's default.", unit="bytes", minimum=0, maximum=65_535
     )
     status: str | None = attribute(
         read_only=True, choices=("operational", "non_operational"), search="status", column=3
@@ -57,7 +57,7 @@ class Network(Document):
     )
     required: bool | None = attribute(effect=not_yet(False))
     display: bool | None = attribute(effect=not_yet(False))
-    vdsm_name: str | None = attribute(read_only=True, doc="The bridge's name on the hosts.")
+    vdsm_name: str | None = attribute(read_only=True, doc="Name of the bridge on the hosts.")
 
 
 @message("model.vnic_profile")
@@ -82,10 +82,10 @@ class Nic(Document):
     interface: str | None = attribute(effect=AT_NEXT_START, choices=("virtio", "e1000", "e1000e", "rtl8139"), column=2)
     linked: bool | None = attribute(effect=AT_NEXT_START, column=5)
     plugged: bool | None = attribute(effect=AT_NEXT_START, column=6)
-    mac: Mac | None = attribute(column=3, doc="Taken from the data center's pool when left out.")
+    mac: Mac | None = attribute(column=3, doc="Taken from the data center's MAC pool if left out.")
     vnic_profile: Ref | None = attribute(effect=AT_NEXT_START, refers="VnicProfile", column=4)
     network: Ref | None = attribute(
-        effect=AT_NEXT_START, refers="Network", doc="Shorthand on input for the network's own profile."
+        effect=AT_NEXT_START, refers="Network", doc="Shorthand for the network's default vNIC profile, on input only."
     )
     vm: Ref | None = attribute(refers="Vm", read_only=True)
     template: Ref | None = attribute(refers="Template", read_only=True)

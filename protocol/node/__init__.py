@@ -1,1 +1,1 @@
-"""What the engine and a node say to each other."""
+"""Messages between the engine and a node."""

@@ -2,7 +2,7 @@
 
 Every command carries the engine's `epoch` and a stable `step_id`. The node stores the highest epoch before it acts and
 refuses lower ones; it stores the outcome under the step id and answers a repeated command with the stored outcome, so
-each step has at most one effect. It must not say how a node does it.
+each step has at most one effect.
 """
 
 from __future__ import annotations

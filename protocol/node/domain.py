@@ -1,7 +1,4 @@
-"""What a domain is made of and how a node sees it: pure data inside the messages of the link.
-
-It must not hold libvirt's words or XML.
-"""
+"""The specification of a domain and the state that a node sees: pure data inside the messages of the link."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The messages with which a node and the engine begin a link: hello, the range of versions both know, enrolment.
+"""The messages that begin a link between a node and the engine: hello, version negotiation, enrolment.
 
-Sans I/O: `agree` decides, transports carry. It must not know sockets or certificates.
+Sans I/O: `agree` decides, transports carry.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Names what is not a step but is repeated by a node until the engine has made it durable: the end of a domain.
 
-The engine puts this name among `ForgetSteps.step_ids`. It must not hold anything but names.
+The engine puts this name among `ForgetSteps.step_ids`.
 """
 
 from __future__ import annotations

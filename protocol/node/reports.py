@@ -1,6 +1,6 @@
-"""What a node says to the engine once their link is up: outcomes, domains, facts, samples.
+"""What a node reports to the engine once their link is up: outcomes, domains, facts, samples.
 
-Outcomes are kept and repeated until `ForgetSteps`; samples replace each other. It must not hold libvirt's words.
+Outcomes are kept and repeated until `ForgetSteps`; samples replace each other.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What is said of storage domains and disks."""
+"""Storage domains and disks."""

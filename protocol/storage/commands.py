@@ -1,4 +1,4 @@
-"""What may be asked about storage domains and disks. It must not name volumes: those are the node's."""
+"""Commands on storage domains and disks."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from protocol.message import message
 @message("command.storage_domain.add")
 @attrs.frozen(kw_only=True)
 class AddStorageDomain(Add):
-    """Make a directory of a host a storage domain of the host's data center. Legal while the host is up."""
+    """Add a directory of a host as a storage domain of that host's data center. Legal while the host is up."""
 
 
 @message("command.storage_domain.update")
 @attrs.frozen(kw_only=True)
 class UpdateStorageDomain(Update):
-    """Change a storage domain. Legal unless an operation runs on it."""
+    """Change a storage domain. Legal while no operation runs on it."""
 
 
 @message("command.storage_domain.remove")
 @attrs.frozen(kw_only=True)
 class RemoveStorageDomain(Remove):
-    """Remove a storage domain; its directory's content stays. Legal while no disk lives on it."""
+    """Remove a storage domain; the contents of its directory stay. Legal while it holds no disk."""
 
 
 @message("command.disk.add")
 @attrs.frozen(kw_only=True)
 class AddDisk(Add):
-    """Add a floating disk, attached to no VM. Legal while its storage domain is active."""
+    """Add a floating disk: one that is attached to no VM. Legal while its storage domain is active."""
 
 
 @message("command.disk.update")
@@ -41,4 +41,5 @@ class UpdateDisk(Update):
 @message("command.disk.remove")
 @attrs.frozen(kw_only=True)
 class RemoveDisk(Remove):
-    """Remove a disk with its volumes. Legal while it is attached to nothing, backs nothing and no operation runs on it."""
+    """Remove a disk and its volumes. Legal while it is attached to no VM, no other disk is backed by it and no
+    operation runs on it."""

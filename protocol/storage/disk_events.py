@@ -1,7 +1,4 @@
-"""What happened to a disk: each event bears what `actors/storage/disk/evolve.py` needs.
-
-It must not hold what follows from an event, nor what happened to the VM that has the disk.
-"""
+"""What happened to a disk: each event carries what `actors/storage/disk/evolve.py` needs."""
 
 from __future__ import annotations
 

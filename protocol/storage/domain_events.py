@@ -1,7 +1,4 @@
-"""What happened to a storage domain: each event bears what `actors/storage/storage_domain/evolve.py` needs.
-
-It must not hold what happened to the disks on it.
-"""
+"""What happened to a storage domain: each event carries what `actors/storage/domain/evolve.py` needs."""
 
 from __future__ import annotations
 

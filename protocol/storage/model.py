@@ -1,4 +1,4 @@
-"""StorageDomain, Disk, DiskAttachment and what is nested in them. Sizes are bytes. It must not hold behaviour."""
+"""StorageDomain, Disk, DiskAttachment and their nested types. Sizes are in bytes."""
 
 from __future__ import annotations
 
@@ -83,21 +83,23 @@ class Disk(Document):
     actual_size: int | None = attribute(unit="bytes", read_only=True, column=5)
     total_size: int | None = attribute(unit="bytes", read_only=True)
     storage_domain: Ref | None = attribute(
-        effect=AT_ONCE, refers="StorageDomain", doc="Shorthand on input for one storage domain."
+        effect=AT_ONCE, refers="StorageDomain", doc="Shorthand for a single storage domain, on input only."
     )
     storage_domains: tuple[Ref, ...] | None = attribute(
         effect=AT_ONCE, refers="StorageDomain", search="storage", column=6
     )
     storage_type: str | None = attribute(read_only=True, choices=("image", "lun", "cinder", "managed_block_storage"))
     content_type: str | None = attribute(read_only=True)
-    image_id: str | None = attribute(read_only=True, doc="The active volume.")
+    image_id: str | None = attribute(read_only=True, doc="Id of the active volume.")
     wipe_after_delete: bool | None = attribute(effect=not_yet(False))
-    shareable: bool | None = attribute(effect=AT_NEXT_START, doc="Several VMs may write it at once; raw disks only.")
+    shareable: bool | None = attribute(
+        effect=AT_NEXT_START, doc="Several VMs may use the disk at the same time; raw disks only."
+    )
     propagate_errors: bool | None = attribute(
-        effect=AT_NEXT_START, doc="The guest sees a write that fails; else the VM pauses."
+        effect=AT_NEXT_START, doc="Report write errors to the guest; otherwise they pause the VM."
     )
     qcow_version: str | None = attribute(effect=not_yet("qcow2_v3"), choices=("qcow2_v2", "qcow2_v3"))
-    bootable: bool | None = attribute(effect=not_yet(False, instead="Set `bootable` of the attachment."))
+    bootable: bool | None = attribute(effect=not_yet(False, instead="Set `bootable` on the disk attachment."))
     vms: tuple[Ref, ...] | None = attribute(refers="Vm", read_only=True, link=True, search="vm")
     template: Ref | None = attribute(refers="Template", read_only=True)
     backing_disk: Ref | None = attribute(refers="Disk", read_only=True, extension=True)
@@ -114,10 +116,12 @@ class DiskAttachment(Document):
     interface: str | None = attribute(effect=AT_NEXT_START, choices=disk_interfaces, required=True, column=2)
     read_only: bool | None = attribute(effect=AT_NEXT_START)
     pass_discard: bool | None = attribute(
-        effect=AT_NEXT_START, doc="What the guest discards is given back; true when left out."
+        effect=AT_NEXT_START, doc="Free the space that the guest discards; true if left out."
     )
     logical_name: str | None = attribute(read_only=True)
-    disk: Disk | None = attribute(refers="Disk", required=True, column=1, doc="A whole disk to make, or the id of one.")
+    disk: Disk | None = attribute(
+        refers="Disk", required=True, column=1, doc="The id of an existing disk, or a new disk."
+    )
     vm: Ref | None = attribute(refers="Vm", read_only=True)
     template: Ref | None = attribute(refers="Template", read_only=True)
     slot: int | None = attribute(read_only=True, extension=True)

@@ -1,1 +1,1 @@
-"""What is said of templates: the model, the commands, the events."""
+"""Templates: model, commands, events."""

@@ -1,4 +1,4 @@
-"""What may be asked about templates. It must not name volumes: those are the node's."""
+"""Commands on templates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from protocol.message import message
 @message("command.template.import")
 @attrs.frozen(kw_only=True)
 class ImportTemplate(Add):
-    """Add a template whose one disk is copied from an image file of a host, as a lab does with `tiny`. Legal while the
+    """Add a template with one disk, copied from an image file on a host; a lab adds `tiny` this way. Legal while the
     storage domain is active."""
 
     storage_domain_id: str
@@ -23,10 +23,11 @@ class ImportTemplate(Add):
 @message("command.template.update")
 @attrs.frozen(kw_only=True)
 class UpdateTemplate(Update):
-    """Change a template. Legal always, but never for `Blank`."""
+    """Change a template. The template `Blank` cannot be changed."""
 
 
 @message("command.template.remove")
 @attrs.frozen(kw_only=True)
 class RemoveTemplate(Remove):
-    """Remove a template with its disks. Legal while no VM's disk is backed by it; never for `Blank`."""
+    """Remove a template and its disks. Legal while no VM's disk is backed by it. The template `Blank` cannot be
+    removed."""

@@ -1,7 +1,4 @@
-"""What happened to a template: each event bears what `actors/storage/template/evolve.py` needs.
-
-It must not hold what happened to its disks.
-"""
+"""What happened to a template: each event carries what `actors/storage/template/evolve.py` needs."""
 
 from __future__ import annotations
 

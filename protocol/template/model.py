@@ -1,4 +1,4 @@
-"""Templates, as the API shows them: a VM's attributes without a run. It must not hold behaviour."""
+"""Templates, as the API shows them: a VM's attributes without those of a run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Template(Document):
     description: str | None = attribute(effect=SHOWN, search="description", column=6)
     comment: str | None = attribute(effect=SHOWN, search="comment")
     type: str | None = attribute(
-        effect=label("VMs of all types run alike."), choices=("desktop", "high_performance", "server")
+        effect=label("VMs of all types run alike"), choices=("desktop", "high_performance", "server")
     )
     status: str | None = attribute(read_only=True, choices=("illegal", "locked", "ok"), search="status", column=2)
     cluster: Ref | None = attribute(effect=SHOWN, refers="Cluster", search="cluster", column=3)

@@ -1,1 +1,1 @@
-"""What is said of VMs: the model, the commands, the events."""
+"""VMs: model, commands, events."""

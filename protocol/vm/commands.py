@@ -1,4 +1,4 @@
-"""What may be asked about a VM, its NICs and its disk attachments. It must not name domains: those are the node's."""
+"""Commands on a VM, its NICs and its disk attachments."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from protocol.vm.model import Vm
 @message("command.vm.add")
 @attrs.frozen(kw_only=True)
 class AddVm(Add):
-    """Add a VM from a template, `Blank` when none is named. Its template's disks are made thin, or as full copies with
-    `clone`. Legal always."""
+    """Add a VM from a template, or from `Blank` if none is given. Its disks are thin layers over the template's disks,
+    or independent full copies with `clone`."""
 
     clone: bool = parameter(False, AT_ONCE)
 
@@ -23,16 +23,16 @@ class AddVm(Add):
 @message("command.vm.update")
 @attrs.frozen(kw_only=True)
 class UpdateVm(Update):
-    """Change a VM's configuration. What cannot change while it runs is applied at its next start. Legal unless an operation
-    runs on it."""
+    """Change a VM's configuration. What cannot change while the VM is running takes effect at its next start. Legal
+    while no operation runs on the VM."""
 
-    next_run: bool = parameter(False, AT_ONCE, "Of a VM that runs, everything but its names waits for the next start.")
+    next_run: bool = parameter(False, AT_ONCE, "On a running VM, apply everything except names at the next start.")
 
 
 @message("command.vm.remove")
 @attrs.frozen(kw_only=True)
 class RemoveVm(Remove):
-    """Remove a VM and its disks; with `detach_only` the disks stay. Legal while it is down and not delete protected."""
+    """Remove a VM and its disks; `detach_only` keeps the disks. Legal while the VM is down and not delete protected."""
 
     detach_only: bool = parameter(False, AT_ONCE)
 
@@ -40,8 +40,8 @@ class RemoveVm(Remove):
 @message("command.vm.start")
 @attrs.frozen(kw_only=True)
 class StartVm(Command):
-    """Start a VM on a host that the scheduler chooses, or resume it. `vm` overrides its configuration for this run
-    alone. Legal while it is down, suspended or paused."""
+    """Start a VM on a host that the scheduler chooses, or resume a suspended or paused one. `vm` overrides its
+    configuration for this run only. Legal while the VM is down, suspended or paused."""
 
     vm: Vm | None = None
     pause: bool = parameter(False, AT_ONCE)
@@ -51,8 +51,8 @@ class StartVm(Command):
 @message("command.vm.shutdown")
 @attrs.frozen(kw_only=True)
 class ShutdownVm(Command):
-    """Ask the guest to power off, and wait until it has. Legal while the VM runs; with `force` also while another
-    operation does, whose place it takes."""
+    """Ask the guest to shut down, and wait until it has. Legal while the VM is running and no other operation runs on
+    it; with `force` the shutdown replaces that operation."""
 
     reason: str = parameter("", AT_ONCE)
     force: bool = parameter(False, AT_ONCE)
@@ -61,17 +61,17 @@ class ShutdownVm(Command):
 @message("command.vm.stop")
 @attrs.frozen(kw_only=True)
 class StopVm(Command):
-    """Power a VM off at once, whatever the guest does; of a suspended VM the saved memory is discarded. Legal while it is
-    not down."""
+    """Power a VM off at once, without asking the guest. The saved memory of a suspended VM is discarded. Legal unless
+    the VM is down."""
 
     reason: str = parameter("", AT_ONCE)
-    force: bool = parameter(False, not_yet(False, instead="Without it, stop takes the place of what runs already."))
+    force: bool = parameter(False, not_yet(False, instead="Leave it out: stop replaces a running operation anyway."))
 
 
 @message("command.vm.reboot")
 @attrs.frozen(kw_only=True)
 class RebootVm(Command):
-    """Ask the guest to start over, and wait until it does. Legal while the VM is up."""
+    """Ask the guest to reboot, and wait until it has. Legal while the VM is up."""
 
     force: bool = parameter(False, not_yet(False, instead="Use reset."))
 
@@ -79,44 +79,44 @@ class RebootVm(Command):
 @message("command.vm.reset")
 @attrs.frozen(kw_only=True)
 class ResetVm(Command):
-    """Press the reset button, which the guest cannot ignore. Legal while the VM is up, paused or rebooting."""
+    """Reset a VM at once, without asking the guest. Legal while the VM is up, paused or rebooting."""
 
 
 @message("command.vm.suspend")
 @attrs.frozen(kw_only=True)
 class SuspendVm(Command):
-    """Save a VM's memory to the storage and end its QEMU; a start resumes it there. Legal while it is up."""
+    """Save a VM's memory to storage and stop the VM; the next start resumes it. Legal while the VM is up."""
 
 
 @message("command.vm.pause")
 @attrs.frozen(kw_only=True)
 class PauseVm(Command):
-    """Stop a VM's CPUs. Legal while it is up (extension)."""
+    """Pause a VM: its CPUs stop, its memory stays. Legal while the VM is up. Extension to oVirt's API."""
 
 
 @message("command.vm.resume")
 @attrs.frozen(kw_only=True)
 class ResumeVm(Command):
-    """Let a paused VM's CPUs go on. Legal while it is paused (extension; in oVirt a start does it)."""
+    """Resume a paused VM. Legal while the VM is paused. Extension to oVirt's API, where start does this."""
 
 
 @message("command.vm.freeze_file_systems")
 @attrs.frozen(kw_only=True)
 class FreezeVmFileSystems(Command):
-    """Legal while the VM is up and its guest agent reports: every mounted writable file system is frozen, the root last.
-    The guest thaws by itself after 60 seconds."""
+    """Freeze every mounted writable file system of the guest, the root file system last. They thaw automatically after
+    60 seconds. Legal while the VM is up and its guest agent responds."""
 
 
 @message("command.vm.thaw_file_systems")
 @attrs.frozen(kw_only=True)
 class ThawVmFileSystems(Command):
-    """Legal while the VM is up and its guest agent reports, also when nothing is frozen."""
+    """Thaw the guest's file systems, even if none is frozen. Legal while the VM is up and its guest agent responds."""
 
 
 @message("command.vm.ticket")
 @attrs.frozen(kw_only=True)
 class SetVmTicket(Command):
-    """Get a one-time console password, valid for two minutes unless said otherwise. Legal while the VM runs."""
+    """Get a one-time console password, valid for two minutes unless `expiry` is given. Legal while the VM is running."""
 
     ticket: Ticket | None = None
 
@@ -124,7 +124,7 @@ class SetVmTicket(Command):
 @message("command.nic.add")
 @attrs.frozen(kw_only=True)
 class AddNic(Add):
-    """Add a NIC to a VM (`parent_id`). Legal while the VM is down and no operation runs on it."""
+    """Add a NIC to a VM. Legal while the VM is down and no operation runs on it."""
 
 
 @message("command.nic.update")
@@ -158,8 +158,8 @@ class DeactivateNic(Command):
 @message("command.disk_attachment.add")
 @attrs.frozen(kw_only=True)
 class AddDiskAttachment(Add):
-    """Attach a disk to a VM by its id, or make a new one for it. Legal while the VM is down and no operation runs on
-    it."""
+    """Attach a disk to a VM: an existing one by its id, or a new one. Legal while the VM is down and no operation runs
+    on it."""
 
 
 @message("command.disk_attachment.update")
@@ -171,7 +171,7 @@ class UpdateDiskAttachment(Update):
 @message("command.disk_attachment.remove")
 @attrs.frozen(kw_only=True)
 class RemoveDiskAttachment(Remove):
-    """Detach a disk from a VM and remove it; with `detach_only` it stays. Legal while the VM is down and no operation
+    """Detach a disk from a VM and remove the disk; `detach_only` keeps it. Legal while the VM is down and no operation
     runs on it."""
 
     detach_only: bool = parameter(False, AT_ONCE)

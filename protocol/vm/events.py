@@ -1,7 +1,4 @@
-"""What happened to a VM: each event bears what `actors/vm/evolve.py` needs, so the journal alone rebuilds the state.
-
-It must not hold samples or what a guest is trusted for.
-"""
+"""What happened to a VM: each event carries what `actors/vm/evolve.py` needs, so the journal alone rebuilds the state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vm, Template and what is nested in them. Memory is bytes. It must not hold behaviour."""
+"""Vm and its nested types. Memory is in bytes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ class Boot:
 @attrs.frozen(kw_only=True)
 class OperatingSystem:
     type: str | None = attribute(
-        effect=AT_NEXT_START, doc="Types that start with windows get Hyper-V's interfaces and clock where KVM runs."
+        effect=AT_NEXT_START,
+        doc="Types that start with windows get Hyper-V enlightenments and a Hyper-V clock under KVM.",
     )
     version: Version | None = attribute(effect=not_yet())
     boot: Boot | None = attribute()
@@ -52,7 +53,7 @@ class MemoryPolicy:
         effect=AT_NEXT_START,
         unit="bytes",
         minimum=0,
-        doc="What is reserved on the host; all of the memory when left out.",
+        doc="Memory reserved on the host; all of the VM's memory if left out.",
     )
     max: int | None = attribute(effect=not_yet(), unit="bytes", minimum=0)
     ballooning: bool | None = attribute(effect=AT_NEXT_START)
@@ -151,11 +152,11 @@ class Vm(Document):
     description: str | None = attribute(effect=SHOWN, search="description")
     comment: str | None = attribute(effect=SHOWN, search="comment")
     type: str | None = attribute(
-        effect=label("VMs of all types run alike."), choices=("desktop", "high_performance", "server"), search="type"
+        effect=label("VMs of all types run alike"), choices=("desktop", "high_performance", "server"), search="type"
     )
     status: str | None = attribute(read_only=True, choices=vm_statuses, search="status", column=2)
     status_detail: str | None = attribute(read_only=True)
-    stop_reason: str | None = attribute(read_only=True, doc="Why it was stopped, or why it went down.")
+    stop_reason: str | None = attribute(read_only=True, doc="Why the VM was stopped or went down.")
     cluster: Ref | None = attribute(effect=AT_NEXT_START, refers="Cluster", required=True, search="cluster", column=4)
     template: Ref | None = attribute(effect=AT_ONCE, refers="Template", search="template")
     original_template: Ref | None = attribute(refers="Template", read_only=True)
@@ -179,29 +180,31 @@ class Vm(Document):
     placement_policy: VmPlacementPolicy | None = attribute()
     stateless: bool | None = attribute(effect=not_yet(False))
     delete_protected: bool | None = attribute(effect=AT_ONCE)
-    start_paused: bool | None = attribute(effect=AT_NEXT_START, doc="Its CPUs stand still until it is resumed.")
+    start_paused: bool | None = attribute(
+        effect=AT_NEXT_START, doc="Start paused: the CPUs run once the VM is resumed."
+    )
     origin: str | None = attribute(read_only=True)
     creation_time: datetime.datetime | None = attribute(read_only=True, search="creationtime")
     start_time: datetime.datetime | None = attribute(read_only=True, column=8)
     stop_time: datetime.datetime | None = attribute(read_only=True)
     run_once: bool | None = attribute(read_only=True)
     next_run_configuration_exists: bool | None = attribute(read_only=True)
-    fqdn: str | None = attribute(read_only=True, search="fqdn", column=7, doc="As the guest's agent says.")
+    fqdn: str | None = attribute(read_only=True, search="fqdn", column=7, doc="As reported by the guest agent.")
     guest_operating_system: GuestOperatingSystem | None = attribute(read_only=True)
     guest_time_zone: TimeZone | None = attribute(read_only=True)
     nics: tuple[Nic, ...] | None = attribute(link=True)
     disk_attachments: tuple[DiskAttachment, ...] | None = attribute(
-        effect=not_yet((), instead="Add disks once the VM is there: POST /vms/{id}/diskattachments."), link=True
+        effect=not_yet((), instead="Add the disks after the VM: POST /vms/{id}/diskattachments."), link=True
     )
     reported_devices: tuple[ReportedDevice, ...] | None = attribute(link=True, read_only=True)
     applications: tuple[Application, ...] | None = attribute(link=True, read_only=True, search="apps")
     sessions: tuple[Session, ...] | None = attribute(link=True, read_only=True)
     graphics_consoles: tuple[GraphicsConsole, ...] | None = attribute(link=True, read_only=True)
     guest_report_stale_since: datetime.datetime | None = attribute(
-        read_only=True, extension=True, doc="Set when the agent fell silent: what it said is no longer shown."
+        read_only=True, extension=True, doc="When the guest agent stopped responding; its report is no longer shown."
     )
-    task: str | None = attribute(read_only=True, extension=True, doc="The operation that runs on the VM now.")
+    task: str | None = attribute(read_only=True, extension=True, doc="The operation that is running on the VM.")
     job: Ref | None = attribute(refers="Job", read_only=True, extension=True)
     pending_steps: int | None = attribute(
-        read_only=True, extension=True, doc="Steps beside the operation that a host has not answered yet."
+        read_only=True, extension=True, doc="Steps outside the operation that a host has not answered yet."
     )

@@ -1,4 +1,4 @@
-"""How a whole decision is compared with what a transcript expects of it. It must not decide anything."""
+"""How a whole decision is compared with what a transcript expects of it."""
 
 from __future__ import annotations
 

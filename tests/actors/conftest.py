@@ -1,4 +1,4 @@
-"""Every transcript is looked at to its end. It must not hold more than that."""
+"""Every transcript is looked at to its end."""
 
 from __future__ import annotations
 

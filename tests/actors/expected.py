@@ -1,7 +1,7 @@
 """The shorthands of a transcript's `then`.
 
 Each says one event, effect, reply or audit line. None names an epoch or the id of a step: they stand for *the step that
-runs now* and *the step that was answered*. It must not decide anything.
+runs now* and *the step that was answered*.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Transcripts of an entity: given a life, when a message comes, then this whole decision and nothing else.
 
     up().when(StopVm(id=VM)).then(
-        event(VmStopRequested, begins="stop", step="End QEMU", desired="down"),
+        event(VmStopRequested, begins="stop", step="Powering off", desired="down"),
         to_node(DestroyDomain(vm_id=VM)),
         ...
         accepted(job=True), stored,

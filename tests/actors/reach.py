@@ -1,4 +1,4 @@
-"""Which lines of the deciding modules the transcripts run, by Python's own tracing. It must not judge them."""
+"""Which lines of the deciding modules the transcripts run, by Python's own tracing."""
 
 from __future__ import annotations
 

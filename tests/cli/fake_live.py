@@ -1,7 +1,4 @@
-"""A live port that plays what a test wrote: for each connection the frames to send, then silence or the end.
-
-It must not know whether what it sends is right.
-"""
+"""A live port that plays what a test wrote: for each connection the frames to send, then silence or the end."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The project's own gateway on the project's own engine and simulated hosts, in a thread, for tests of the client.
-
-It must not be used for what `fake_gateway` can show: it is slower to start.
-"""
+"""The project's own gateway on the project's own engine and simulated hosts, in a thread, for tests of the client."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def test_show_includes_what_hangs_below_for_a_person(fake: FakeGateway, corral: 
 def test_an_object_that_is_not_there(fake: FakeGateway, corral: Corral) -> None:
     ran = corral("vm", "show", "web9")
     assert ran.code == 11
-    assert ran.err == "corral: vm web9 does not exist, or you may not see it. See: corral list vms\n"
+    assert ran.err == "corral: no VM is called web9, or you may not see it. List them with: corral list vms\n"
 
 
 def test_a_name_that_two_bear(fake: FakeGateway, corral: Corral) -> None:
@@ -133,7 +133,7 @@ def test_an_action_with_parameters(fake: FakeGateway, corral: Corral, words: tup
     assert fake.asked("POST") == [
         (f"vms/{id}/start", {"pause": True, "vm": {"os": {"boot": {"devices": {"device": ["network"]}}}}})
     ]
-    assert (ran.code, ran.err) == (0, "vm web1: start done.\n")
+    assert (ran.code, ran.err) == (0, "VM web1: start done.\n")
 
 
 def test_the_result_of_an_action_is_printed(fake: FakeGateway, corral: Corral) -> None:
@@ -192,7 +192,7 @@ def test_a_refusal_is_one_line_with_its_remedy(fake: FakeGateway, corral: Corral
     )
     ran = corral("vm", "start", "web1")
     assert ran.code == 10
-    assert ran.err == "corral: vm web1: start: No host fits. alpha: too little memory. Add a host.\n"
+    assert ran.err == "corral: VM web1: start: No host fits. alpha: too little memory. Add a host.\n"
 
 
 def test_a_session_that_is_over_says_how_to_log_in(fake: FakeGateway, corral: Corral) -> None:

@@ -42,7 +42,7 @@ def test_the_lines_of_the_talks(fake: FakeGateway, shell: Shell, capsys: pytest.
     made = contexts.active()
     assert (made.url, made.user, made.token) == (fake.url, "root@pam", "token-1")
     output = capsys.readouterr()
-    assert output.out.startswith(f"{fake.url} answers in ")
+    assert output.out.startswith(f"{fake.url} answered in ")
     assert "warning" not in output.err  # it is in no process list here
     shell.line("history")
     assert "secret" not in capsys.readouterr().out
@@ -71,7 +71,7 @@ def test_a_wrong_password_leaves_the_connection_as_it_was(
 ) -> None:
     shell.line("cd vms")
     assert shell.line(f"connect {fake.url} admin@internal guess --filter") == 10
-    assert "cannot log in" in capsys.readouterr().err
+    assert "could not log in" in capsys.readouterr().err
     assert shell.prompt() == "[corral test (connected) /vms]# "
     assert not shell.session.filtered
 
@@ -79,9 +79,9 @@ def test_a_wrong_password_leaves_the_connection_as_it_was(
 @pytest.mark.parametrize(
     ("line", "code", "why"),
     [
-        ("connect --user root@pam", 1, "say where to connect: connect https://HOST:PORT USER"),
+        ("connect --user root@pam", 1, "no URL given. Use: connect https://HOST:PORT USER"),
         ("connect https://a b --url https://c", 1, "the url is given twice, once as --url"),
-        ("connect ftp://a b c", 2, "ftp://a is not an address of a gateway"),
+        ("connect ftp://a b c", 2, "ftp://a is not a gateway URL"),
     ],
 )
 def test_what_is_no_connection(
@@ -135,7 +135,7 @@ def test_connect_alone_warns_of_a_password_in_the_process_list(corral: Corral) -
     with serving(FakeGateway()) as fake:
         ran = corral("connect", "--url", fake.url, "--user", "root@pam", "--password", "secret")
         assert ran.code == 0
-        assert ran.err.startswith("warning: a password on the command line can be read by every process")
+        assert ran.err.startswith("warning: a password on the command line is visible to every process")
         assert corral("list", "vms").code == 0
         assert contexts.active().user == "root@pam"
 
@@ -157,7 +157,9 @@ def test_connect_alone_chooses_a_context(fake: FakeGateway, corral: Corral) -> N
 def test_words_of_the_shell_say_where_they_work(corral: Corral, word: str) -> None:
     ran = corral(word)
     assert ran.code == 1
-    assert ran.err.startswith(f"corral: {word} is a word of the interactive shell. Start it with: corral shell")
+    assert ran.err.startswith(
+        f"corral: {word} is a command of the interactive shell. Start the shell with: corral shell"
+    )
 
 
 def test_help_alone(corral: Corral) -> None:

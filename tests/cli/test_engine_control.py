@@ -41,7 +41,7 @@ async def test_the_lab_spends_no_token_of_a_host_that_another_one_is(tmp_path: P
     async with controlled(tmp_path) as room:
         assert await enrolment_token(tmp_path, "new") == "token"
         (host,) = room.engine.rows.named(Host, "new")
-        with pytest.raises(LabError, match="another host of this lab was renamed to new"):
+        with pytest.raises(LabError, match="another host of this lab is now called new"):
             await enrolment_token(tmp_path, "new", {host.id})
 
 
@@ -72,8 +72,8 @@ async def test_an_actor_is_crashed_on_request(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("question", "why"),
     [
-        ({"do": "dance"}, "There is no 'dance'; there are enrolment_token"),
-        ({}, "There is no None"),
+        ({"do": "dance"}, "There is no command 'dance'; the commands are enrolment_token"),
+        ({}, "There is no command None"),
         ({"do": "crash_actor", "address": "vm/none"}, "There is no vm/none"),
         ({"do": "crash_actor"}, "address"),
     ],
@@ -88,5 +88,5 @@ async def test_the_socket_is_for_its_owner_and_goes_with_the_daemon(tmp_path: Pa
     async with controlled(tmp_path):
         assert (tmp_path / "control.sock").stat().st_mode & 0o777 == 0o600
     assert not (tmp_path / "control.sock").exists()
-    with pytest.raises(LabError, match="Nobody answers"):
+    with pytest.raises(LabError, match="No answer"):
         await ask_control(tmp_path, {"do": "crash_actor"})

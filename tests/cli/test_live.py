@@ -47,7 +47,7 @@ def test_an_action_waits_for_its_job_and_for_the_vm(fake: FakeGateway, corral: C
         change(8, 7, "vm", id, version=3, status="up"),
     ])  # fmt: skip
     ran = corral("vm", "start", "web1", "--timeout", "10s")
-    assert (ran.code, ran.err) == (0, "vm web1: start done (up).\n")
+    assert (ran.code, ran.err) == (0, "VM web1: start done (up).\n")
     assert live.subscribed[0]["kinds"] == ["job", "vm"]
     assert live.subscribed[0]["ids"] == ["j1", id]
     assert live.headers[0]["authorization"] == "Bearer token-1"
@@ -63,7 +63,7 @@ def test_a_job_that_fails_fails_the_command(fake: FakeGateway, corral: Corral, p
     ])  # fmt: skip
     ran = corral("vm", "start", "web1")
     assert ran.code == 10
-    assert ran.err == "corral: vm web1: start: QEMU ended at once. (corral job show j1)\n"
+    assert ran.err == "corral: VM web1: start: QEMU ended at once. (corral job show j1)\n"
 
 
 def test_waiting_ends_and_the_operation_goes_on(fake: FakeGateway, corral: Corral, play: Play) -> None:
@@ -75,20 +75,20 @@ def test_waiting_ends_and_the_operation_goes_on(fake: FakeGateway, corral: Corra
     )
     ran = corral("vm", "start", "web1", "--timeout", "0.3")
     assert ran.code == 2
-    assert ran.err == "corral: vm is wait_for_launch after 0.3 s. It goes on: corral job show j1\n"
+    assert ran.err == "corral: the VM is wait_for_launch after 0.3 s. The operation continues: corral job show j1\n"
 
 
 def test_no_wait_names_the_job(fake: FakeGateway, corral: Corral) -> None:
     id = fake.put("vms", name="web1", status="down")
     fake.answers[f"POST vms/{id}/start"] = {"job": {"id": "j1"}}
-    assert corral("vm", "start", "web1", "--no-wait").err == "vm web1: start done (job j1 goes on).\n"
+    assert corral("vm", "start", "web1", "--no-wait").err == "VM web1: start done (job j1 continues).\n"
 
 
 def test_without_a_live_port_a_wait_asks(fake: FakeGateway, corral: Corral) -> None:
     id = fake.put("vms", name="web1", status="up")
     fake.put("jobs", **job("j1", "finished"))
     fake.answers[f"POST vms/{id}/start"] = {"job": {"id": "j1"}}
-    assert corral("vm", "start", "web1").err == "vm web1: start done (up).\n"
+    assert corral("vm", "start", "web1").err == "VM web1: start done (up).\n"
 
 
 def test_a_list_is_watched_live(fake: FakeGateway, corral: Corral, play: Play) -> None:
@@ -204,4 +204,4 @@ def test_a_console_that_does_not_say_it(fake: FakeGateway, corral: Corral, play:
     play()
     ran = corral("console", "web1", "--expect", "welcome", "--timeout", "0.3")
     assert ran.code == 2
-    assert "'welcome' did not come in 0.3 s. The guest said: 'tiny login:'" in ran.err
+    assert "'welcome' did not appear within 0.3 s. The guest sent: 'tiny login:'" in ran.err

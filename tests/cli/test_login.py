@@ -43,7 +43,7 @@ def test_a_wrong_password(corral: Corral, monkeypatch: pytest.MonkeyPatch) -> No
         give(monkeypatch, "guess\n")
         ran = corral("login", fake.url, "--user", "a@b", "--password-stdin")
     assert ran.code == 10
-    assert ran.err.startswith(f"corral: a@b cannot log in at {fake.url}: The user name or password is wrong.")
+    assert ran.err.startswith(f"corral: a@b could not log in to {fake.url}: The user name or password is wrong.")
 
 
 def test_login_to_a_lab(corral: Corral, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_file_that_is_broken(corral: Corral) -> None:
     Path(contexts.path()).write_text("current = [")
     ran = corral("vm", "list")
     assert ran.code == 2
-    assert "Mend or remove it" in ran.err
+    assert "Repair or remove it" in ran.err
 
 
 def test_daemons_are_found_by_name(corral: Corral, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,11 +48,11 @@ def test_a_vm_from_add_to_remove(logged_in: RealGateway, corral: Corral) -> None
     assert corral("nic", "deactivate", "nic1", "--vm", "web1").code == 0
     assert re.search(r"plugged +no", corral("nic", "show", "nic1", "--vm", "web1").out)
     assert corral("nic", "activate", "nic1", "--vm", "web1").code == 0
-    assert corral("vm", "start", "web1").err == "vm web1: start done (up).\n"
+    assert corral("vm", "start", "web1").err == "VM web1: start done (up).\n"
     assert re.search(r"os.boot.devices +hd,network", corral("show", "vm", "web1").out)
     refused = corral("vm", "remove", "web1")
     why = "Cannot remove VM web1: it is up; it must be down. Stop it first."
-    assert (refused.code, refused.err) == (10, f"corral: vm web1: remove: {why}\n")
+    assert (refused.code, refused.err) == (10, f"corral: VM web1: remove: {why}\n")
     assert corral("vm", "stop", "web1").code == 0
     assert corral("vm", "remove", "web1").code == 0
     assert corral("vm", "show", "web1").code == 11
@@ -65,7 +65,7 @@ def test_a_shutdown_that_the_guest_does_not_heed_is_cancelled(logged_in: RealGat
 
     logged_in.do(deafen)
     asked = corral("vm", "shutdown", "vm-0", "--no-wait")
-    found = re.search(r"\(job (\S+) goes on\)", asked.err)
+    found = re.search(r"\(job (\S+) continues\)", asked.err)
     assert found, asked.err
     ran = corral("job", "cancel", found[1])
     assert (ran.code, ran.err) == (0, f"job {found[1]}: cancel done (aborted).\n")
@@ -212,14 +212,14 @@ def test_a_wrong_password_and_an_unknown_ca(
     monkeypatch.setenv("CORRAL_PASSWORD", "wrong")
     ran = corral("login", gateway.url, "--user", "admin@internal", "--ca-file", gateway.ca_file)
     assert ran.code == 10
-    assert "cannot log in" in ran.err
+    assert "could not log in" in ran.err
     ran = corral("login", gateway.url, "--user", "admin@internal")
     assert ran.code == 10
     assert "--ca-file" in ran.err
 
 
 def test_status_and_ping(logged_in: RealGateway, corral: Corral) -> None:
-    assert "hosts not well           none" in corral("status").out
+    assert "hosts with problems           none" in corral("status").out
     assert logged_in.url in corral("ping").out
 
 

@@ -41,9 +41,9 @@ def test_a_line_that_fails(
 @pytest.mark.parametrize(
     ("raised", "code", "output"),
     [
-        (RuntimeError("broken"), 4, "corral: this is a bug: RuntimeError: broken."),
+        (RuntimeError("broken"), 4, "corral: RuntimeError: broken. This is a bug"),
         (KeyboardInterrupt(), 3, "corral: interrupted."),
-        (OSError(2, "no such thing"), 4, "corral: this is a bug: FileNotFoundError"),
+        (OSError(2, "no such thing"), 4, "corral: FileNotFoundError"),
     ],
 )
 def test_a_script_ends_with_the_code_of_what_happened(

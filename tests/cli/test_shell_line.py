@@ -35,12 +35,12 @@ def test_words_and_pipes(text: str, words: list[str], into: str) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("list vms |", "after | comes a command"),
-        ("list vms || echo none", "after | comes a command"),
+        ("list vms |", "| must be followed by a command"),
+        ("list vms || echo none", "| must be followed by a command"),
         ("| wc", "there is no command before |"),
-        ("list vms >", "after > comes a file"),
-        ("list vms >> ", "after > comes a file"),
-        ("list vms 2> errors", "2> is not known here"),
+        ("list vms >", "> must be followed by a file"),
+        ("list vms >> ", "> must be followed by a file"),
+        ("list vms 2> errors", "2> is not supported"),
         ("list 'vms", "the quote ' is not closed"),
         ("list vms \\", "nothing follows the \\"),
     ],

@@ -38,9 +38,9 @@ def test_other_spellings_of_a_collection(fake: FakeGateway, web1: str, script: C
 @pytest.mark.parametrize(
     ("path", "why"),
     [
-        ("servers", "corral: / has no collection servers. There are: datacenters,"),
-        ("vms/web9", "corral: vm web9 does not exist"),
-        ("vms/web1/nix", "corral: /vms/web1 has no collection nix. There are:"),
+        ("servers", "corral: / has no collection servers. It has: datacenters,"),
+        ("vms/web9", "corral: no VM is called web9"),
+        ("vms/web1/nix", "corral: /vms/web1 has no collection nix. It has:"),
     ],
 )
 def test_where_there_is_nothing(fake: FakeGateway, web1: str, script: Corral, path: str, why: str) -> None:
@@ -58,7 +58,7 @@ def test_a_collection_below_an_object(fake: FakeGateway, web1: str, script: Corr
     assert [path.rpartition("/")[0] for path, _ in [*fake.asked("PUT"), *fake.asked("DELETE")]] == [
         f"vms/{web1}/nics"
     ] * 2
-    assert "nic nic1 removed." in ran.err
+    assert "NIC nic1 removed." in ran.err
 
 
 def test_an_object(fake: FakeGateway, web1: str, script: Corral) -> None:
@@ -66,9 +66,9 @@ def test_an_object(fake: FakeGateway, web1: str, script: Corral) -> None:
                  "nic show nic1 -o name", "create nic --name nic3 --network-name ovirtmgmt")  # fmt: skip
     assert ran.code == 0, ran.err
     assert ran.err.splitlines()[:3] == [
-        "vm web1: start done (down).",
-        "vm web1: stop done (down).",
-        "vm web1 updated (down).",
+        "VM web1: start done (down).",
+        "VM web1: stop done (down).",
+        "VM web1 updated (down).",
     ]
     assert [path for path, _ in fake.asked("POST")] == [f"vms/{web1}/start", f"vms/{web1}/stop", f"vms/{web1}/nics"]
     lines = ran.out.splitlines()
@@ -100,11 +100,9 @@ def test_an_object_that_is_removed_is_left(fake: FakeGateway, web1: str, script:
 def test_what_an_object_cannot_list_or_add(fake: FakeGateway, web1: str, script: Corral) -> None:
     ran = script("cd vms/web1", "add --name x")
     assert (ran.code, ran.err) == (
-        1, "corral: /vms/web1 is one vm: say what to add. Here: add tag, add nic, add diskattachment\n",
+        1, "corral: /vms/web1 is a single VM: say what to add. Here: add tag, add nic, add diskattachment\n",
     )  # fmt: skip
-    assert script("cd vms/web1/applications", "add --name x").err.startswith(
-        "corral: application: there is no add in this"
-    )
+    assert script("cd vms/web1/applications", "add --name x").err.startswith("corral: application has no add in this")
 
 
 def test_a_collection_that_is_served_at_the_top_too(fake: FakeGateway, script: Corral) -> None:

@@ -71,11 +71,11 @@ def test_wait_and_timeout_are_defaults_of_operations(fake: FakeGateway, script: 
     fake.put("jobs", id="j1", status="started")
     assert (
         script("set wait no", "start vm web1", "vm start web1").err.splitlines()[1]
-        == "vm web1: start done (job j1 goes on)."
+        == "VM web1: start done (job j1 continues)."
     )
     ran = script("set timeout 1s", "vm start web1")
     assert ran.code == 2
-    assert "vm is wait_for_launch after 1 s. It goes on: corral job show j1" in ran.err
+    assert "the VM is wait_for_launch after 1 s. The operation continues: corral job show j1" in ran.err
 
 
 @pytest.mark.parametrize(("answer", "code", "left"), [("n", 2, 1), ("", 2, 1), ("y", 0, 0)])
@@ -94,7 +94,7 @@ def test_confirm_asks_a_person(
         shell.line("set confirm yes")
         assert shell.line("remove vm web1") == code
     assert len(fake.collections["vms"]) == left
-    assert asked == ["Remove vm web1? [y/N]: "]
+    assert asked == ["Remove VM web1? [y/N]: "]
 
 
 def test_confirm_does_not_ask_a_script(fake: FakeGateway, script: Corral) -> None:
@@ -184,7 +184,7 @@ def test_a_context_file_edited_into_nonsense(fake: FakeGateway, script: Corral) 
     file.write_text(file.read_text().replace('output = "name"', 'output = "paper"'))
     ran = script("getkey output")
     assert (ran.code, ran.out) == (0, "table\n")
-    assert "are left out: set output: 'paper'" in ran.err
+    assert "are ignored: set output: 'paper'" in ran.err
 
 
 @pytest.mark.parametrize(

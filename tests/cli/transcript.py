@@ -1,7 +1,4 @@
-"""A script of the shell through the whole command line, and what it printed.
-
-It must not look inside the shell: what a person sees is what counts.
-"""
+"""A script of the shell through the whole command line, and what it printed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a tree tells of itself that is a bug unless somebody asked for it. It must not act on it."""
+"""What a tree tells of itself that is a bug unless somebody asked for it."""
 
 from __future__ import annotations
 

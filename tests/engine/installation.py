@@ -1,6 +1,6 @@
 """A small installation as a lab has it, in one process: engine, simulated hosts, storage, a template and a few VMs.
 
-Everything in it was asked for by commands like any other. It must not hold anything that production does not.
+Everything in it was asked for by commands like any other.
 """
 
 from __future__ import annotations

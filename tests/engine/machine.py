@@ -1,7 +1,4 @@
-"""A machine of the simulated world with a node daemon on it, and the wire to an engine of the same process.
-
-It must not know whose engine it is: tests of the node have one that only listens.
-"""
+"""A machine of the simulated world with a node daemon on it, and the wire to an engine of the same process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ids that a test can say: one for each name. It must not be random."""
+"""Ids that a test can say: one for each name."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The real engine's tree over a journal in memory: what tests of any room stand on.
 
-Every message goes through the codec. It must not know of hosts: `installation` does.
+Every message goes through the codec.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Figures of one host as its actor would publish them. It must not compute: each figure is one that a test can say."""
+"""Figures of one host as its actor would publish them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small HTTPS client for tests, in a thread. It must not hide a status."""
+"""A small HTTPS client for tests, in a thread."""
 
 from __future__ import annotations
 

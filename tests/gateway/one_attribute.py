@@ -1,6 +1,6 @@
 """Documents with one attribute set, made from the registry: what the walks over all attributes send.
 
-A value differs from the default; where the registry cannot tell one, `VALUES` does. It must not send anything.
+A value differs from the default; where the registry cannot tell one, `VALUES` does.
 """
 
 from __future__ import annotations

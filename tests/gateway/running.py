@@ -1,4 +1,4 @@
-"""Starts a whole gateway on a free port with a certificate of its own, for tests. It must not outlive the test."""
+"""Starts a whole gateway on a free port with a certificate of its own, for tests."""
 
 from __future__ import annotations
 

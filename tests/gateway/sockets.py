@@ -1,4 +1,4 @@
-"""WebSocket clients for tests, JSON and msgpack, that prove the order of what they get. They must not skip a frame."""
+"""WebSocket clients for tests, JSON and msgpack, that prove the order of what they get."""
 
 from __future__ import annotations
 

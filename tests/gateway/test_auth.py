@@ -30,7 +30,7 @@ async def test_nobody_gets_401_with_a_fault(tmp_path: Path) -> None:
         client = Client(gateway)
         answer = await client.api("GET", "/vms")
         assert answer.status == 401
-        assert answer.json()["reason"] == "Nobody is logged in."
+        assert answer.json()["reason"] == "The request is not authenticated."
         assert "www-authenticate" in answer.headers
         assert (await client.api("GET", "/vms", Authorization="Bearer made-up")).status == 401
         assert (await client.api("GET", "/vms", Authorization="Basic !!!")).status == 401

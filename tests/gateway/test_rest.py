@@ -130,7 +130,7 @@ async def test_who_expects_an_object_that_cannot_be_made_is_told_why(world: Worl
     body = {"name": "n", "cluster": {"name": "Default"}, "template": {"name": "tiny"}}
     answer = await world.client.api("POST", "/vms", body, Expect="201-created")
     assert (answer.status, "is full" in answer.json()["reason"]) == (409, True), answer.text
-    assert answer.json()["detail"].startswith("Look at job ")
+    assert answer.json()["detail"].startswith("See job ")
     assert (await world.client.api("GET", "/vms?search=name%3Dn")).json() == {"vm": []}
 
 
@@ -170,10 +170,10 @@ async def test_a_request_repeated_under_its_key_is_done_once(world: World) -> No
         ({"name": "x", "cluster": {}}, 400, "neither id nor name"),
         ({"name": "x", "cluster": {"name": "Default"}, "usb": {"enabled": True}}, 400, "not supported in this release"),
         ({"name": "x", "cluster": {"name": "Default"}, "memry": 1}, 400, "Did you mean 'memory'?"),
-        ({"name": "x", "cluster": {"name": "Default"}, "memory": "much"}, 400, "no integer"),
-        ({"name": "x", "cluster": {"name": "Default"}, "memory": 1024}, 400, "The least is 16777216 bytes."),
+        ({"name": "x", "cluster": {"name": "Default"}, "memory": "much"}, 400, "not an integer"),
+        ({"name": "x", "cluster": {"name": "Default"}, "memory": 1024}, 400, "The minimum is 16777216 bytes."),
         ({"name": "x", "cluster": {"name": "Default"}, "type": "toaster"}, 400, "desktop, high_performance, server"),
-        ({"name": "x", "cluster": {"name": "Default"}, "stateless": "maybe"}, 400, "no boolean"),
+        ({"name": "x", "cluster": {"name": "Default"}, "stateless": "maybe"}, 400, "not a boolean"),
         ({"name": "x" * 256, "cluster": {"name": "Default"}}, 400, "256 characters"),
         ({"name": "x\u0000", "cluster": {"name": "Default"}}, 400, "control characters"),
         ({"name": "x", "cluster": "Default"}, 400, "reference"),
@@ -264,7 +264,10 @@ async def test_an_engine_in_trouble_is_a_503_that_says_so(world: World, monkeypa
     world.engine.is_stuck = True
     monkeypatch.setattr(limits, "ask_timeout_seconds", 0.1)
     late = await world.client.api("POST", start, {}, Correlation_Id="mine")
-    assert (late.status, late.json()["reason"]) == (503, "The engine has not answered in time; it may still do it.")
+    assert (late.status, late.json()["reason"]) == (
+        503,
+        "The engine did not answer in time; the command may still take effect.",
+    )
     assert "mine" in late.json()["detail"]
 
 

@@ -110,9 +110,9 @@ def test_case_counts_unless_told(search: Search) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("bogus=1", "Known are: apps,"), ("tag.name=x", "no key 'tag.name'"), ("name=", "cannot be read"),
-        ("(name=a", "cannot be read"), ("Hosts: name=a", "for 'hosts'"), ("memory=lots", "no integer"),
-        ("creationtime>yesterday", "no time"), ("name=" + "*a" * 20, "wildcards"), ("x" * 5_000, "characters"),
+        ("bogus=1", "Known keys: apps,"), ("tag.name=x", "no key 'tag.name'"), ("name=", "cannot be read"),
+        ("(name=a", "cannot be read"), ("Hosts: name=a", "for 'hosts'"), ("memory=lots", "not an integer"),
+        ("creationtime>yesterday", "not a time"), ("name=" + "*a" * 20, "wildcards"), ("x" * 5_000, "characters"),
         ("(" * 60 + "a" + ")" * 60, "parentheses"), ("name=a sortby bogus", "no key 'bogus'"),
     ],
 )  # fmt: skip

@@ -65,4 +65,4 @@ class FreezeContract:
 
     async def test_it_refuses_an_order_that_it_does_not_know(self, guest: Harness) -> None:
         reply = await guest.ask(type="levitate", id="1")
-        assert (reply["ok"], reply["error"]) == (False, "this agent does not know the order levitate")
+        assert (reply["ok"], reply["error"]) == (False, "this agent does not support the command levitate")

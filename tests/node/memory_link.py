@@ -1,6 +1,6 @@
 """A wire between a node and an engine in one process, with the faults that a network may have, drawn from a seed.
 
-It must not know what the frames say. No TLS here: who dials is who the hello says.
+No TLS here: who dials is who the hello says.
 """
 
 from __future__ import annotations

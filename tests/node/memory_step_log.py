@@ -1,4 +1,4 @@
-"""A step log without a disk, for tests and the simulation. It must not promise to live through a crash."""
+"""A step log without a disk, for tests and the simulation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs marked test classes on a clock that jumps, so that contract suites need not name it. It must not hold a test.
+"""Runs marked test classes on a clock that jumps, so that contract suites need not name it.
 
 A folder that uses the mark re-exports `pytest_itemcollected` from its conftest.
 """

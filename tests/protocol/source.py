@@ -1,7 +1,4 @@
-"""Every module of the rooms as its text and its syntax tree, for tests that hold the source to a rule.
-
-It must not import what it reads.
-"""
+"""Every module of the rooms as its text and its syntax tree, for tests that hold the source to a rule."""
 
 from __future__ import annotations
 

@@ -318,7 +318,7 @@ def test_a_line_ends_with_one_full_stop(reason: str) -> None:
 
 def test_numbers_are_shown_as_they_are() -> None:
     said = line("vm_shutdown_ignored", name="web", seconds=300.0)
-    assert said.description == "VM web did not shut down within 300 s. It runs on; stop it to power it off."
+    assert said.description == "VM web did not shut down within 300 s. It is still running; stop it to power it off."
     said = line("host_maintenance_requested", name="one", user_name="root", reason="", vm_count=0)
     assert said.description == "Host one is being moved to maintenance by root."
 

@@ -1,7 +1,4 @@
-"""Messages to bytes and back, and what hostile bytes get: a `CodecError` and nothing else.
-
-It must not know a particular room: rooms' messages come from the registry.
-"""
+"""Messages to bytes and back, and what hostile bytes get: a `CodecError` and nothing else."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Version 1 of the node link, byte by byte, and peers of other versions.
 
 The frames are written out by hand from the messages' description, so that this test and the codec cannot be wrong
-together. It must not open a socket.
+together.
 """
 
 from __future__ import annotations

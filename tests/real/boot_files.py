@@ -1,7 +1,4 @@
-"""A kernel and a small initramfs for guests of the real tests, built once and kept in the cache folder.
-
-It must not be a product: the image that users start is the lab's own.
-"""
+"""A kernel and a small initramfs for guests of the real tests, built once and kept in the cache folder."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""A harness around one small guest on a real QEMU: boots it, types in its console, speaks to its agent's port.
-
-It must not leave a QEMU behind: its fixture fails the test that does.
-"""
+"""A harness around one small guest on a real QEMU: boots it, types in its console, speaks to its agent's port."""
 
 from __future__ import annotations
 

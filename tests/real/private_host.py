@@ -1,7 +1,4 @@
-"""One private libvirtd in namespaces of its own, for the tests of a session; the machine's own stays untouched.
-
-It must not outlive the session: everything inside its mount namespace is killed at the end.
-"""
+"""One private libvirtd in namespaces of its own, for the tests of a session; the machine's own stays untouched."""
 
 from __future__ import annotations
 

@@ -232,7 +232,7 @@ async def test_hosts_for_which_memory_is_short_are_named(folder: LabFolder, monk
     machines = Machines(folder)
     await machines.switch_on(3, left_out.__setitem__)
     assert [host.name for host in machines.hosts] == ["real"]
-    reason = "memory is short: 1023 MiB are available, 1024 are needed"
+    reason = "not enough memory: 1023 MiB available, 1024 MiB needed"
     assert left_out == {"real-2": reason, "real-3": reason}
     await machines.switch_off(_no_daemon)
 

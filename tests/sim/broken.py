@@ -1,6 +1,6 @@
 """The breaks themselves: what of production code is replaced, by what, and which check has to notice.
 
-Each is a mistake that somebody could make in an afternoon. It must not run anything.
+Each is a mistake that somebody could make in an afternoon.
 """
 
 from __future__ import annotations

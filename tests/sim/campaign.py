@@ -1,7 +1,4 @@
-"""Many seeds, over some processes: prints failures with the command that repeats them, and sums up.
-
-It must not know what is in a run.
-"""
+"""Many seeds, over some processes: prints failures with the command that repeats them, and sums up."""
 
 from __future__ import annotations
 

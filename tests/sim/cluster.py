@@ -1,7 +1,4 @@
-"""The whole cluster of one seed: database, engines, hosts, wires, gateway, readers, put together.
-
-It must not cause faults or check anything.
-"""
+"""The whole cluster of one seed: database, engines, hosts, wires, gateway, readers, put together."""
 
 from __future__ import annotations
 

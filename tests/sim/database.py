@@ -1,7 +1,4 @@
-"""The one simulated database of a run, watched: every group that lands is folded, compared and counted at once.
-
-It must not know who writes.
-"""
+"""The one simulated database of a run, watched: every group that lands is folded, compared and counted at once."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Runs an async function so that a seed repeats it step for step: the one place with Trio's two private names.
 
-It must not know what is run. `test_sim.py` holds the canary that fails when a new Trio changes either name.
+`test_sim.py` holds the canary that fails when a new Trio changes either name.
 """
 
 from __future__ import annotations

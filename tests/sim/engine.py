@@ -1,7 +1,4 @@
-"""One simulated engine process: its incarnations as candidate and leader, put together as the daemon does.
-
-It must not decide when it dies or pauses: `faults` does.
-"""
+"""One simulated engine process: its incarnations as candidate and leader, put together as the daemon does."""
 
 from __future__ import annotations
 

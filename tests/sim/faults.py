@@ -1,7 +1,4 @@
-"""What goes wrong in a run: one task per kind of fault, each waiting for its next time by the seed's rates.
-
-It must not check anything, and it undoes whatever it did when the liveness phase begins (`Faults.stop`).
-"""
+"""What goes wrong in a run: one task per kind of fault, each waiting for its next time by the seed's rates."""
 
 from __future__ import annotations
 

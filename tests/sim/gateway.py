@@ -1,6 +1,6 @@
 """The gateway of a run: finds the engine that listens, carries commands with retries, and feeds readers that check.
 
-The feed and the read model are the production ones. It must not know the simulated world.
+The feed and the read model are the production ones.
 """
 
 from __future__ import annotations

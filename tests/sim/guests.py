@@ -1,7 +1,4 @@
-"""What guests say on their channel: the honest agent's messages marked with their VM, and from hostile ones garbage.
-
-It must not know what becomes of it.
-"""
+"""What guests say on their channel: the honest agent's messages marked with their VM, and from hostile ones garbage."""
 
 from __future__ import annotations
 

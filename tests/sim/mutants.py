@@ -1,6 +1,6 @@
 """Production code broken on purpose, a little at a time: each break names the invariant that must find it.
 
-A check that no break can fail checks nothing. It must not be imported by anything but the command and its test.
+A check that no break can fail checks nothing.
 """
 
 from __future__ import annotations

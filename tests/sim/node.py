@@ -1,7 +1,4 @@
-"""One simulated host's node daemon: its incarnations, one after the other, on the same disk and the same QEMUs.
-
-It must not decide when it dies, pauses or comes back: `faults` does.
-"""
+"""One simulated host's node daemon: its incarnations, one after the other, on the same disk and the same QEMUs."""
 
 from __future__ import annotations
 

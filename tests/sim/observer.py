@@ -1,7 +1,4 @@
-"""Hears what the trees of engine and nodes tell of themselves: a crash that no fault asked for is a bug.
-
-It must not act on it.
-"""
+"""Hears what the trees of engine and nodes tell of themselves: a crash that no fault asked for is a bug."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """One simulated process: what makes all its ports stand still while it is paused, and inert once it is killed.
 
 Killing is not cancelling: cleanup code of a killed process still runs here, so its ports must let nothing out first.
-It must not know whether an engine or a node runs in it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How bad the world of one seed is: every rate is drawn from the seed and printed. It must not cause anything."""
+"""How bad the world of one seed is: every rate is drawn from the seed and printed."""
 
 from __future__ import annotations
 

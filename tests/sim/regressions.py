@@ -1,4 +1,4 @@
-"""Seeds that once found a bug, and what it was. `test_sim.py` runs them all. It must not hold seeds that found nothing."""
+"""Seeds that once found a bug, and what it was. `test_sim.py` runs them all."""
 
 from __future__ import annotations
 

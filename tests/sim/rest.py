@@ -1,6 +1,6 @@
 """Whether the cluster has come to rest, and what is then checked of all its parts.
 
-It looks into actors because a lock is nothing but a live operation in a state. It must not change anything.
+It looks into actors because a lock is nothing but a live operation in a state.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""One seed from beginning to end: furnish, a phase with faults, then calm until everything is at rest; and the verdict.
-
-It must not print.
-"""
+"""One seed from beginning to end: furnish, a phase with faults, then calm until everything is at rest; and the verdict."""
 
 from __future__ import annotations
 

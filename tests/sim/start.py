@@ -1,4 +1,4 @@
-"""When simulated time begins, and for how long what lasts. It must not depend on a seed."""
+"""When simulated time begins, and for how long what lasts."""
 
 from __future__ import annotations
 

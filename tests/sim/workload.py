@@ -1,7 +1,4 @@
-"""What people ask of the cluster: VMs come, start, change, stop and go, with disks and NICs; and nonsense.
-
-It must not look at anything but what a reader shows.
-"""
+"""What people ask of the cluster: VMs come, start, change, stop and go, with disks and NICs; and nonsense."""
 
 from __future__ import annotations
 

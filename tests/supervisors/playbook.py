@@ -1,4 +1,4 @@
-"""Builds trees of players and reads their supervision as a transcript. It must not assert anything."""
+"""Builds trees of players and reads their supervision as a transcript."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Corral's own certificate authority: signs for the engine's server and for nodes, and says what is wrong with a
-certificate. It must not decide who may enrol; keys of nodes never come here."""
+certificate. Keys of nodes never come here."""
 
 from __future__ import annotations
 

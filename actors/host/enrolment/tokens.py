@@ -1,4 +1,4 @@
-"""Lets a new machine in once: one-time tokens, the first certificate and its successors. It must not know links."""
+"""Lets a new machine in once: one-time tokens, the first certificate and its successors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Knows which host has a link now, and carries messages between host actors and links. It must not know sockets."""
+"""Which host has a link now; carries messages between host actors and links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Listens for nodes: TLS, certificates, WebSocket; then hands each link to its session. It must not know any actor.
+"""Listens for nodes: TLS, certificates, WebSocket; then hands each link to its session.
 
 Two paths: `/link` for nodes with a certificate, `/enrol` for machines with a token. Own TLS handshake with a deadline,
 because a stock server waits for ever on a connection that says nothing.

@@ -1,5 +1,4 @@
-"""Runs one link with a node from its hello to its end, over any transport. It must not check certificates: who the
-peer is has been proved before."""
+"""Runs one link with a node from its hello to its end, over any transport."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of the simulated journal and their rules, applied at once. It must not wait: no clock ticks in here."""
+"""The tables of the simulated journal and their rules, applied at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The journal in PostgreSQL 15 or newer. Its functions run in the asyncio thread; it must not keep rows in memory."""
+"""The journal in PostgreSQL 15 or newer. Its functions run in the asyncio thread."""
 
 from actors.journal.postgres.journal import PostgresJournal
 

@@ -1,6 +1,6 @@
 """Opens connections, drops broken ones, and says which errors mean that the database is away.
 
-The only file that imports asyncpg. It must not know any table.
+The only file that imports asyncpg.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A VM runs in its own cluster. It must not look at anything else of the cluster."""
+"""A VM runs in its own cluster."""
 
 from __future__ import annotations
 

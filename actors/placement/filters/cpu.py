@@ -1,4 +1,4 @@
-"""A VM may not have more virtual CPUs than the host has CPUs; many VMs may share them. It must not weigh load."""
+"""A VM may not have more virtual CPUs than the host has CPUs; many VMs may share them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pinned VM runs on the hosts that it is pinned to. It must not prefer one of them."""
+"""A pinned VM runs on the hosts that it is pinned to."""
 
 from __future__ import annotations
 

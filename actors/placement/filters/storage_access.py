@@ -1,4 +1,4 @@
-"""The host must reach the storage of the VM's disks. It must not look at free space."""
+"""The host must reach the storage of the VM's disks."""
 
 from __future__ import annotations
 

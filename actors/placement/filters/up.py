@@ -1,4 +1,4 @@
-"""Only hosts that are up take VMs. It must not look at capacity."""
+"""Only hosts that are up take VMs."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One score per file: which of the hosts that can take a VM suits better; lower is better. It must not exclude."""
+"""One score per file: which of the hosts that can take a VM suits better; lower is better."""

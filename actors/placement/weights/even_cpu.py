@@ -1,4 +1,4 @@
-"""Even distribution of virtual CPUs over CPUs. It must not look at what the CPUs do at this moment."""
+"""Even distribution of virtual CPUs over CPUs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Even distribution of memory. It must not look at what guests use of theirs."""
+"""Even distribution of memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Even distribution of the number of VMs. It must not look at their size."""
+"""Even distribution of the number of VMs."""
 
 from __future__ import annotations
 

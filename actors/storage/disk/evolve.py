@@ -1,4 +1,4 @@
-"""The state of a disk after an event, by the transition table. It must not decide."""
+"""The state of a disk after an event, by the transition table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of a disk. The document is its public face; it must not hold paths or what a node could tell."""
+"""What is known of a disk. The document is its public face."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Keeps a storage domain connected: what its host says of it, and what follows when the host goes and comes.
 
 A reconnection is no operation: it is asked for anew with each return of the host, and changes nothing but what is
-known. It must not make or remove storage domains.
+known.
 """
 
 from __future__ import annotations

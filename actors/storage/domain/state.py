@@ -1,4 +1,4 @@
-"""What is known of a storage domain. The document is its public face; it must not hold what is on it."""
+"""What is known of a storage domain. The document is its public face."""
 
 from __future__ import annotations
 

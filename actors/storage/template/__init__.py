@@ -1,1 +1,1 @@
-"""The template's room: importing an image as one, changing and removing it. It must not make disks itself."""
+"""Templates: importing an image as one, changing and removing it."""

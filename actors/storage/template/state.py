@@ -1,4 +1,4 @@
-"""What is known of a template. The document is its public face; it must not hold the state of its disks."""
+"""What is known of a template. The document is its public face."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What a VM's and a NIC's documents must satisfy beside what the registry says, whoever sent them.
-
-Pure: it names the field and the remedy, and must not look at anything but the document.
-"""
+"""What a VM's and a NIC's documents must satisfy beside what the registry says, whoever sent them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The whole configuration of a VM that is added: what was asked for over what the template has over the defaults.
 
-Pure; it must not claim names or addresses, nor say what is done with the document.
+Pure.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def _begin(
 ) -> Operation:
     operation = begin_for(request, KIND, f"Creating VM {vm.name} from template {template.name}", facts.now)
     operation = attrs.evolve(operation, data=VmAddData(disks=provided))
-    return with_step(operation, f"vm/{vm.id}", f"Create disk {provided[0].disk.name}", facts.now)
+    return with_step(operation, f"vm/{vm.id}", f"Creating disk {provided[0].disk.name}", facts.now)
 
 
 def _said(vm: Vm, request: CommandRequest, template: Template | None) -> Event:
@@ -115,7 +115,7 @@ def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     if made == len(operation.data.disks):
         said = line("vm_add_finished", vm=state.id, user=operation.user_id, name=state.name)
         return Decision(events=(events.VmCreated(at=facts.now, ended=DONE),), audit=(said,))
-    text = f"Create disk {operation.data.disks[made].disk.name}"
+    text = f"Creating disk {operation.data.disks[made].disk.name}"
     return progressed(ADD, state, with_step(operation, state.address, text, facts.now), facts)
 
 
@@ -139,19 +139,19 @@ def _turned_round(state: VmState, operation: Operation, facts: VmDecisionFacts) 
     assert isinstance(operation.data, VmAddData)
     begun = operation.data.disks[: len(operation.steps)]
     going = VmRemoveData(discard=tuple(id_of(each.disk) for each in reversed(begun)), first_step=len(operation.steps))
-    back = with_step(attrs.evolve(operation, data=going), state.address, "Remove what was made", facts.now)
+    back = with_step(attrs.evolve(operation, data=going), state.address, "Removing what was created", facts.now)
     return progressed(ADD, state, back, facts)
 
 
 def _removed_one(state: VmState, operation: Operation, refusal: Refusal | None, facts: VmDecisionFacts) -> Decision:
     """One disk of a failed *add* is gone: the next one, or the VM is."""
-    further = with_step(operation, state.address, "Remove the next disk", facts.now)
+    further = with_step(operation, state.address, "Removing the next disk", facts.now)
     decision = progressed(ADD, state, further, facts)
     if decision.effects:
         return decision
     reason = operation.rolling_back
     if refusal is not None and refusal.code != NotFound.code:
-        reason += f" What was made could not be removed: {refusal}"
+        reason += f" What was created could not be removed: {refusal}"
     gone = events.VmRemoved(at=facts.now, ended=Outcome(outcome="rolled_back", reason=reason))
     if operation.is_unwanted:
         audit = line("vm_add_cancelled", vm=state.id, name=state.name, reason=reason)

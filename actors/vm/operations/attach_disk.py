@@ -138,7 +138,7 @@ def cancel(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> D
     message = DiscardDisk(operation_id=operation.id, vm_id=state.id, correlation_id=operation.correlation_id)
     turned = attrs.evolve(cancelled_by(operation, request), data=attrs.evolve(operation.data, message=message))
     turned = finish_steps(turned, "aborted", facts.now)
-    return progressed(ADD_DISK, state, with_step(turned, state.address, "Remove the disk", facts.now), facts)
+    return progressed(ADD_DISK, state, with_step(turned, state.address, "Removing the disk", facts.now), facts)
 
 
 def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:

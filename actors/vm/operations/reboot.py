@@ -43,7 +43,7 @@ def sends(state: VmState) -> RebootDomain | None:
 
 
 def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
-    return guest_wait.asked(REBOOT, state, "Wait for the guest to start over", facts)
+    return guest_wait.asked(REBOOT, state, "Waiting for the guest to reboot", facts)
 
 
 def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
@@ -61,7 +61,7 @@ def started_over(state: VmState, facts: VmDecisionFacts) -> Decision:
 def timed_out(state: VmState, facts: VmDecisionFacts) -> Decision:
     if state.status != "reboot_in_progress":
         return Decision()
-    missed = "was not seen to start over"
+    missed = "did not reboot"
     return guest_wait.ignored(state, events.VmRebootIgnored, "vm_reboot_ignored", missed, facts)
 
 

@@ -68,7 +68,7 @@ def _what_goes(state: VmState, command: RemoveVm, facts: VmDecisionFacts) -> VmR
 def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     """A disk is gone or detached: the next one, or the VM is gone."""
     assert state.operation is not None
-    further = with_step(state.operation, state.address, "Remove the next disk", facts.now)
+    further = with_step(state.operation, state.address, "Removing the next disk", facts.now)
     decision = progressed(REMOVE, state, further, facts)
     if decision.effects:
         return decision

@@ -44,7 +44,7 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
         return refuse(refusal)
     if state.status not in CAN_REBOOT | {"paused"}:
         return refuse(not_legal(state, "shut down", "up", "A VM that does not answer can be stopped."))
-    operation = one_step(state, request, KIND, f"Shutting down VM {state.name}", "Ask the guest to power off", facts)
+    operation = one_step(state, request, KIND, f"Shutting down VM {state.name}", "Asking the guest to shut down", facts)
     event = events.VmShutdownRequested(at=facts.now, operation=operation, reason=command.reason, desired="down")
     by = request.principal
     audit = line(
@@ -60,7 +60,7 @@ def sends(state: VmState) -> ShutdownDomain | None:
 
 
 def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
-    return guest_wait.asked(SHUTDOWN, state, "Wait for the guest to power off", facts)
+    return guest_wait.asked(SHUTDOWN, state, "Waiting for the guest to shut down", facts)
 
 
 def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
@@ -76,7 +76,7 @@ def timed_out(state: VmState, facts: VmDecisionFacts) -> Decision:
         state,
         events.VmShutdownIgnored,
         "vm_shutdown_ignored",
-        "did not power off",
+        "did not shut down",
         facts,
         desired=desired_after_end(state, "shutdown_ignored"),
     )

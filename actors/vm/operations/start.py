@@ -110,7 +110,7 @@ def placed(state: VmState, request: CommandRequest, answer: Message, facts: VmDe
     host_id, text = answer.host_id, f"{'Resuming' if is_restore else 'Launching'} VM {state.name}"
     operation = begin_for(request, "restore" if is_restore else "start", text, facts.now, host_id)
     operation = with_step(
-        operation, state.address, f"Start on host {facts.rows.name_of('host', host_id)}", facts.now, host_id
+        operation, state.address, f"Starting on host {facts.rows.name_of('host', host_id)}", facts.now, host_id
     )
     accepted = accepted_as(state, request, operation)
     if is_restore:
@@ -172,10 +172,10 @@ def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision
     operation = state.operation
     assert operation is not None
     if _is_undone(state):
-        reason = f"{_undone_reason(state)} What it left could not be ended: {refusal}"
+        reason = f"{_undone_reason(state)} What it left behind could not be removed: {refusal}"
         return failed_for_good(state, reason, facts)
     undoing = attrs.evolve(operation, rolling_back=str(refusal), data=refusal)
-    undoing = with_step(undoing, state.address, "Make sure that nothing was left", facts.now, state.host_id)
+    undoing = with_step(undoing, state.address, "Checking that nothing is left", facts.now, state.host_id)
     return progressed(RESTORE if operation.kind == "restore" else START, state, undoing, facts)
 
 
@@ -193,7 +193,7 @@ def run_ended(state: VmState, end: RunEnd, facts: VmDecisionFacts) -> Decision:
     if end.host_down:
         return failed_for_good(state, end.reason, facts)
     detail = end.detail or f"({end.why.value})"
-    return failed_for_good(state, f"QEMU ended while it started. {detail}", facts)
+    return failed_for_good(state, f"QEMU exited while starting. {detail}", facts)
 
 
 def failed_for_good(state: VmState, reason: str, facts: VmDecisionFacts) -> Decision:
@@ -210,7 +210,7 @@ def _event_of_failure(state: VmState, reason: str, ended: Outcome, facts: VmDeci
     assert state.operation is not None
     is_restore = state.operation.kind == "restore"
     if is_restore and _lost(state.operation.data):
-        lost = f"Its saved memory is gone. {reason}"
+        lost = f"Its saved memory was lost. {reason}"
         wanted = desired_after_end(state, "start_failed")
         return events.VmWentDown(at=facts.now, cause="failed", reason=lost, ended=ended, desired=wanted)
     wanted = desired_after_end(state, "restore_failed" if is_restore else "start_failed")

@@ -49,7 +49,7 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
         return _discard(state, request, command, facts)
     if state.status not in LIVE:
         return refuse(not_legal(state, "stop", "running or suspended"))
-    operation = one_step(state, request, KIND, f"Stopping VM {state.name}", "End QEMU", facts)
+    operation = one_step(state, request, KIND, f"Stopping VM {state.name}", "Powering off", facts)
     event = events.VmStopRequested(at=facts.now, operation=operation, reason=command.reason, desired="down")
     by = request.principal
     audit = line(
@@ -63,7 +63,7 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
 def _discard(state: VmState, request: CommandRequest, command: StopVm, facts: VmDecisionFacts) -> Decision:
     storage_domain = facts.rows.get(StorageDomain, state.saved_on)
     host = id_of(storage_domain.host) if storage_domain is not None else ""
-    operation = one_step(state, request, KIND, f"Stopping VM {state.name}", "Discard the saved memory", facts, host)
+    operation = one_step(state, request, KIND, f"Stopping VM {state.name}", "Discarding the saved memory", facts, host)
     event = events.VmStopRequested(at=facts.now, operation=operation, reason=command.reason, desired="down")
     by = request.principal
     audit = line(

@@ -38,7 +38,7 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
         reason = f"Cannot suspend VM {state.name}: its host has no active storage domain to keep the memory on."
         remedy = "Add a storage domain on that host, or shut the VM down."
         return refuse(Conflict(reason, remedy=remedy, entity=state.address).refusal)
-    operation = one_step(state, request, KIND, f"Suspending VM {state.name}", "Save memory to the storage", facts)
+    operation = one_step(state, request, KIND, f"Suspending VM {state.name}", "Saving the memory to storage", facts)
     event = events.VmSuspendRequested(at=facts.now, operation=operation, storage_domain_id=target, desired="suspended")
     return requested(SUSPEND, state, request, event)
 

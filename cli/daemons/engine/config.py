@@ -1,4 +1,4 @@
-"""Settings of an engine. It must not read anything."""
+"""Settings of an engine."""
 
 from __future__ import annotations
 

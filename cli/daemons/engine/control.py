@@ -53,7 +53,7 @@ class EngineControl:
     async def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
         doer = self._doers.get(str(question.get("do")))
         if doer is None:
-            raise BadInput(f"There is no {question.get('do')!r}; there are {', '.join(self._doers)}")
+            raise BadInput(f"There is no command {question.get('do')!r}; the commands are {', '.join(self._doers)}")
         return await doer(question)
 
     async def _submit(self, command: Command) -> Accepted:

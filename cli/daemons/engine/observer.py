@@ -1,4 +1,4 @@
-"""What the engine's tree tells about itself, into the log and the audit trail. It must not act on it."""
+"""Reports what happens in the engine's tree, to the log and the audit trail."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ async def _lead(
                 )
                 on_ready()
                 await deposed.wait()
-                raise Deposed(f"epoch {epoch} is over")
+                raise Deposed(f"another engine has taken over: epoch {epoch} has ended")
     finally:
         with trio.CancelScope(shield=True), trio.move_on_after(3):
             await leadership.release()

@@ -23,7 +23,9 @@ def only_lab(folder: LabFolder) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise LabError(f"a lab runs in {folder.path} already; ./dev lab stop --dir {folder.path} ends it") from None
+            raise LabError(
+                f"a lab is already running in {folder.path}; ./dev lab stop --dir {folder.path} stops it"
+            ) from None
         yield
     finally:
         os.close(descriptor)
@@ -37,7 +39,7 @@ def refuse_taken_ports(port: int) -> None:
             try:
                 probe.bind(("127.0.0.1", number))
             except OSError as failure:
-                raise LabError(f"port {number} is taken ({failure.strerror}); choose another --port") from None
+                raise LabError(f"port {number} is in use ({failure.strerror}); choose another --port") from None
 
 
 def real_hosts_that_fit(available_mib: int) -> int:

@@ -1,4 +1,4 @@
-"""``corral lab`` and its words on the command line; what a lab is and does lives beside it."""
+"""``corral lab`` and its subcommands on the command line; the lab itself is in the files beside it."""
 
 import os
 import signal
@@ -33,29 +33,30 @@ NEEDED_FOR_REAL = ("/usr/sbin/libvirtd", "/usr/bin/qemu-system-x86_64", "/usr/sb
 
 folder_option = click.option(
     "--dir", "directory", type=click.Path(path_type=Path, file_okay=False), default=Path("lab"), show_default=True,
-    help="Folder of the lab: its data stays there for the next lab.",
+    help="Directory of the lab; its data stays there.",
 )  # fmt: skip
 
 
 @click.group("lab", invoke_without_command=True)
 @folder_option
 @click.option("--port", type=click.IntRange(1024, 65533), default=DEFAULT_PORT, show_default=True,
-              help="Port of the API; the live stream and the nodes take the two after it.")  # fmt: skip
-@click.option("--hosts", type=click.IntRange(0), default=DEFAULT_HOSTS, show_default=True, help="Simulated hosts.")
+              help="Port of the API; the live stream and the nodes use the next two ports.")  # fmt: skip
+@click.option("--hosts", type=click.IntRange(0), default=DEFAULT_HOSTS, show_default=True,
+              help="Number of simulated hosts.")  # fmt: skip
 @click.option(
-    "--real/--no-real", default=None, help="With real hosts on libvirts of the lab's own; default: if possible."
+    "--real/--no-real", default=None, help="Run real hosts, each with its own libvirt; the default if possible."
 )
 @click.option("--real-hosts", type=click.IntRange(1, REAL_HOSTS_MAX), default=1, show_default=True,
-              help="How many: real, real-2, and so on, on one network, with one folder that all of them see.")  # fmt: skip
-@click.option("--detach", is_flag=True, help="Return once the lab serves and leave it running.")
+              help="Number of real hosts (real, real-2, ...), with one network and one shared directory.")  # fmt: skip
+@click.option("--detach", is_flag=True, help="Leave the lab running in the background once it serves.")
 @click.pass_context
 def command(
     context: click.Context, directory: Path, port: int, hosts: int, real: bool | None, real_hosts: int, detach: bool
 ) -> None:
-    """A whole Corral on this machine: engine, gateway, PostgreSQL, real hosts with QEMU, simulated hosts.
+    """Run a complete Corral on this machine: engine, gateway, PostgreSQL, real hosts with QEMU, simulated hosts.
 
-    What cannot be started is named with the reason, and the rest serves. DIR/lab.json tells scripts where everything
-    is. The data in DIR stays: a lab on the same DIR goes on with it.
+    If a part cannot start, the lab says why and runs without it. DIR/lab.json holds all addresses for scripts. The data
+    in DIR stays, and the next lab in DIR continues with it.
     """
     context.obj = directory
     if context.invoked_subcommand is not None:
@@ -77,11 +78,11 @@ def command(
 @folder_option
 @click.pass_context
 def status(context: click.Context, directory: Path) -> None:
-    """Shows where the lab serves and which of its processes run."""
+    """Show where the lab serves and which of its processes are running."""
     folder = _folder(context, directory)
     pid = lab_pid(folder)
     if pid is None:
-        click.echo(f"no lab runs in {folder.path}")
+        click.echo(f"no lab is running in {folder.path}")
     else:
         summary = read_summary(folder)
         for name, value in attrs.asdict(summary, recurse=False).items():
@@ -90,7 +91,7 @@ def status(context: click.Context, directory: Path) -> None:
         for host in summary.real_hosts:
             click.echo(f"{host.name:16} node pid {host.node_pid}, {host.libvirt_uri}")
         for part in summary.not_serving:
-            click.echo(f"{part.name:16} does not serve: {part.reason}")
+            click.echo(f"{part.name:16} not serving: {part.reason}")
     for note in living(folder):
         click.echo(f"{note.name:16} pid {note.pid}")
     if pid is None:
@@ -101,7 +102,7 @@ def status(context: click.Context, directory: Path) -> None:
 @folder_option
 @click.pass_context
 def stop(context: click.Context, directory: Path) -> None:
-    """Stops the lab and everything that it started, or what a killed lab left; its data stays."""
+    """Stop the lab and all its processes, or those that a killed lab left behind; its data stays."""
     folder = _folder(context, directory)
     pid = lab_pid(folder)
     note = note_of("lab", pid) if pid is not None else None
@@ -109,21 +110,23 @@ def stop(context: click.Context, directory: Path) -> None:
     if note is not None:
         graceful = trio.run(end, note, signal.SIGTERM, STOP_SECONDS)
         click.echo(
-            f"the lab stopped after {time.monotonic() - began:.1f} s" if graceful else "the lab had to be killed"
+            f"the lab stopped after {time.monotonic() - began:.1f} s" if graceful else "killed the lab: it did not stop"
         )
     met = trio.run(end_leftovers, folder)
     if note is None:
-        click.echo(f"ended {met} processes that a killed lab had left" if met else f"no lab runs in {folder.path}")
+        click.echo(
+            f"stopped {met} processes that a killed lab left behind" if met else f"no lab is running in {folder.path}"
+        )
 
 
 @command.command("kill-engine")
 @folder_option
 @click.pass_context
 def kill_engine(context: click.Context, directory: Path) -> None:
-    """Kills the engine as a crash would; the lab starts it again."""
+    """Kill the engine, as a crash would; the lab starts it again."""
     note = read_note(_folder(context, directory), ENGINE)
     if note is None or not note.alive():
-        raise click.ClickException("no engine runs here")
+        raise click.ClickException("no engine is running here")
     note.send(signal.SIGKILL)
     click.echo(f"killed the engine, pid {note.pid}")
 
@@ -133,10 +136,10 @@ def kill_engine(context: click.Context, directory: Path) -> None:
 @folder_option
 @click.pass_context
 def kill_host(context: click.Context, name: str, directory: Path) -> None:
-    """Cuts the power of a host: its guests, its libvirt and its node end at once.
+    """Cut the power of a host: its guests, its libvirt and its node die at once.
 
-    A real host comes up again by itself, a simulated one with the next lab. NAME is what the lab called the host (real,
-    real-2, sim-0001), also when it was renamed since.
+    A real host comes up again by itself, a simulated one with the next lab. NAME is the name that the lab gave the host
+    (real, real-2, sim-0001), even if it has been renamed since.
     """
     folder = _folder(context, directory)
     try:
@@ -168,7 +171,7 @@ def _start_detached(options: LabOptions) -> None:
     """Runs the same command again in a session of its own: Trio cannot be forked."""
     folder = options.folder
     if lab_pid(folder) is not None:
-        raise LabError(f"a lab runs in {folder.path} already")
+        raise LabError(f"a lab is already running in {folder.path}")
     folder.summary.unlink(missing_ok=True)
     log = folder.log("lab")
     words = ["--dir", str(folder.path), "--port", str(options.port), "--hosts", str(options.hosts)]
@@ -186,10 +189,10 @@ def _start_detached(options: LabOptions) -> None:
         except subprocess.TimeoutExpired:
             if time.monotonic() > deadline:
                 process.terminate()
-                raise LabError(f"the lab does not serve after {START_SECONDS:.0f} s; see {log}") from None
+                raise LabError(f"the lab did not come up within {START_SECONDS:.0f} s; see {log}") from None
         else:
             last_words = log.read_bytes()[started_at:].decode(errors="replace").strip().splitlines()[-3:]
-            raise LabError(f"the lab ended with {code}: {' | '.join(last_words)}")
+            raise LabError(f"the lab exited with code {code}: {' | '.join(last_words)}")
     _introduce(folder, read_summary(folder))
 
 
@@ -214,15 +217,15 @@ def _folder(context: click.Context, directory: Path) -> LabFolder:
     given = context.get_parameter_source("directory")
     chosen = directory if given is not click.core.ParameterSource.DEFAULT else Path(context.obj)
     if not chosen.exists():
-        raise click.ClickException(f"{chosen} does not exist; --dir names the folder of a lab")
+        raise click.ClickException(f"{chosen} does not exist; give the directory of a lab with --dir")
     return open_folder(chosen)
 
 
 def _with_real_hosts(asked: bool | None) -> bool:
     missing = [path for path in NEEDED_FOR_REAL if not Path(path).exists()]
-    reason = "this is not root" if os.geteuid() != 0 else f"{', '.join(missing)} is missing" if missing else None
+    reason = "not running as root" if os.geteuid() != 0 else f"{', '.join(missing)} is missing" if missing else None
     if reason is not None and asked:
-        raise LabError(f"real hosts are not possible: {reason}; ./dev setup as root installs what is missing")
+        raise LabError(f"cannot run real hosts: {reason}; ./dev setup as root installs what is missing")
     if reason is not None and asked is None:
-        click.echo(f"lab: without real hosts: {reason}", err=True)
+        click.echo(f"lab: no real hosts: {reason}", err=True)
     return reason is None and asked is not False

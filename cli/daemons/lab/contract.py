@@ -1,4 +1,4 @@
-"""What the lab and the daemons say to each other: configuration files, ready files, the control socket.
+"""The interface between the lab and the daemons: configuration files, ready files, the control socket.
 
 It starts no process; a change of a daemon's configuration or control messages is made here.
 """
@@ -104,7 +104,7 @@ async def enrolment_token(engine_state_dir: Path, host_name: str, taken: Collect
     """
     reply = await ask_control(engine_state_dir, {"do": "enrolment_token", "host": host_name})
     if reply.get("host_id") in taken:
-        raise LabError(f"another host of this lab was renamed to {host_name}; give that one another name")
+        raise LabError(f"another host of this lab is now called {host_name}; rename it")
     return str(reply["token"])
 
 
@@ -125,7 +125,7 @@ def qcow2_virtual_bytes(image: Path) -> int:
     with image.open("rb") as file:
         header = file.read(32)
     if header[:4] != b"QFI\xfb":
-        raise LabError(f"{image} is no qcow2 image")
+        raise LabError(f"{image} is not a qcow2 image")
     return int.from_bytes(header[24:32], "big")
 
 
@@ -150,7 +150,7 @@ def _own_settings(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text()) if path.exists() else {}
     except tomllib.TOMLDecodeError as error:
-        raise LabError(f"{path} is no TOML: {error}") from None
+        raise LabError(f"{path} is not valid TOML: {error}") from None
 
 
 def _write(state_dir: Path, settings: Mapping[str, str | int | float | bool | list[str]]) -> Path:

@@ -83,11 +83,11 @@ class Daemon:
                     task_status.started()
                     is_first = False
                 if self._process is not None and not failure:
-                    report(f"{name} ended with {await self._process.wait()}")
+                    report(f"{name} exited with code {await self._process.wait()}")
                 if trio.current_time() - began > STEADY_SECONDS:
                     delay_seconds = BACKOFF_FIRST_SECONDS
                 if is_news:
-                    report(f"starting {name} again in {delay_seconds:.1f} s")
+                    report(f"restarting {name} in {delay_seconds:.1f} s")
                 await trio.sleep(delay_seconds)
                 delay_seconds = min(2 * delay_seconds, BACKOFF_MAX_SECONDS)
 
@@ -132,12 +132,12 @@ class Daemon:
                 try:
                     await self.spec.serving(process.pid)
                 except LabError as failure:
-                    raise LabError(f"does not serve: {failure} ({self._last_words()})") from failure
+                    raise LabError(f"is not serving: {failure} ({self._last_words()})") from failure
                 nursery.cancel_scope.cancel()
         if deadline.cancelled_caught:
-            raise LabError(f"does not serve after {self.spec.start_seconds:.0f} s: {self._last_words()}")
+            raise LabError(f"did not come up within {self.spec.start_seconds:.0f} s: {self._last_words()}")
         if process.poll() is not None:
-            raise LabError(f"ended with {process.returncode} before it served: {self._last_words()}")
+            raise LabError(f"exited with code {process.returncode} before it served: {self._last_words()}")
 
     async def _end_process(self) -> None:
         process = self._process

@@ -1,4 +1,4 @@
-"""The end of what a process wrote into its log: why it does not serve, mostly."""
+"""The end of a process's log, which usually says why it failed."""
 
 import os
 from pathlib import Path
@@ -18,4 +18,4 @@ def last_words(log: Path, begin: int) -> str:
     while len(kept) > 1 and sum(map(len, kept)) > CHARACTERS_MAX:
         kept = kept[1:]
     words = " | ".join(kept)[:CHARACTERS_MAX]
-    return f"{words or 'it wrote nothing'}; see {log}"
+    return f"{words or 'no output'}; see {log}"

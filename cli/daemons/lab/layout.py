@@ -1,4 +1,4 @@
-"""Where everything lies in the folder of a lab, and the lab's own names; it creates and starts nothing."""
+"""The paths in a lab's directory, and the lab's own names; it creates and starts nothing."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""Ends what a lab of this folder left when it was killed, and its database at last; it starts nothing."""
+"""Stops what a killed lab left behind in this directory, its database last; it starts nothing."""
 
 import os
 import signal

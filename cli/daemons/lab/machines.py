@@ -33,13 +33,13 @@ class Machines:
             network = self._network = await switch_on_network(self._folder)
         except LabError as failure:
             for host in wanted:
-                left_out(host.name, f"the network of the real hosts cannot be made: {failure}")
+                left_out(host.name, f"the network of the real hosts cannot be set up: {failure}")
             return
         neighbours = {host.host_name: network.subnet.host_address(host.number) for host in wanted}
         for host in wanted:
             if len(self.hosts) >= real_hosts_that_fit(available_mib):
                 needed_mib = (len(self.hosts) + 1) * REAL_HOST_MEMORY_MIB
-                left_out(host.name, f"memory is short: {available_mib} MiB are available, {needed_mib} are needed")
+                left_out(host.name, f"not enough memory: {available_mib} MiB available, {needed_mib} MiB needed")
                 continue
             try:
                 self.hosts.append(await switch_on(host, network, neighbours))

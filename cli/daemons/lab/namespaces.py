@@ -72,7 +72,7 @@ async def open_namespaces(root: Path, host_name: str, log: Path, mounts: Mapping
         with contextlib.suppress(ProcessLookupError):
             holder.kill()
         await holder.wait()
-        raise LabError(f"its namespaces cannot be made: {last_words(log, said_before)}")
+        raise LabError(f"its namespaces cannot be created: {last_words(log, said_before)}")
     return Namespaces(root, holder)
 
 
@@ -93,7 +93,7 @@ async def kill_everything_inside(root: Path, *, spare: frozenset[int] = frozense
                 break
             await trio.sleep(0.05)
         return len(met)
-    raise LabError(f"processes {pids} in {root} do not end")
+    raise LabError(f"processes {pids} in {root} did not exit")
 
 
 def processes_inside(root: Path) -> list[int]:

@@ -110,7 +110,7 @@ async def destroy_guests(host: RealHostFolders, timeout_seconds: float = 10.0) -
                 for name in guests:
                     nursery.start_soon(_destroy, virsh, name)
     except (LabError, trio.TooSlowError) as failure:
-        return LeftGuests(0, str(failure) or f"libvirtd was silent for {timeout_seconds:.0f} s")
+        return LeftGuests(0, str(failure) or f"libvirtd did not answer for {timeout_seconds:.0f} s")
     return LeftGuests(len(guests))
 
 

@@ -84,7 +84,7 @@ async def end_guests(folders: RealHostFolders, timeout_seconds: float = 6.0) -> 
     """Destroys the guests while libvirtd still serves, so that it writes down that they ended."""
     left = await destroy_guests(folders, timeout_seconds)
     if left.reason is not None:
-        report(f"guests of {folders.name} are killed instead of destroyed: {left.reason}")
+        report(f"killed the guests of {folders.name} instead of destroying them: {left.reason}")
     elif left.count:
         report(f"destroyed {left.count} guests of {folders.name}")
 

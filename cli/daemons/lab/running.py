@@ -122,7 +122,7 @@ class Lab:
         node = self._new_daemon(self._corral.node(host, engine_address))
         libvirtd = self._daemons[host.libvirtd().name]
         if libvirtd.problem is not None:
-            node.problem = f"waits for {libvirtd.spec.name}"
+            node.problem = f"waiting for {libvirtd.spec.name}"
             nursery.start_soon(node.keep_running)
             return
         await nursery.start(node.keep_running)

@@ -57,4 +57,4 @@ def choose_subnet(tag: str, taken: Iterable[ipaddress.IPv4Network]) -> LabSubnet
         candidate = ipaddress.IPv4Network(f"10.{FIRST_OCTETS[second]}.{third}.0/24")
         if not any(candidate.overlaps(network) for network in used):
             return LabSubnet(candidate, tag)
-    raise LabError(f"{ATTEMPTS_MAX} subnets in 10.200.0.0-10.250.255.255 are routed already; stop other labs first")
+    raise LabError(f"{ATTEMPTS_MAX} subnets in 10.200.0.0-10.250.255.255 are already routed; stop other labs first")

@@ -71,7 +71,7 @@ def read_summary(folder: LabFolder) -> Summary:
         missing = tuple(NotServing(**part) for part in fields.pop("not_serving"))
         return Summary(**fields, real_hosts=hosts, not_serving=missing)
     except FileNotFoundError:
-        raise LabError(f"no lab serves in {folder.path}; start one with ./dev lab --dir {folder.path}") from None
+        raise LabError(f"no lab is running in {folder.path}; start one with ./dev lab --dir {folder.path}") from None
     except (ValueError, TypeError, KeyError) as broken:
         raise LabError(f"{folder.summary} cannot be read: {broken!r}") from None
 

@@ -22,7 +22,7 @@ async def run_tool(*argv: str, check: bool = True, timeout_seconds: float = TOOL
     except FileNotFoundError:
         raise LabError(f"{argv[0]} is not installed; ./dev setup as root installs it") from None
     except trio.TooSlowError:
-        raise LabError(f"{' '.join(argv)} did not end within {timeout_seconds:.0f} s") from None
+        raise LabError(f"{' '.join(argv)} did not finish within {timeout_seconds:.0f} s") from None
     if check and done.returncode != 0:
         raise LabError(f"{' '.join(argv)} failed: {done.stderr.decode(errors='replace').strip()}")
     return done.stdout.decode(errors="replace")

@@ -1,4 +1,4 @@
-"""Settings of a node. It must not read anything."""
+"""Settings of a node."""
 
 from __future__ import annotations
 

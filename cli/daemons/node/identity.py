@@ -1,4 +1,4 @@
-"""Makes a host one of the engine's: lock on its state directory, enrolment, step log. It must not serve anything."""
+"""Ties a host to the engine: lock on its state directory, enrolment, step log."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def enrolled(identity: Identity, engine: EngineAddress, token: str, name: 
     retry = retry_first_seconds
     while not identity.host_id:
         if not token:
-            raise Unauthenticated("This host is not enrolled.", remedy="Add it to Corral and set the token it gives.")
+            raise Unauthenticated("This host is not enrolled.", remedy="Add the host to Corral and set its token.")
         request = Enrol(
             token=token,
             csr_pem=identity.request(name),

@@ -1,4 +1,4 @@
-"""Tells whoever watches a node daemon that the engine does not want this host, which only people can change."""
+"""Reports that the engine refuses this host, which only a person can change."""
 
 from __future__ import annotations
 

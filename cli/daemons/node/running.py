@@ -110,7 +110,7 @@ async def _outside(
         nursery.start_soon(world.run)
         return SimulatedHypervisor(world, host), SimulatedStorage(world, host), WorldMeter(host), 0.0
     if config.hypervisor != "libvirt":
-        raise BadInput(f"There is no hypervisor {config.hypervisor!r}; there are libvirt and simulated.")
+        raise BadInput(f"There is no hypervisor {config.hypervisor!r}: use libvirt or simulated.")
     # Here, because a machine without libvirt can run everything else of Corral.
     from node.hypervisor.libvirt.hypervisor import LibvirtHypervisor
 

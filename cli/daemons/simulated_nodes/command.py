@@ -17,9 +17,9 @@ from cli.daemons.simulated_nodes.running import run
 
 def main(argv: list[str]) -> int:
     """Exit code 0 after SIGTERM, 2 for bad settings, 3 when there are no tokens; hosts that the engine refuses stay off."""
-    parser = argparse.ArgumentParser(prog="corral simulated-nodes", description="Run nodes on a simulated world.")
+    parser = argparse.ArgumentParser(prog="corral simulated-nodes", description="Run nodes with simulated hardware.")
     parser.add_argument("--config", required=True, type=Path, help="TOML file with the settings")
-    parser.add_argument("--hosts", type=int, help="how many hosts, instead of what the file says")
+    parser.add_argument("--hosts", type=int, help="number of hosts; overrides the file")
     arguments = parser.parse_args(argv)
     set_up_logging()
     try:

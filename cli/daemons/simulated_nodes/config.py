@@ -1,4 +1,4 @@
-"""Settings of the simulated nodes. It must not read anything."""
+"""Settings of the simulated nodes."""
 
 from __future__ import annotations
 

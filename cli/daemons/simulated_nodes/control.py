@@ -1,4 +1,4 @@
-"""The control socket of the simulated nodes: cuts the power of one. It must not do anything to real hosts."""
+"""The control socket of the simulated nodes: cuts the power of one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class SimulatedNodesControl:
 
     async def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
         if question.get("do") != "kill_host":
-            raise BadInput(f"There is no {question.get('do')!r}; there is kill_host.")
+            raise BadInput(f"There is no command {question.get('do')!r}; the only one is kill_host.")
         name = str(question.get("host"))
         if not self._cut_power(name):
             raise NotFound(f"There is no simulated host {name:.60}; they are called sim-0001 and so on.")

@@ -1,4 +1,4 @@
-"""Where simulated hosts get their enrolment tokens. It must not enrol them."""
+"""Where simulated hosts get their enrolment tokens."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def run_tool(
     except FileNotFoundError as missing:
         raise ImageBuildError(f"{words[0]} is not installed; run ./dev setup as root to install it") from missing
     except subprocess.TimeoutExpired as late:
-        raise ImageBuildError(f"{words[0]} did not end within {TOOL_TIMEOUT_SECONDS:.0f} s") from late
+        raise ImageBuildError(f"{words[0]} did not finish within {TOOL_TIMEOUT_SECONDS:.0f} s") from late
     if done.returncode != 0:
         last_words = done.stderr.decode(errors="replace").strip()[-800:]
         raise ImageBuildError(f"{' '.join(words)} failed with exit code {done.returncode}: {last_words}")

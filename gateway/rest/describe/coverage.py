@@ -1,6 +1,6 @@
 """Writes docs/coverage.md: every resource, attribute and parameter that is served, and when it takes effect.
 
-Run `python -m gateway.rest.describe.coverage`. It must not claim what no route answers.
+Run `python -m gateway.rest.describe.coverage`.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def coverage() -> str:
 def _lines() -> Iterator[str]:
     yield "# What the REST API serves"
     yield ""
-    yield "Made from the registry by `python -m gateway.rest.describe.coverage`; a test holds it current. Names are oVirt v4's;"
-    yield "*ours* marks what oVirt does not have. Everything else of oVirt's model is refused by name with status 400."
+    yield "Written from the registry by `python -m gateway.rest.describe.coverage`; a test keeps it current. Names are oVirt's;"
+    yield "*ours* marks extensions. Everything else in oVirt's model is refused by name with status 400."
     yield ""
-    yield "For each attribute and parameter that may be written, the last column says when it does something: *at once* (or"
-    yield "*shown*: people and searches read it), *at next start* of the VM, *label* (kept for clients, changes nothing), or"
-    yield "*not yet*: refused by name when it is set to anything but what stands there. What is empty cannot be written."
+    yield "For each writable attribute and parameter, the last column says when it takes effect: *at once* (or"
+    yield "*shown*: only people and searches read it), *at next start* of the VM, *label* (accepted without effect), or"
+    yield "*not yet* (refused, except for the value given). An empty cell means that it cannot be written."
     yield ""
     yield "## Links"
     yield ""

@@ -1,4 +1,4 @@
-"""Makes the OpenAPI 3.1 description from the registry. It must not read the inventory."""
+"""Makes the OpenAPI 3.1 description from the registry."""
 
 from __future__ import annotations
 

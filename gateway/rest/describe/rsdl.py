@@ -1,4 +1,4 @@
-"""Makes the RSDL (`?rsdl`) and a schema overview (`?schema`) from the registry. It must not read the inventory."""
+"""Makes the RSDL (`?rsdl`) and a schema overview (`?schema`) from the registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every link of the API, from the registry: what RSDL, OpenAPI and the coverage page list. It must not serve them."""
+"""Every link of the API, from the registry: what RSDL, OpenAPI and the coverage page list."""
 
 from __future__ import annotations
 
@@ -11,7 +11,17 @@ import attrs
 from protocol.attributes import Attribute, attributes, effects_of
 from protocol.command import ADDRESS_FIELDS
 from protocol.document import TakesEffect
-from protocol.registry import RESOURCES, Action, Parameter, Resource, SubCollection, element_of, plural_of
+from protocol.registry import (
+    RESOURCES,
+    Action,
+    Parameter,
+    Resource,
+    SubCollection,
+    description_of,
+    element_of,
+    plural_of,
+    title_of,
+)  # fmt: skip
 
 
 @attrs.frozen(kw_only=True)
@@ -45,11 +55,11 @@ def _of_resource(resource: Resource) -> Iterator[Link]:
     one = f"{resource.rel}/{{{resource.tag}:id}}"
     query = (*_search_query, ("from", int)) if resource.kind == "event" else _search_query
     yield Link(
-        path=resource.rel, rel="get", method="GET", doc=f"Lists {resource.rel}.", query=query,
+        path=resource.rel, rel="get", method="GET", doc=f"List {resource.title}s.", query=query,
         response=resource.plural_tag, response_cls=resource.cls, many=True,
     )  # fmt: skip
     yield from _changes(resource.rel, one, resource.cls, resource.add, resource.update, resource.remove)
-    yield from _actions(one, resource.actions)
+    yield from _actions(one, resource.kind, resource.actions)
     yield from _below(one, resource.sub)
 
 
@@ -58,19 +68,19 @@ def _below(parent: str, subs: tuple[SubCollection, ...]) -> Iterator[Link]:
         path = f"{parent}/{sub.rel}"
         one = f"{path}/{{{element_of(sub.item)}:id}}"
         yield Link(
-            path=path, rel="get", method="GET", doc=f"Lists {sub.rel}.", query=_list_query, response=sub.tag,
-            response_cls=sub.item, many=True,
+            path=path, rel="get", method="GET", doc=f"List {title_of(element_of(sub.item))}s.", query=_list_query,
+            response=sub.tag, response_cls=sub.item, many=True,
         )  # fmt: skip
         yield from _changes(path, one, sub.item, sub.add, sub.update, sub.remove)
-        yield from _actions(one, sub.actions)
+        yield from _actions(one, element_of(sub.item), sub.actions)
         yield from _below(one, sub.sub)
 
 
-def _actions(one: str, actions: tuple[Action, ...]) -> Iterator[Link]:
+def _actions(one: str, kind: str, actions: tuple[Action, ...]) -> Iterator[Link]:
     for action in actions:
         yield Link(
             path=f"{one}/{action.name}", rel=action.name, method="POST",
-            doc=action.doc or _first_line(action.command), parameters=action.parameters, response="action",
+            doc=description_of(action.command, kind), parameters=action.parameters, response="action",
             effects={each.name: mark for each in action.parameters if (mark := action.effect_of(each))},
             extension=action.extension,
         )  # fmt: skip
@@ -79,16 +89,22 @@ def _actions(one: str, actions: tuple[Action, ...]) -> Iterator[Link]:
 def _changes(path: str, one: str, cls: type[Any], add: Any, update: Any, remove: Any) -> Iterator[Link]:
     tag = element_of(cls)
     yield Link(
-        path=one, rel="get", method="GET", doc=f"One {tag}.", query=(("follow", str),), response=tag, response_cls=cls
+        path=one,
+        rel="get",
+        method="GET",
+        doc=f"Show one {title_of(tag)}.",
+        query=(("follow", str),),
+        response=tag,
+        response_cls=cls,
     )
     if add is not None:
         yield Link(
-            path=path, rel="add", method="POST", doc=_first_line(add), request=cls, query=_query_of(add), response=tag,
+            path=path, rel="add", method="POST", doc=description_of(add, tag), request=cls, query=_query_of(add), response=tag,
             response_cls=cls, effects=effects_of(add),
         )  # fmt: skip
     if update is not None:
         yield Link(
-            path=one, rel="update", method="PUT", doc=_first_line(update), request=cls, query=_query_of(update),
+            path=one, rel="update", method="PUT", doc=description_of(update, tag), request=cls, query=_query_of(update),
             response=tag, response_cls=cls, effects=effects_of(update),
         )  # fmt: skip
     if remove is not None:
@@ -96,7 +112,7 @@ def _changes(path: str, one: str, cls: type[Any], add: Any, update: Any, remove:
             path=one,
             rel="remove",
             method="DELETE",
-            doc=_first_line(remove),
+            doc=description_of(remove, tag),
             query=_query_of(remove),
             response="action",
             effects=effects_of(remove),
@@ -108,10 +124,6 @@ def _query_of(command: type[Any]) -> tuple[tuple[str, type[Any]], ...]:
     return tuple(
         (name, hint) for name, hint in hints.items() if name not in ADDRESS_FIELDS and hint in (bool, str, int)
     )
-
-
-def _first_line(command: type[Any]) -> str:
-    return (command.__doc__ or "").strip().partition("\n")[0]
 
 
 def attribute_paths(

@@ -1,4 +1,4 @@
-"""The REST API as an ASGI application: authenticate, route, answer or fault. It must not know any resource.
+"""The REST API as an ASGI application: authenticate, route, answer or fault.
 
 Raw ASGI rather than Starlette's request and routing: they would cost more than the rest of a GET.
 """
@@ -45,7 +45,7 @@ class RestApp:
         with self._metrics.request(method) as outcome:
             try:
                 if not self._model.loaded:
-                    raise Unavailable("The gateway has not read the inventory yet.", remedy="Try again in a second.")
+                    raise Unavailable("The gateway is still loading the inventory.", remedy="Try again in a second.")
                 client = scope.get("client")
                 caller = await self._gate.by_headers(method, headers, client[0] if client else "")
                 if caller.new_token:
@@ -62,7 +62,9 @@ class RestApp:
                 reply = self._fault(error.refusal, as_json)
             except Exception as error:  # noqa: BLE001 - a bug ends one request, with its trace in the log
                 self._log(f"{method} {rest!r:.200} failed: {_trace(error)}")
-                refusal = Internal("The gateway failed on this request.", remedy="Its log says why.").refusal
+                refusal = Internal(
+                    "The gateway failed to handle this request.", remedy="See the gateway's log."
+                ).refusal
                 reply = self._fault(refusal, as_json)
             outcome.status = reply.status
         await _send(reply, extra, method == "HEAD", send)
@@ -87,7 +89,9 @@ async def _read_body(receive: Receive) -> bytes:
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > limits.request_body_bytes_max:
-            raise BadInput(f"The body has more than {limits.request_body_bytes_max} bytes.", remedy="Send less.")
+            raise BadInput(
+                f"The body has more than {limits.request_body_bytes_max} bytes.", remedy="Send a smaller body."
+            )
         chunks.append(chunk)
         if not message.get("more_body"):
             return b"".join(chunks)

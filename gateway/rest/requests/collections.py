@@ -1,7 +1,4 @@
-"""Answers lists and single objects of the root collections, from fragments that are encoded once per version.
-
-It must not change anything.
-"""
+"""Answers lists and single objects of the root collections, from fragments that are encoded once per version."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class CommandSender:
             if job is not None and job.document.outcome != "done":
                 raise NotMade(
                     job.document.reason or f"{job.document.description} failed.",
-                    remedy=f"Look at job {job.id}.", entity=f"{accepted.kind}/{accepted.id}",
+                    remedy=f"See job {job.id}.", entity=f"{accepted.kind}/{accepted.id}",
                 )  # fmt: skip
             return attrs.evolve(accepted, job_id="")
         return accepted
@@ -113,7 +113,7 @@ class CommandSender:
         """Gives what the body names, by id or by name, to the object `parent_id`; the rest is of the relation."""
         node = await exchange.body()
         if node is None:
-            raise BadInput("The request has no body.", remedy="Send the id or the name of what to assign.")
+            raise BadInput("The request has no body.", remedy="Send the id or the name of the object to assign.")
         said = read_document(node, cls, adding=False)
         id, rest = resolved_id(exchange.view, said), attrs.evolve(said, id=None, name=None)
         fields: dict[str, Any] = {}
@@ -131,7 +131,7 @@ class CommandSender:
     async def submit(self, exchange: Exchange, command: Command) -> Accepted:
         """Sends it and waits until the read model shows it. Raises `Refused` or `Unavailable`."""
         if not self._engine.ready:
-            raise Unavailable("The engine takes no commands now.", remedy="Try again in a few seconds.")
+            raise Unavailable("The engine is not accepting commands.", remedy="Try again in a few seconds.")
         submit = Submit(
             command_id=self._outside.uuid(),
             principal=exchange.caller.principal,
@@ -145,8 +145,8 @@ class CommandSender:
             reply = await self._engine.submit(submit)
         if reply is None:
             raise Unavailable(
-                "The engine has not answered in time; it may still do it.",
-                remedy=f"Look at the object, and at events with the correlation id {submit.correlation_id}.",
+                "The engine did not answer in time; the command may still take effect.",
+                remedy=f"Check the object, and the events with correlation id {submit.correlation_id}.",
             )
         if not isinstance(reply, Accepted):
             raise Refused(reply)

@@ -1,4 +1,4 @@
-"""The entry point: product, summary, special objects, a link to every collection. It must not list anything itself."""
+"""The entry point: product, summary, special objects, a link to every collection."""
 
 from __future__ import annotations
 

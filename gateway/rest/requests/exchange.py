@@ -1,4 +1,4 @@
-"""One request and one reply of the REST API, free of ASGI. It must not know resources."""
+"""One request and one reply of the REST API, independent of ASGI."""
 
 from __future__ import annotations
 
@@ -89,14 +89,14 @@ class Exchange:
         """The client's own id for what this request sets off."""
         given = self.headers.get("correlation-id") or self.text("correlation_id")
         if len(given) > 255 or not given.isprintable():
-            raise BadInput("The correlation id is too long or not printable.", remedy="At most 255 characters.")
+            raise BadInput("The correlation id is too long or not printable.", remedy="Use at most 255 characters.")
         return given
 
     def idempotency_key(self) -> str:
         """The client's own key of a request that it may repeat, "" for none."""
         given = self.headers.get("idempotency-key", "")
         if len(given) > 255 or not given.isprintable():
-            raise BadInput("The Idempotency-Key is too long or not printable.", remedy="At most 255 characters.")
+            raise BadInput("The Idempotency-Key is too long or not printable.", remedy="Use at most 255 characters.")
         return given
 
     async def body(self) -> Node | None:

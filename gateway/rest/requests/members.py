@@ -1,4 +1,4 @@
-"""Answers sub-collections: nested objects, members by reference, statistics. It must not build commands itself."""
+"""Answers sub-collections: nested objects, members by reference, statistics."""
 
 from __future__ import annotations
 

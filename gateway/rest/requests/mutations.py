@@ -1,4 +1,4 @@
-"""Answers add, update, remove and actions of root collections. It must not build commands itself."""
+"""Answers add, update, remove and actions of root collections."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from protocol.registry import BY_KIND, Action, Resource
 
 def not_served(exchange: Exchange) -> NotFound:
     return NotFound(
-        f"{exchange.method} /{'/'.join(exchange.segments)} is not served.".replace("\n", " ")[:300],
-        remedy="The entry point and ?rsdl list what is.",
+        f"{exchange.method} /{'/'.join(exchange.segments)} is not supported.".replace("\n", " ")[:300],
+        remedy="The entry point and ?rsdl list what is supported.",
     )
 
 

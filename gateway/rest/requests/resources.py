@@ -1,4 +1,4 @@
-"""Walks a path of the REST API by the registry to whoever answers it. It must not answer itself."""
+"""Finds the handler for a path of the REST API, by the registry."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Resources:
 
     async def answer(self, exchange: Exchange) -> HttpReply:
         if exchange.method not in _methods:
-            raise MethodNotAllowed(f"{exchange.method} is not served.", remedy="Use GET, POST, PUT or DELETE.")
+            raise MethodNotAllowed(f"{exchange.method} is not supported.", remedy="Use GET, POST, PUT or DELETE.")
         segments = exchange.segments
         if not segments:
             for name, describe in self._describe.items():
@@ -87,4 +87,4 @@ class Resources:
     def _only(self, exchange: Exchange, method: str) -> None:
         if exchange.method != method:
             path = "/".join(exchange.segments)
-            raise MethodNotAllowed(f"{exchange.method} is not served on /{path:.200}.", remedy=f"Use {method}.")
+            raise MethodNotAllowed(f"{exchange.method} is not supported on /{path:.200}.", remedy=f"Use {method}.")

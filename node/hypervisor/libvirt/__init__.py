@@ -1,1 +1,1 @@
-"""The hypervisor that is libvirt."""
+"""The libvirt implementation of the hypervisor port."""

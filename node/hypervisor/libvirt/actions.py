@@ -1,7 +1,4 @@
-"""What is done to one running domain. Every function runs in a thread with a connection.
-
-It must not change a domain that is not Corral's.
-"""
+"""What is done to one running domain. Every function runs in a thread with a connection."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from protocol.errors import NotFound, NotLegal
 
 
 def absent(vm_id: str) -> NotFound:
-    return NotFound(f"VM {vm_id} does not run on this host.", entity=vm_id)
+    return NotFound(f"VM {vm_id} is not running on this host.", entity=vm_id)
 
 
 def domain_of(connection: libvirt.virConnect, vm_id: str) -> libvirt.virDomain:
@@ -85,7 +82,7 @@ def saved_document(connection: libvirt.virConnect, vm_id: str, path: str) -> str
             f"There is no saved state of VM {vm_id} at {path}: {error.get_error_message()}.", entity=vm_id
         ) from None
     if live_domain(saved).vm_id != vm_id:
-        raise NotFound(f"The saved state at {path} is another VM's than {vm_id}.", entity=vm_id)
+        raise NotFound(f"The saved state at {path} belongs to another VM, not to {vm_id}.", entity=vm_id)
     return saved
 
 

@@ -1,7 +1,7 @@
 """Calls to libvirt in threads under limiters, over one connection at a time, fenced by its incarnation.
 
-It must not retry a call: who asked decides. A thread that outlives its caller finishes in its own time; what it finds
-is thrown away.
+It must not retry a call: the caller decides. A thread that outlives its caller runs to its end; its result is
+discarded.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ class LibvirtCalls:
             refusal = mapped(error, doing=f"connect to {self.uri}").refusal
             raise Unavailable(refusal.reason, remedy=_remedy) from None
         except trio.TooSlowError:
-            raise Unavailable(f"libvirt does not answer within {_open_timeout_seconds} s.", remedy=_remedy) from None
+            raise Unavailable(f"libvirt did not answer within {_open_timeout_seconds} s.", remedy=_remedy) from None
         finally:
             opening.give_up()
         if held is None or incarnation != self.incarnation:
             if held is not None:
                 await trio.to_thread.run_sync(held.retire, abandon_on_cancel=True)
-            raise Unavailable("Another connection to libvirt was made in the meantime.")
+            raise Unavailable("libvirt was reconnected in the meantime.")
         # Limiters of their own: threads that still hang on an old connection do not count.
         self._limiters = {pool: trio.CapacityLimiter(pool.value) for pool in CallPool}
         self._held = held
@@ -106,6 +106,6 @@ class LibvirtCalls:
             self._waiting.discard(scope)
         if scope.cancelled_caught or incarnation != self.incarnation:
             raise Unavailable(
-                f"The connection to libvirt broke while it was to {doing}.", remedy="Look at the VM.", entity=entity
+                f"The connection to libvirt was lost while it had to {doing}.", remedy="Check the VM.", entity=entity
             )
         return result

@@ -1,4 +1,4 @@
-"""Reads what libvirt says of a host. It must not judge it: whether KVM works is the probe's to find out."""
+"""Reads libvirt's description of a host."""
 
 from __future__ import annotations
 

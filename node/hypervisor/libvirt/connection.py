@@ -1,6 +1,6 @@
 """One connection to libvirt with its subscriptions, shared by threads. Everything here runs in threads and may block.
 
-It must not be closed under a call: libvirt frees a closed connection whoever still uses it.
+It must not be closed during a call: libvirt frees a closed connection even while it is in use.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class HeldConnection:
         """Runs `call` in this thread. Raises `Unavailable` when the connection was retired."""
         with self._lock:
             if self._retired:
-                raise Unavailable("The connection to libvirt broke.", remedy="Try again.")
+                raise Unavailable("The connection to libvirt was lost.", remedy="Try again.")
             self._users += 1
         try:
             return call(self._connection)

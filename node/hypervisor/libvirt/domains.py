@@ -1,4 +1,4 @@
-"""Reads what domains there are and what they are. Every function runs in a thread with a connection; none changes a
+"""Reads the domains of a host and their details. Every function runs in a thread with a connection; none changes a
 domain."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Makes our errors of libvirt's, in this one file. It must not swallow one: what it does not know is `HostFailed`."""
+"""Translates libvirt's errors into ours, all in this file."""
 
 from __future__ import annotations
 
@@ -27,15 +27,18 @@ _unsupported = {
     libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
 }
 _remedies = (
-    ("cannot set up guest memory", "The host has not enough memory: give the VM less or start it on another host."),
-    ("cannot allocate memory", "The host has not enough memory: give the VM less or start it on another host."),
-    ('failed to get "write" lock', "Another QEMU has the disk open: stop it first."),
+    (
+        "cannot set up guest memory",
+        "The host does not have enough memory: give the VM less, or start it on another host.",
+    ),
+    ("cannot allocate memory", "The host does not have enough memory: give the VM less, or start it on another host."),
+    ('failed to get "write" lock', "Another QEMU uses the disk: stop it first."),
     ("no such file or directory", "Check that the storage domain is active on this host and the disk exists."),
     ("permission denied", "QEMU's user must be able to open the file."),
     ("no space left on device", "Free space on the storage domain or extend it."),
     ("read-only file system", "Mount the storage domain writable."),
-    ("cannot get interface mtu", "Make the bridge on this host or attach the network elsewhere."),
-    ("failed to create tap device", "The host cannot make a tap device: check /dev/net/tun and its bridges."),
+    ("cannot get interface mtu", "Create the bridge on this host, or use another network."),
+    ("failed to create tap device", "The host cannot create a tap device: check /dev/net/tun and its bridges."),
     ("failed to connect socket", "Start libvirtd on this host."),
 )
 
@@ -68,15 +71,15 @@ def mapped(error: libvirt.libvirtError, *, doing: str, entity: str = "") -> Corr
     if is_lost(error):
         return Unavailable(reason, remedy=remedy or "Start libvirtd on this host.", entity=entity)
     if is_absent(error):
-        return NotFound(f"VM {entity} does not run on this host.", entity=entity)
+        return NotFound(f"VM {entity} is not running on this host.", entity=entity)
     if code in (libvirt.VIR_ERR_OPERATION_TIMEOUT, libvirt.VIR_ERR_RESOURCE_BUSY):
-        return Busy(reason, remedy="Try again when the running operation is over.", entity=entity)
+        return Busy(reason, remedy="Try again when the running operation has finished.", entity=entity)
     if code == libvirt.VIR_ERR_DOM_EXIST:
         return Conflict(reason, entity=entity)
     if code in _unsupported:
-        return NotLegal(reason, remedy="This hypervisor cannot do it.", entity=entity)
+        return NotLegal(reason, remedy="This hypervisor does not support it.", entity=entity)
     if code == libvirt.VIR_ERR_OPERATION_INVALID:
         return NotLegal(reason, entity=entity)
     if code in _bad_document:
         return BadInput(reason, remedy=remedy or "Change the VM's configuration.", entity=entity)
-    return HostFailed(reason, remedy=remedy or "The log of QEMU and libvirt on the host say more.", entity=entity)
+    return HostFailed(reason, remedy=remedy or "See the logs of QEMU and libvirt on the host.", entity=entity)

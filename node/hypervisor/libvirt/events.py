@@ -1,6 +1,6 @@
 """Turns libvirt's events into `DomainChanged`, in their order, without asking libvirt about each.
 
-It must not report a domain that is not Corral's. Pure apart from its memory of the domains on this host.
+Pure apart from its memory of the domains on this host.
 """
 
 from __future__ import annotations

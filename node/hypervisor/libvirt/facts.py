@@ -1,4 +1,4 @@
-"""What this host is, asked of libvirt and the kernel. Runs in a thread; changes nothing."""
+"""The facts about this host, from libvirt and the kernel. Runs in a thread; changes nothing."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Follows one libvirtd: connects, watches, mends, tells its events in order. It changes no domain.
-
-It must not report the end of a QEMU that is there, nor any domain that is not Corral's.
-"""
+"""Follows one libvirtd: connects, watches, reconnects, reports its events in order. It changes no domain."""
 
 from __future__ import annotations
 
@@ -79,7 +76,7 @@ class LibvirtHost:
             if event.kind == "lost":
                 await self._mend()
             elif event.kind == "overflow":
-                await self._look_again("libvirt told more events than could be read.")
+                await self._look_again("libvirt sent more events than could be read.")
             else:
                 await self._tell(event)
 
@@ -94,7 +91,7 @@ class LibvirtHost:
             except CorralError:
                 await self._clock.sleep(_backoff_seconds[min(attempt, len(_backoff_seconds) - 1)])
                 attempt += 1
-        self.changes.put(EventsMissing("The connection to libvirt was made anew."))
+        self.changes.put(EventsMissing("libvirt was reconnected."))
 
     async def _look_again(self, reason: str) -> None:
         try:
@@ -150,7 +147,7 @@ class LibvirtHost:
 
     async def see(self, vm_id: str) -> Seen | None:
         pid = self.pid
-        return await self.query(lambda connection: seen_one(connection, vm_id, pid), "look at the VM", vm_id)
+        return await self.query(lambda connection: seen_one(connection, vm_id, pid), "read the VM's state", vm_id)
 
     async def see_running(self, vm_id: str) -> Seen:
         found = await self.see(vm_id)

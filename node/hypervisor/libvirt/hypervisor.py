@@ -1,4 +1,4 @@
-"""The hypervisor port on libvirt: one connection, mended when it breaks; transient domains with Corral's mark.
+"""The hypervisor port on libvirt: one connection, renewed when it breaks; transient domains with Corral's metadata.
 
 It must not block the Trio loop: whatever touches libvirt, /proc or a file runs in a thread.
 """
@@ -81,7 +81,7 @@ class LibvirtHypervisor:
 
     async def facts(self) -> HostFacts:
         return await self._host.query(
-            lambda connection: host_facts(connection, self._host.pid, self._virtualization), "ask about the host"
+            lambda connection: host_facts(connection, self._host.pid, self._virtualization), "read the host's state"
         )
 
     async def list(self) -> tuple[DomainObserved, ...]:
@@ -110,7 +110,7 @@ class LibvirtHypervisor:
         try:
             document = domain_xml(spec, step_id, sources, self._platform)
         except ValueError as error:
-            raise BadInput(f"VM {spec.vm_id} cannot be written as XML: {error}.", entity=spec.vm_id) from None
+            raise BadInput(f"VM {spec.vm_id} cannot be written as libvirt XML: {error}.", entity=spec.vm_id) from None
         flags = libvirt.VIR_DOMAIN_START_PAUSED if spec.paused else 0
         return await self._start(
             spec, step_id, lambda connection: connection.createXML(document, flags), CallPool.CONTROL, "start the VM"
@@ -150,7 +150,7 @@ class LibvirtHypervisor:
         )
 
     async def destroy(self, vm_id: str) -> None:
-        await self._host.act(partial(actions.destroy, vm_id=vm_id), "end the VM", vm_id)
+        await self._host.act(partial(actions.destroy, vm_id=vm_id), "destroy the VM", vm_id)
 
     async def reboot(self, vm_id: str) -> None:
         await self._needs(Capability.REBOOT)
@@ -192,7 +192,7 @@ class LibvirtHypervisor:
         path = place.seen_by(found.observed.qemu_pid, found.live.console_terminal)
         opened = f"{vm_id} {found.observed.started_step_id}"  # the next QEMU's console is another one
         if opened in self._consoles:
-            raise Busy(f"The console of VM {vm_id} is open already.", entity=vm_id)
+            raise Busy(f"The console of VM {vm_id} is already open.", entity=vm_id)
         self._consoles.add(opened)
         try:
             return await open_terminal(path, lambda: self._consoles.discard(opened))
@@ -224,7 +224,7 @@ class LibvirtHypervisor:
 
     async def _needs(self, operation: Capability) -> None:
         if not (await self.capabilities()).supports(operation):
-            raise NotLegal(f"This hypervisor has no {operation.value}.")
+            raise NotLegal(f"This hypervisor does not support {operation.value}.")
 
     async def _sources(self, spec: DomainSpec, resolve: Resolve) -> dict[VolumeRef, DiskSource]:
         paths = {disk.volume: resolve(disk.volume) for disk in spec.disks}

@@ -1,6 +1,6 @@
 """Opens files and sockets where libvirtd and QEMU have them, which may be another mount namespace than ours.
 
-It must not assume a path: a process's own view is asked for under /proc. Blocking; call it in a thread.
+Blocking; call it in a thread.
 """
 
 from __future__ import annotations

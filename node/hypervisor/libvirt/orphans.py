@@ -1,6 +1,6 @@
-"""Ends a QEMU of a VM that libvirt does not know: what a libvirtd leaves that was killed in the middle of a start.
+"""Kills a VM's QEMU that libvirt does not know: left by a libvirtd that was killed in the middle of a start.
 
-It must not be asked while libvirt knows a domain of that VM. Blocking; call it in a thread.
+Blocking; call it in a thread.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ def end_orphans(libvirtd_pid: int, vm_id: str) -> list[int]:
     """
     found = [pid for pid in _qemus(vm_id) if _same_host(pid, libvirtd_pid)]
     for pid in found:
-        log.warning("VM %s has a QEMU, process %d, that libvirt does not know: it is ended", vm_id, pid)
+        log.warning("VM %s has a QEMU process, %d, that libvirt does not know: killing it", vm_id, pid)
         os.kill(pid, signal.SIGKILL)
     deadline = time.monotonic() + _wait_seconds
     for pid in found:
         while _alive(pid):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"QEMU {pid} of VM {vm_id} does not end")
+                raise TimeoutError(f"QEMU {pid} of VM {vm_id} does not exit")
             threading.Event().wait(_poll_seconds)
     return found
 

@@ -1,7 +1,4 @@
-"""Starts and restores domains, so that one step has one QEMU. Every function runs in a thread with a connection.
-
-It must not give two steps a QEMU each: libvirt holds one active domain per UUID, the metadata says whose it is.
-"""
+"""Starts and restores domains, so that one step has one QEMU. Every function runs in a thread with a connection."""
 
 from __future__ import annotations
 
@@ -60,7 +57,7 @@ def started_once(
         try:
             end_orphans(libvirtd_pid, vm_id)
         except TimeoutError as error:
-            raise HostFailed(f"{error}.", remedy="Look at that process on the host.", entity=vm_id) from error
+            raise HostFailed(f"{error}.", remedy="Check that process on the host.", entity=vm_id) from error
     try:
         create(connection)
     except libvirt.libvirtError:
@@ -70,7 +67,7 @@ def started_once(
         raise
     made = _settled(connection, vm_id, libvirtd_pid)
     if made is None:
-        raise HostFailed(f"VM {vm_id} ended as soon as it was started.", entity=vm_id)
+        raise HostFailed(f"VM {vm_id} stopped as soon as it was started.", entity=vm_id)
     return made
 
 
@@ -79,7 +76,7 @@ def _own(found: Seen, step_id: str) -> Seen:
         return found
     vm_id = found.observed.vm_id
     raise Conflict(
-        f"VM {vm_id} runs on this host already, started by step {found.observed.started_step_id}.", entity=vm_id
+        f"VM {vm_id} is already running on this host, started by step {found.observed.started_step_id}.", entity=vm_id
     )
 
 
@@ -91,7 +88,7 @@ def _settled(connection: libvirt.virConnect, vm_id: str, libvirtd_pid: int) -> S
             domain = lookup(connection, vm_id)
             found = seen(domain, libvirtd_pid) if domain is not None else None
             if domain is not None and found is None and domain.isActive():
-                raise Conflict(f"A domain that is not Corral's has the UUID of VM {vm_id}.", entity=vm_id)
+                raise Conflict(f"Another domain, not managed by Corral, has the UUID of VM {vm_id}.", entity=vm_id)
         except libvirt.libvirtError as error:
             if not is_absent(error):
                 raise

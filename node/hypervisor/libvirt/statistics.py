@@ -1,7 +1,4 @@
-"""What our domains and their devices did, by one call of libvirt for all. Runs in a thread; changes nothing.
-
-It must not look at a domain's document: whose each device is was read when the domain was last looked at.
-"""
+"""Counters of our domains and their devices, with one call of libvirt for all. Runs in a thread; changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Byte streams to a guest's serial terminal and to unix sockets. It must not interpret a byte."""
+"""Byte streams to a guest's serial terminal and to unix sockets."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def open_socket(path: str, on_close: Callable[[], None] | None = None) -> 
                     os.close(directory)
     except trio.TooSlowError:
         made.close()
-        raise TimeoutError(f"nobody accepts on {path}") from None
+        raise TimeoutError(f"nothing listens on {path}") from None
     except BaseException:
         made.close()
         raise

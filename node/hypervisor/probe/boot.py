@@ -1,6 +1,7 @@
-"""Finds out whether KVM really runs guests here and with which CPU model, by running one; else TCG, with the reason.
+"""Finds out whether KVM really runs guests here and with which CPU model, by running one; otherwise TCG, with the
+reason.
 
-It must not believe /dev/kvm, libvirt's capabilities or CPU flags: all three are there on machines where nothing boots.
+It must not trust /dev/kvm, libvirt's capabilities or CPU flags: all three exist on machines where nothing boots.
 """
 
 from __future__ import annotations
@@ -82,12 +83,12 @@ async def boot(qemu: str, accelerator: str, cpu: str, *, timeout_seconds: float 
                 deliver_cancel=_kill,
             )
     if limit.cancelled_caught:
-        return Attempt(False, hung=True, output=f"the guest came nowhere within {timeout_seconds:.0f} s")
+        return Attempt(False, hung=True, output=f"the guest did not boot within {timeout_seconds:.0f} s")
     if ended.returncode == probe_firmware.exit_code and ended.stdout == probe_firmware.output:
         return Attempt(True)
     lines = [line for line in ended.stderr.decode(errors="replace").splitlines() if line.strip()]
     output = (
-        lines[-1].strip().removeprefix(f"{Path(qemu).name}: ") if lines else f"QEMU ended with code {ended.returncode}"
+        lines[-1].strip().removeprefix(f"{Path(qemu).name}: ") if lines else f"QEMU exited with code {ended.returncode}"
     )
     return Attempt(False, output=output[:_output_characters_max])
 
@@ -113,8 +114,8 @@ async def _find(qemu: str, kvm_device: str) -> Virtualization:
             break
     plain = await boot(qemu, "tcg", "max", timeout_seconds=5 * _boot_timeout_seconds)
     if not plain.works:
-        reasons.append(f"even without KVM, no guest runs: {plain.output}")
-    head = "KVM does not run guests on this host" if not refused else "There is no KVM on this host"
+        reasons.append(f"no guest runs without KVM either: {plain.output}")
+    head = "KVM cannot run guests on this host" if not refused else "This host has no KVM"
     return Virtualization(kind="tcg", reason=f"{head} ({'; '.join(reasons)}).", cpu_model=largest_cpu)
 
 

@@ -1,7 +1,7 @@
 """A firmware of 64 KiB that goes through real, protected and long mode, works on 32 MiB and says OK, then ends QEMU.
 
-It must not need a BIOS, a disk or a kernel. A CPU that only pretends to virtualize hangs or ends on the way: real mode
-alone proves nothing (seen: a /dev/kvm that runs nothing, under a hypervisor that offers it to its guests).
+A CPU that only pretends to virtualize hangs or ends on the way: real mode alone proves nothing (seen: a /dev/kvm that
+runs nothing, under a hypervisor that offers it to its guests).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """What simulated QEMUs and their devices count. Pure: all follows from the age of the QEMU, so that the same seed draws
-the same curves. It must not draw a random number."""
+the same curves."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The hypervisor port on the simulated world: what a node daemon of a simulated host holds.
-
-It must not decide what happens: the world's host does; this is only the way in, with the faults on it.
-"""
+"""The hypervisor port of a simulated host's node daemon: the way into the simulated world, with its faults."""
 
 from __future__ import annotations
 
@@ -116,7 +113,7 @@ class SimulatedHypervisor(WorldPort):
             if not qemu.spec.console:
                 raise NotLegal(f"VM {vm_id} has no serial console: it runs with console.enabled=false.", entity=vm_id)
             if qemu.console_open:
-                raise Busy(f"The console of VM {vm_id} is open already.", entity=vm_id)
+                raise Busy(f"The console of VM {vm_id} is already open.", entity=vm_id)
             return ConsoleLine(qemu)
 
         return await self._ask("open_console", vm_id, effect)

@@ -1,6 +1,7 @@
-"""Connects a directory as a storage domain and says how it is. Blocking; call it in a thread.
+"""Connects a directory as a storage domain and checks its health. Blocking; call it in a thread.
 
-It must not write into a directory that lost its storage domain: a mount that went away leaves an empty one behind.
+It must not write into a directory that has lost its storage domain: an unmounted file system leaves an empty one
+behind.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from protocol.node.reports import StorageFacts
 def connect(found: Layout, storage_domain_id: str, create: bool, in_work: frozenset[Path]) -> None:
     if not found.root.is_dir():
         raise HostFailed(
-            f"There is no directory {found.root} on this host.", remedy="Make or mount it, then activate again."
+            f"There is no directory {found.root} on this host.", remedy="Create or mount it, then activate again."
         )
     fields = layout.read_document(found.domain_file)
     if fields is None:
@@ -42,7 +43,7 @@ def _check_may_create(found: Layout, storage_domain_id: str, create: bool) -> No
         )
     if not create:
         raise NotFound(
-            f"The directory {found.root} is no storage domain.",
+            f"The directory {found.root} is not a storage domain.",
             remedy="Check the path, or create the storage domain there.",
             entity=storage_domain_id,
         )
@@ -64,9 +65,9 @@ def facts(found: Layout, storage_domain_id: str) -> StorageFacts:
         used = (space.f_blocks - space.f_bfree) * space.f_frsize
         fields = layout.read_document(found.domain_file)
         if fields is None:
-            problem = f"The directory {found.root} lost its storage domain; it may not be mounted."
+            problem = f"The directory {found.root} no longer holds its storage domain; it may not be mounted."
         elif fields.get("storage_domain_id") != storage_domain_id:
-            problem = f"The directory {found.root} is another storage domain now."
+            problem = f"The directory {found.root} now holds another storage domain."
         elif space.f_flag & os.ST_RDONLY or not os.access(found.root, os.W_OK):
             problem = f"The directory {found.root} is read-only."
     except OSError as error:

@@ -1,6 +1,6 @@
-"""Runs qemu-img, with explicit formats always and limits on memory and CPU time. It must not choose names or formats.
+"""Runs qemu-img, always with explicit formats and limits on memory and CPU time.
 
-An image from outside is hostile: its header may name any file of the host or make a parser grow without bound.
+An image from outside is hostile: its header may point to any file of the host or make a parser grow without bound.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ async def create(
         command += ["-b", backing, "-F", backing_format, "-u"]
     if options:
         command += ["-o", ",".join(options)]
-    await _run([*command, str(path), str(size_bytes)], doing="make the volume")
+    await _run([*command, str(path), str(size_bytes)], doing="create the volume")
 
 
 async def convert(
@@ -101,7 +101,7 @@ async def refuse_references(path: Path, image_format: str) -> None:
     try:
         found = await info(path, image_format)
     except HostFailed as error:
-        raise BadInput(f"The image is not a sound {image_format}: {error}", field="source_path") from None
+        raise BadInput(f"The image is not a valid {image_format} image: {error}", field="source_path") from None
     specific = found.get("format-specific", {}).get("data", {})
     if found.get("backing-filename") or found.get("full-backing-filename"):
         raise BadInput("The image has a backing file.", remedy="Convert it to a stand-alone image first.")

@@ -1,6 +1,6 @@
 """Where things lie in a directory that is a storage domain, and the small checksummed files beside the volumes.
 
-It must not run qemu-img. Blocking; call it in a thread.
+Blocking; call it in a thread.
 
     <directory>/domain.meta                        which storage domain this is
     <directory>/images/<image>/<volume>            a whole volume

@@ -1,6 +1,6 @@
-"""Storage domains that are directories: local, NFS or whatever is mounted. Volumes are files that qemu-img makes.
+"""Storage domains that are directories: local, NFS or any other mount. Volumes are files created by qemu-img.
 
-It must not leave anything half made under a volume's name: work happens under a name of its own until a last rename.
+It must not leave an incomplete file under a volume's name: work happens under a temporary name until a final rename.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class DirectoryStorage:
         found = self._domains.get(storage_domain_id)
         if found is None:
             raise NotFound(
-                f"Storage domain {storage_domain_id:.60} is not connected on this host.",
+                f"Storage domain {storage_domain_id:.60} is not active on this host.",
                 remedy="Activate it.",
                 entity=storage_domain_id,
             )
@@ -63,14 +63,14 @@ class DirectoryStorage:
     ) -> VolumeFacts:
         checked_ref(volume)
         if size_bytes <= 0:
-            raise BadInput("A volume has at least one byte.", field="size_bytes")
+            raise BadInput("A volume must have at least one byte.", field="size_bytes")
         if backing is not None and volume.format != "qcow2":
-            raise BadInput("Only a qcow2 volume can have another one below it.", field="format")
+            raise BadInput("Only a qcow2 volume can have a backing volume.", field="format")
         below = await self._record(checked_ref(backing)) if backing is not None else None
         if below is not None and below.storage_domain_id != volume.storage_domain_id:
-            raise BadInput("A volume and the one below it lie on the same storage domain.", field="backing")
+            raise BadInput("A volume and its backing volume must be on the same storage domain.", field="backing")
         if below is not None and size_bytes < below.size_bytes:
-            raise BadInput("A volume is at least as large as the one below it.", field="size_bytes")
+            raise BadInput("A volume cannot be smaller than its backing volume.", field="size_bytes")
         record = self._new(
             volume,
             size_bytes,
@@ -109,7 +109,7 @@ class DirectoryStorage:
         if source_format not in formats:
             raise BadInput(f"Unknown image format {source_format!r:.40}.", field="source_format")
         if not source_path.startswith("/"):
-            raise BadInput("The path of an image to import is absolute.", field="source_path")
+            raise BadInput("The path of an image to import must be absolute.", field="source_path")
         source = Path(source_path)
         if not await trio.Path(source).is_file():
             raise NotFound(f"There is no image file {source_path} on this host.", field="source_path")
@@ -198,7 +198,7 @@ class DirectoryStorage:
                     raise
             elif (there.made_by, there.format) != (record.made_by, record.format):
                 raise Conflict(
-                    f"Volume {record.volume_id} exists already, made otherwise.",
+                    f"Volume {record.volume_id} already exists with other properties.",
                     remedy="Remove the image first.",
                     entity=record.volume_id,
                 )
@@ -208,7 +208,7 @@ class DirectoryStorage:
     async def _working(self, path: Path) -> AsyncIterator[None]:
         """One job per file, marked so that a new connection of the storage domain does not clean it away."""
         if path in self._in_work:
-            raise Busy(f"Another operation works on {path.name}.")
+            raise Busy(f"Another operation is using {path.name}.")
         self._in_work.add(path)
         try:
             yield

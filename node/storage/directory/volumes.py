@@ -1,7 +1,4 @@
-"""What is done to the volumes of one storage domain besides qemu-img's work. Blocking; call it in a thread.
-
-It must not touch a volume that a running VM has open, or that another one depends on.
-"""
+"""Operations on the volumes of one storage domain other than qemu-img's. Blocking; call it in a thread."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The smallest durable entity: a number with a name and operations, which does what the test decides.
 
-On a simulated journal, its writer and a supervisor. It must not assert.
+On a simulated journal, its writer and a supervisor.
 """
 
 from __future__ import annotations

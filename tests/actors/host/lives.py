@@ -1,4 +1,4 @@
-"""A host as transcripts play it, its inventory, and the points of its life that several begin with. It must not assert."""
+"""A host as transcripts play it, its inventory, and the points of its life that several begin with."""
 
 from __future__ import annotations
 

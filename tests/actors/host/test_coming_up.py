@@ -82,7 +82,7 @@ def test_a_machine_without_kvm_says_so_when_it_comes_up() -> None:
     notified = attrs.evolve(FACTS, virtualization="tcg", virtualization_reason="/dev/kvm is missing.")
     added().given(link).given(notified).when(report()).then(
         event(HostCameUp),
-        audit("host_up_without_kvm", severity="warning", text="by tcg. /dev/kvm is missing.", host=HOST),
+        audit("host_up_without_kvm", severity="warning", text="with tcg: /dev/kvm is missing.", host=HOST),
         status("up"),
     )
 

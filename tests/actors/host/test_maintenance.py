@@ -45,7 +45,7 @@ def test_with_vms_it_waits_for_the_last_one() -> None:
     play = up().with_vm()
     play.when(DeactivateHost(id=HOST, reason="a new disk")).then(
         event(HostMaintenanceRequested, reason="a new disk"),
-        audit("host_maintenance_requested", text="VMs that still run on it: 1. Shut", user="u", host=HOST),
+        audit("host_maintenance_requested", text="VMs still running on it: 1. Shut", user="u", host=HOST),
         timer("emptied", 2),
         accepted(),
         stored,

@@ -1,4 +1,4 @@
-"""The inventory as transcripts play it: one actor for many entities, so its events say of which. It must not assert."""
+"""The inventory as transcripts play it: one actor for many entities, so its events say of which."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages and actors that the tests of kernel and supervision play with. They must not hold logic of their own."""
+"""Messages and actors that the tests of kernel and supervision play with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents of hosts and VMs for the tests of placement, as the journal would confirm them. It must not place."""
+"""Documents of hosts and VMs for the tests of placement, as the journal would confirm them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Disks, templates and storage domains as transcripts play them, and the points of their lives that several begin with.
-
-It must not assert.
-"""
+"""Disks, templates and storage domains as transcripts play them, and the points of their lives that several begin with."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The storage room inside a real engine tree on a simulated journal, with a host whose node does as it is told.
 
-Every message goes through the codec. It must not assert.
+Every message goes through the codec.
 """
 
 from __future__ import annotations

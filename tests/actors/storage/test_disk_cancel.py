@@ -67,7 +67,7 @@ def cloning() -> DiskPlay:
 def test_a_new_disk_that_is_cancelled_goes() -> None:
     play = making()
     play.when(CancelJob(id=job_id(1))).then(
-        event(DiskOperationProgressed, step="Making the volume", undoes=WHY),
+        event(DiskOperationProgressed, step="Creating the volume", undoes=WHY),
         audit("job_cancelled", text="admin@internal cancelled job 'Adding disk data'", user="u"),
         end_step(),
         accepted("job", job_id(1), job=True),
@@ -95,7 +95,7 @@ def test_a_new_disk_that_is_cancelled_goes() -> None:
 def test_a_clone_that_is_cancelled_releases_what_it_started_from() -> None:
     play = cloning()
     play.when(cancel(play)).then(
-        event(DiskOperationProgressed, step="Making the volume", undoes=WHY),
+        event(DiskOperationProgressed, step="Creating the volume", undoes=WHY),
         audit("job_cancelled", user="u"),
         end_step(),
         accepted("job", play.operation.id, job=True),
@@ -106,7 +106,7 @@ def test_a_clone_that_is_cancelled_releases_what_it_started_from() -> None:
         event(DiskOperationProgressed, step="Deleting the volumes", undoes=WHY), ack(), to_node(REMOVE)
     )
     play.when(done(Done())).then(
-        event(DiskOperationProgressed, step="Releasing the disk that it started from", undoes=WHY),
+        event(DiskOperationProgressed, step="Releasing the source disk", undoes=WHY),
         ask(f"disk/{ORIGIN}", UnbackDisk(child_id=DISK)),
         ack(),
     )
@@ -129,7 +129,7 @@ def test_a_copy_that_was_whole_before_it_could_be_ended_goes_too() -> None:
 def test_cancelled_while_it_grows_the_growing_is_ended() -> None:
     play = cloning().given(done(volume(GiB // 2)))
     play.when(cancel(play)).then(
-        event(DiskOperationProgressed, step="Growing the volume", undoes=WHY),
+        event(DiskOperationProgressed, step="Extending the volume", undoes=WHY),
         audit("job_cancelled", user="u"),
         end_step(),
         accepted("job", play.operation.id, job=True),
@@ -153,14 +153,14 @@ def test_cancelled_at_its_end_the_whole_copy_goes_before_its_origin_is_released(
 def test_cancelled_while_its_origin_is_busy_it_is_not_held_any_more() -> None:
     play = providing(backing_disk_id=ORIGIN, clone=True).given(answered(BUSY))
     play.when(cancel(play)).then(
-        event(DiskOperationProgressed, step="Holding the disk that it starts from", undoes=WHY),
+        event(DiskOperationProgressed, step="Reserving the source disk", undoes=WHY),
         audit("job_cancelled", user="u"),
         accepted("job", play.operation.id, job=True),
         stored,
     )
     play.when(fired("step")).then(ask(f"disk/{ORIGIN}", BackDisk(child_id=DISK)))
     play.when(answered(BUSY)).then(
-        event(DiskOperationProgressed, step="Releasing the disk that it started from", undoes=WHY),
+        event(DiskOperationProgressed, step="Releasing the source disk", undoes=WHY),
         ask(f"disk/{ORIGIN}", UnbackDisk(child_id=DISK)),
     )
 

@@ -69,7 +69,7 @@ from tests.actors.storage.lives import (
 def test_a_floating_disk_is_recorded_then_made() -> None:
     play = unborn()
     play.when(adding()).then(
-        event(DiskAdded, begins="add", step="Making the volume"),
+        event(DiskAdded, begins="add", step="Creating the volume"),
         to_node(CreateVolume(volume=VOLUME, size_bytes=GiB)),
         accepted(job=True, shows={"status": "locked"}),
         stored,
@@ -88,7 +88,7 @@ def test_a_floating_disk_is_recorded_then_made() -> None:
 
 def test_a_raw_disk_is_preallocated_when_asked() -> None:
     unborn().when(adding(format="raw", sparse=False)).then(
-        event(DiskAdded, begins="add", step="Making the volume"),
+        event(DiskAdded, begins="add", step="Creating the volume"),
         to_node(CreateVolume(volume=RAW_VOLUME, size_bytes=GiB, preallocate=True)),
         accepted(job=True, shows={"status": "locked"}),
         stored,
@@ -130,7 +130,7 @@ def test_a_storage_domain_that_is_not_active_takes_no_disk() -> None:
 def test_a_disk_for_a_vm_is_said_to_be_recorded_and_answered_when_it_is_there() -> None:
     play = unborn()
     play.when(provide()).then(
-        event(DiskAdded, begins="provide", step="Making the volume"),
+        event(DiskAdded, begins="provide", step="Creating the volume"),
         to_node(CreateVolume(volume=VOLUME, size_bytes=GiB)),
         tell(f"vm/{VM}", DiskRecorded(disk_id=DISK)),
         keep("made"),
@@ -182,7 +182,7 @@ def test_what_cannot_be_undone_is_illegal() -> None:
 def test_thin_on_a_template_disk() -> None:
     play = unborn().with_row("disk", origin())
     play.when(provide(disk=Disk(id=DISK, name="web_Disk1"), backing_disk_id=ORIGIN)).then(
-        event(DiskAdded, begins="provide", step="Holding the disk that it starts from"),
+        event(DiskAdded, begins="provide", step="Reserving the source disk"),
         ask(f"disk/{ORIGIN}", BackDisk(child_id=DISK)),
         tell(f"vm/{VM}", DiskRecorded(disk_id=DISK)),
         keep("made"),
@@ -190,7 +190,7 @@ def test_thin_on_a_template_disk() -> None:
     )
     play.when_restarted().then(ask(f"disk/{ORIGIN}", BackDisk(child_id=DISK)))
     play.when(answered(HELD)).then(
-        event(DiskOperationProgressed, step="Making the volume"),
+        event(DiskOperationProgressed, step="Creating the volume"),
         to_node(CreateVolume(volume=VOLUME, size_bytes=GiB, backing=HELD.volume)),
     )
     play.when(done(volume())).then(
@@ -206,22 +206,23 @@ def test_thin_on_a_template_disk() -> None:
 def test_a_clone_grows_and_lets_go_of_its_origin_at_the_end() -> None:
     play = unborn().with_row("disk", origin())
     play.when(provide(backing_disk_id=ORIGIN, clone=True)).then(
-        event(DiskAdded, begins="clone", step="Holding the disk that it starts from"),
+        event(DiskAdded, begins="clone", step="Reserving the source disk"),
         ask(f"disk/{ORIGIN}", BackDisk(child_id=DISK)),
         tell(f"vm/{VM}", DiskRecorded(disk_id=DISK)),
         keep("made"),
         status("locked"),
     )
     play.when(answered(HELD)).then(
-        event(DiskOperationProgressed, step="Making the volume"), to_node(CopyVolume(source=HELD.volume, target=VOLUME))
+        event(DiskOperationProgressed, step="Creating the volume"),
+        to_node(CopyVolume(source=HELD.volume, target=VOLUME)),
     )
     play.when(done(volume(GiB // 2))).then(
-        event(DiskOperationProgressed, step="Growing the volume"),
+        event(DiskOperationProgressed, step="Extending the volume"),
         ack(),
         to_node(ResizeVolume(volume=VOLUME, size_bytes=GiB)),
     )
     play.when(done(volume())).then(
-        event(DiskOperationProgressed, step="Releasing the disk that it started from"),
+        event(DiskOperationProgressed, step="Releasing the source disk"),
         ask(f"disk/{ORIGIN}", UnbackDisk(child_id=DISK)),
         ack(),
     )
@@ -237,7 +238,7 @@ def test_a_clone_grows_and_lets_go_of_its_origin_at_the_end() -> None:
 def test_a_clone_of_a_disk_goes_beside_it_when_nothing_else_is_said() -> None:
     play = unborn().with_row("disk", origin())
     play.when(provide(disk=Disk(id=DISK, name="copy", provisioned_size=GiB), backing_disk_id=ORIGIN, clone=True)).then(
-        event(DiskAdded, begins="clone", step="Holding the disk that it starts from"),
+        event(DiskAdded, begins="clone", step="Reserving the source disk"),
         ask(f"disk/{ORIGIN}", BackDisk(child_id=DISK)),
         tell(f"vm/{VM}", DiskRecorded(disk_id=DISK)),
         keep("made"),
@@ -247,7 +248,7 @@ def test_a_clone_of_a_disk_goes_beside_it_when_nothing_else_is_said() -> None:
 
 def test_a_clone_that_is_large_enough_does_not_grow() -> None:
     providing(backing_disk_id=ORIGIN, clone=True).given(answered(HELD)).when(done(volume())).then(
-        event(DiskOperationProgressed, step="Releasing the disk that it started from"),
+        event(DiskOperationProgressed, step="Releasing the source disk"),
         ask(f"disk/{ORIGIN}", UnbackDisk(child_id=DISK)),
         ack(),
     )
@@ -268,7 +269,7 @@ def test_a_clone_that_fails_goes_and_lets_go_of_its_origin() -> None:
     play.when(done(Done())).then(
         event(
             DiskOperationProgressed,
-            step="Releasing the disk that it started from",
+            step="Releasing the source disk",
             undoes="No space left on device.",
         ),
         ask(f"disk/{ORIGIN}", UnbackDisk(child_id=DISK)),
@@ -288,7 +289,7 @@ def test_an_import_takes_the_size_of_the_image() -> None:
     image = {"template_id": TEMPLATE, "import_path": "/srv/t.qcow2", "import_format": "qcow2"}
     play = unborn()
     play.when(provide(disk=disk, vm_id="", **image)).then(
-        event(DiskAdded, begins="import", step="Making the volume"),
+        event(DiskAdded, begins="import", step="Creating the volume"),
         to_node(ImportVolume(source_path="/srv/t.qcow2", source_format="qcow2", target=VOLUME)),
         keep("made"),
         status("locked"),
@@ -363,7 +364,7 @@ def test_asking_again_for_one_that_was_not_made_says_why() -> None:
 def test_discarded_while_it_is_made_it_turns_round() -> None:
     play = providing()
     play.when(DiscardDisk(operation_id=OPERATION, vm_id=VM)).then(
-        event(DiskOperationProgressed, step="Making the volume", undoes="It is not wanted any more."),
+        event(DiskOperationProgressed, step="Creating the volume", undoes="It is not wanted any more."),
         end_step(),
         keep("removed"),
     )
@@ -388,7 +389,7 @@ def test_discarded_while_its_origin_is_held_it_lets_go() -> None:
     play.given(DiscardDisk(operation_id=OPERATION, vm_id=VM)).when(answered(HELD)).then(
         event(
             DiskOperationProgressed,
-            step="Releasing the disk that it started from",
+            step="Releasing the source disk",
             undoes="It is not wanted any more.",
         ),
         ask(f"disk/{ORIGIN}", UnbackDisk(child_id=DISK)),

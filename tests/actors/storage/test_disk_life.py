@@ -154,7 +154,7 @@ def test_a_dry_run_removes_nothing() -> None:
 def test_one_that_rests_on_another_lets_go_of_it() -> None:
     play = thin().given(DetachDisk(vm_id=VM)).given(RemoveDisk(id=DISK))
     play.when(done(Done())).then(
-        event(DiskOperationProgressed, step="Releasing the disk that it started from"),
+        event(DiskOperationProgressed, step="Releasing the source disk"),
         ask(f"disk/{ORIGIN}", UnbackDisk(child_id=DISK)),
         ack(),
     )
@@ -240,7 +240,7 @@ def test_renamed() -> None:
 def test_extended() -> None:
     play = ok()
     play.when(to(provisioned_size=2 * GiB)).then(
-        event(DiskResizeRequested, size_bytes=2 * GiB, begins="resize", step="Growing the volume"),
+        event(DiskResizeRequested, size_bytes=2 * GiB, begins="resize", step="Extending the volume"),
         to_node(ResizeVolume(volume=VOLUME, size_bytes=2 * GiB)),
         accepted(job=True, shows={"status": "locked"}),
         stored,
@@ -259,7 +259,7 @@ def test_renamed_and_extended_at_once() -> None:
     play = ok()
     play.when(to(name="big", provisioned_size=2 * GiB)).then(
         event(DiskUpdated),
-        event(DiskResizeRequested, size_bytes=2 * GiB, begins="resize", step="Growing the volume"),
+        event(DiskResizeRequested, size_bytes=2 * GiB, begins="resize", step="Extending the volume"),
         audit("disk_updated", user="u"),
         to_node(ResizeVolume(volume=VOLUME, size_bytes=2 * GiB)),
         accepted(job=True, shows={"status": "locked"}),
@@ -294,7 +294,7 @@ def test_not_extended_while_a_vm_runs_on_it() -> None:
         refused("not_legal", "provisioned_size", reason="web")
     )
     attached().with_row("vm", Vm(id=VM, name="web", status="down")).when(to(provisioned_size=2 * GiB)).then(
-        event(DiskResizeRequested, size_bytes=2 * GiB, begins="resize", step="Growing the volume"),
+        event(DiskResizeRequested, size_bytes=2 * GiB, begins="resize", step="Extending the volume"),
         to_node(ResizeVolume(volume=VOLUME, size_bytes=2 * GiB)),
         accepted(job=True, shows={"status": "locked"}),
         stored,

@@ -249,7 +249,7 @@ def test_what_a_host_sees_while_it_is_added_or_gone_is_nothing() -> None:
 def test_removed_when_nothing_came_to_it() -> None:
     play = active()
     play.when(REMOVE).then(
-        event(StorageDomainRemoveRequested, begins="remove", step="Taking no new disk"),
+        event(StorageDomainRemoveRequested, begins="remove", step="Blocking new disks"),
         ask(f"storage_domain/{NEW}", LookAgain()),
         accepted(job=True, shows={"status": "active"}),
         stored,
@@ -258,7 +258,7 @@ def test_removed_when_nothing_came_to_it() -> None:
     play.when_restarted().then(ask(f"storage_domain/{NEW}", LookAgain()))
     play.when(HostReturned(host_id=HOST)).then(ask(f"storage_domain/{NEW}", LookAgain()))
     play.when(answered(Done())).then(
-        event(StorageDomainOperationProgressed, step="Looking for disks once more"),
+        event(StorageDomainOperationProgressed, step="Checking for disks again"),
         ask(f"storage_domain/{NEW}", LookAgain()),
     )
     play.when(answered(Done())).then(

@@ -79,7 +79,7 @@ def with_two_disks() -> TemplatePlay:
 def test_imported_its_disk_is_filled_first() -> None:
     play = no_template()
     play.when(importing_tiny()).then(
-        event(TemplateAdded, begins="import", step="Filling its disk"),
+        event(TemplateAdded, begins="import", step="Copying the image"),
         ask(f"disk/{TEMPLATE_DISK}", FILLING),
         accepted(job=True, shows={"status": "locked"}),
         stored,

@@ -1,4 +1,4 @@
-"""Any life of a VM: whatever may arrive next, in any order, drawn by hypothesis. It must not assert."""
+"""Any life of a VM: whatever may arrive next, in any order, drawn by hypothesis."""
 
 from __future__ import annotations
 

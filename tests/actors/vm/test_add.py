@@ -131,7 +131,7 @@ def test_a_dry_run_of_what_would_begin_at_once_names_no_job() -> None:
 def test_from_a_template_its_disk_is_made_first() -> None:
     play = VmPlay(tiny(DISK)).given(AddVm(id=VM, document=FROM_TINY))
     play.when(answered(Reserved())).then(
-        event(VmAdded, begins="add", step="Create disk web_Disk1"),
+        event(VmAdded, begins="add", step="Creating disk web_Disk1"),
         audit("vm_add_started", user="u", vm=VM, cluster=CLUSTER),
         ask(f"disk/{WEB_DISK}", provide(WEB_DISK, "web_Disk1", DISK)),
         accepted(job=True),
@@ -146,7 +146,7 @@ def test_from_a_template_its_disk_is_made_first() -> None:
 
 def test_a_clone_asks_for_full_copies() -> None:
     VmPlay(tiny(DISK)).given(AddVm(id=VM, document=FROM_TINY, clone=True)).when(answered(Reserved())).then(
-        event(VmAdded, begins="add", step="Create disk web_Disk1"),
+        event(VmAdded, begins="add", step="Creating disk web_Disk1"),
         audit("vm_add_started", user="u", vm=VM, cluster=CLUSTER),
         ask(f"disk/{WEB_DISK}", provide(WEB_DISK, "web_Disk1", DISK, clone=True)),
         accepted(job=True),
@@ -158,7 +158,7 @@ def test_a_clone_asks_for_full_copies() -> None:
 def test_two_disks_are_made_one_after_the_other() -> None:
     play = cloning(DISK, OTHER_DISK)
     play.when(answered(Done())).then(
-        event(VmOperationProgressed, step="Create disk web_Disk2"),
+        event(VmOperationProgressed, step="Creating disk web_Disk2"),
         ask(f"disk/{WEB_DISK_2}", provide(WEB_DISK_2, "web_Disk2", OTHER_DISK)),
     )
     play.when(answered(Done())).then(
@@ -179,7 +179,7 @@ def test_a_disk_of_the_template_that_is_gone_is_left_out() -> None:
 def test_a_disk_that_fails_takes_all_of_it_back() -> None:
     play = cloning(DISK, OTHER_DISK).given(answered(Done()))
     play.when(answered(FULL)).then(
-        event(VmOperationProgressed, step="Remove what was made", undoes="The disk is full."),
+        event(VmOperationProgressed, step="Removing what was created", undoes="The disk is full."),
         ask(
             f"disk/{WEB_DISK_2}",
             DiscardDisk(operation_id=job_id(1), vm_id=VM, correlation_id="corr"),
@@ -192,7 +192,7 @@ def test_a_disk_that_fails_takes_all_of_it_back() -> None:
         )
     )
     play.when(answered(Done())).then(
-        event(VmOperationProgressed, step="Remove the next disk", undoes="The disk is full."),
+        event(VmOperationProgressed, step="Removing the next disk", undoes="The disk is full."),
         ask(
             f"disk/{WEB_DISK}",
             DiscardDisk(operation_id=job_id(1), vm_id=VM, correlation_id="corr"),
@@ -207,7 +207,7 @@ def test_a_disk_that_fails_takes_all_of_it_back() -> None:
 
 def test_what_was_made_and_cannot_be_removed_is_said() -> None:
     cloning(DISK).given(answered(FULL)).when(answered(NO)).then(
-        event(VmRemoved, ends="rolled_back", why="The disk is full. What was made could not be removed: No."),
+        event(VmRemoved, ends="rolled_back", why="The disk is full. What was created could not be removed: No."),
         audit("vm_add_failed", severity="error", vm=VM),
         status("gone"),
     )

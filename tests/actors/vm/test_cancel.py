@@ -44,7 +44,7 @@ def test_a_shutdown_that_is_cancelled_leaves_it_up() -> None:
     job = play.operation.id
     play.when(CancelJob(id=job)).then(
         event(
-            VmShutdownIgnored, desired="up", step="Wait for the guest to power off", undoes=WHY, ends="rolled_back",
+            VmShutdownIgnored, desired="up", step="Waiting for the guest to shut down", undoes=WHY, ends="rolled_back",
             why=WHY,
         ),
         audit("job_cancelled", text="admin@internal cancelled job 'Shutting down VM web'", user="u", vm=VM),
@@ -76,7 +76,7 @@ def test_a_shutdown_that_is_cancelled_while_its_host_is_silent_proves_nothing() 
     job = play.operation.id
     play.when(CancelJob(id=job)).then(
         event(
-            VmOperationEnded, desired="up", step="Wait for the guest to power off", undoes=WHY, ends="rolled_back",
+            VmOperationEnded, desired="up", step="Waiting for the guest to shut down", undoes=WHY, ends="rolled_back",
             why=WHY,
         ),
         audit("job_cancelled", user="u", vm=VM),
@@ -99,7 +99,7 @@ def test_a_new_vm_that_is_cancelled_takes_its_disks_along_the_last_first() -> No
     play = cloning(DISK, OTHER_DISK).given(answered(Done()))
     discard = DiscardDisk(operation_id=job_id(1), vm_id=VM, correlation_id="corr")
     play.when(CancelJob(id=job_id(1))).then(
-        event(VmOperationProgressed, step="Remove what was made", undoes=WHY),
+        event(VmOperationProgressed, step="Removing what was created", undoes=WHY),
         audit("job_cancelled", user="u", vm=VM),
         ask(f"disk/{WEB_DISK_2}", discard),
         accepted("job", job_id(1), job=True),
@@ -109,7 +109,7 @@ def test_a_new_vm_that_is_cancelled_takes_its_disks_along_the_last_first() -> No
     play.when(CancelJob(id=job_id(1))).then(accepted("job", job_id(1), job=True))
     play.when_restarted().then(ask(f"disk/{WEB_DISK_2}", discard))
     play.when(answered(Done())).then(
-        event(VmOperationProgressed, step="Remove the next disk", undoes=WHY), ask(f"disk/{WEB_DISK}", discard)
+        event(VmOperationProgressed, step="Removing the next disk", undoes=WHY), ask(f"disk/{WEB_DISK}", discard)
     )
     play.when(answered(Done())).then(
         event(VmRemoved, ends="rolled_back", why=WHY), audit("vm_add_cancelled", text=WHY, vm=VM), status("gone")
@@ -126,7 +126,7 @@ def test_a_disk_that_is_being_made_for_a_vm_goes_with_its_attachment() -> None:
     play = added().given(making()).given(DiskRecorded(disk_id=NEW_DISK))
     discard = DiscardDisk(operation_id=JOB, vm_id=VM, correlation_id="corr")
     play.when(CancelJob(id=JOB)).then(
-        event(VmOperationProgressed, step="Remove the disk", undoes=WHY),
+        event(VmOperationProgressed, step="Removing the disk", undoes=WHY),
         audit("job_cancelled", user="u", vm=VM),
         ask(f"disk/{NEW_DISK}", discard),
         accepted("job", JOB, job=True),

@@ -56,9 +56,9 @@ def ended(why: StopReason) -> DomainSeen:
 @pytest.mark.parametrize(
     ("why", "reported"),
     [
-        (StopReason.CRASHED, "QEMU ended unexpectedly."),
+        (StopReason.CRASHED, "QEMU exited unexpectedly."),
         (StopReason.FAILED, "QEMU failed."),
-        (StopReason.UNKNOWN, "It was found not running on its host."),
+        (StopReason.UNKNOWN, "It was not running on its host."),
     ],
 )
 def test_after_a_fault_one_that_is_highly_available_is_still_wanted(
@@ -79,7 +79,7 @@ def test_after_a_fault_one_that_is_highly_available_is_still_wanted(
     ("why", "reported"),
     [
         (StopReason.SHUTDOWN, "The guest powered off."),
-        (StopReason.DESTROYED, "QEMU was ended on the host."),
+        (StopReason.DESTROYED, "QEMU was terminated on the host."),
     ],
 )
 def test_one_that_was_ended_on_purpose_is_not(why: StopReason, reported: str) -> None:
@@ -126,9 +126,9 @@ def test_one_that_dies_while_it_is_suspended_is_not_started_again() -> None:
             VmWentDown,
             desired="down",
             cause="crashed",
-            reason="QEMU ended unexpectedly.",
+            reason="QEMU exited unexpectedly.",
             ends="failed",
-            why="QEMU ended (crashed).",
+            why="QEMU exited (crashed).",
         ),
         side_begun("saved_state", left),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
@@ -155,7 +155,7 @@ def test_a_restore_whose_memory_is_gone_is_still_wanted_up() -> None:
     play = kept_up().given(SuspendVm(id=VM)).given(done(Done()))
     play.given(StartVm(id=VM)).given(answered(Placed(host_id=HOST)))
     play.when(done(GONE)).then(
-        event(VmOperationProgressed, step="Make sure that nothing was left", undoes="There is no saved state."),
+        event(VmOperationProgressed, step="Checking that nothing is left", undoes="There is no saved state."),
         ack(),
         to_node(end_of_start),
     )
@@ -164,7 +164,7 @@ def test_a_restore_whose_memory_is_gone_is_still_wanted_up() -> None:
             VmWentDown,
             desired="up",
             cause="failed",
-            reason="Its saved memory is gone. There is no saved state.",
+            reason="Its saved memory was lost. There is no saved state.",
             ends="failed",
             why="There is no saved state.",
         ),

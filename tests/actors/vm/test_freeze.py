@@ -103,7 +103,7 @@ def test_both_need_a_vm_that_is_up_with_an_agent_and_nothing_under_way() -> None
 
 def test_a_vm_that_is_being_frozen_is_stopped_all_the_same() -> None:
     freezing().when(StopVm(id=VM)).then(
-        event(VmStopRequested, begins="stop", step="End QEMU", desired="down"),
+        event(VmStopRequested, begins="stop", step="Powering off", desired="down"),
         audit("vm_stopped", user="u", vm=VM, host=HOST),
         to_node(DestroyDomain(vm_id=VM)),
         cancel("shutdown"),
@@ -116,7 +116,7 @@ def test_a_vm_that_is_being_frozen_is_stopped_all_the_same() -> None:
 
 def test_a_frozen_vm_is_shut_down_like_any_other() -> None:
     freezing().given(done(Done())).when(ShutdownVm(id=VM)).then(
-        event(VmShutdownRequested, begins="shutdown", step="Ask the guest to power off", desired="down"),
+        event(VmShutdownRequested, begins="shutdown", step="Asking the guest to shut down", desired="down"),
         audit("vm_shutdown", user="u", vm=VM, host=HOST),
         to_node(ShutdownDomain(vm_id=VM)),
         cancel("reboot"),
@@ -129,7 +129,7 @@ def test_a_frozen_vm_is_shut_down_like_any_other() -> None:
 
 def test_a_freeze_ends_with_the_vm() -> None:
     freezing().when(DomainSeen(host_id=HOST, domain=domain(DomainStatus.ABSENT), stopped=StopReason.CRASHED)).then(
-        event(VmWentDown, cause="crashed", reason="QEMU ended unexpectedly.", ends="failed", why="QEMU ended (crashed).",
+        event(VmWentDown, cause="crashed", reason="QEMU exited unexpectedly.", ends="failed", why="QEMU exited (crashed).",
               desired="down"),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
         *NO_TIMERS,

@@ -47,10 +47,10 @@ from tests.actors.vm.lives import (
 @pytest.mark.parametrize(
     ("why", "code", "severity", "reported"),
     [
-        (StopReason.CRASHED, "vm_down_error", "error", "QEMU ended unexpectedly. signal 9"),
+        (StopReason.CRASHED, "vm_down_error", "error", "QEMU exited unexpectedly. signal 9"),
         (StopReason.FAILED, "vm_down_error", "error", "QEMU failed. signal 9"),
         (StopReason.SHUTDOWN, "vm_down", "normal", "The guest powered off. signal 9"),
-        (StopReason.DESTROYED, "vm_down", "normal", "QEMU was ended on the host. signal 9"),
+        (StopReason.DESTROYED, "vm_down", "normal", "QEMU was terminated on the host. signal 9"),
         (StopReason.MIGRATED, "vm_down_error", "error", "migrated signal 9"),
     ],
 )
@@ -72,9 +72,9 @@ def test_a_qemu_that_ended_in_the_middle_of_an_operation_fails_it() -> None:
             VmWentDown,
             desired="down",
             cause="crashed",
-            reason="QEMU ended unexpectedly.",
+            reason="QEMU exited unexpectedly.",
             ends="failed",
-            why="QEMU ended (crashed).",
+            why="QEMU exited (crashed).",
         ),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
         *NO_TIMERS,
@@ -110,14 +110,14 @@ def test_found_paused_after_silence() -> None:
 
 def test_found_gone_after_silence() -> None:
     up().given(HostLost(host_id=HOST)).when(HostReturned(host_id=HOST)).then(
-        event(VmWentDown, desired="down", cause="unknown", reason="It was found not running on its host."),
+        event(VmWentDown, desired="down", cause="unknown", reason="It was not running on its host."),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
         *NO_TIMERS,
         status("down"),
     )
     absent = domain(DomainStatus.ABSENT)
     up().given(HostLost(host_id=HOST)).when(HostReturned(host_id=HOST, domain=absent)).then(
-        event(VmWentDown, desired="down", cause="unknown", reason="It was found not running on its host."),
+        event(VmWentDown, desired="down", cause="unknown", reason="It was not running on its host."),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
         *NO_TIMERS,
         status("down"),

@@ -61,7 +61,7 @@ from tests.actors.vm.lives import (
 def test_shutdown_asks_the_guest() -> None:
     up().when(ShutdownVm(id=VM, reason="night")).then(
         event(
-            VmShutdownRequested, desired="down", reason="night", begins="shutdown", step="Ask the guest to power off"
+            VmShutdownRequested, desired="down", reason="night", begins="shutdown", step="Asking the guest to shut down"
         ),
         audit("vm_shutdown", text="(reason: night).", user="u", vm=VM, host=HOST),
         to_node(ShutdownDomain(vm_id=VM, reason="night")),
@@ -76,7 +76,7 @@ def test_shutdown_asks_the_guest() -> None:
 def test_a_guest_that_was_asked_is_waited_for() -> None:
     play = up().given(ShutdownVm(id=VM, reason="night"))
     play.when(done(Done())).then(
-        event(VmOperationProgressed, step="Wait for the guest to power off"), ack(), timer("shutdown", 300)
+        event(VmOperationProgressed, step="Waiting for the guest to shut down"), ack(), timer("shutdown", 300)
     )
     play.when_restarted().then(timer("shutdown", 300))
     play.when(HostReturned(host_id=HOST, domain=domain())).then()
@@ -97,7 +97,7 @@ def test_shutdown_ends_when_qemu_is_gone() -> None:
 def test_a_shutdown_that_the_guest_ignores_leaves_it_up() -> None:
     play = up().given(ShutdownVm(id=VM)).given(done(Done()))
     play.when(fired("shutdown")).then(
-        event(VmShutdownIgnored, desired="up", ends="failed", why="The guest did not power off within 300 s."),
+        event(VmShutdownIgnored, desired="up", ends="failed", why="The guest did not shut down within 300 s."),
         audit("vm_shutdown_ignored", severity="warning", vm=VM, host=HOST),
         look(HOST),
         status("up"),
@@ -128,7 +128,7 @@ def test_a_second_shutdown_is_the_first_one() -> None:
 def test_a_shutdown_that_was_taken_while_unknown_is_waited_for() -> None:
     play = up().given(ShutdownVm(id=VM)).given(HostLost(host_id=HOST))
     play.when(done(Done())).then(
-        event(VmOperationProgressed, step="Wait for the guest to power off"), ack(), look(HOST)
+        event(VmOperationProgressed, step="Waiting for the guest to shut down"), ack(), look(HOST)
     )
     play.when(HostReturned(host_id=HOST, domain=domain())).then(
         event(VmFound, status="powering_down"),
@@ -142,7 +142,7 @@ def test_forced_it_takes_the_place_of_what_runs() -> None:
     saving().when(ShutdownVm(id=VM)).then(refused("busy"))
     play = up().given(PauseVm(id=VM))
     play.when(ShutdownVm(id=VM, force=True)).then(
-        event(VmShutdownRequested, desired="down", begins="shutdown", step="Ask the guest to power off"),
+        event(VmShutdownRequested, desired="down", begins="shutdown", step="Asking the guest to shut down"),
         audit("vm_shutdown", user="u", vm=VM, host=HOST),
         to_node(ShutdownDomain(vm_id=VM)),
         cancel("reboot"),
@@ -162,7 +162,7 @@ def test_one_that_is_down_is_neither_shut_down_nor_stopped() -> None:
 def test_stop_ends_qemu() -> None:
     play = up()
     play.when(StopVm(id=VM, reason="stuck")).then(
-        event(VmStopRequested, desired="down", reason="stuck", begins="stop", step="End QEMU"),
+        event(VmStopRequested, desired="down", reason="stuck", begins="stop", step="Powering off"),
         audit("vm_stopped", text="(reason: stuck).", user="u", vm=VM, host=HOST),
         to_node(DestroyDomain(vm_id=VM)),
         cancel("shutdown"),
@@ -183,7 +183,7 @@ def test_stop_ends_qemu() -> None:
 
 def test_stop_supersedes_a_running_shutdown() -> None:
     up().given(ShutdownVm(id=VM)).when(StopVm(id=VM)).then(
-        event(VmStopRequested, desired="down", begins="stop", step="End QEMU"),
+        event(VmStopRequested, desired="down", begins="stop", step="Powering off"),
         audit("vm_stopped", user="u", vm=VM, host=HOST),
         to_node(DestroyDomain(vm_id=VM)),
         cancel("shutdown"),
@@ -196,7 +196,7 @@ def test_stop_supersedes_a_running_shutdown() -> None:
 def test_stop_during_launch_ends_whatever_started() -> None:
     play = launching()
     play.when(StopVm(id=VM)).then(
-        event(VmStopRequested, desired="down", begins="stop", step="End QEMU"),
+        event(VmStopRequested, desired="down", begins="stop", step="Powering off"),
         audit("vm_stopped", user="u", vm=VM, host=HOST),
         to_node(DestroyDomain(vm_id=VM)),
         cancel("shutdown"),
@@ -234,7 +234,7 @@ def test_a_stop_that_failed_is_looked_at() -> None:
         status("up"),
     )
     play.when(HostReturned(host_id=HOST)).then(
-        event(VmWentDown, desired="down", cause="unknown", reason="It was found not running on its host."),
+        event(VmWentDown, desired="down", cause="unknown", reason="It was not running on its host."),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
         *NO_TIMERS,
         status("down"),

@@ -39,7 +39,7 @@ def test_reboot_asks_the_guest() -> None:
     )
     play.when_restarted().then(to_node(RebootDomain(vm_id=VM)), timer("reboot", 300))
     play.when(done(Done())).then(
-        event(VmOperationProgressed, step="Wait for the guest to start over"), ack(), timer("reboot", 300)
+        event(VmOperationProgressed, step="Waiting for the guest to reboot"), ack(), timer("reboot", 300)
     )
 
 
@@ -118,7 +118,7 @@ def test_a_guest_that_starts_over_before_its_node_said_so_is_rebooted() -> None:
 def test_a_reboot_that_the_guest_ignores_ends_as_failed() -> None:
     play = rebooting()
     play.when(fired("reboot")).then(
-        event(VmRebootIgnored, ends="failed", why="The guest was not seen to start over within 300 s."),
+        event(VmRebootIgnored, ends="failed", why="The guest did not reboot within 300 s."),
         audit("vm_reboot_ignored", severity="warning", vm=VM, host=HOST),
         look(HOST),
         status("up"),
@@ -140,7 +140,7 @@ def test_a_reboot_that_the_host_cannot_ask_for_leaves_the_vm_up() -> None:
 
 def test_a_reboot_that_hangs_is_no_lock_for_a_shutdown() -> None:
     rebooting().when(ShutdownVm(id=VM)).then(
-        event(VmShutdownRequested, desired="down", begins="shutdown", step="Ask the guest to power off"),
+        event(VmShutdownRequested, desired="down", begins="shutdown", step="Asking the guest to shut down"),
         audit("vm_shutdown", user="u", vm=VM, host=HOST),
         to_node(ShutdownDomain(vm_id=VM)),
         cancel("reboot"),
@@ -163,7 +163,7 @@ def test_a_reboot_that_hangs_is_no_lock_for_a_reset() -> None:
 
 def test_a_reboot_that_hangs_is_no_lock_for_a_stop() -> None:
     rebooting().when(StopVm(id=VM)).then(
-        event(VmStopRequested, desired="down", begins="stop", step="End QEMU"),
+        event(VmStopRequested, desired="down", begins="stop", step="Powering off"),
         audit("vm_stopped", user="u", vm=VM, host=HOST),
         to_node(DestroyDomain(vm_id=VM)),
         cancel("shutdown"),

@@ -55,7 +55,7 @@ def test_its_disks_go_first() -> None:
         )
     )
     play.when(answered(Done())).then(
-        event(VmOperationProgressed, step="Remove the next disk"),
+        event(VmOperationProgressed, step="Removing the next disk"),
         ask(
             f"disk/{WEB_DISK_2}",
             DiscardDisk(operation_id=job_id(2), vm_id=VM, correlation_id="corr"),
@@ -88,7 +88,7 @@ def test_disks_that_are_wanted_or_shared_stay() -> None:
         status("image_locked"),
     )
     shared.when(answered(Done())).then(
-        event(VmOperationProgressed, step="Remove the next disk"), ask(f"disk/{WEB_DISK}", DetachDisk(vm_id=VM))
+        event(VmOperationProgressed, step="Removing the next disk"), ask(f"disk/{WEB_DISK}", DetachDisk(vm_id=VM))
     )
 
 

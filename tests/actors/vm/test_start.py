@@ -77,7 +77,7 @@ def test_a_start_asks_for_a_host_first() -> None:
 
 def test_a_host_is_found() -> None:
     placing().when(answered(Placed(host_id=HOST))).then(
-        event(VmStartRequested, desired="up", host_id=HOST, begins="start", step="Start on host one"),
+        event(VmStartRequested, desired="up", host_id=HOST, begins="start", step="Starting on host one"),
         to_node(StartDomain(spec=SPEC)),
         accepted(job=True),
         stored,
@@ -98,7 +98,7 @@ def test_no_host_fits_is_the_answer_and_changes_nothing() -> None:
 
 def test_a_host_that_is_gone_from_the_inventory_is_called_by_its_id() -> None:
     placing().without_row("host", HOST).when(answered(Placed(host_id=HOST))).then(
-        event(VmStartRequested, desired="up", host_id=HOST, begins="start", step=f"Start on host {HOST}"),
+        event(VmStartRequested, desired="up", host_id=HOST, begins="start", step=f"Starting on host {HOST}"),
         to_node(StartDomain(spec=SPEC)),
         accepted(job=True),
         stored,
@@ -125,7 +125,7 @@ def test_a_vm_with_a_disk_starts_where_its_disk_is() -> None:
         question("scheduler/main", place(command_id(2), required_host_ids=(HOST,))), release()
     )
     play.when(answered(Placed(host_id=HOST))).then(
-        event(VmStartRequested, desired="up", host_id=HOST, begins="start", step="Start on host one"),
+        event(VmStartRequested, desired="up", host_id=HOST, begins="start", step="Starting on host one"),
         to_node(
             StartDomain(
                 spec=DomainSpec(
@@ -153,7 +153,7 @@ def test_a_vm_with_a_disk_starts_where_its_disk_is() -> None:
 def test_a_disk_that_is_not_attached_for_now_is_left_out() -> None:
     play = from_tiny(DISK).given(UpdateDiskAttachment(parent_id=VM, id=WEB_DISK, document=DiskAttachment(active=False)))
     play.given(StartVm(id=VM)).when(answered(Placed(host_id=HOST))).then(
-        event(VmStartRequested, desired="up", host_id=HOST, begins="start", step="Start on host one"),
+        event(VmStartRequested, desired="up", host_id=HOST, begins="start", step="Starting on host one"),
         to_node(StartDomain(spec=DomainSpec(vm_id=VM, name="web", memory_bytes=1 << 28))),
         accepted(job=True),
         stored,
@@ -184,7 +184,7 @@ def test_run_once_overrides_for_this_run_only() -> None:
     boot = OperatingSystem(boot=Boot(devices=("network", "hd")), kernel="/k", initrd="/i", cmdline="quiet")
     play = added().given(StartVm(id=VM, vm=Vm(os=boot)))
     play.when(answered(Placed(host_id=HOST))).then(
-        event(VmStartRequested, desired="up", host_id=HOST, run_once=True, begins="start", step="Start on host one"),
+        event(VmStartRequested, desired="up", host_id=HOST, run_once=True, begins="start", step="Starting on host one"),
         to_node(
             StartDomain(
                 spec=DomainSpec(
@@ -220,7 +220,7 @@ def test_the_host_that_people_wish_and_the_firmware_are_asked_for() -> None:
         question("scheduler/main", place(command_id(2), vcpus=2, pinned_host_ids=(HOST,))), release()
     )
     play.when(answered(Placed(host_id=HOST))).then(
-        event(VmStartRequested, desired="up", host_id=HOST, run_once=True, begins="start", step="Start on host one"),
+        event(VmStartRequested, desired="up", host_id=HOST, run_once=True, begins="start", step="Starting on host one"),
         to_node(
             StartDomain(
                 spec=DomainSpec(
@@ -287,7 +287,7 @@ def test_a_start_that_fails_first_makes_sure_that_nothing_is_left() -> None:
     """A failure proves nothing: the answer may have got lost behind a QEMU that runs."""
     play = launching()
     play.when(done(FULL)).then(
-        event(VmOperationProgressed, step="Make sure that nothing was left", undoes="The disk is full."),
+        event(VmOperationProgressed, step="Checking that nothing is left", undoes="The disk is full."),
         ack(),
         to_node(end_of_start),
     )
@@ -306,9 +306,9 @@ def test_what_a_failed_start_left_and_cannot_be_ended_is_said() -> None:
         event(
             VmStartFailed,
             desired="down",
-            reason="The disk is full. What it left could not be ended: No.",
+            reason="The disk is full. What it left behind could not be removed: No.",
             ends="failed",
-            why="The disk is full. What it left could not be ended: No.",
+            why="The disk is full. What it left behind could not be removed: No.",
         ),
         audit("vm_start_failed", severity="error", text="could not be ended: No.", vm=VM, host=HOST),
         ack(),
@@ -323,9 +323,9 @@ def test_a_qemu_that_dies_before_the_outcome_came_has_nothing_to_undo() -> None:
         event(
             VmStartFailed,
             desired="down",
-            reason="QEMU ended while it started. bad disk",
+            reason="QEMU exited while starting. bad disk",
             ends="failed",
-            why="QEMU ended while it started. bad disk",
+            why="QEMU exited while starting. bad disk",
         ),
         audit("vm_start_failed", severity="error", vm=VM, host=HOST),
         ack_stopped(),

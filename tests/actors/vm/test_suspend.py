@@ -73,7 +73,7 @@ def test_suspend_saves_on_a_storage_domain_of_the_host() -> None:
             desired="suspended",
             storage_domain_id=SD,
             begins="suspend",
-            step="Save memory to the storage",
+            step="Saving the memory to storage",
         ),
         to_node(SaveDomain(vm_id=VM, storage_domain_id=SD)),
         accepted(job=True),
@@ -127,9 +127,9 @@ def test_a_qemu_that_dies_while_it_saves_leaves_nothing() -> None:
             VmWentDown,
             desired="down",
             cause="crashed",
-            reason="QEMU ended unexpectedly.",
+            reason="QEMU exited unexpectedly.",
             ends="failed",
-            why="QEMU ended (crashed).",
+            why="QEMU exited (crashed).",
         ),
         side_begun("saved_state", LEFT),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
@@ -158,7 +158,7 @@ def test_memory_on_a_storage_domain_that_is_gone_can_be_anywhere() -> None:
 def test_a_suspended_vm_is_restored() -> None:
     play = suspended().given(StartVm(id=VM))
     play.when(answered(Placed(host_id=HOST))).then(
-        event(VmRestoreRequested, desired="up", host_id=HOST, begins="restore", step="Start on host one"),
+        event(VmRestoreRequested, desired="up", host_id=HOST, begins="restore", step="Starting on host one"),
         to_node(RestoreDomain(spec=SPEC, storage_domain_id=SD)),
         accepted(job=True),
         stored,
@@ -176,7 +176,7 @@ def test_a_suspended_vm_is_restored() -> None:
 def test_a_restore_that_fails_leaves_it_suspended() -> None:
     play = restoring()
     play.when(done(FULL)).then(
-        event(VmOperationProgressed, step="Make sure that nothing was left", undoes="The disk is full."),
+        event(VmOperationProgressed, step="Checking that nothing is left", undoes="The disk is full."),
         ack(),
         to_node(end_of_start),
     )
@@ -191,7 +191,7 @@ def test_a_restore_that_fails_leaves_it_suspended() -> None:
 def test_a_restore_without_saved_memory_ends_down_with_the_reason() -> None:
     play = restoring()
     play.when(done(GONE)).then(
-        event(VmOperationProgressed, step="Make sure that nothing was left", undoes="There is no saved state."),
+        event(VmOperationProgressed, step="Checking that nothing is left", undoes="There is no saved state."),
         ack(),
         to_node(end_of_start),
     )
@@ -200,7 +200,7 @@ def test_a_restore_without_saved_memory_ends_down_with_the_reason() -> None:
             VmWentDown,
             desired="down",
             cause="failed",
-            reason="Its saved memory is gone. There is no saved state.",
+            reason="Its saved memory was lost. There is no saved state.",
             ends="failed",
             why="There is no saved state.",
         ),
@@ -216,7 +216,7 @@ def test_a_restore_that_failed_while_unknown_leaves_the_memory() -> None:
         event(VmLost), audit("vm_unknown", severity="warning", vm=VM, host=HOST), status("unknown")
     )
     play.when(done(FULL)).then(
-        event(VmOperationProgressed, step="Make sure that nothing was left", undoes="The disk is full."),
+        event(VmOperationProgressed, step="Checking that nothing is left", undoes="The disk is full."),
         ack(),
         to_node(end_of_start),
     )
@@ -243,7 +243,7 @@ def test_a_restore_whose_qemu_is_gone_leaves_the_memory() -> None:
     play = restoring().given(HostLost(host_id=HOST))
     gone = domain(DomainStatus.ABSENT, play.state.started_step)
     play.when(DomainSeen(host_id=HOST, domain=gone, stopped=StopReason.CRASHED)).then(
-        event(VmSuspended, desired="suspended", ends="failed", why="QEMU ended while it started. (crashed)"),
+        event(VmSuspended, desired="suspended", ends="failed", why="QEMU exited while starting. (crashed)"),
         audit("vm_start_failed", severity="error", vm=VM, host=HOST),
         ack_stopped(),
         status("suspended"),
@@ -254,7 +254,7 @@ def test_a_restore_whose_qemu_is_gone_leaves_the_memory() -> None:
 def test_stop_of_a_suspended_vm_discards_its_memory() -> None:
     play = suspended()
     play.when(StopVm(id=VM)).then(
-        event(VmStopRequested, desired="down", begins="stop", step="Discard the saved memory"),
+        event(VmStopRequested, desired="down", begins="stop", step="Discarding the saved memory"),
         audit("vm_suspended_stopped", user="u", vm=VM, host=HOST),
         to_node(RemoveSavedState(vm_id=VM, storage_domain_id=SD)),
         timer("resend", 10),
@@ -287,7 +287,7 @@ def test_memory_that_cannot_be_discarded_is_still_there() -> None:
 def test_a_vm_stopped_while_it_is_restored_leaves_no_memory_behind() -> None:
     play = restoring()
     play.when(StopVm(id=VM)).then(
-        event(VmStopRequested, desired="down", begins="stop", step="End QEMU"),
+        event(VmStopRequested, desired="down", begins="stop", step="Powering off"),
         audit("vm_stopped", user="u", vm=VM, host=HOST),
         to_node(DestroyDomain(vm_id=VM)),
         cancel("shutdown"),

@@ -105,7 +105,7 @@ async def test_what_a_killed_lab_left_is_ended_by_stop(tmp_path: Path) -> None:
         assert all(note.alive() for note in left)
         assert (tmp_path / "engine" / "control.sock").exists()
         result = await trio.to_thread.run_sync(CliRunner().invoke, command, ["stop", "--dir", str(tmp_path)])
-        assert "ended 3 processes" in result.output, result.output
+        assert "stopped 3 processes" in result.output, result.output
         assert not any(note.alive() for note in left)
         assert not (tmp_path / "engine" / "control.sock").exists()
 
@@ -117,7 +117,7 @@ async def test_a_second_lab_in_the_same_folder_is_refused(tmp_path: Path) -> Non
             words = [sys.executable, "-m", "cli.daemons.lab", "--dir", str(tmp_path), "--no-real", *how]
             refused = await trio.run_process(words, cwd=CHECKOUT, check=False, capture_stderr=True)
             assert refused.returncode == 1
-            assert refused.stderr.startswith(b"Error: a lab runs in")
+            assert refused.stderr.startswith(b"Error: a lab is already running in")
         assert summary(tmp_path)["engine_pid"] == engine
 
 
@@ -133,7 +133,7 @@ async def test_a_lab_whose_engine_does_not_start_says_why_and_ends(tmp_path: Pat
     with trio.fail_after(SECONDS_MAX):
         failed = await trio.run_process(words, cwd=CHECKOUT, check=False, capture_stderr=True)
     assert failed.returncode == 1
-    assert f"engine ended with 7 before it served: no disk left; see {tmp_path}" in failed.stderr.decode()
+    assert f"engine exited with code 7 before it served: no disk left; see {tmp_path}" in failed.stderr.decode()
     assert living(LabFolder(tmp_path)) == []
 
 
@@ -142,10 +142,10 @@ async def test_a_daemon_that_does_not_start_is_named_with_its_last_words_and_the
     async with lab(tmp_path, "half-broken-lab"):
         (missing,) = summary(tmp_path)["not_serving"]
         assert missing["name"] == "simulated-nodes"
-        assert missing["reason"].startswith("ended with 7 before it served: no disk left; see ")
+        assert missing["reason"].startswith("exited with code 7 before it served: no disk left; see ")
         assert [note.name for note in living(LabFolder(tmp_path))] == ["engine", "postgres"]
         shown = await trio.to_thread.run_sync(CliRunner().invoke, command, ["status", "--dir", str(tmp_path)])
-        assert "simulated-nodes  does not serve: ended with 7" in shown.output, shown.output
+        assert "simulated-nodes  not serving: exited with code 7" in shown.output, shown.output
 
         (tmp_path / "broken").unlink()
         await until(lambda: summary(tmp_path)["not_serving"] == [])
@@ -175,7 +175,7 @@ def test_the_last_words_are_whole_lines_of_this_process_alone(tmp_path: Path) ->
     log = tmp_path / "node.log"
     log.write_text("of another process\n")
     begin = log.stat().st_size
-    assert last_words(log, begin) == f"it wrote nothing; see {log}"
+    assert last_words(log, begin) == f"no output; see {log}"
     with log.open("a") as more:
         more.write("one\n  | two\n  | ^^^^\nthree\n  +----\nfour\n")
     assert last_words(log, begin) == f"two | three | four; see {log}"
@@ -203,7 +203,7 @@ def test_a_folder_too_deep_for_sockets_is_refused(tmp_path: Path) -> None:
 
 def test_status_of_no_lab(tmp_path: Path) -> None:
     result = CliRunner().invoke(command, ["status", "--dir", str(tmp_path)])
-    assert (result.exit_code, "no lab runs" in result.output) == (3, True)
+    assert (result.exit_code, "no lab is running" in result.output) == (3, True)
 
 
 def test_the_engine_gets_the_settings_laid_into_the_folder_and_the_lab_has_the_last_word(tmp_path: Path) -> None:
@@ -212,5 +212,5 @@ def test_the_engine_gets_the_settings_laid_into_the_folder_and_the_lab_has_the_l
     settings = read(write_engine_configuration(folder, 9443, ["127.0.0.1"]), EngineConfig)
     assert (settings.node_certificate_seconds, settings.port) == (30.0, 9443)
     folder.engine_settings.write_text("30 seconds")
-    with pytest.raises(LabError, match="no TOML"):
+    with pytest.raises(LabError, match="not valid TOML"):
         write_engine_configuration(folder, 9443, ["127.0.0.1"])

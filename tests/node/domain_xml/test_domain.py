@@ -201,7 +201,7 @@ def test_a_restored_domain_gets_a_new_mark_and_this_hosts_paths() -> None:
         ("host_model", KVM, ""),
         ("host_passthrough", TCG, "emulates"),
         ("host_model", TCG, "emulates"),
-        ("host_passthrough", NAMED, "do not run with this host's own CPU"),
+        ("host_passthrough", NAMED, "do not get its own CPU"),
     ],
 )
 def test_a_host_says_which_cpu_it_cannot_give(mode: str, platform: GuestPlatform, why: str) -> None:

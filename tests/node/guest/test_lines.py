@@ -93,7 +93,7 @@ def test_what_is_not_ours_is_broken(line: bytes) -> None:
 def test_a_line_without_end_is_dropped_and_the_next_one_read() -> None:
     reader = LineReader("vm")
     broken = [message for _ in range(100) for message in reader.feed(b"x" * 10_000)]
-    assert broken == [Broken("a line too long")]
+    assert broken == [Broken("a line is too long")]
     assert list(reader.feed(b'tail\n{"type":"hello","version":1}\n')) == [Hello(1)]
     assert len(reader._rest) <= limits.guest_frame_bytes_max
 

@@ -144,7 +144,7 @@ async def test_after_a_failed_write_nothing_is_believed(
         broken.setattr(os, "write", full)
         with pytest.raises(HostFailed, match="No space"):
             await book.write(epoch_record(1))
-    with pytest.raises(HostFailed, match="failed before"):
+    with pytest.raises(HostFailed, match="failed earlier"):
         await book.write(epoch_record(2))
     assert book.store.highest_epoch == 0
     book.close()

@@ -57,7 +57,7 @@ def add(state: DiskState | None, request: CommandRequest, command: AddDisk, fact
     storage_domain = checked(disk, None, False, facts)
     if isinstance(storage_domain, Refusal):
         return Decision(reply=storage_domain)
-    operation = begin_for(request, "add", f"Adding disk {disk.name}", facts.now, id_of(storage_domain.host))
+    operation = begin_for(request, "add", f"Creating disk {disk.name}", facts.now, id_of(storage_domain.host))
     reply = accepted("disk", request, _locked(disk), job_id=operation.id)
     return attrs.evolve(_begin(disk, operation, DiskWork(phase="make"), facts), reply=reply, outcome=reply)
 
@@ -82,7 +82,7 @@ def provide(state: DiskState | None, message: ProvideDisk, facts: StorageDecisio
     operation = begin(
         id=job_id,
         kind="import" if message.import_path else "clone" if message.clone else "provide",
-        description=f"Making disk {disk.name}",
+        description=f"Creating disk {disk.name}",
         at=facts.now,
         correlation_id=message.correlation_id,
         user_id=message.user_id,

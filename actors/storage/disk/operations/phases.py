@@ -42,11 +42,11 @@ REMOVED: Final = "removed"
 """Key under which those wait that want it gone."""
 
 DESCRIPTIONS: Final = {
-    "hold_backing": "Holding the disk that it starts from",
-    "make": "Making the volume",
-    "grow": "Growing the volume",
+    "hold_backing": "Reserving the source disk",
+    "make": "Creating the volume",
+    "grow": "Extending the volume",
     "remove": "Deleting the volumes",
-    "release_backing": "Releasing the disk that it started from",
+    "release_backing": "Releasing the source disk",
 }
 ON_HOST: Final = frozenset({"make", "grow", "remove"})
 

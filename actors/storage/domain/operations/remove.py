@@ -49,7 +49,7 @@ def remove(
     if problem := _disks_on(state, facts):
         return Decision(reply=problem)
     operation = begin_for(request, KIND, f"Removing storage domain {state.storage_domain.name}", facts.now)
-    operation = with_step(operation, state.address, "Taking no new disk", facts.now)
+    operation = with_step(operation, state.address, "Blocking new disks", facts.now)
     reply = accepted("storage_domain", request, state.storage_domain, job_id=operation.id)
     event = events.StorageDomainRemoveRequested(at=facts.now, operation=operation)
     return attrs.evolve(_with_step_sent(state, event), reply=reply, outcome=reply)
@@ -71,7 +71,7 @@ def done(state: StorageDomainState, result: Message, facts: StorageDecisionFacts
     operation = state.operation
     assert operation is not None
     if len(operation.steps) == 1:
-        operation = with_step(operation, state.address, "Looking for disks once more", facts.now)
+        operation = with_step(operation, state.address, "Checking for disks again", facts.now)
         return _with_step_sent(state, events.StorageDomainOperationProgressed(at=facts.now, operation=operation))
     if problem := _disks_on(state, facts):
         return failed(state, problem, facts)

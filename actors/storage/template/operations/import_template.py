@@ -68,7 +68,7 @@ def add(
     )
     provide = _provide(template, request, command)
     operation = begin_for(request, KIND, f"Importing template {template.name}", facts.now)
-    operation = with_step(operation, f"template/{template.id}", "Filling its disk", facts.now)
+    operation = with_step(operation, f"template/{template.id}", "Copying the image", facts.now)
     operation = attrs.evolve(operation, data=ImportData(provide=provide))
     event = events.TemplateAdded(at=facts.now, template=template, operation=operation, disk_ids=(id_of(provide.disk),))
     reply = accepted("template", request, template, job_id=operation.id)
