@@ -28,8 +28,9 @@ from protocol.command import Add, Command
 from protocol.errors import Conflict, CorralError, Refusal, Unavailable
 from protocol.live.engine import Accepted, Submit
 from protocol.message import message_type
+from protocol.names import title_of
 from protocol.refusals import invalid, not_found
-from protocol.registry import BY_KIND, RESOURCES, Resource, SubCollection, below, commands_of, title_of
+from protocol.registry import BY_KIND, RESOURCES, Resource, SubCollection, below, commands_of
 
 Route = tuple[str, Callable[[Command], str]]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from protocol import registry
+from protocol import names, registry
 from protocol.attributes import Attribute, attributes, effects_of
 from protocol.command import ADDRESS_FIELDS, Command
 from protocol.document import Ref, TakesEffect
@@ -42,9 +42,9 @@ def _noun(nouns: dict[str, Any], cls: type[Any]) -> dict[str, Any]:
     if name not in nouns:
         nouns[name] = {
             "name": name,
-            "plural": registry.plural_of(cls).replace("_", ""),
-            "tag": registry.element_of(cls),
-            "title": registry.title_of(registry.element_of(cls)),
+            "plural": names.plural_of(cls).replace("_", ""),
+            "tag": names.element_of(cls),
+            "title": names.title_of(names.element_of(cls)),
             "doc": _doc(cls),
             "rel": "",
             "kind": "",
@@ -81,7 +81,7 @@ def _methods(noun: dict[str, Any], owner: registry.Resource | registry.SubCollec
     for method in ("add", "update", "remove"):
         command: type[Command] | None = getattr(owner, method)
         if command is not None and noun[method] is None:
-            doc = registry.description_of(command, noun["tag"])
+            doc = names.description_of(command, noun["tag"])
             noun[method] = {"doc": doc, "parameters": _parameters(command)}
 
 
@@ -148,7 +148,7 @@ def _attribute(attribute: Attribute) -> dict[str, Any]:
 
 
 def _name(cls: type[Any]) -> str:
-    return registry.element_of(cls).replace("_", "")
+    return names.element_of(cls).replace("_", "")
 
 
 def _snake(name: str) -> str:

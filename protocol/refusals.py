@@ -7,7 +7,8 @@ single kind.
 from __future__ import annotations
 
 from protocol.errors import BadInput, Busy, MissingAttribute, NameTaken, NotFound, NotLegal, Refusal
-from protocol.registry import BY_KIND, title_of
+from protocol.names import title_of
+from protocol.registry import BY_KIND
 
 
 def invalid(field: str, reason: str, remedy: str = "") -> Refusal:

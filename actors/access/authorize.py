@@ -9,7 +9,7 @@ from actors.entity.rows import Rows
 from protocol.errors import Forbidden, Refusal
 from protocol.live.engine import Principal
 from protocol.message import Message, message_type
-from protocol.registry import title_of
+from protocol.names import title_of
 
 
 def authorize(principal: Principal, command: Message, touched: Sequence[Touched], rows: Rows) -> Refusal | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from actors.entity.rows import Rows
 from protocol.errors import Conflict, Refusal
+from protocol.names import title_of
 from protocol.references import reference_paths, references_in
 from protocol.refusals import invalid, not_found
-from protocol.registry import RESOURCES, title_of
+from protocol.registry import RESOURCES
 
 USERS_SHOWN_MAX = 20
 

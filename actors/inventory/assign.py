@@ -18,8 +18,9 @@ from protocol.inventory.assignment import ASSIGNMENT, Assignment
 from protocol.inventory.assignment_commands import Assign, OfAssignment
 from protocol.live.engine import Accepted
 from protocol.merge import merge
+from protocol.names import title_of
 from protocol.refusals import invalid, not_found
-from protocol.registry import BY_KIND, Resource, title_of
+from protocol.registry import BY_KIND, Resource
 
 
 def decide(request: CommandRequest, command: OfAssignment, facts: InventoryDecisionFacts) -> Decision:

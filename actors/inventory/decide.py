@@ -28,9 +28,10 @@ from protocol.inventory.assignment_commands import OfAssignment
 from protocol.inventory.commands import AddEntity, AddEvent, RemoveEntity, UpdateEntity
 from protocol.live.engine import Accepted
 from protocol.merge import changed_by, merge, writable
+from protocol.names import title_of
 from protocol.references import references_in
 from protocol.refusals import invalid, name_taken, not_found
-from protocol.registry import BY_KIND, title_of
+from protocol.registry import BY_KIND
 
 REFERENCES: Final = frozenset(field.name for field in attrs.fields(Event)) & frozenset(KINDS) - {"user"}
 """The kinds of the inventory that an event can be about; its user is who did it."""

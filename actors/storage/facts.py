@@ -17,7 +17,7 @@ from protocol.command import Add
 from protocol.document import Document, id_of
 from protocol.errors import Conflict
 from protocol.live.engine import Accepted
-from protocol.registry import title_of
+from protocol.names import title_of
 from protocol.storage.model import Disk, StorageDomain
 
 

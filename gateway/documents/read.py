@@ -17,7 +17,7 @@ from protocol import limits
 from protocol.attributes import Attribute, attributes
 from protocol.document import Ref
 from protocol.errors import BadInput, MissingAttribute
-from protocol.registry import element_of, element_of_name
+from protocol.names import element_of, element_of_name
 
 _always_ignored: Final = frozenset({"href", "actions", "link", "rel"})
 _integer: Final = re.compile(r"[+-]?[0-9]{1,19}")

@@ -16,7 +16,8 @@ from gateway.read_model.model import Record
 from gateway.read_model.view import Reads
 from protocol.attributes import Attribute, attributes
 from protocol.document import Ref
-from protocol.registry import BY_KIND, Resource, SubCollection, element_of, element_of_name
+from protocol.names import element_of, element_of_name
+from protocol.registry import BY_KIND, Resource, SubCollection
 
 NOTHING: Final = Follow()
 

@@ -162,7 +162,7 @@ def test_an_action_on_a_nic(fake: FakeGateway, corral: Corral, words: tuple[str,
     vm = fake.put("vms", name="web1")
     nic = fake.put(f"vms/{vm}/nics", name="nic0")
     ran = corral(*words)
-    assert (ran.code, ran.err) == (0, "nic nic0: deactivate done.\n")
+    assert (ran.code, ran.err) == (0, "NIC nic0: deactivate done.\n")
     assert fake.asked("POST") == [(f"vms/{vm}/nics/{nic}/deactivate", {})]
     assert "--vm" in corral("nic", "activate", "--help").out
     assert "--template" not in corral("nic", "activate", "--help").out

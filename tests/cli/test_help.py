@@ -13,7 +13,7 @@ from cli.session.session import CliSession
 from cli.shell.prompting import completions
 from cli.shell.sitting import Shell
 from cli.tree import root as tree
-from protocol import registry
+from protocol import names, registry
 from protocol.attributes import attributes
 from tests.cli.conftest import Corral
 from tests.cli.fake_gateway import FakeGateway
@@ -22,7 +22,7 @@ NOUNS = sorted(index.nouns())
 
 
 def test_every_type_of_the_registry_is_a_noun() -> None:
-    expected = {registry.element_of(cls).replace("_", "") for cls in registry.OBJECTS}
+    expected = {names.element_of(cls).replace("_", "") for cls in registry.OBJECTS}
     assert set(NOUNS) == expected
 
 
@@ -35,7 +35,7 @@ def test_the_first_help_names_every_noun_verb_and_daemon(corral: Corral) -> None
 @pytest.mark.parametrize("name", NOUNS)
 def test_every_attribute_shows_in_help(corral: Corral, name: str) -> None:
     noun = index.nouns()[name]
-    cls = next(cls for cls in registry.OBJECTS if registry.element_of(cls).replace("_", "") == name)
+    cls = next(cls for cls in registry.OBJECTS if names.element_of(cls).replace("_", "") == name)
     listed = corral(name, "list", "--help").out
     for attribute in attributes(cls):
         assert f"  {attribute.name}" in listed, attribute.name

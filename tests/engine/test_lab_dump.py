@@ -72,7 +72,7 @@ async def leading(database: PostgresDatabase) -> AsyncIterator[Engine]:
         await engine.prepare()
         async with running(engine.tree(), ports, engine.directory, carrier=codec_carrier, observer=crashes):
             for kind in engine.kinds:
-                for document in list(engine.rows.documents(kind.kind)):
+                for document in list(engine.rows.all(kind.resource.cls)):
                     assert engine.ensure(kind.kind, document.id) is not None
             await wait_all_tasks_blocked()
             yield engine

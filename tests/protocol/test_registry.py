@@ -18,6 +18,7 @@ from protocol.command import Add, Command, Remove, Update
 from protocol.document import Document, Ref, about
 from protocol.inventory.assignment_commands import OfAssignment
 from protocol.message import message_type_of
+from protocol.names import element_of, plural_of
 from protocol.registry import (
     BY_CLASS,
     BY_KIND,
@@ -28,8 +29,6 @@ from protocol.registry import (
     Resource,
     SubCollection,
     actions_below,
-    element_of,
-    plural_of,
 )
 from tests.protocol import examples
 

@@ -11,17 +11,8 @@ import attrs
 from protocol.attributes import Attribute, attributes, effects_of
 from protocol.command import ADDRESS_FIELDS
 from protocol.document import TakesEffect
-from protocol.registry import (
-    RESOURCES,
-    Action,
-    Parameter,
-    Resource,
-    SubCollection,
-    description_of,
-    element_of,
-    plural_of,
-    title_of,
-)  # fmt: skip
+from protocol.names import description_of, element_of, plural_of, title_of
+from protocol.registry import RESOURCES, Action, Parameter, Resource, SubCollection
 
 
 @attrs.frozen(kw_only=True)

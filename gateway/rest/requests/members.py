@@ -15,8 +15,9 @@ from gateway.rest.requests.commands import CommandSender
 from gateway.rest.requests.exchange import Exchange, HttpReply
 from gateway.rest.requests.mutations import acted, done, not_served
 from protocol.errors import Refused
+from protocol.names import element_of, title_of
 from protocol.refusals import not_found
-from protocol.registry import BY_KIND, SubCollection, element_of, title_of
+from protocol.registry import BY_KIND, SubCollection
 
 
 @attrs.frozen

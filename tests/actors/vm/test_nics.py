@@ -103,6 +103,6 @@ def test_a_nic_is_unplugged_and_plugged_in() -> None:
 
 
 def test_only_a_nic_of_a_vm_that_is_down_is_plugged_in_or_out() -> None:
-    added().when(ActivateNic(parent_id=VM, id="none")).then(refused("not_found", "id"))
+    added().when(ActivateNic(parent_id=VM, id="none")).then(refused("not_found"))
     up().when(DeactivateNic(parent_id=VM, id=NIC)).then(refused("not_legal", "status"))
     launching().when(DeactivateNic(parent_id=VM, id=NIC)).then(refused("busy"))
