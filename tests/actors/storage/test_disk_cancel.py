@@ -68,7 +68,7 @@ def test_a_new_disk_that_is_cancelled_goes() -> None:
     play = making()
     play.when(CancelJob(id=job_id(1))).then(
         event(DiskOperationProgressed, step="Creating the volume", undoes=WHY),
-        audit("job_cancelled", text="admin@internal cancelled job 'Adding disk data'", user="u"),
+        audit("job_cancelled", text="admin@internal cancelled job 'Creating disk data'", user="u"),
         end_step(),
         accepted("job", job_id(1), job=True),
         stored,

@@ -308,7 +308,7 @@ def test_what_a_failed_start_left_and_cannot_be_ended_is_said() -> None:
             ends="failed",
             why="The disk is full. What it left behind could not be removed: No.",
         ),
-        audit("vm_start_failed", severity="error", text="could not be ended: No.", vm=VM, host=HOST),
+        audit("vm_start_failed", severity="error", text="could not be removed: No.", vm=VM, host=HOST),
         ack(),
         status("down"),
     )
