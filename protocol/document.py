@@ -41,7 +41,7 @@ class TakesEffect:
         if self.is_not_yet:
             only = f": only {plain_text(self.accepted[0])} is accepted" if self.accepted else ""
             return f"Not supported yet{only}."
-        return "Takes effect at the next start." if self.when == "at next start" else ""
+        return "Running VMs get it at their next start." if self.when == "at next start" else ""
 
 
 AT_ONCE: Final = TakesEffect("at once")

@@ -45,7 +45,7 @@ Examples:
 @click.option("--all", "everything", is_flag=True, help="Show every change, not only events.")
 @click.option("--kinds", type=Many(click.STRING), help="Show changes of these kinds only, such as vm,host,job.")
 @click.option("--verify", is_flag=True, help="Check that no change is missing, repeated or out of order.")
-@click.option("--live", is_flag=True, help="Over the live port (msgpack) instead of the gateway's own (JSON).")
+@click.option("--live", is_flag=True, help="Use the live port (msgpack) instead of the gateway's own (JSON).")
 @click.option(
     "--cursor",
     "cursor_file",

@@ -22,6 +22,7 @@ from node.steps.store import Record, StepStatus, StepStore
 from protocol.codec import decode
 from protocol.node.link import NodeHello
 from protocol.node.reports import StepDone
+from protocol.vm.model import Vm
 from supervisors.tree import running
 from tests.actors.journal.databases import PostgresDatabase, ask, embedded_server, fresh_database, give
 from tests.engine.crashes import Crashes
@@ -131,15 +132,19 @@ async def test_an_outcome_that_the_old_engine_missed_is_taken(database: Postgres
     store = _opened_step_log(tmp_path).store
     (done,) = store.outbox()
     async with leading(database) as engine:
-        (spare,) = engine.rows.named("vm", "spare")
         host = engine.ensure("host", store.host_id)
         assert host is not None
         hello = NodeHello(host_id=store.host_id, version_min=1, version_max=1, node_version="0.1.0")
         host.tell(NodeLinked(host_id=store.host_id, session_id="again", hello=hello))
         host.tell(from_node("again", done))
         with trio.fail_after(10):
-            while engine.rows.document("vm", spare.id).status != "powering_up":  # noqa: ASYNC110
+            while status_of(engine, "spare") != "powering_up":  # noqa: ASYNC110
                 await trio.sleep(0.01)
+
+
+def status_of(engine: Engine, name: str) -> str | None:
+    (vm,) = engine.rows.named(Vm, name)
+    return vm.status
 
 
 def _opened_step_log(folder: Path) -> FileStepLog:

@@ -78,7 +78,7 @@ def command(
 @folder_option
 @click.pass_context
 def status(context: click.Context, directory: Path) -> None:
-    """Show where the lab serves and which of its processes are running."""
+    """Show the lab's addresses and processes."""
     folder = _folder(context, directory)
     pid = lab_pid(folder)
     if pid is None:
@@ -102,7 +102,10 @@ def status(context: click.Context, directory: Path) -> None:
 @folder_option
 @click.pass_context
 def stop(context: click.Context, directory: Path) -> None:
-    """Stop the lab and all its processes, or those that a killed lab left behind; its data stays."""
+    """Stop the lab; its data stays.
+
+    What a killed lab left behind is stopped too.
+    """
     folder = _folder(context, directory)
     pid = lab_pid(folder)
     note = note_of("lab", pid) if pid is not None else None
@@ -123,7 +126,7 @@ def stop(context: click.Context, directory: Path) -> None:
 @folder_option
 @click.pass_context
 def kill_engine(context: click.Context, directory: Path) -> None:
-    """Kill the engine, as a crash would; the lab starts it again."""
+    """Kill the engine; the lab restarts it."""
     note = read_note(_folder(context, directory), ENGINE)
     if note is None or not note.alive():
         raise click.ClickException("no engine is running here")
@@ -136,10 +139,10 @@ def kill_engine(context: click.Context, directory: Path) -> None:
 @folder_option
 @click.pass_context
 def kill_host(context: click.Context, name: str, directory: Path) -> None:
-    """Cut the power of a host: its guests, its libvirt and its node die at once.
+    """Cut the power of a host.
 
-    A real host comes up again by itself, a simulated one with the next lab. NAME is the name that the lab gave the host
-    (real, real-2, sim-0001), even if it has been renamed since.
+    Its guests, its libvirt and its node die at once. A real host comes up again by itself, a simulated one with the
+    next lab. NAME is the name that the lab gave the host (real, real-2, sim-0001), even if it has been renamed since.
     """
     folder = _folder(context, directory)
     try:

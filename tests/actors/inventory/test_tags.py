@@ -110,6 +110,10 @@ def test_what_cannot_be_given(relation: str, holder: str, parent: str, code: str
     with_vm().when(Assign(relation=relation, id=WEB, holder=holder, parent_id=parent)).then(refused(code, field))
 
 
+def test_what_is_not_there_cannot_be_given() -> None:
+    with_vm().when(Assign(relation="tag", id="nowhere", holder="vm", parent_id="v")).then(refused("not_found"))
+
+
 def test_the_root_stays() -> None:
     inventory().when(RemoveEntity(kind="tag", id=ROOT_TAG_ID)).then(refused("not_legal"))
 
