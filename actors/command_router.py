@@ -105,6 +105,7 @@ class CommandRouter:
         self._ensure = ensure
         self._available = available
         self._audit = audit
+        self._under_way: dict[str, str] = {}  # digests of requests with an idempotency key, by the command's id
 
     def _receiver(self, command: Command) -> tuple[str, str]:
         """The kind and id of the actor that a command goes to: one on a job to the object that the job works on."""
@@ -160,6 +161,17 @@ class CommandRouter:
             return refusal
         if not self._available():
             return Unavailable("The database is away: changes cannot be kept.").refusal
+        if digest and self._under_way.setdefault(submit.command_id, digest) != digest:
+            return _key_used(submit.idempotency_key)
+        try:
+            return await self._once(submit, command, digest)
+        finally:
+            self._under_way.pop(submit.command_id, None)
+
+    async def _once(self, submit: Submit, command: Command, digest: str) -> Accepted | Refusal:
+        """The stored outcome of this very command, or the answer of its actor."""
+        _, id_of = ROUTES[type(command)]
+        kind, id = self._receiver(command)
         stored = await self._journal.command_outcome(submit.command_id)
         if stored is not None:
             known = decode(stored)

@@ -66,6 +66,8 @@ class InventoryActor(Actor):
         self._has_ended = False
 
     async def started(self) -> None:
+        """Decides on what is durable once it is known what became of the last incarnation's commits."""
+        await self._services.in_flight.settled(*address.split("/"))
         self._follow()
 
     async def stopping(self) -> None:
@@ -130,9 +132,13 @@ class InventoryActor(Actor):
             outcome=CommandOutcome(kept.command_id, encode(kept)) if kept is not None else None,
         )
         self._is_writing = True
+        self._services.in_flight.begin(*address.split("/"))
+        if envelope is not None:
+            envelope.hand_over()  # the journal's answer is its answer, whatever becomes of this incarnation
 
         def done(result: Durable | Failed) -> None:
             self._is_writing = False
+            self._services.in_flight.end(*address.split("/"))
             if isinstance(result, Durable):
                 self._services.rows.confirm(transaction)
             if envelope is not None:

@@ -18,7 +18,7 @@ from protocol.node.commands import RemoveSavedState
 from protocol.node.domain import StopReason
 from protocol.vm import events
 
-TIMERS: Final = ("guest_up", "shutdown", "reboot")
+TIMERS: Final = ("guest_up", "shutdown", "reboot", "freeze")
 REASONS: Final = {
     StopReason.SHUTDOWN: "The guest powered off.",
     StopReason.DESTROYED: "QEMU was terminated on the host.",

@@ -31,9 +31,9 @@ class FreshIds:
         return SECRET
 
 
-def ports() -> Ports:
-    """It is always the same moment."""
-    return Ports(TrioClock(lambda: NOW), SeededRandom(1), FreshIds())
+def ports(now: Callable[[], datetime.datetime]) -> Ports:
+    """Time stands still unless the transcript moves it."""
+    return Ports(TrioClock(now), SeededRandom(1), FreshIds())
 
 
 class Somebody:

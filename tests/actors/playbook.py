@@ -16,6 +16,7 @@ of their own.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Coroutine
 from typing import Any, Self, cast
 
@@ -37,7 +38,7 @@ from protocol.codec import decode, encode
 from protocol.command import Command
 from protocol.live.engine import Principal
 from protocol.message import Message
-from tests.actors.backstage import FakeIncarnation, FakeJournal, FakeNodes, ports, somebody
+from tests.actors.backstage import NOW, FakeIncarnation, FakeJournal, FakeNodes, ports, somebody
 from tests.actors.comparison import Expected, compare
 from tests.actors.desk import desk
 
@@ -75,6 +76,7 @@ class Play:
     def __init__(self, id: str, rows: Rows) -> None:
         self.id = id
         self.rows = rows
+        self.now = NOW
         self.nodes = FakeNodes()
         self.before: Any = None  # the state before the last decision
         self.message: Message | None = None
@@ -97,7 +99,7 @@ class Play:
 
     @property
     def context(self) -> Context:
-        return Context(cast(Any, FakeIncarnation(f"{self.kind}/{self.id}")), ports(), cast(Any, None))
+        return Context(cast(Any, FakeIncarnation(f"{self.kind}/{self.id}")), ports(lambda: self.now), cast(Any, None))
 
     @property
     def services(self) -> Services:
@@ -119,6 +121,11 @@ class Play:
         """Set-up: the message is decided, and what was decided is not looked at here."""
         assert not self._has_begun, "`given` comes before the first `when`"
         return self.happens(message, **more)
+
+    def later(self, seconds: float) -> Self:
+        """Time has passed, and no timer fired."""
+        self.now += datetime.timedelta(seconds=seconds)
+        return self
 
     def when(self, message: Given, **more: Any) -> Self:
         """The message is decided; `then` must follow. A user's command gets an id: `again` repeats the last one's."""

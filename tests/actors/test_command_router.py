@@ -201,6 +201,25 @@ async def test_a_command_given_again_gets_what_it_got(autojump_clock: MockClock)
         assert desk.got == []
 
 
+async def test_an_idempotency_key_is_of_one_request_even_while_that_is_under_way(autojump_clock: MockClock) -> None:
+    answers: list[Any] = []
+    async with opened() as desk:
+        desk.journal.store.delay_seconds = 1.0
+        desk.put("vm", Vm(id="1", name="one"))
+
+        async def give(command: Message) -> None:
+            answers.append(await desk.submit(command, idempotency_key="key"))
+
+        async with trio.open_nursery() as nursery:
+            for command in (vm.RemoveVm(id="1"), vm.RemoveVm(id="1", detach_only=True), vm.RemoveVm(id="1")):
+                nursery.start_soon(give, command)
+                await trio.sleep(0.1)
+    assert sorted(type(answer).__name__ for answer in answers) == ["Accepted", "Accepted", "Refusal"]
+    (refusal,) = (answer for answer in answers if isinstance(answer, Refusal))
+    assert (refusal.code, refusal.field) == ("conflict", "Idempotency-Key")
+    assert {request.command.detach_only for _, request in desk.got} == {False}
+
+
 async def test_who_may_not_is_refused_before_anything_is_looked_up(autojump_clock: MockClock) -> None:
     async with opened() as desk:
         desk.put("vm", Vm(id="1", name="web"))

@@ -12,6 +12,7 @@ from actors.entity.decision import CancelTimer, Decision, Question, RunStep, Set
 from actors.journal.memory.journal import AppendFault
 from actors.journal.port import EntityRow, EntityWrite, Transaction
 from actors.kernel.failures import MailboxFull
+from protocol import limits
 from protocol.activity.model import Event
 from protocol.codec import decode
 from protocol.errors import Refusal
@@ -268,6 +269,37 @@ async def test_commands_queue_behind_one_that_waits_for_an_answer(autojump_clock
 
 
 SLOW = Decision(keep="slow")
+
+
+async def test_a_queue_of_commands_that_is_full_takes_no_more(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "mailbox_messages_max", 2)
+    async with opened() as room, trio.open_nursery() as nursery:
+        answered: dict[str, str] = {}
+
+        async def command(name: str, decision: Decision) -> None:
+            answered[name] = getattr(await room.command(decision, name), "code", "accepted")
+
+        waits = Decision(question=Question(ask=Tell(address="thing/slow", message=Do(decide=SLOW), token="x")))
+        for number, decision in enumerate((waits, count(1), count(2), count(3))):
+            nursery.start_soon(command, f"command-{number}", decision)
+            await wait_all_tasks_blocked()
+        assert answered == {"command-3": "unavailable"}
+        room.thing("slow").tell(Do(decide=Decision(answers=(("slow", yes()),))))
+        await trio.sleep(1)
+        assert [answered[f"command-{number}"] for number in (1, 2)] == ["accepted", "accepted"]
+
+
+async def test_all_who_wait_for_one_answer_hear_that_its_commit_failed(autojump_clock: MockClock) -> None:
+    async with opened() as room:
+        await room.ask(count(1))
+        room.ask_soon(Decision(keep="later"), "first")
+        await wait_all_tasks_blocked()
+        room.store.append_faults.append(AppendFault.UNAVAILABLE)
+        room.ask_soon(Decision(events=(Changed(count=2),), keep="later"), "second")
+        await trio.sleep(60)
+        assert sorted(room.answers) == ["first: unavailable", "second: unavailable"]
 
 
 async def test_a_dry_run_answers_and_does_nothing(autojump_clock: MockClock) -> None:

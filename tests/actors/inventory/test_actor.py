@@ -86,3 +86,25 @@ async def test_it_goes_on_after_a_crash(autojump_clock: MockClock) -> None:
         if isinstance(reply, Refusal):
             reply = await room.give("dc", command)
         assert isinstance(reply, Accepted)
+
+
+async def test_a_crash_while_a_commit_is_on_its_way_says_nothing_of_it(autojump_clock: MockClock) -> None:
+    """Whose change becomes durable hears so; the next incarnation decides on it."""
+    async with opened() as room:
+        room.store.delay_seconds = 2.0
+        ref = room.engine.ensure("inventory", "main")
+        assert ref is not None
+        east = AddEntity(kind="data_center", document=DataCenter(name="east", local=False))
+        replies: list[Accepted | Refusal] = []
+
+        async def give(id: str, after: float) -> None:
+            await trio.sleep(after)
+            replies.append(await room.give(id, east))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(give, "one", 0)
+            await trio.sleep(1.5)
+            ref.tell(Crash())
+            nursery.start_soon(give, "two", 0.1)
+        assert [getattr(reply, "code", "accepted") for reply in replies] == ["accepted", "name_taken"]
+        assert len(room.engine.rows.named(DataCenter, "east")) == 1

@@ -51,7 +51,7 @@ SPEC = DomainSpec(
 )  # fmt: skip
 """What a host is told to run of it."""
 
-NO_TIMERS = (cancel("guest_up"), cancel("shutdown"), cancel("reboot"))
+NO_TIMERS = (cancel("guest_up"), cancel("shutdown"), cancel("reboot"), cancel("freeze"))
 """Nothing is waited for any more."""
 
 FULL = Refusal(code="host_failed", reason="The disk is full.", status=500)

@@ -29,7 +29,7 @@ from tests.actors.expected import (
     timer,
     to_node,
 )
-from tests.actors.playbook import done
+from tests.actors.playbook import done, fired
 from tests.actors.vm.lives import FULL, HOST, NO_TIMERS, SILENT, VM, VmPlay, added, booting, domain, paused, saving, up
 
 
@@ -42,12 +42,17 @@ def test_freeze_asks_the_guest_and_ends_with_its_answer() -> None:
     play.when(FreezeVmFileSystems(id=VM)).then(
         event(VmOperationProgressed, begins="freeze", step="Freezing the file systems of VM web"),
         to_node(FreezeDomain(vm_id=VM)),
+        timer("freeze", 30),
         accepted(job=True),
         stored,
     )
-    play.when_restarted().then(to_node(FreezeDomain(vm_id=VM)))
+    play.when_restarted().then(to_node(FreezeDomain(vm_id=VM)), timer("freeze", 30))
     play.when(done(Done())).then(
-        event(VmOperationEnded, ends="done"), audit("vm_frozen", user="u", vm=VM, host=HOST), ack(), look(HOST)
+        event(VmOperationEnded, ends="done"),
+        audit("vm_frozen", user="u", vm=VM, host=HOST),
+        ack(),
+        cancel("freeze"),
+        look(HOST),
     )
 
 
@@ -70,6 +75,39 @@ def test_a_guest_that_cannot_says_why() -> None:
         event(VmOperationEnded, ends="failed", why="The disk is full."),
         audit("vm_freeze_failed", severity="error", vm=VM, host=HOST),
         ack(),
+        cancel("freeze"),
+        look(HOST),
+    )
+
+
+LATE = "The guest did not confirm it within 30 s; if it is frozen, it thaws by itself."
+
+
+def test_a_guest_that_does_not_answer_in_time_is_not_frozen() -> None:
+    freezing().when(fired("freeze")).then(
+        event(VmOperationEnded, ends="failed", why=LATE + " Check the VM and its host, then try again."),
+        audit("vm_freeze_failed", severity="error", text=LATE, vm=VM, host=HOST),
+        cancel("freeze"),
+        look(HOST),
+    )
+
+
+def test_an_answer_that_comes_late_says_nothing_of_now() -> None:
+    freezing().given(HostLost(host_id=HOST)).later(31).when(done(Done())).then(
+        event(VmOperationEnded, ends="failed", why=LATE + " Check the VM and its host, then try again."),
+        audit("vm_freeze_failed", severity="error", text=LATE, vm=VM, host=HOST),
+        ack(),
+        cancel("freeze"),
+        look(HOST),
+    )
+
+
+def test_a_thaw_that_fails_says_why() -> None:
+    up().given(ThawVmFileSystems(id=VM)).when(done(FULL)).then(
+        event(VmOperationEnded, ends="failed", why="The disk is full."),
+        audit("vm_thaw_failed", severity="error", vm=VM, host=HOST),
+        ack(),
+        cancel("thaw"),
         look(HOST),
     )
 
@@ -78,6 +116,7 @@ def test_a_frozen_vm_may_be_frozen_again_and_one_that_is_not_may_be_thawed() -> 
     freezing().given(done(Done())).when(FreezeVmFileSystems(id=VM)).then(
         event(VmOperationProgressed, begins="freeze", step="Freezing the file systems of VM web"),
         to_node(FreezeDomain(vm_id=VM)),
+        timer("freeze", 30),
         accepted(job=True),
         stored,
     )
@@ -142,7 +181,11 @@ def test_a_host_that_was_lost_meanwhile_is_asked_again_and_looked_at() -> None:
     play = freezing().given(HostLost(host_id=HOST))
     play.when(HostReturned(host_id=HOST, domain=domain())).then(to_node(FreezeDomain(vm_id=VM)))
     play.when(done(Done())).then(
-        event(VmOperationEnded, ends="done"), audit("vm_frozen", user="u", vm=VM, host=HOST), ack(), look(HOST)
+        event(VmOperationEnded, ends="done"),
+        audit("vm_frozen", user="u", vm=VM, host=HOST),
+        ack(),
+        cancel("freeze"),
+        look(HOST),
     )
     play.when(HostReturned(host_id=HOST, domain=domain())).then(
         event(VmFound, status="up"), audit("vm_found", vm=VM, host=HOST), status("up")
