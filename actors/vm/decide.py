@@ -16,7 +16,7 @@ from actors.reservations.messages import Reserved
 from actors.storage.messages import DiskRecorded
 from actors.vm import observe, side_steps
 from actors.vm.configure import attachments, nics, ticket, update
-from actors.vm.facts import VmDecisionFacts, guest_up_timer
+from actors.vm.facts import GUEST_UP, VmDecisionFacts, guest_up_timer
 from actors.vm.operations import BEGUN_BY, OPERATIONS, add, attach_disk
 from actors.vm.state import VmState
 from protocol.activity.commands import CancelJob
@@ -112,7 +112,7 @@ def outcome(state: VmState, message: signals.StepOutcome, facts: VmDecisionFacts
 
 def timer(state: VmState, name: str, facts: VmDecisionFacts) -> Decision:
     """Time is up: for a guest that boots, or for the operation under way."""
-    if name == "guest_up":
+    if name == GUEST_UP:
         return observe.guest_up(state, facts)
     if name == side_steps.TIMER:
         return side_steps.timed_out(state, facts)

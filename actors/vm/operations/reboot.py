@@ -6,7 +6,7 @@ ask the guest -> wait for its firmware -> powering up
 
 from __future__ import annotations
 
-from actors.entity.decision import CancelTimer, Decision, RequestReport, refuse
+from actors.entity.decision import CancelTimer, Decision, refuse
 from actors.entity.messages import CommandRequest
 from actors.vm.facts import VmDecisionFacts, guest_up_timer
 from actors.vm.operations import guest_wait
@@ -49,7 +49,7 @@ def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
 def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     """The guest goes on as it was."""
     event = events.VmRebootIgnored(at=facts.now, ended=failure(refusal))
-    return came_to_nothing(state, event, "vm_reboot_failed", refusal, RequestReport(host_id=state.host_id))
+    return came_to_nothing(state, event, "vm_reboot_failed", refusal, *guest_wait.called_off(state))
 
 
 def started_over(state: VmState, facts: VmDecisionFacts) -> Decision:

@@ -14,7 +14,7 @@ from actors.entity.refusals import busy, not_legal
 from actors.entity.transitions import statuses_before
 from actors.vm.evolve import evolve
 from actors.vm.facts import VmDecisionFacts
-from actors.vm.run_end import RunEnd, failed_with_it
+from actors.vm.run_end import RunEnd, failed_with_it, timer_cancelled
 from actors.vm.state import VmState
 from actors.vm.transitions import TRANSITIONS
 from protocol.activity.audit import line
@@ -86,7 +86,7 @@ def requested(
     record: VmOperation, state: VmState, request: CommandRequest, event: events.VmEvent, *effects: Effect,
     audit: tuple[Event, ...] = (), reply: Accepted | None = None,
 ) -> Decision:  # fmt: skip
-    """The operation in `event` begins, and its first step is sent."""
+    """The operation in `event` begins, whatever ran before it, and its first step is sent."""
     assert event.operation is not None
     after = evolve(state, event)
     assert after is not None
@@ -94,7 +94,7 @@ def requested(
     return Decision(
         events=(event,),
         audit=audit,
-        effects=(*step_effects(record, after), *effects),
+        effects=(*step_effects(record, after), *timer_cancelled(state), *effects),
         reply=accepted,
         outcome=accepted,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors.entity.decision import CancelTimer, Decision, RequestReport, refuse
+from actors.entity.decision import Decision, RequestReport, refuse
 from actors.entity.messages import CommandRequest
 from actors.vm.facts import VmDecisionFacts, guest_up_timer
 from actors.vm.operations.record import (
@@ -30,8 +30,7 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
         return refuse(refusal)
     text = f"Resetting VM {state.name}"
     event = events.VmResetRequested(at=facts.now, operation=one_step(state, request, KIND, text, text, facts))
-    # Cancel the superseded reboot's timeout; it would fire into the next reboot.
-    return requested(RESET, state, request, event, CancelTimer(name="reboot"))
+    return requested(RESET, state, request, event)
 
 
 def sends(state: VmState) -> ResetDomain:

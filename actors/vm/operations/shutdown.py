@@ -7,7 +7,7 @@ ask the guest -> wait for QEMU to end -> down
 from __future__ import annotations
 
 from actors.entity.cancel import cancelled_by, rolled_back
-from actors.entity.decision import CancelTimer, Decision, RequestReport, refuse
+from actors.entity.decision import Decision, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.refusals import busy, not_legal
 from actors.vm.desired import desired_after_end
@@ -51,8 +51,7 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
         "vm_shutdown", vm=state.id, host=state.host_id, user=by.user_id, name=state.name, user_name=by.name,
         reason=command.reason,
     )  # fmt: skip
-    timers = (CancelTimer(name="reboot"), guest_wait.deadline(KIND, facts))
-    return requested(SHUTDOWN, state, request, event, *timers, audit=(audit,))
+    return requested(SHUTDOWN, state, request, event, guest_wait.deadline(KIND, facts), audit=(audit,))
 
 
 def sends(state: VmState) -> ShutdownDomain | None:
@@ -66,7 +65,7 @@ def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
 def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     wanted = desired_after_end(state, "shutdown_ignored")
     event = events.VmShutdownIgnored(at=facts.now, ended=failure(refusal), desired=wanted)
-    return came_to_nothing(state, event, "vm_shutdown_failed", refusal, RequestReport(host_id=state.host_id))
+    return came_to_nothing(state, event, "vm_shutdown_failed", refusal, *guest_wait.called_off(state))
 
 
 def timed_out(state: VmState, facts: VmDecisionFacts) -> Decision:
@@ -90,7 +89,7 @@ def cancel(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> D
     kind = events.VmShutdownIgnored if state.status == "powering_down" else events.VmOperationEnded
     wanted = desired_after_end(state, "shutdown_ignored")
     event = kind(at=facts.now, operation=operation, ended=rolled_back(operation), desired=wanted)
-    return Decision(events=(event,), effects=(CancelTimer(name=KIND), RequestReport(host_id=state.host_id)))
+    return Decision(events=(event,), effects=guest_wait.called_off(state))
 
 
 SHUTDOWN = VmOperation(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from actors.entity.decision import CancelTimer, Decision, RequestReport, SetTimer, refuse
+from actors.entity.decision import Decision, RequestReport, SetTimer, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.refusals import busy, not_legal
 from actors.vm.desired import desired_after_end
@@ -56,8 +56,7 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
         "vm_stopped", vm=state.id, host=state.host_id, user=by.user_id, name=state.name, user_name=by.name,
         reason=command.reason,
     )  # fmt: skip
-    over = (CancelTimer(name="shutdown"), CancelTimer(name="reboot"))
-    return requested(STOP, state, request, event, *over, audit=(audit,))
+    return requested(STOP, state, request, event, audit=(audit,))
 
 
 def _discard(state: VmState, request: CommandRequest, command: StopVm, facts: VmDecisionFacts) -> Decision:

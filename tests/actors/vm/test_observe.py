@@ -27,7 +27,6 @@ from tests.actors.vm.lives import (
     FULL,
     GUEST,
     HOST,
-    NO_TIMERS,
     SILENT,
     VM,
     added,
@@ -35,6 +34,7 @@ from tests.actors.vm.lives import (
     domain,
     heard,
     launching,
+    no_timers,
     rebooting,
     saving,
     side_begun,
@@ -59,7 +59,7 @@ def test_a_qemu_that_ended_is_down_with_the_reason(why: StopReason, code: str, s
     up().when(DomainSeen(host_id=HOST, domain=gone, stopped=why, detail="signal 9")).then(
         event(VmWentDown, desired="down", cause=why.value, reason=reported),
         audit(code, severity=severity, text=reported, vm=VM, host=HOST),
-        *NO_TIMERS,
+        *no_timers(),
         ack_stopped(),
         status("down"))  # fmt: skip
 
@@ -77,7 +77,7 @@ def test_a_qemu_that_ended_in_the_middle_of_an_operation_fails_it() -> None:
             why="QEMU exited (crashed).",
         ),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
-        *NO_TIMERS,
+        *no_timers("pause"),
         ack_stopped(),
         status("down"),
     )
@@ -112,14 +112,14 @@ def test_found_gone_after_silence() -> None:
     up().given(HostLost(host_id=HOST)).when(HostReturned(host_id=HOST)).then(
         event(VmWentDown, desired="down", cause="unknown", reason="It was not running on its host."),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
-        *NO_TIMERS,
+        *no_timers(),
         status("down"),
     )
     absent = domain(DomainStatus.ABSENT)
     up().given(HostLost(host_id=HOST)).when(HostReturned(host_id=HOST, domain=absent)).then(
         event(VmWentDown, desired="down", cause="unknown", reason="It was not running on its host."),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
-        *NO_TIMERS,
+        *no_timers(),
         status("down"),
     )
 
@@ -133,7 +133,7 @@ def test_a_confirmed_reboot_of_the_host_ends_the_vm() -> None:
     up().given(HostLost(host_id=HOST)).when(HostConfirmedDown(host_id=HOST)).then(
         event(VmWentDown, desired="down", cause="host_down", reason="Its host was confirmed as rebooted."),
         audit("vm_down_with_host", severity="error", vm=VM, host=HOST),
-        *NO_TIMERS,
+        *no_timers(),
         status("down"),
     )
 
@@ -150,7 +150,7 @@ def test_a_confirmed_reboot_of_the_host_ends_what_was_under_way() -> None:
             why="Its host was rebooted.",
         ),
         audit("vm_down_with_host", severity="error", vm=VM, host=HOST),
-        *NO_TIMERS,
+        *no_timers("reboot"),
         status("down"),
     )
 
