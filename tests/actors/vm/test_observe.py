@@ -6,6 +6,10 @@ import attrs
 import pytest
 
 from actors.entity.host_signals import DomainSeen, GuestLost, HostConfirmedDown, HostLost, HostReturned, StepAdvanced
+from actors.entity.transitions import status_after
+from actors.vm.operations import OPERATIONS
+from actors.vm.operations.record import VmOperation
+from actors.vm.transitions import TRANSITIONS
 from protocol.node.commands import DestroyDomain, PauseDomain
 from protocol.node.domain import DomainStatus, StopReason
 from protocol.node.reports import Done
@@ -255,3 +259,10 @@ def test_what_nobody_understands_is_nothing() -> None:
     launching().when(fired("start")).then()
     saving().when(StepAdvanced(host_id=HOST, step=step_under_way(saving()), percent=7)).then()
     unborn().when(heard()).then()
+
+
+@pytest.mark.parametrize("record", [each for each in OPERATIONS.values() if each.seen_as], ids=lambda each: each.kind)
+def test_what_a_vm_is_seen_as_in_an_operation_is_what_it_may_be_found_as(record: VmOperation) -> None:
+    """Else its actor would crash when the host is back."""
+    found = VmFound(at=NOW, status=record.seen_as)
+    assert status_after(TRANSITIONS, "unknown", found) == record.seen_as
