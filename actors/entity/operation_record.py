@@ -6,7 +6,7 @@ its outcome are the same few functions for all of them, here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, Protocol, TypeVar
 
 import attrs
@@ -15,6 +15,7 @@ from actors.entity.decision import NOTHING, AcknowledgeStep, Decision, Effect, R
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import current_step
 from protocol.activity.operation import Operation, StepId
+from protocol.command import Command
 from protocol.errors import Refusal
 from protocol.message import Message
 
@@ -37,6 +38,11 @@ def _never(_: object) -> bool:
     return False
 
 
+def nothing(*_: object) -> Decision:
+    """What follows where a record says nothing."""
+    return NOTHING
+
+
 @attrs.frozen
 class Ask:
     """A step that another actor carries out; its answer is the step's outcome."""
@@ -46,7 +52,20 @@ class Ask:
 
 
 @attrs.frozen(kw_only=True)
-class OperationRecord(Generic[S, F]):
+class CommandRecord(Generic[S, F]):
+    """What decides one command on an entity that is there.
+
+    `request` decides the command `begun_by` (None: no command begins it, or the one that adds the entity), `answered`
+    the answer of another actor that the command waited for.
+    """
+
+    begun_by: type[Command] | None = None
+    request: Callable[[S, CommandRequest, F], Decision] = nothing
+    answered: Callable[[S, CommandRequest, Message, F], Decision] = nothing
+
+
+@attrs.frozen(kw_only=True)
+class OperationRecord(CommandRecord[S, F]):
     """One kind of operation on an entity.
 
     `sends`: what the step under way asks, from the state alone, so that it is the same whenever it is sent: a message
@@ -65,6 +84,11 @@ class OperationRecord(Generic[S, F]):
 
 
 Table = Mapping[str, OperationRecord[S, F]]
+
+
+def record_of(records: Iterable[CommandRecord[S, F]], command: Message) -> CommandRecord[S, F] | None:
+    """The record of that command."""
+    return next((each for each in records if each.begun_by is type(command)), None)
 
 
 def step_effects(record: OperationRecord[S, F], state: S) -> tuple[Effect, ...]:

@@ -18,7 +18,7 @@ from protocol.activity.audit import line
 from protocol.errors import Conflict, NotLegal, Refusal
 from protocol.live.engine import Accepted
 from protocol.merge import changed_by, given
-from protocol.refusals import invalid, not_found
+from protocol.refusals import invalid
 from protocol.storage import disk_events as events
 from protocol.storage.commands import UpdateDisk
 from protocol.storage.model import Disk
@@ -28,12 +28,10 @@ changeable: Final = frozenset({"name", "alias", "description", "comment", "propa
 _taken_apart: Final = frozenset({"id", "provisioned_size", "storage_domain", "storage_domains", "bootable"})
 
 
-def update(
-    state: DiskState | None, request: CommandRequest, command: UpdateDisk, facts: StorageDecisionFacts
-) -> Decision:
+def update(state: DiskState, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:
     """Legal while the disk is ok. What is set and read-only is passed over, as clients send back what they got."""
-    if state is None:
-        return Decision(reply=not_found("disk", command.id))
+    command = request.command
+    assert isinstance(command, UpdateDisk)
     assert isinstance(command.document, Disk)
     wanted = _wanted(state.disk, command.document)
     size = command.document.provisioned_size or state.disk.provisioned_size or 0

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import attrs
 
-from actors.entity.decision import NOTHING, Decision, Effect, SetTimer
+from actors.entity.decision import Decision, Effect, SetTimer
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
-from actors.entity.operation_record import OperationRecord, step_effects
+from actors.entity.operation_record import OperationRecord, nothing, step_effects
 from actors.entity.refusals import busy, not_legal
 from actors.entity.transitions import statuses_before
 from actors.vm.evolve import evolve
@@ -20,10 +20,8 @@ from actors.vm.transitions import TRANSITIONS
 from protocol.activity.audit import line
 from protocol.activity.model import Event
 from protocol.activity.operation import Operation, Outcome
-from protocol.command import Command
 from protocol.errors import Refusal
 from protocol.live.engine import Accepted
-from protocol.message import Message
 from protocol.vm import events
 
 DONE = Outcome(outcome="done")
@@ -33,28 +31,20 @@ def _no_timer(_: VmState, __: VmDecisionFacts) -> tuple[SetTimer, ...]:
     return ()
 
 
-def _nothing(*_: object) -> Decision:
-    return NOTHING
-
-
 @attrs.frozen(kw_only=True)
 class VmOperation(OperationRecord[VmState, VmDecisionFacts]):
     """One verb of a VM, beside what every operation says.
 
-    `request` decides the command `begun_by` (None: another operation begins it), `answered` the answer of another actor
-    that the command waited for. `seen_as`: the status of the VM when its domain is seen while this runs; "" when
+    `seen_as`: the status of the VM when its domain is seen while this runs; "" when
     sightings say nothing, because the outcome will. `run_ended`: QEMU is gone. `started_over`: the guest runs its
     firmware anew. `timed_out`: the guest did not do in time what it was asked. `timers`: those that a new incarnation
     of the actor sets again.
     """
 
-    begun_by: type[Command] | None = None
-    request: Callable[[VmState, CommandRequest, VmDecisionFacts], Decision] = _nothing
-    answered: Callable[[VmState, CommandRequest, Message, VmDecisionFacts], Decision] = _nothing
     seen_as: str = ""
     run_ended: Callable[[VmState, RunEnd, VmDecisionFacts], Decision] = failed_with_it
-    started_over: Callable[[VmState, VmDecisionFacts], Decision] = _nothing
-    timed_out: Callable[[VmState, VmDecisionFacts], Decision] = _nothing
+    started_over: Callable[[VmState, VmDecisionFacts], Decision] = nothing
+    timed_out: Callable[[VmState, VmDecisionFacts], Decision] = nothing
     timers: Callable[[VmState, VmDecisionFacts], tuple[SetTimer, ...]] = _no_timer
 
 

@@ -35,18 +35,13 @@ from protocol.document import id_of
 from protocol.errors import Conflict, NotFound, Refusal
 from protocol.message import Message
 from protocol.node.reports import Done
-from protocol.refusals import not_found
 from protocol.storage import disk_events as events
 from protocol.storage.commands import RemoveDisk
 from protocol.storage.disk_events import DiskWork
 
 
-def remove(
-    state: DiskState | None, request: CommandRequest, command: RemoveDisk, facts: StorageDecisionFacts
-) -> Decision:
+def request(state: DiskState, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:
     """Legal while it is attached to nothing, backs nothing and no operation runs on it."""
-    if state is None:
-        return Decision(reply=not_found("disk", command.id))
     if problem := _in_use(state, "", "", facts):
         return Decision(reply=problem)
     operation = begin_for(request, "remove", f"Removing disk {state.disk.name}", facts.now)
@@ -138,4 +133,6 @@ def _conflict(
     return Conflict(reason, remedy=remedy, entity=state.address, field=field).refusal
 
 
-REMOVE: Final = DiskOperation(kind="remove", sends=sends, done=done, failed=failed)
+REMOVE: Final = DiskOperation(
+    kind="remove", begun_by=RemoveDisk, request=request, sends=sends, done=done, failed=failed
+)

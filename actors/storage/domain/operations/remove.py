@@ -24,7 +24,6 @@ from protocol.activity.audit import line
 from protocol.activity.operation import Outcome
 from protocol.errors import Conflict, Refusal
 from protocol.message import Message, message
-from protocol.refusals import not_found
 from protocol.storage import domain_events as events
 from protocol.storage.commands import RemoveStorageDomain
 
@@ -38,12 +37,8 @@ class LookAgain(Message):
 KIND: Final = "remove"
 
 
-def remove(
-    state: StorageDomainState | None, request: CommandRequest, command: RemoveStorageDomain, facts: StorageDecisionFacts
-) -> Decision:
+def request(state: StorageDomainState, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:
     """Legal while no disk lives on it."""
-    if state is None:
-        return Decision(reply=not_found("storage_domain", command.id))
     if problem := busy(state, "remove"):
         return Decision(reply=problem)
     if problem := _disks_on(state, facts):
@@ -102,5 +97,5 @@ def _disks_on(state: StorageDomainState, facts: StorageDecisionFacts) -> Refusal
 
 
 REMOVE: Final = OperationRecord[StorageDomainState, StorageDecisionFacts](
-    kind=KIND, sends=sends, done=done, failed=failed
+    kind=KIND, begun_by=RemoveStorageDomain, request=request, sends=sends, done=done, failed=failed
 )

@@ -23,7 +23,7 @@ from protocol.activity.operation import Operation, Outcome
 from protocol.document import id_of
 from protocol.errors import Conflict, NotLegal, Refusal
 from protocol.message import Message
-from protocol.refusals import not_found, protected
+from protocol.refusals import protected
 from protocol.storage.model import Disk
 from protocol.template import events
 from protocol.template.commands import RemoveTemplate
@@ -31,12 +31,8 @@ from protocol.template.commands import RemoveTemplate
 KIND: Final = "remove"
 
 
-def remove(
-    state: TemplateState | None, request: CommandRequest, command: RemoveTemplate, facts: StorageDecisionFacts
-) -> Decision:
+def request(state: TemplateState, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:
     """Legal while no VM's disk rests on its disks; never for Blank."""
-    if state is None:
-        return Decision(reply=not_found("template", command.id))
     if problem := _problem(state, facts):
         return Decision(reply=problem)
     operation = begin_for(request, KIND, f"Removing template {state.template.name}", facts.now)
@@ -124,4 +120,6 @@ def _user_of(disk_id: str, facts: StorageDecisionFacts) -> str:
     return f"{name} of the VM {of}" if of else name
 
 
-REMOVE: Final = TemplateOperation(kind=KIND, sends=sends, done=done, failed=failed)
+REMOVE: Final = TemplateOperation(
+    kind=KIND, begun_by=RemoveTemplate, request=request, sends=sends, done=done, failed=failed
+)
