@@ -7,16 +7,16 @@ its outcome are the same few functions for all of them, here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 import attrs
 
-from actors.entity.decision import NOTHING, AcknowledgeStep, Decision, Effect, RunStep, StopStep, Tell
+from actors.entity.decision import NOTHING, AcknowledgeStep, Decision, Effect, RunStep, SetTimer, StopStep, Tell
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import current_step
-from protocol.activity.operation import Operation, StepId
+from protocol.activity.operation import EntityEvent, Operation, StepId
 from protocol.command import Command
-from protocol.errors import Refusal
+from protocol.errors import Internal, Refusal
 from protocol.message import Message
 
 
@@ -32,6 +32,11 @@ class HasOperation(Protocol):
 
 S = TypeVar("S", bound=HasOperation)
 F = TypeVar("F")
+E = TypeVar("E", bound=EntityEvent)
+
+RETRY: Final = "step"
+"""The timer of a step that another actor could not take just now."""
+RETRY_SECONDS: Final = 2.0
 
 
 def _never(_: object) -> bool:
@@ -103,6 +108,15 @@ def step_effects(record: OperationRecord[S, F], state: S) -> tuple[Effect, ...]:
     return (run, *stopped(record, state))
 
 
+def with_step_sent(
+    record: OperationRecord[S, F], evolve: Callable[[S | None, E], S | None], before: S | None, event: E
+) -> Decision:
+    """The operation in `event` begins or goes on, and its step is sent."""
+    after = evolve(before, event)
+    assert after is not None
+    return Decision(events=(event,), effects=step_effects(record, after))
+
+
 def stopped(record: OperationRecord[S, F], state: S) -> tuple[Effect, ...]:
     """What ends the step under way when nobody wants it any more. Sent again, the step goes first: its host must know
     it to tell how it ended."""
@@ -110,6 +124,13 @@ def stopped(record: OperationRecord[S, F], state: S) -> tuple[Effect, ...]:
     if step is None or not step.host_id or not record.is_unwanted(state):
         return ()
     return (StopStep(step=step.id),)
+
+
+def retried(refusal: Refusal) -> Decision | None:
+    """The other actor had no time or crashed: asked again in a moment. None when the refusal is meant."""
+    if not (refusal.retryable or refusal.code == Internal.code):
+        return None
+    return Decision(effects=(SetTimer(name=RETRY, seconds=RETRY_SECONDS),))
 
 
 def sent_again(table: Table[S, F], state: S | None, host_id: str | None = None) -> tuple[Effect, ...]:

@@ -9,7 +9,8 @@ import attrs
 from actors.entity import checks
 from actors.entity.decision import NOTHING, Decision, joined
 from actors.entity.messages import CommandRequest
-from actors.storage.disk.operations.phases import with_step_sent
+from actors.entity.operation_record import with_step_sent
+from actors.storage.disk.evolve import evolve
 from actors.storage.disk.operations.resize import RESIZE, begin_resize
 from actors.storage.disk.state import DiskState, unusable
 from actors.storage.facts import StorageDecisionFacts, accepted
@@ -49,7 +50,7 @@ def update(state: DiskState, request: CommandRequest, facts: StorageDecisionFact
     event = begin_resize(state, request, size, facts)
     assert event.operation is not None
     reply = accepted("disk", request, attrs.evolve(disk, status="locked"), job_id=event.operation.id)
-    return _accepted(joined(changed, with_step_sent(RESIZE, state, event)), reply)
+    return _accepted(joined(changed, with_step_sent(RESIZE, evolve, state, event)), reply)
 
 
 def _changed(state: DiskState, request: CommandRequest, disk: Disk, facts: StorageDecisionFacts) -> Decision:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import attrs
 
 from actors.entity.cancel import cancelled_by
-from actors.entity.decision import Decision, refuse
+from actors.entity.decision import Decision, joined, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, finish_steps, with_step
-from actors.entity.operation_record import Ask, step_effects
+from actors.entity.operation_record import Ask, with_step_sent
 from actors.reservations.messages import Reserved
 from actors.storage.messages import ProvideDisk
 from actors.vm.configure.claims import claim
@@ -69,10 +69,9 @@ def claimed(vm_id: str, request: CommandRequest, answer: Reserved | Refusal, fac
     audit = _said(vm, request, template if provided else None)
     operation = _begin(vm, request, template, provided, facts) if provided else None
     event = events.VmAdded(at=facts.now, vm=vm, operation=operation)
-    after = evolve(None, event)
-    assert after is not None
     accepted = Accepted(kind="vm", id=vm_id, command_id=request.command_id, job_id=operation.id if operation else "")
-    return Decision(events=(event,), audit=(audit,), effects=step_effects(ADD, after), reply=accepted, outcome=accepted)
+    decision = joined(with_step_sent(ADD, evolve, None, event), Decision(audit=(audit,)))
+    return attrs.evolve(decision, reply=accepted, outcome=accepted)
 
 
 def _begin(

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import attrs
 
-from actors.entity.decision import Decision, Effect, SetTimer
+from actors.entity.decision import Decision, Effect, SetTimer, joined
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
-from actors.entity.operation_record import OperationRecord, nothing, step_effects
+from actors.entity.operation_record import OperationRecord, nothing, with_step_sent
 from actors.entity.refusals import busy, not_legal
 from actors.entity.transitions import statuses_before
 from actors.vm.evolve import evolve
@@ -78,16 +78,10 @@ def requested(
 ) -> Decision:  # fmt: skip
     """The operation in `event` begins, whatever ran before it, and its first step is sent."""
     assert event.operation is not None
-    after = evolve(state, event)
-    assert after is not None
     accepted = reply or accepted_as(state, request, event.operation)
-    return Decision(
-        events=(event,),
-        audit=audit,
-        effects=(*step_effects(record, after), *timer_cancelled(state), *effects),
-        reply=accepted,
-        outcome=accepted,
-    )
+    further = Decision(audit=audit, effects=(*timer_cancelled(state), *effects))
+    decision = joined(with_step_sent(record, evolve, state, event), further)
+    return attrs.evolve(decision, reply=accepted, outcome=accepted)
 
 
 def accepted_as(state: VmState, request: CommandRequest, operation: Operation) -> Accepted:
@@ -107,9 +101,7 @@ def progressed(
 ) -> Decision:
     """The operation as it is now: the step that it has begun is sent."""
     event = events.VmOperationProgressed(at=facts.now, operation=operation)
-    after = evolve(state, event)
-    assert after is not None
-    return Decision(events=(event,), effects=(*step_effects(record, after), *effects))
+    return joined(with_step_sent(record, evolve, state, event), Decision(effects=effects))
 
 
 def succeeded(state: VmState, event: events.VmEvent, what: str, *effects: Effect) -> Decision:

@@ -15,19 +15,18 @@ from actors.entity.cancel import cancelled_by
 from actors.entity.decision import Decision, Tell, joined
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin, begin_for, finish_steps
-from actors.entity.operation_record import stopped
+from actors.entity.operation_record import stopped, with_step_sent
 from actors.storage.disk.evolve import evolve
 from actors.storage.disk.new_disk import checked, completed, on_storage_domain
 from actors.storage.disk.operations.gone import gone, remove_failed
 from actors.storage.disk.operations.phases import (
     MADE,
     DiskOperation,
+    asked_again,
     begun,
     go_on,
     line_of,
-    retried,
     sends,
-    with_step_sent,
 )
 from actors.storage.disk.state import DiskState, unusable
 from actors.storage.facts import StorageDecisionFacts, accepted, again_or_taken, new_id
@@ -136,7 +135,7 @@ def provided(state: DiskState) -> DiskProvided:
 def _begin(disk: Disk, operation: Operation, work: DiskWork, facts: StorageDecisionFacts) -> Decision:
     operation = begun(operation, id_of(disk), work, facts)
     event = events.DiskAdded(at=facts.now, disk=_locked(disk), operation=operation)
-    return with_step_sent(MAKES[operation.kind], None, event)
+    return with_step_sent(MAKES[operation.kind], evolve, None, event)
 
 
 def _locked(disk: Disk) -> Disk:
@@ -198,7 +197,7 @@ def failed(state: DiskState, refusal: Refusal, facts: StorageDecisionFacts) -> D
         return done(state, refusal, facts)
     if state.operation.rolling_back and state.work.phase == "hold_backing":
         return _further_down(state, facts)
-    if (again := retried(state, refusal)) is not None:
+    if (again := asked_again(state, refusal)) is not None:
         return again
     if state.operation.rolling_back:
         if state.work.phase == "remove":

@@ -14,17 +14,18 @@ from actors.entity.cancel import NOT_WANTED, taken_back
 from actors.entity.decision import Decision
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin, begin_for
+from actors.entity.operation_record import with_step_sent
 from actors.entity.refusals import busy
+from actors.storage.disk.evolve import evolve
 from actors.storage.disk.operations.gone import gone, remove_failed
 from actors.storage.disk.operations.make import MAKES, turned_round
 from actors.storage.disk.operations.phases import (
     REMOVED,
     DiskOperation,
+    asked_again,
     begun,
     go_on,
-    retried,
     sends,
-    with_step_sent,
 )
 from actors.storage.disk.state import DiskState
 from actors.storage.facts import StorageDecisionFacts, accepted, host_of
@@ -81,7 +82,7 @@ def _begin(state: DiskState, operation: Operation, work: DiskWork, facts: Storag
     if state.disk.backing_disk is not None:
         work = attrs.evolve(work, backing_disk_id=id_of(state.disk.backing_disk))
     operation = begun(attrs.evolve(operation, host_id=host_id), state.id, work, facts)
-    return with_step_sent(REMOVE, state, events.DiskRemoveRequested(at=facts.now, operation=operation))
+    return with_step_sent(REMOVE, evolve, state, events.DiskRemoveRequested(at=facts.now, operation=operation))
 
 
 def done(state: DiskState, result: Message, facts: StorageDecisionFacts) -> Decision:
@@ -96,7 +97,7 @@ def failed(state: DiskState, refusal: Refusal, facts: StorageDecisionFacts) -> D
     if state.work.phase == "remove":
         return remove_failed(state, refusal, facts)
     is_meant = refusal.code != NotFound.code
-    return (retried(state, refusal) if is_meant else None) or gone(state, facts)
+    return (asked_again(state, refusal) if is_meant else None) or gone(state, facts)
 
 
 def _in_use(state: DiskState, vm_id: str, template_id: str, facts: StorageDecisionFacts) -> Refusal | None:

@@ -15,7 +15,7 @@ from actors.entity import checks
 from actors.entity.decision import Decision
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
-from actors.entity.operation_record import OperationRecord, step_effects
+from actors.entity.operation_record import OperationRecord, with_step_sent
 from actors.entity.refusals import not_ready
 from actors.storage.domain.connect import activated, connection
 from actors.storage.domain.evolve import evolve
@@ -54,10 +54,8 @@ def add(
     address = f"storage_domain/{storage_domain.id}"
     operation = with_step(operation, address, "Connecting the directory", facts.now, id_of(host))
     event = events.StorageDomainAdded(at=facts.now, storage_domain=storage_domain, operation=operation)
-    after = evolve(None, event)
-    assert after is not None
     reply = accepted("storage_domain", request, storage_domain, job_id=operation.id)
-    return Decision(events=(event,), effects=step_effects(ADD, after), reply=reply, outcome=reply)
+    return attrs.evolve(with_step_sent(ADD, evolve, None, event), reply=reply, outcome=reply)
 
 
 def sends(state: StorageDomainState) -> Message:

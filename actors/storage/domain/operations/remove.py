@@ -14,7 +14,7 @@ import attrs
 from actors.entity.decision import Decision, joined
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
-from actors.entity.operation_record import Ask, OperationRecord, step_effects
+from actors.entity.operation_record import Ask, OperationRecord, with_step_sent
 from actors.entity.refusals import busy
 from actors.storage.domain.connect import probe
 from actors.storage.domain.evolve import evolve
@@ -47,13 +47,7 @@ def request(state: StorageDomainState, request: CommandRequest, facts: StorageDe
     operation = with_step(operation, state.address, "Blocking new disks", facts.now)
     reply = accepted("storage_domain", request, state.storage_domain, job_id=operation.id)
     event = events.StorageDomainRemoveRequested(at=facts.now, operation=operation)
-    return attrs.evolve(_with_step_sent(state, event), reply=reply, outcome=reply)
-
-
-def _with_step_sent(state: StorageDomainState, event: events.StorageDomainEvent) -> Decision:
-    after = evolve(state, event)
-    assert after is not None
-    return Decision(events=(event,), effects=step_effects(REMOVE, after))
+    return attrs.evolve(with_step_sent(REMOVE, evolve, state, event), reply=reply, outcome=reply)
 
 
 def sends(state: StorageDomainState) -> Ask:
@@ -67,7 +61,9 @@ def done(state: StorageDomainState, result: Message, facts: StorageDecisionFacts
     assert operation is not None
     if len(operation.steps) == 1:
         operation = with_step(operation, state.address, "Checking for disks again", facts.now)
-        return _with_step_sent(state, events.StorageDomainOperationProgressed(at=facts.now, operation=operation))
+        return with_step_sent(
+            REMOVE, evolve, state, events.StorageDomainOperationProgressed(at=facts.now, operation=operation)
+        )
     if problem := _disks_on(state, facts):
         return failed(state, problem, facts)
     audit = line("storage_domain_removed", user=operation.user_id, host=state.host_id, name=state.name)

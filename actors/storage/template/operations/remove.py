@@ -12,11 +12,11 @@ import attrs
 from actors.entity.decision import Decision, joined
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
-from actors.entity.operation_record import Ask
+from actors.entity.operation_record import Ask, OperationRecord, retried, with_step_sent
 from actors.entity.refusals import busy
 from actors.storage.facts import StorageDecisionFacts, accepted
 from actors.storage.messages import DiscardDisk
-from actors.storage.template.operations.record import TemplateOperation, retried, with_step_sent
+from actors.storage.template.evolve import evolve
 from actors.storage.template.state import TemplateState, blank_id
 from protocol.activity.audit import line
 from protocol.activity.operation import Operation, Outcome
@@ -42,7 +42,7 @@ def request(state: TemplateState, request: CommandRequest, facts: StorageDecisio
         decision = joined(Decision(events=(requested,)), _gone(state, operation, facts))
     else:
         event = events.TemplateRemoveRequested(at=facts.now, operation=_with_next(state, operation, facts))
-        decision = with_step_sent(REMOVE, state, event)
+        decision = with_step_sent(REMOVE, evolve, state, event)
     return attrs.evolve(decision, reply=reply, outcome=reply)
 
 
@@ -62,7 +62,7 @@ def done(state: TemplateState, result: Message, facts: StorageDecisionFacts) -> 
     if len(operation.steps) == len(state.disk_ids):
         return _gone(state, operation, facts)
     further = _with_next(state, operation, facts)
-    return with_step_sent(REMOVE, state, events.TemplateOperationProgressed(at=facts.now, operation=further))
+    return with_step_sent(REMOVE, evolve, state, events.TemplateOperationProgressed(at=facts.now, operation=further))
 
 
 def failed(state: TemplateState, refusal: Refusal, facts: StorageDecisionFacts) -> Decision:
@@ -120,6 +120,6 @@ def _user_of(disk_id: str, facts: StorageDecisionFacts) -> str:
     return f"{name} of the VM {of}" if of else name
 
 
-REMOVE: Final = TemplateOperation(
+REMOVE: Final = OperationRecord[TemplateState, StorageDecisionFacts](
     kind=KIND, begun_by=RemoveTemplate, request=request, sends=sends, done=done, failed=failed
 )
