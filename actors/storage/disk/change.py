@@ -7,7 +7,7 @@ from typing import Final
 import attrs
 
 from actors.entity import checks
-from actors.entity.decision import NOTHING, Decision, joined
+from actors.entity.decision import NOTHING, Decision, accept, joined, line_by
 from actors.entity.messages import CommandRequest
 from actors.entity.operation_record import with_step_sent
 from actors.storage.disk.evolve import evolve
@@ -15,9 +15,7 @@ from actors.storage.disk.operations.resize import RESIZE, begin_resize
 from actors.storage.disk.state import DiskState, unusable
 from actors.storage.facts import StorageDecisionFacts, accepted
 from actors.storage.volume_names import storage_domain_of
-from protocol.activity.audit import line
 from protocol.errors import Conflict, NotLegal, Refusal
-from protocol.live.engine import Accepted
 from protocol.merge import changed_by, given
 from protocol.refusals import invalid
 from protocol.storage import disk_events as events
@@ -45,22 +43,17 @@ def update(state: DiskState, request: CommandRequest, facts: StorageDecisionFact
         return Decision(reply=accepted("disk", request, disk))
     changed = _changed(state, request, disk, facts) if wanted else NOTHING
     if not grows:
-        return _accepted(changed, accepted("disk", request, disk))
+        return accept(accepted("disk", request, disk), changed)
     state = attrs.evolve(state, disk=disk)
     event = begin_resize(state, request, size, facts)
     assert event.operation is not None
     reply = accepted("disk", request, attrs.evolve(disk, status="locked"), job_id=event.operation.id)
-    return _accepted(joined(changed, with_step_sent(RESIZE, evolve, state, event)), reply)
+    return accept(reply, joined(changed, with_step_sent(RESIZE, evolve, state, event)))
 
 
 def _changed(state: DiskState, request: CommandRequest, disk: Disk, facts: StorageDecisionFacts) -> Decision:
-    by = request.principal
-    audit = line("disk_updated", user=by.user_id, name=disk.name or state.id, user_name=by.name)
+    audit = line_by(request.principal, "disk_updated", name=disk.name or state.id)
     return Decision(events=(events.DiskUpdated(at=facts.now, disk=disk),), audit=(audit,))
-
-
-def _accepted(decision: Decision, reply: Accepted) -> Decision:
-    return attrs.evolve(decision, reply=reply, outcome=reply)
 
 
 def _wanted(now: Disk, document: Disk) -> dict[str, object]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from actors.entity import checks
 from actors.entity.commanded import commanded
-from actors.entity.decision import NOTHING, Decision
+from actors.entity.decision import NOTHING, Decision, accept, line_by
 from actors.entity.host_signals import HostLost, HostReturned, StepAdvanced, StepOutcome, StorageSeen
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import current_step
@@ -17,7 +17,6 @@ from actors.storage.domain import connect
 from actors.storage.domain.operations import OPERATIONS, add, remove
 from actors.storage.domain.state import StorageDomainState
 from actors.storage.facts import StorageDecisionFacts, accepted
-from protocol.activity.audit import line
 from protocol.errors import Refusal
 from protocol.merge import changed_by, given
 from protocol.message import Message
@@ -85,13 +84,10 @@ def update(state: StorageDomainState, request: CommandRequest, facts: StorageDec
     reply = accepted("storage_domain", request, storage_domain)
     if storage_domain == state.storage_domain:
         return Decision(reply=reply)
-    by, name = request.principal, storage_domain.name or ""
-    return Decision(
-        events=(events.StorageDomainUpdated(at=facts.now, storage_domain=storage_domain),),
-        audit=(line("storage_domain_updated", user=by.user_id, storage_domain=state.id, name=name, user_name=by.name),),
-        reply=reply,
-        outcome=reply,
-    )
+    name = storage_domain.name or ""
+    said = line_by(request.principal, "storage_domain_updated", storage_domain=state.id, name=name)
+    event = events.StorageDomainUpdated(at=facts.now, storage_domain=storage_domain)
+    return accept(reply, Decision(events=(event,), audit=(said,)))
 
 
 def _update_problem(state: StorageDomainState, document: StorageDomain, facts: StorageDecisionFacts) -> Refusal | None:

@@ -8,7 +8,7 @@ import attrs
 
 from actors.entity import checks
 from actors.entity.commanded import commanded
-from actors.entity.decision import Decision
+from actors.entity.decision import Decision, accept, line_by
 from actors.entity.messages import CommandRequest, TimerFired
 from actors.entity.operation_record import CommandRecord, sent_again, step_answered
 from actors.entity.refusals import busy
@@ -16,7 +16,6 @@ from actors.kernel.envelope import Answer
 from actors.storage.facts import StorageDecisionFacts, accepted
 from actors.storage.template.operations import OPERATIONS, import_template
 from actors.storage.template.state import TemplateState, blank_id
-from protocol.activity.audit import line
 from protocol.document import id_of
 from protocol.errors import NotLegal, Refusal
 from protocol.inventory.model import Cluster
@@ -60,14 +59,9 @@ def update(state: TemplateState, request: CommandRequest, facts: StorageDecision
     reply = accepted("template", request, template)
     if template == state.template:
         return Decision(reply=reply)
-    by = request.principal
-    said = line("template_updated", user=by.user_id, template=state.id, name=template.name or "", user_name=by.name)
-    return Decision(
-        events=(events.TemplateUpdated(at=facts.now, template=template),),
-        audit=(said,),
-        reply=reply,
-        outcome=reply,
-    )
+    said = line_by(request.principal, "template_updated", template=state.id, name=template.name or "")
+    event = events.TemplateUpdated(at=facts.now, template=template)
+    return accept(reply, Decision(events=(event,), audit=(said,)))
 
 
 def _update_problem(state: TemplateState, document: Template, facts: StorageDecisionFacts) -> Refusal | None:

@@ -6,7 +6,7 @@ from typing import Final
 
 import attrs
 
-from actors.entity.decision import Decision, refuse
+from actors.entity.decision import Decision, accept, line_by, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.references import missing_reference
 from actors.entity.refusals import busy, not_legal
@@ -15,7 +15,6 @@ from actors.vm.configure.claims import claim
 from actors.vm.facts import VmDecisionFacts
 from actors.vm.state import VmState
 from actors.vm.transitions import LIVE
-from protocol.activity.audit import line
 from protocol.errors import Refusal
 from protocol.live.engine import Accepted
 from protocol.merge import merge
@@ -108,10 +107,7 @@ def _apply(state: VmState, request: CommandRequest, changes: Vm, facts: VmDecisi
     next_run = later if later is not None and later != vm else None
     if vm == state.vm and next_run == state.next_run:
         return Decision(reply=accepted)
-    by, what = request.principal, "vm_updated_next_run" if next_run else "vm_updated"
-    return Decision(
-        events=(VmUpdated(at=facts.now, vm=vm, next_run=next_run),),
-        audit=(line(what, vm=state.id, user=by.user_id, name=vm.name or "", user_name=by.name),),
-        reply=accepted,
-        outcome=accepted,
-    )
+    what = "vm_updated_next_run" if next_run else "vm_updated"
+    said = line_by(request.principal, what, vm=state.id, name=vm.name or "")
+    event = VmUpdated(at=facts.now, vm=vm, next_run=next_run)
+    return accept(accepted, Decision(events=(event,), audit=(said,)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import attrs
 
 from actors.entity.cancel import cancelled_by
-from actors.entity.decision import Decision, joined, refuse
+from actors.entity.decision import Decision, accept, joined, line_by, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, finish_steps, with_step
 from actors.entity.operation_record import Ask, with_step_sent
@@ -71,7 +71,7 @@ def claimed(vm_id: str, request: CommandRequest, answer: Reserved | Refusal, fac
     event = events.VmAdded(at=facts.now, vm=vm, operation=operation)
     accepted = Accepted(kind="vm", id=vm_id, command_id=request.command_id, job_id=operation.id if operation else "")
     decision = joined(with_step_sent(ADD, evolve, None, event), Decision(audit=(audit,)))
-    return attrs.evolve(decision, reply=accepted, outcome=accepted)
+    return accept(accepted, decision)
 
 
 def _begin(
@@ -84,13 +84,10 @@ def _begin(
 
 def _said(vm: Vm, request: CommandRequest, template: Template | None) -> Event:
     """That it was created; with disks to be made from `template`, that this was begun."""
-    by, cluster, name = request.principal, vm.cluster.id if vm.cluster else None, vm.name or ""
+    by, of, name = request.principal, {"vm": id_of(vm), "cluster": id_of(vm.cluster)}, vm.name or ""
     if template is None:
-        return line("vm_added", vm=vm.id, user=by.user_id, cluster=cluster, name=name, user_name=by.name)
-    return line(
-        "vm_add_started", vm=vm.id, user=by.user_id, cluster=cluster, name=name, user_name=by.name,
-        template_name=template.name or "",
-    )  # fmt: skip
+        return line_by(by, "vm_added", **of, name=name)
+    return line_by(by, "vm_add_started", **of, name=name, template_name=template.name or "")
 
 
 def sends(state: VmState) -> Ask | None:

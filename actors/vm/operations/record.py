@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import attrs
 
-from actors.entity.decision import Decision, Effect, SetTimer, joined
+from actors.entity.decision import Decision, Effect, SetTimer, accept, joined
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
 from actors.entity.operation_record import OperationRecord, nothing, with_step_sent
@@ -81,7 +81,7 @@ def requested(
     accepted = reply or accepted_as(state, request, event.operation)
     further = Decision(audit=audit, effects=(*timer_cancelled(state), *effects))
     decision = joined(with_step_sent(record, evolve, state, event), further)
-    return attrs.evolve(decision, reply=accepted, outcome=accepted)
+    return accept(accepted, decision)
 
 
 def accepted_as(state: VmState, request: CommandRequest, operation: Operation) -> Accepted:

@@ -7,7 +7,7 @@ ask the guest -> wait for QEMU to end -> down
 from __future__ import annotations
 
 from actors.entity.cancel import cancelled_by, rolled_back
-from actors.entity.decision import Decision, refuse
+from actors.entity.decision import Decision, line_by, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.refusals import busy, not_legal
 from actors.vm.desired import desired_after_end
@@ -24,7 +24,6 @@ from actors.vm.operations.record import (
 from actors.vm.run_end import down_as_wanted
 from actors.vm.state import VmState
 from actors.vm.transitions import CAN_REBOOT
-from protocol.activity.audit import line
 from protocol.errors import Refusal
 from protocol.message import Message
 from protocol.node.commands import ShutdownDomain
@@ -46,11 +45,8 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
         return refuse(not_legal(state, "shut down", "up", "A VM that does not answer can be stopped."))
     operation = one_step(state, request, KIND, f"Shutting down VM {state.name}", "Asking the guest to shut down", facts)
     event = events.VmShutdownRequested(at=facts.now, operation=operation, reason=command.reason, desired="down")
-    by = request.principal
-    audit = line(
-        "vm_shutdown", vm=state.id, host=state.host_id, user=by.user_id, name=state.name, user_name=by.name,
-        reason=command.reason,
-    )  # fmt: skip
+    by, host, why = request.principal, state.host_id, command.reason
+    audit = line_by(by, "vm_shutdown", vm=state.id, host=host, name=state.name, reason=why)
     return requested(SHUTDOWN, state, request, event, guest_wait.deadline(KIND, facts), audit=(audit,))
 
 

@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 
 from actors.entity.cancel import cancelled_by
-from actors.entity.decision import Decision, Tell, joined
+from actors.entity.decision import Decision, Tell, accept, joined
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin, begin_for, finish_steps
 from actors.entity.operation_record import stopped, with_step_sent
@@ -58,7 +58,7 @@ def add(state: DiskState | None, request: CommandRequest, command: AddDisk, fact
         return Decision(reply=storage_domain)
     operation = begin_for(request, "add", f"Creating disk {disk.name}", facts.now, id_of(storage_domain.host))
     reply = accepted("disk", request, _locked(disk), job_id=operation.id)
-    return attrs.evolve(_begin(disk, operation, DiskWork(phase="make"), facts), reply=reply, outcome=reply)
+    return accept(reply, _begin(disk, operation, DiskWork(phase="make"), facts))
 
 
 def provide(state: DiskState | None, message: ProvideDisk, facts: StorageDecisionFacts) -> Decision:

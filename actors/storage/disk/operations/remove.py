@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 
 from actors.entity.cancel import NOT_WANTED, taken_back
-from actors.entity.decision import Decision
+from actors.entity.decision import Decision, accept
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin, begin_for
 from actors.entity.operation_record import with_step_sent
@@ -47,7 +47,7 @@ def request(state: DiskState, request: CommandRequest, facts: StorageDecisionFac
         return Decision(reply=problem)
     operation = begin_for(request, "remove", f"Removing disk {state.disk.name}", facts.now)
     reply = accepted("disk", request, state.disk, job_id=operation.id)
-    return attrs.evolve(_begin(state, operation, DiskWork(phase="remove"), facts), reply=reply, outcome=reply)
+    return accept(reply, _begin(state, operation, DiskWork(phase="remove"), facts))
 
 
 def discard(state: DiskState | None, message: DiscardDisk, facts: StorageDecisionFacts) -> Decision:

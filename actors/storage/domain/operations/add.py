@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 
 from actors.entity import checks
-from actors.entity.decision import Decision
+from actors.entity.decision import Decision, accept
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
 from actors.entity.operation_record import OperationRecord, with_step_sent
@@ -55,7 +55,7 @@ def add(
     operation = with_step(operation, address, "Connecting the directory", facts.now, id_of(host))
     event = events.StorageDomainAdded(at=facts.now, storage_domain=storage_domain, operation=operation)
     reply = accepted("storage_domain", request, storage_domain, job_id=operation.id)
-    return attrs.evolve(with_step_sent(ADD, evolve, None, event), reply=reply, outcome=reply)
+    return accept(reply, with_step_sent(ADD, evolve, None, event))
 
 
 def sends(state: StorageDomainState) -> Message:

@@ -11,7 +11,7 @@ from typing import Final
 
 import attrs
 
-from actors.entity.decision import Decision, joined
+from actors.entity.decision import Decision, accept, joined
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
 from actors.entity.operation_record import Ask, OperationRecord, with_step_sent
@@ -47,7 +47,7 @@ def request(state: StorageDomainState, request: CommandRequest, facts: StorageDe
     operation = with_step(operation, state.address, "Blocking new disks", facts.now)
     reply = accepted("storage_domain", request, state.storage_domain, job_id=operation.id)
     event = events.StorageDomainRemoveRequested(at=facts.now, operation=operation)
-    return attrs.evolve(with_step_sent(REMOVE, evolve, state, event), reply=reply, outcome=reply)
+    return accept(reply, with_step_sent(REMOVE, evolve, state, event))
 
 
 def sends(state: StorageDomainState) -> Ask:

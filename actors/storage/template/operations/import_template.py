@@ -12,7 +12,7 @@ import attrs
 
 from actors.entity import checks
 from actors.entity.cancel import cancelled_by
-from actors.entity.decision import Decision
+from actors.entity.decision import Decision, accept
 from actors.entity.ids import derived_id, job_id_of
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, finish_steps, with_step
@@ -72,7 +72,7 @@ def add(
     operation = attrs.evolve(operation, data=ImportData(provide=provide))
     event = events.TemplateAdded(at=facts.now, template=template, operation=operation, disk_ids=(id_of(provide.disk),))
     reply = accepted("template", request, template, job_id=operation.id)
-    return attrs.evolve(with_step_sent(IMPORT, evolve, None, event), reply=reply, outcome=reply)
+    return accept(reply, with_step_sent(IMPORT, evolve, None, event))
 
 
 def sends(state: TemplateState) -> Ask:

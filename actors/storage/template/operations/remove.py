@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-import attrs
-
-from actors.entity.decision import Decision, joined
+from actors.entity.decision import Decision, accept, joined
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
 from actors.entity.operation_record import Ask, OperationRecord, retried, with_step_sent
@@ -43,7 +41,7 @@ def request(state: TemplateState, request: CommandRequest, facts: StorageDecisio
     else:
         event = events.TemplateRemoveRequested(at=facts.now, operation=_with_next(state, operation, facts))
         decision = with_step_sent(REMOVE, evolve, state, event)
-    return attrs.evolve(decision, reply=reply, outcome=reply)
+    return accept(reply, decision)
 
 
 def sends(state: TemplateState) -> Ask:
