@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from typing import Final
 
 import attrs
 
@@ -25,12 +26,12 @@ from protocol.activity.commands import CancelJob
 from protocol.activity.model import Event, Job
 from protocol.codec import CodecError, decode, encode
 from protocol.command import Add, Command
-from protocol.errors import Conflict, CorralError, Refusal, Unavailable
+from protocol.errors import BadInput, Conflict, CorralError, Refusal, Unavailable
 from protocol.live.engine import Accepted, Submit
 from protocol.message import message_type
 from protocol.names import title_of
 from protocol.refusals import invalid, not_found
-from protocol.registry import BY_KIND, RESOURCES, Resource, SubCollection, below, commands_of
+from protocol.registry import BY_KIND, RESOURCES, Resource, SubCollection, actions_below, below, commands_of
 
 Route = tuple[str, Callable[[Command], str]]
 
@@ -70,6 +71,9 @@ def _server_of_member(resource: Resource, sub: SubCollection) -> Route:
 ROUTES: dict[type[Command], Route] = dict(_routes())
 """Which actor a command goes to, by the registry: the kind, and what of the command is its id."""
 
+SHOWN_ONCE: Final = frozenset(each.command for one in RESOURCES for each in actions_below(one) if each.result)
+"""Commands whose answer is shown once and stored nowhere."""
+
 
 def _unsayable(command: Command) -> Refusal | None:
     """Refuses here what no message can carry, a lone surrogate or a number of more than 64 bits, before an actor
@@ -79,6 +83,15 @@ def _unsayable(command: Command) -> Refusal | None:
     except (UnicodeEncodeError, OverflowError, CodecError) as error:
         return invalid("", f"The command holds a value that cannot be kept: {error}.")
     return None
+
+
+def _no_key(command: Command) -> Refusal:
+    return BadInput(
+        f"An idempotency key cannot be used with {message_type(command).tag.removeprefix('command.')}: what it answers is a "
+        "secret, which is kept nowhere. Nothing was done.",
+        remedy="Send the request without the key; repeating it gives a new secret.",
+        field="Idempotency-Key",
+    ).refusal
 
 
 def _key_used(key: str) -> Refusal:
@@ -152,6 +165,8 @@ class CommandRouter:
         if refusal is not None:
             return refusal
         if submit.idempotency_key:
+            if type(command) in SHOWN_ONCE:
+                return _no_key(command)
             digest = hashlib.sha256(encode(submit.command)).hexdigest()
         objects = touched(command, *self._about(command, kind, id), self._rows)
         refusal = authorize(submit.principal, command, objects, self._rows)

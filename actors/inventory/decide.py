@@ -10,7 +10,7 @@ from typing import Final
 import attrs
 
 from actors.entity import checks
-from actors.entity.decision import Decision
+from actors.entity.decision import Decision, refuse
 from actors.entity.ids import object_id_of
 from actors.entity.messages import CommandRequest
 from actors.entity.references import in_use, missing_reference
@@ -20,7 +20,7 @@ from actors.inventory.facts import InventoryDecision, InventoryDecisionFacts
 from actors.inventory.kinds import KINDS, going_along, with_companions
 from actors.inventory.rows import added, name_of, parent_of, removed, updated
 from protocol.activity.audit import line
-from protocol.activity.audit_texts import EXTERNAL
+from protocol.activity.audit_texts import EXTERNAL, ORIGIN
 from protocol.activity.model import Event
 from protocol.document import Document, Ref, id_of
 from protocol.errors import Conflict, Refusal
@@ -133,13 +133,17 @@ def _remove(
 
 
 def _add_event(request: CommandRequest, command: AddEvent) -> Decision:
-    """An event of an external system becomes a line of the audit trail."""
+    """An event of an external system becomes a line of the audit trail, in the name of who sent it."""
     event = command.document
     if not isinstance(event, Event):
         return Decision(reply=invalid("document", "This is no event."))
     if problem := checks.required(event, "event") or checks.values(event):
         return Decision(reply=problem)
-    event = attrs.evolve(writable(event), id=None, code=event.code or EXTERNAL[event.severity or "normal"])
+    if event.origin == ORIGIN:
+        reason = f"Events of origin {ORIGIN} are written by Corral alone."
+        return refuse(invalid("origin", reason, "Give the name of the system that reports it."))
+    by, code = request.principal.user_id, event.code or EXTERNAL[event.severity or "normal"]
+    event = attrs.evolve(writable(event), id=None, code=code, user=Ref(id=by))
     reply = Accepted(kind="event", id="", command_id=request.command_id, document=event)
     return Decision(reply=reply, audit=(event,), outcome=reply)
 

@@ -12,12 +12,13 @@ FAULTS: Final = frozenset({"crashed", "failed", "unknown", "host_down", "start_f
 
 def desired_after_end(state: VmState, cause: str) -> str:
     """`cause`: why a run ended (shutdown, destroyed, crashed, failed, unknown, host_down), a start or restore that
-    came to nothing (start_failed, restore_failed), memory that was saved (saved) or could not be (suspend_failed), or
-    a shutdown that the guest ignored (shutdown_ignored).
+    came to nothing (start_failed, restore_failed), memory that is kept (suspended) or could not be (suspend_failed), or
+    a shutdown or stop that came to nothing (shutdown_ignored). A run that ended with its memory saved when nobody
+    wanted it any more (saved) is an end like any other.
 
     A highly available VM is still wanted after a fault, unless it was to go down anyway; any other is not.
     """
-    if cause in ("saved", "restore_failed"):
+    if cause in ("suspended", "restore_failed"):
         return "suspended"
     if cause in ("suspend_failed", "shutdown_ignored"):
         return "up"

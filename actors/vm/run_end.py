@@ -23,6 +23,7 @@ REASONS: Final = {
     StopReason.DESTROYED: "QEMU was terminated on the host.",
     StopReason.CRASHED: "QEMU exited unexpectedly.",
     StopReason.FAILED: "QEMU failed.",
+    StopReason.SAVED: "Its memory was saved after it was no longer to be suspended.",
     StopReason.UNKNOWN: "It was not running on its host.",
 }
 CLEAN: Final = frozenset({StopReason.SHUTDOWN, StopReason.DESTROYED})

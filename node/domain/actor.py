@@ -111,14 +111,13 @@ class DomainActor(Actor):
         hypervisor, storage = self._dependencies.hypervisor, self._dependencies.storage
         match command.body:
             case StartDomain(spec=spec):
-                if repeated:
-                    await self._require_running()
+                if repeated and (domain := await self._begun(command.step_id)):
+                    return self._started(domain)
                 async with self._dependencies.boots.slot(self._vm_id):
                     return self._started(await hypervisor.start(spec, command.step_id, storage.path_of))
             case RestoreDomain(spec=spec, storage_domain_id=storage_domain_id):
-                if repeated:
-                    await self._require_running()
-                return await self._restore(command.step_id, spec.vm_id, storage_domain_id, command.body)
+                begun = await self._begun(command.step_id) if repeated else None
+                return await self._restore(command.step_id, spec.vm_id, storage_domain_id, command.body, begun)
             case SaveDomain(vm_id=vm_id, storage_domain_id=storage_domain_id):
                 return await self._save(vm_id, storage_domain_id)
             case ShutdownDomain(vm_id=vm_id, reason=reason):
@@ -172,8 +171,12 @@ class DomainActor(Actor):
         except CorralError as error:
             self.context.log.warning("domain.no_power_button", vm_id=self._vm_id, reason=str(error))
 
-    async def _require_running(self) -> None:
-        """A start that was begun before is never done again: its QEMU may have come and gone, its disks moved on."""
+    async def _begun(self, step_id: str) -> DomainObserved | None:
+        """What a start that was begun before has brought; None when it is starting still, or another run is in its way.
+
+        Such a start is not asked for again, not even when its QEMU was just seen: that may have ended since, and a
+        second one would come, with disks that have moved on.
+        """
         try:
             domain = await self._dependencies.hypervisor.observe(self._vm_id)
         except CorralError as error:  # no answer is no failed start: it is asked again
@@ -183,15 +186,19 @@ class DomainActor(Actor):
                 "The start was interrupted. QEMU is not running; it is not known whether it ever ran.",
                 remedy="Start the VM again.", entity=self._vm_id,
             )  # fmt: skip
+        is_there = domain.status in (DomainStatus.RUNNING, DomainStatus.PAUSED)
+        return domain if is_there and domain.started_step_id == step_id else None
 
     def _started(self, domain: DomainObserved) -> DomainStarted:
         self._dependencies.inventory.touch(self._vm_id)
         return DomainStarted(domain=domain)
 
-    async def _restore(self, step_id: str, vm_id: str, storage_domain_id: str, body: RestoreDomain) -> DomainStarted:
+    async def _restore(
+        self, step_id: str, vm_id: str, storage_domain_id: str, body: RestoreDomain, begun: DomainObserved | None
+    ) -> DomainStarted:
         hypervisor, storage = self._dependencies.hypervisor, self._dependencies.storage
         path = storage.saved_state_path(storage_domain_id, vm_id)
-        domain = await hypervisor.restore(path, body.spec, step_id, storage.path_of)
+        domain = begun or await hypervisor.restore(path, body.spec, step_id, storage.path_of)
         # The file goes only when the VM runs: a crash before this leaves it, and the repeated step comes here again.
         with trio.CancelScope(shield=True):
             try:

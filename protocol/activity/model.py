@@ -28,7 +28,7 @@ class Event(Document):
     correlation_id: str | None = attribute(effect=SHOWN, search="correlation_id", column=4)
     origin: str | None = attribute(effect=SHOWN, required=True)
     custom_id: int | None = attribute(effect=SHOWN)
-    user: Ref | None = attribute(effect=SHOWN, refers="User", search="usrname")
+    user: Ref | None = attribute(read_only=True, refers="User", search="usrname")
     vm: Ref | None = attribute(effect=SHOWN, refers="Vm", search="vm")
     host: Ref | None = attribute(effect=SHOWN, refers="Host", search="host")
     template: Ref | None = attribute(effect=SHOWN, refers="Template", search="template")

@@ -432,7 +432,7 @@ async def test_what_is_only_read_can_be_read(walk: Walk) -> None:
 async def test_an_event_shows_what_was_sent(walk: Walk) -> None:
     vm = await walk.add_vm()
     references = {
-        "user": walk.installation.id_of("user", "admin"), "vm": vm, "host": named_id("host-0"),
+        "vm": vm, "host": named_id("host-0"),
         "template": named_id("tiny"), "cluster": walk.installation.id_of("cluster", "Default"),
         "data_center": walk.installation.id_of("data_center", "Default"), "storage_domain": named_id("local"),
     }  # fmt: skip

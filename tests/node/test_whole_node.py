@@ -17,6 +17,7 @@ from actors.kernel.mailbox import codec_carrier
 from actors.kernel.ports import Ports, SeededRandom
 from node.steps.store import StepStore
 from node.world import World, WorldHost
+from node.world.faults import CallFault
 from node.world.guest import GuestLine
 from protocol.errors import Refusal
 from protocol.node.commands import (
@@ -144,6 +145,23 @@ async def test_a_repeated_step_gets_the_stored_outcome_and_has_no_second_effect(
         await lab.step("destroy-1", DestroyDomain(vm_id=vm_id))
         assert await lab.step("start-1", StartDomain(spec=domain_spec())) == first
         assert len(lab.world.starts) == 1
+
+
+async def test_a_start_whose_reply_was_lost_is_looked_for_and_not_asked_for_again(
+    lab: Lab, autojump_clock: object
+) -> None:
+    starts: list[str] = []
+
+    def reply_of_starts_lost(_: str, call: str, subject: str) -> CallFault | None:
+        if call != "start":
+            return None
+        starts.append(subject)
+        return CallFault(reply_lost=True)
+
+    lab.world.fault_hook = reply_of_starts_lost
+    async with lab.node():
+        assert isinstance(await lab.start(), DomainStarted)
+    assert starts == [vm_id]
 
 
 async def test_a_step_that_the_engine_let_go_of_stays_without_effect(lab: Lab, autojump_clock: object) -> None:

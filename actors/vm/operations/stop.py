@@ -87,12 +87,12 @@ def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
 
 def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     if _works_elsewhere(state):  # its memory is still there
-        suspended = events.VmSuspended(at=facts.now, ended=failure(refusal), desired=desired_after_end(state, "saved"))
+        suspended = events.VmSuspended(
+            at=facts.now, ended=failure(refusal), desired=desired_after_end(state, "suspended")
+        )
         return came_to_nothing(state, suspended, "vm_suspended_stop_failed", refusal)
-    event: events.VmEvent = events.VmOperationEnded(at=facts.now, ended=failure(refusal))
-    if state.status == "powering_down":
-        wanted = desired_after_end(state, "shutdown_ignored")
-        event = events.VmShutdownIgnored(at=facts.now, ended=failure(refusal), desired=wanted)
+    kind = events.VmShutdownIgnored if state.status == "powering_down" else events.VmOperationEnded
+    event = kind(at=facts.now, ended=failure(refusal), desired=desired_after_end(state, "shutdown_ignored"))
     return came_to_nothing(state, event, "vm_stop_failed", refusal, RequestReport(host_id=state.host_id))
 
 

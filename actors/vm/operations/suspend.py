@@ -53,7 +53,7 @@ def sends(state: VmState) -> SaveDomain:
 
 
 def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
-    event = events.VmSuspended(at=facts.now, ended=DONE, desired=desired_after_end(state, "saved"))
+    event = events.VmSuspended(at=facts.now, ended=DONE, desired=desired_after_end(state, "suspended"))
     return succeeded(state, event, "vm_suspended")
 
 

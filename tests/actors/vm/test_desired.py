@@ -92,6 +92,21 @@ def test_one_that_was_ended_on_purpose_is_not(why: StopReason, reported: str) ->
     )
 
 
+def test_one_whose_memory_was_saved_too_late_is_down_and_not_to_be_suspended() -> None:
+    up().when(ended(StopReason.SAVED)).then(
+        event(
+            VmWentDown,
+            desired="down",
+            cause="saved",
+            reason="Its memory was saved after it was no longer to be suspended.",
+        ),
+        audit("vm_down_error", severity="error", vm=VM, host=HOST),
+        *NO_TIMERS,
+        ack_stopped(),
+        status("down"),
+    )
+
+
 @pytest.mark.parametrize(("life", "wanted"), [(kept_up, "up"), (up, "down")], ids=["kept up", "not"])
 def test_a_host_that_dies_does_not_make_it_unwanted(life: Callable[[], VmPlay], wanted: str) -> None:
     life().given(HostLost(host_id=HOST)).when(HostConfirmedDown(host_id=HOST)).then(

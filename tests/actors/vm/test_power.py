@@ -219,6 +219,16 @@ def test_a_vm_whose_disks_are_worked_on_is_not_stopped() -> None:
     cloning(DISK).when(StopVm(id=VM)).then(refused("busy"))
 
 
+def test_a_stop_that_failed_on_a_host_that_was_lost_leaves_the_vm_wanted() -> None:
+    play = up().given(StopVm(id=VM)).given(HostLost(host_id=HOST))
+    play.when(done(FULL)).then(
+        event(VmOperationEnded, desired="up", ends="failed", why="The disk is full."),
+        audit("vm_stop_failed", severity="error", vm=VM, host=HOST),
+        ack(),
+        look(HOST),
+    )
+
+
 def test_a_stop_that_failed_is_looked_at() -> None:
     """Whether the VM runs, stands still or is gone: its host knows, we do not."""
     play = launching().given(StopVm(id=VM))
