@@ -6,7 +6,6 @@ from actors.entity.decision import Decision, Effect, RequestReport, SetTimer
 from actors.entity.operation import current_step, with_step
 from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.record import VmOperation, progressed
-from actors.vm.run_end import timer_cancelled
 from actors.vm.state import VmState
 from protocol.activity.audit import line
 from protocol.activity.operation import Outcome
@@ -37,11 +36,6 @@ def asked(record: VmOperation, state: VmState, step: str, facts: VmDecisionFacts
     is_lost = state.status == "unknown"
     further: tuple[Effect, ...] = (RequestReport(host_id=state.host_id),) if is_lost else timers(state, facts)
     return progressed(record, state, waiting, facts, *further)
-
-
-def called_off(state: VmState) -> tuple[Effect, ...]:
-    """The guest is not waited for any more; what the VM is now, its host says."""
-    return (*timer_cancelled(state), RequestReport(host_id=state.host_id))
 
 
 def ignored(

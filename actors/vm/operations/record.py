@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import attrs
 
-from actors.entity.decision import Decision, Effect, SetTimer, accept, joined
+from actors.entity.decision import Decision, Effect, RequestReport, SetTimer, accept, joined, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
 from actors.entity.operation_record import OperationRecord, nothing, with_step_sent
@@ -84,6 +84,17 @@ def requested(
     return accept(accepted, decision)
 
 
+def begun(
+    record: VmOperation, state: VmState, request: CommandRequest, event: type[events.VmEvent], text: str,
+    facts: VmDecisionFacts, over: str = "",
+) -> Decision:  # fmt: skip
+    """The usual beginning: `event` when it is legal, with one step on the VM's host, described as the whole."""
+    if refusal := legality(state, record.kind, event, over=over):
+        return refuse(refusal)
+    operation = one_step(state, request, record.kind, text, text, facts)
+    return requested(record, state, request, event(at=facts.now, operation=operation))
+
+
 def accepted_as(state: VmState, request: CommandRequest, operation: Operation) -> Accepted:
     """The reply to a command that goes on as a job."""
     return Accepted(kind="vm", id=state.id, job_id=operation.id, command_id=request.command_id)
@@ -115,6 +126,16 @@ def came_to_nothing(state: VmState, event: events.VmEvent, what: str, refusal: R
     """The operation fails with `event`, and the audit trail says `what`."""
     said = line(what, vm=state.id, host=state.host_id, name=state.name, reason=str(refusal))
     return Decision(events=(event,), audit=(said,), effects=effects)
+
+
+def called_off(state: VmState) -> tuple[Effect, ...]:
+    """Nothing is waited for any more; what the VM is now, its host says."""
+    return (*timer_cancelled(state), RequestReport(host_id=state.host_id))
+
+
+def ended_by(refusal: Refusal, facts: VmDecisionFacts) -> events.VmEvent:
+    """The operation has failed, and the VM is what it was before, as far as is known."""
+    return events.VmOperationEnded(at=facts.now, ended=failure(refusal))
 
 
 def failure(refusal: Refusal) -> Outcome:

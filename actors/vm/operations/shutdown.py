@@ -15,6 +15,7 @@ from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations import guest_wait
 from actors.vm.operations.record import (
     VmOperation,
+    called_off,
     came_to_nothing,
     failure,
     one_step,
@@ -61,7 +62,7 @@ def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
 def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     wanted = desired_after_end(state, "shutdown_ignored")
     event = events.VmShutdownIgnored(at=facts.now, ended=failure(refusal), desired=wanted)
-    return came_to_nothing(state, event, "vm_shutdown_failed", refusal, *guest_wait.called_off(state))
+    return came_to_nothing(state, event, "vm_shutdown_failed", refusal, *called_off(state))
 
 
 def timed_out(state: VmState, facts: VmDecisionFacts) -> Decision:
@@ -85,7 +86,7 @@ def cancel(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> D
     kind = events.VmShutdownIgnored if state.status == "powering_down" else events.VmOperationEnded
     wanted = desired_after_end(state, "shutdown_ignored")
     event = kind(at=facts.now, operation=operation, ended=rolled_back(operation), desired=wanted)
-    return Decision(events=(event,), effects=guest_wait.called_off(state))
+    return Decision(events=(event,), effects=called_off(state))
 
 
 SHUTDOWN = VmOperation(

@@ -101,7 +101,7 @@ def test_one_whose_memory_was_saved_too_late_is_down_and_not_to_be_suspended() -
             reason="Its memory was saved after it was no longer to be suspended.",
         ),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
-        *NO_TIMERS,
+        *no_timers(),
         ack_stopped(),
         status("down"),
     )

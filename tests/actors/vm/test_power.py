@@ -341,6 +341,7 @@ def test_a_pause_that_fails_while_unknown_has_the_host_look_again() -> None:
     play.when(done(FULL)).then(
         event(VmOperationEnded, ends="failed", why="The disk is full."),
         audit("vm_pause_failed", severity="error", vm=VM, host=HOST),
+        cancel("pause"),
         ack(),
         look(HOST),
     )
@@ -385,3 +386,13 @@ def test_an_outcome_from_another_host_is_not_believed() -> None:
     play.when(done(FULL, host="elsewhere")).then()
     play.when(done(Done(), host="")).then()
     play.when(HostReturned(host_id=HOST, domain=domain())).then(to_node(DestroyDomain(vm_id=VM)))
+
+
+def test_a_resume_that_fails_leaves_it_paused() -> None:
+    paused().given(ResumeVm(id=VM)).when(done(FULL)).then(
+        event(VmOperationEnded, ends="failed", why="The disk is full."),
+        audit("vm_resume_failed", severity="error", vm=VM, host=HOST),
+        cancel("resume"),
+        ack(),
+        look(HOST),
+    )
