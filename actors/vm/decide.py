@@ -39,7 +39,8 @@ CHANGES: Final = (
 
 
 def decide(vm_id: str, state: VmState | None, message: Message, facts: VmDecisionFacts) -> Decision:
-    """What follows from `message` in `state`."""
+    """`state` is None while there is no such VM. Raises `NotImplementedError` for a message that is not a VM's: a bug, and
+    shown as one."""
     match message:
         case CommandRequest():
             return command(vm_id, state, message, facts)
@@ -66,7 +67,9 @@ def decide(vm_id: str, state: VmState | None, message: Message, facts: VmDecisio
             return attach_disk.recorded(state, message)
         case TimerFired(name=name):
             return timer(state, name, facts)
-    return NOTHING
+        case signals.StepAdvanced():
+            return NOTHING
+    raise NotImplementedError(f"vm/{vm_id} got {type(message).__name__}")
 
 
 def command(vm_id: str, state: VmState | None, request: CommandRequest, facts: VmDecisionFacts) -> Decision:

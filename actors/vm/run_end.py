@@ -6,7 +6,7 @@ from typing import Final
 
 import attrs
 
-from actors.entity.decision import CancelTimer, Decision, joined
+from actors.entity.decision import NOTHING, CancelTimer, Decision, joined
 from actors.vm import side_steps
 from actors.vm.desired import desired_after_end
 from actors.vm.facts import GUEST_UP, VmDecisionFacts
@@ -98,7 +98,7 @@ def timer_cancelled(state: VmState) -> tuple[CancelTimer, ...]:
 def _memory_removed(state: VmState, facts: VmDecisionFacts) -> Decision:
     """A VM that goes down in the middle of a suspend or a resume leaves a file that nobody will read."""
     if not state.saved_on or not state.host_id or state.operation is None:
-        return Decision()
+        return NOTHING
     body = RemoveSavedState(vm_id=state.id, storage_domain_id=state.saved_on)
     step = side_steps.side_step(state, side_steps.SAVED_STATE, state.operation.id, state.host_id, body)
     return side_steps.begun(state, step, facts)

@@ -7,7 +7,7 @@ from typing import Final
 import attrs
 
 from actors.entity import checks
-from actors.entity.decision import NOTHING, Decision, accept, joined, line_by
+from actors.entity.decision import NOTHING, Decision, accept, joined, line_by, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.operation_record import with_step_sent
 from actors.storage.disk.evolve import evolve
@@ -34,9 +34,9 @@ def update(state: DiskState, request: CommandRequest, facts: StorageDecisionFact
     assert isinstance(command.document, Disk)
     wanted = _wanted(state.disk, command.document)
     size = command.document.provisioned_size or state.disk.provisioned_size or 0
-    problem = _problem(state, command.document, wanted, size, facts)
-    if problem is not None:
-        return Decision(reply=problem)
+    refusal = _refusal(state, command.document, wanted, size, facts)
+    if refusal is not None:
+        return refuse(refusal)
     disk = changed_by(state.disk, wanted)
     grows = size > (state.disk.provisioned_size or 0)
     if not (grows or wanted):
@@ -65,13 +65,13 @@ def _wanted(now: Disk, document: Disk) -> dict[str, object]:
     return wanted
 
 
-def _problem(
+def _refusal(
     state: DiskState, document: Disk, wanted: dict[str, object], size: int, facts: StorageDecisionFacts
 ) -> Refusal | None:
-    if problem := unusable(state, "update") or checks.values(document) or _fixed(state, document):
-        return problem
-    if "name" in wanted and (problem := checks.name("disk", str(wanted["name"]))):
-        return problem
+    if refusal := unusable(state, "update") or checks.values(document) or _fixed(state, document):
+        return refusal
+    if "name" in wanted and (refusal := checks.name("disk", str(wanted["name"]))):
+        return refusal
     if wanted.get("shareable") and state.disk.format == "cow":
         return invalid("shareable", "A shareable disk cannot be cow: two writers would spoil its tables.")
     if wanted.get("shareable") is False and len(state.vm_ids) > 1:

@@ -6,7 +6,7 @@ from typing import Final
 
 from actors.entity import checks
 from actors.entity.commanded import commanded
-from actors.entity.decision import NOTHING, Decision, accept, line_by
+from actors.entity.decision import NOTHING, Decision, accept, line_by, refuse
 from actors.entity.host_signals import HostLost, HostReturned, StepAdvanced, StepOutcome, StorageSeen
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import current_step
@@ -78,8 +78,8 @@ def update(state: StorageDomainState, request: CommandRequest, facts: StorageDec
     assert isinstance(command, UpdateStorageDomain)
     assert isinstance(command.document, StorageDomain)
     wanted = {name: value for name, _, value in given(command.document) if name in changeable}
-    if problem := _update_problem(state, command.document, facts):
-        return Decision(reply=problem)
+    if refusal := _update_refusal(state, command.document, facts):
+        return refuse(refusal)
     storage_domain = changed_by(state.storage_domain, wanted)
     reply = accepted("storage_domain", request, storage_domain)
     if storage_domain == state.storage_domain:
@@ -90,11 +90,11 @@ def update(state: StorageDomainState, request: CommandRequest, facts: StorageDec
     return accept(reply, Decision(events=(event,), audit=(said,)))
 
 
-def _update_problem(state: StorageDomainState, document: StorageDomain, facts: StorageDecisionFacts) -> Refusal | None:
-    if problem := busy(state, "update"):
-        return problem
-    if problem := checks.values(document):
-        return problem
+def _update_refusal(state: StorageDomainState, document: StorageDomain, facts: StorageDecisionFacts) -> Refusal | None:
+    if refusal := busy(state, "update"):
+        return refusal
+    if refusal := checks.values(document):
+        return refusal
     for name, known, value in given(document):
         is_fixed = name not in changeable | {"id"} and not known.read_only
         if is_fixed and value != getattr(state.storage_domain, name):

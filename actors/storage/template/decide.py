@@ -8,7 +8,7 @@ import attrs
 
 from actors.entity import checks
 from actors.entity.commanded import commanded
-from actors.entity.decision import Decision, accept, line_by
+from actors.entity.decision import Decision, accept, line_by, refuse
 from actors.entity.messages import CommandRequest, TimerFired
 from actors.entity.operation_record import CommandRecord, sent_again, step_answered
 from actors.entity.refusals import busy
@@ -53,8 +53,8 @@ def update(state: TemplateState, request: CommandRequest, facts: StorageDecision
     command = request.command
     assert isinstance(command, UpdateTemplate)
     assert isinstance(command.document, Template)
-    if problem := _update_problem(state, command.document, facts):
-        return Decision(reply=problem)
+    if refusal := _update_refusal(state, command.document, facts):
+        return refuse(refusal)
     template = merge(state.template, attrs.evolve(command.document, **dict.fromkeys(not_changeable)))
     reply = accepted("template", request, template)
     if template == state.template:
@@ -64,13 +64,13 @@ def update(state: TemplateState, request: CommandRequest, facts: StorageDecision
     return accept(reply, Decision(events=(event,), audit=(said,)))
 
 
-def _update_problem(state: TemplateState, document: Template, facts: StorageDecisionFacts) -> Refusal | None:
+def _update_refusal(state: TemplateState, document: Template, facts: StorageDecisionFacts) -> Refusal | None:
     if state.id == blank_id:
         return NotLegal("The template Blank cannot be changed.", entity=state.address).refusal
-    if problem := busy(state, "update"):
-        return problem
-    if problem := checks.values(document):
-        return problem
+    if refusal := busy(state, "update"):
+        return refusal
+    if refusal := checks.values(document):
+        return refusal
     if document.cluster is not None and facts.rows.get(Cluster, document.cluster) is None:
         return not_found("cluster", id_of(document.cluster), field="cluster")
     for name in ("nics", "disk_attachments"):

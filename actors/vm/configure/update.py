@@ -69,7 +69,7 @@ def _clash(state: VmState, document: Vm) -> Refusal | None:
     if document.template is not None and document.template.id != made_from:
         return invalid("template", "The template of a VM cannot be changed.", "Leave it out.")
     after = _with(state.next_run or state.vm, _changes_of(document))
-    return memory.problem(after) or checks.cpu(after)
+    return memory.refusal(after) or checks.cpu(after)
 
 
 def _document(request: CommandRequest) -> Vm:

@@ -6,7 +6,7 @@ ask the guest -> wait for its firmware -> powering up
 
 from __future__ import annotations
 
-from actors.entity.decision import CancelTimer, Decision
+from actors.entity.decision import NOTHING, CancelTimer, Decision
 from actors.entity.messages import CommandRequest
 from actors.vm.facts import VmDecisionFacts, guest_up_timer
 from actors.vm.operations import guest_wait
@@ -55,7 +55,7 @@ def started_over(state: VmState, facts: VmDecisionFacts) -> Decision:
 
 def timed_out(state: VmState, facts: VmDecisionFacts) -> Decision:
     if state.status != "reboot_in_progress":
-        return Decision()
+        return NOTHING
     missed = "did not reboot"
     return guest_wait.ignored(state, events.VmRebootIgnored, "vm_reboot_ignored", missed, facts)
 

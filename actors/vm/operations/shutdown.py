@@ -7,7 +7,7 @@ ask the guest -> wait for QEMU to end -> down
 from __future__ import annotations
 
 from actors.entity.cancel import cancelled_by, rolled_back
-from actors.entity.decision import Decision, line_by, refuse
+from actors.entity.decision import NOTHING, Decision, line_by, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.refusals import busy, not_legal
 from actors.vm.desired import desired_after_end
@@ -67,7 +67,7 @@ def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision
 
 def timed_out(state: VmState, facts: VmDecisionFacts) -> Decision:
     if state.status != "powering_down":
-        return Decision()
+        return NOTHING
     return guest_wait.ignored(
         state,
         events.VmShutdownIgnored,

@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 
 from actors.entity.cancel import NOT_WANTED, taken_back
-from actors.entity.decision import Decision, accept
+from actors.entity.decision import Decision, accept, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin, begin_for
 from actors.entity.operation_record import with_step_sent
@@ -43,8 +43,8 @@ from protocol.storage.disk_events import DiskWork
 
 def request(state: DiskState, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:
     """Legal while it is attached to nothing, backs nothing and no operation runs on it."""
-    if problem := _in_use(state, "", "", facts):
-        return Decision(reply=problem)
+    if refusal := _in_use(state, "", "", facts):
+        return refuse(refusal)
     operation = begin_for(request, "remove", f"Removing disk {state.disk.name}", facts.now)
     reply = accepted("disk", request, state.disk, job_id=operation.id)
     return accept(reply, _begin(state, operation, DiskWork(phase="remove"), facts))
@@ -59,8 +59,8 @@ def discard(state: DiskState | None, message: DiscardDisk, facts: StorageDecisio
         return Decision(keep=REMOVED)
     if operation is not None and operation.kind in MAKES and _is_its_own(state, message):
         return attrs.evolve(turned_round(state, taken_back(operation, NOT_WANTED), facts), keep=REMOVED)
-    if problem := _in_use(state, message.vm_id, message.template_id, facts):
-        return Decision(reply=problem)
+    if refusal := _in_use(state, message.vm_id, message.template_id, facts):
+        return refuse(refusal)
     operation = begin(
         id=removal_id(message.operation_id, state.id),
         kind="remove",
@@ -102,8 +102,8 @@ def failed(state: DiskState, refusal: Refusal, facts: StorageDecisionFacts) -> D
 
 def _in_use(state: DiskState, vm_id: str, template_id: str, facts: StorageDecisionFacts) -> Refusal | None:
     """Why the disk cannot go now, unless only this VM or template has it."""
-    if problem := busy(state, "remove"):
-        return problem
+    if refusal := busy(state, "remove"):
+        return refusal
     others = [id for id in state.vm_ids if id != vm_id]
     if others:
         return _conflict(state, "is attached to the VM", "vm", others, "Detach it first.", facts, field="vms")

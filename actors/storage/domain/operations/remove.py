@@ -11,7 +11,7 @@ from typing import Final
 
 import attrs
 
-from actors.entity.decision import Decision, accept, joined
+from actors.entity.decision import Decision, accept, joined, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
 from actors.entity.operation_record import Ask, OperationRecord, with_step_sent
@@ -39,10 +39,10 @@ KIND: Final = "remove"
 
 def request(state: StorageDomainState, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:
     """Legal while no disk lives on it."""
-    if problem := busy(state, "remove"):
-        return Decision(reply=problem)
-    if problem := _disks_on(state, facts):
-        return Decision(reply=problem)
+    if refusal := busy(state, "remove"):
+        return refuse(refusal)
+    if refusal := _disks_on(state, facts):
+        return refuse(refusal)
     operation = begin_for(request, KIND, f"Removing storage domain {state.storage_domain.name}", facts.now)
     operation = with_step(operation, state.address, "Blocking new disks", facts.now)
     reply = accepted("storage_domain", request, state.storage_domain, job_id=operation.id)
@@ -64,8 +64,8 @@ def done(state: StorageDomainState, result: Message, facts: StorageDecisionFacts
         return with_step_sent(
             REMOVE, evolve, state, events.StorageDomainOperationProgressed(at=facts.now, operation=operation)
         )
-    if problem := _disks_on(state, facts):
-        return failed(state, problem, facts)
+    if refusal := _disks_on(state, facts):
+        return failed(state, refusal, facts)
     audit = line("storage_domain_removed", user=operation.user_id, host=state.host_id, name=state.name)
     return Decision(events=(events.StorageDomainRemoved(at=facts.now, ended=Outcome(outcome="done")),), audit=(audit,))
 

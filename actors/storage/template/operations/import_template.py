@@ -12,7 +12,7 @@ import attrs
 
 from actors.entity import checks
 from actors.entity.cancel import cancelled_by
-from actors.entity.decision import Decision, accept
+from actors.entity.decision import Decision, accept, refuse
 from actors.entity.ids import derived_id, job_id_of
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, finish_steps, with_step
@@ -54,8 +54,8 @@ def add(
         return again_or_taken("template", request, state.template, state.operation)
     document = command.document
     assert isinstance(document, Template)
-    if problem := _checked(document, command, facts):
-        return Decision(reply=problem)
+    if refusal := _checked(document, command, facts):
+        return refuse(refusal)
     template = defaulted(
         attrs.evolve(
             document,
@@ -178,10 +178,10 @@ def _provide(template: Template, request: CommandRequest, command: ImportTemplat
 
 
 def _checked(template: Template, command: ImportTemplate, facts: StorageDecisionFacts) -> Refusal | None:
-    if problem := checks.required(template, "template") or checks.values(template):
-        return problem
-    if problem := checks.name("template", template.name or ""):
-        return problem
+    if refusal := checks.required(template, "template") or checks.values(template):
+        return refusal
+    if refusal := checks.name("template", template.name or ""):
+        return refusal
     if facts.rows.named(Template, template.name or ""):
         return name_taken("template", template.name or "")
     if command.image_format not in ("qcow2", "raw"):

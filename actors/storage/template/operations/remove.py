@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from actors.entity.decision import Decision, accept, joined
+from actors.entity.decision import Decision, accept, joined, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
 from actors.entity.operation_record import Ask, OperationRecord, retried, with_step_sent
@@ -31,8 +31,8 @@ KIND: Final = "remove"
 
 def request(state: TemplateState, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:
     """Legal while no VM's disk rests on its disks; never for Blank."""
-    if problem := _problem(state, facts):
-        return Decision(reply=problem)
+    if refusal := _refusal(state, facts):
+        return refuse(refusal)
     operation = begin_for(request, KIND, f"Removing template {state.template.name}", facts.now)
     reply = accepted("template", request, state.template, job_id=operation.id)
     if not state.disk_ids:
@@ -92,11 +92,11 @@ def _gone(state: TemplateState, operation: Operation, facts: StorageDecisionFact
     )
 
 
-def _problem(state: TemplateState, facts: StorageDecisionFacts) -> Refusal | None:
+def _refusal(state: TemplateState, facts: StorageDecisionFacts) -> Refusal | None:
     if state.id == blank_id:
         return NotLegal("The template Blank cannot be removed.", entity=state.address).refusal
-    if problem := busy(state, "remove"):
-        return problem
+    if refusal := busy(state, "remove"):
+        return refusal
     if state.template.delete_protected:
         return protected("template", state.id, state.name)
     children = [id for disk_id in state.disk_ids for id in facts.rows.referring("disk", "backing_disk", disk_id)]
