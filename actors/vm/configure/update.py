@@ -13,10 +13,10 @@ from actors.entity.refusals import busy, not_legal
 from actors.vm.configure import checks, memory
 from actors.vm.configure.claims import claim
 from actors.vm.facts import VmDecisionFacts
+from actors.vm.operations.record import accepted_as
 from actors.vm.state import VmState
 from actors.vm.transitions import LIVE
 from protocol.errors import Refusal
-from protocol.live.engine import Accepted
 from protocol.merge import merge
 from protocol.message import Message
 from protocol.refusals import invalid
@@ -97,7 +97,7 @@ def _move_refusal(state: VmState, changes: Vm, facts: VmDecisionFacts) -> Refusa
 
 
 def _apply(state: VmState, request: CommandRequest, changes: Vm, facts: VmDecisionFacts) -> Decision:
-    accepted = Accepted(kind="vm", id=state.id, command_id=request.command_id)
+    accepted = accepted_as(state, request)
     running = state.status in LIVE
     assert isinstance(request.command, UpdateVm)
     waits = (*DEFERRED, *DEFERRED_ON_DEMAND) if request.command.next_run else DEFERRED

@@ -21,7 +21,7 @@ from actors.vm.configure.new_vm import complete, template_of
 from actors.vm.evolve import evolve
 from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.disk_steps import VmAddData, VmRemoveData, ask_disk, sends_removal
-from actors.vm.operations.record import DONE, VmOperation, progressed
+from actors.vm.operations.record import DONE, VmOperation, accepted_as, progressed
 from actors.vm.operations.template_disks import disks_of
 from actors.vm.state import VmState
 from protocol.activity.audit import line
@@ -51,7 +51,7 @@ def request(vm_id: str, request: CommandRequest, facts: VmDecisionFacts) -> Deci
 def again(state: VmState | None, request: CommandRequest) -> Decision:
     """The VM is there already: the command that added it came again."""
     assert state is not None
-    return Decision(reply=Accepted(kind="vm", id=state.id, command_id=request.command_id))
+    return Decision(reply=accepted_as(state, request))
 
 
 def claimed(vm_id: str, request: CommandRequest, answer: Reserved | Refusal, facts: VmDecisionFacts) -> Decision:

@@ -95,9 +95,10 @@ def begun(
     return requested(record, state, request, event(at=facts.now, operation=operation))
 
 
-def accepted_as(state: VmState, request: CommandRequest, operation: Operation) -> Accepted:
-    """The reply to a command that goes on as a job."""
-    return Accepted(kind="vm", id=state.id, job_id=operation.id, command_id=request.command_id)
+def accepted_as(state: VmState, request: CommandRequest, operation: Operation | None = None) -> Accepted:
+    """The reply to a command, which goes on as the job of `operation`."""
+    job_id = operation.id if operation is not None else ""
+    return Accepted(kind="vm", id=state.id, job_id=job_id, command_id=request.command_id)
 
 
 def under_way(state: VmState, request: CommandRequest, kind: str) -> Decision | None:
