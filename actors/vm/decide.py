@@ -39,8 +39,8 @@ CHANGES: Final = (
 
 
 def decide(vm_id: str, state: VmState | None, message: Message, facts: VmDecisionFacts) -> Decision:
-    """`state` is None while there is no such VM. Raises `NotImplementedError` for a message that is not a VM's: a bug, and
-    shown as one."""
+    """`state` is None while there is no such VM; then late news of it is nothing. Raises `NotImplementedError` for a
+    message that is not a VM's: a bug, and shown as one."""
     match message:
         case CommandRequest():
             return command(vm_id, state, message, facts)

@@ -35,10 +35,10 @@ def _no_timer(_: VmState, __: VmDecisionFacts) -> tuple[SetTimer, ...]:
 class VmOperation(OperationRecord[VmState, VmDecisionFacts]):
     """One verb of a VM, beside what every operation says.
 
-    `seen_as`: the status of the VM when its domain is seen while this runs; "" when
-    sightings say nothing, because the outcome will. `run_ended`: QEMU is gone. `started_over`: the guest runs its
-    firmware anew. `timed_out`: the guest did not do in time what it was asked. `timers`: those that a new incarnation
-    of the actor sets again.
+    `seen_as`: the status of the VM when its domain is seen while this runs; "" when sightings say nothing, because the
+    outcome will. `run_ended`: QEMU is gone. `started_over`: the guest runs its firmware anew. `timed_out`: the guest did
+    not do in time what it was asked. `timers`: those that a new incarnation of the actor sets again; one that is named
+    as the operation is called off with it.
     """
 
     seen_as: str = ""
