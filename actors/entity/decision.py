@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import attrs
 
+from protocol.activity.audit import line
 from protocol.activity.model import Event
 from protocol.activity.operation import EntityEvent, StepId
-from protocol.live.engine import Accepted
+from protocol.live.engine import Accepted, Principal
 from protocol.message import Message
 
 
@@ -117,6 +118,16 @@ NOTHING = Decision()
 def refuse(refusal: Message) -> Decision:
     """Nothing happens but the reply."""
     return Decision(reply=refusal)
+
+
+def accept(accepted: Accepted, decision: Decision) -> Decision:
+    """The command does what is decided. It gets this answer, and the same one when it comes again."""
+    return attrs.evolve(decision, reply=accepted, outcome=accepted)
+
+
+def line_by(principal: Principal, what: str, **more: str) -> Event:
+    """A line of the audit trail that says who asked for it; `more` as in `line`."""
+    return line(what, user=principal.user_id, user_name=principal.name, **more)
 
 
 def with_digest(decision: Decision, request: Message | None) -> Decision:

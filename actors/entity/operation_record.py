@@ -6,16 +6,17 @@ its outcome are the same few functions for all of them, here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, Generic, Protocol, TypeVar
 
 import attrs
 
-from actors.entity.decision import NOTHING, AcknowledgeStep, Decision, Effect, RunStep, StopStep, Tell
+from actors.entity.decision import NOTHING, AcknowledgeStep, Decision, Effect, RunStep, SetTimer, StopStep, Tell
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import current_step
-from protocol.activity.operation import Operation, StepId
-from protocol.errors import Refusal
+from protocol.activity.operation import EntityEvent, Operation, StepId
+from protocol.command import Command
+from protocol.errors import Internal, Refusal
 from protocol.message import Message
 
 
@@ -31,10 +32,20 @@ class HasOperation(Protocol):
 
 S = TypeVar("S", bound=HasOperation)
 F = TypeVar("F")
+E = TypeVar("E", bound=EntityEvent)
+
+RETRY: Final = "step"
+"""The timer of a step that another actor could not take just now."""
+RETRY_SECONDS: Final = 2.0
 
 
 def _never(_: object) -> bool:
     return False
+
+
+def nothing(*_: object) -> Decision:
+    """What follows where a record says nothing."""
+    return NOTHING
 
 
 @attrs.frozen
@@ -46,7 +57,20 @@ class Ask:
 
 
 @attrs.frozen(kw_only=True)
-class OperationRecord(Generic[S, F]):
+class CommandRecord(Generic[S, F]):
+    """What decides one command on an entity that is there.
+
+    `request` decides the command `begun_by` (None: no command begins it, or the one that adds the entity), `answered`
+    the answer of another actor that the command waited for.
+    """
+
+    begun_by: type[Command] | None = None
+    request: Callable[[S, CommandRequest, F], Decision] = nothing
+    answered: Callable[[S, CommandRequest, Message, F], Decision] = nothing
+
+
+@attrs.frozen(kw_only=True)
+class OperationRecord(CommandRecord[S, F]):
     """One kind of operation on an entity.
 
     `sends`: what the step under way asks, from the state alone, so that it is the same whenever it is sent: a message
@@ -67,6 +91,11 @@ class OperationRecord(Generic[S, F]):
 Table = Mapping[str, OperationRecord[S, F]]
 
 
+def record_of(records: Iterable[CommandRecord[S, F]], command: Message) -> CommandRecord[S, F] | None:
+    """The record of that command."""
+    return next((each for each in records if each.begun_by is type(command)), None)
+
+
 def step_effects(record: OperationRecord[S, F], state: S) -> tuple[Effect, ...]:
     """What the step under way sends; nothing when none is, or when it only waits."""
     step = current_step(state.operation) if state.operation is not None else None
@@ -79,6 +108,15 @@ def step_effects(record: OperationRecord[S, F], state: S) -> tuple[Effect, ...]:
     return (run, *stopped(record, state))
 
 
+def with_step_sent(
+    record: OperationRecord[S, F], evolve: Callable[[S | None, E], S | None], before: S | None, event: E
+) -> Decision:
+    """The operation in `event` begins or goes on, and its step is sent."""
+    after = evolve(before, event)
+    assert after is not None
+    return Decision(events=(event,), effects=step_effects(record, after))
+
+
 def stopped(record: OperationRecord[S, F], state: S) -> tuple[Effect, ...]:
     """What ends the step under way when nobody wants it any more. Sent again, the step goes first: its host must know
     it to tell how it ended."""
@@ -86,6 +124,13 @@ def stopped(record: OperationRecord[S, F], state: S) -> tuple[Effect, ...]:
     if step is None or not step.host_id or not record.is_unwanted(state):
         return ()
     return (StopStep(step=step.id),)
+
+
+def retried(refusal: Refusal) -> Decision | None:
+    """The other actor had no time or crashed: asked again in a moment. None when the refusal is meant."""
+    if not (refusal.retryable or refusal.code == Internal.code):
+        return None
+    return Decision(effects=(SetTimer(name=RETRY, seconds=RETRY_SECONDS),))
 
 
 def sent_again(table: Table[S, F], state: S | None, host_id: str | None = None) -> tuple[Effect, ...]:

@@ -6,7 +6,7 @@ import datetime
 
 import attrs
 
-from actors.entity.decision import Decision
+from actors.entity.decision import Decision, refuse
 from actors.entity.ids import object_id_of
 from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
@@ -48,7 +48,7 @@ def again_or_taken(kind: str, request: CommandRequest, document: Document, opera
     """An *add* for an id that exists: the same command gets the same answer, any other is refused."""
     id = id_of(document)
     if not _is_same(request, id, operation):
-        return Decision(reply=Conflict(f"The {title_of(kind)} {id} exists already.", entity=f"{kind}/{id}").refusal)
+        return refuse(Conflict(f"The {title_of(kind)} {id} exists already.", entity=f"{kind}/{id}").refusal)
     return Decision(reply=accepted(kind, request, document, job_id=operation.id if operation else ""))
 
 

@@ -2,43 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Final
 
 from actors.entity import host_signals as signals
-from actors.entity.cancel import cancelled
+from actors.entity.commanded import commanded
 from actors.entity.decision import NOTHING, Decision, refuse
 from actors.entity.messages import CommandRequest, TimerFired
-from actors.entity.operation_record import sent_again, step_answered, step_ended
+from actors.entity.operation_record import CommandRecord, record_of, sent_again, step_answered, step_ended
 from actors.entity.refusals import not_legal
 from actors.kernel.envelope import Answer
 from actors.reservations.messages import Reserved
 from actors.storage.messages import DiskRecorded
 from actors.vm import observe, side_steps
 from actors.vm.configure import attachments, nics, ticket, update
-from actors.vm.facts import VmDecisionFacts, guest_up_timer
-from actors.vm.operations import BEGUN_BY, OPERATIONS, add, attach_disk
+from actors.vm.facts import GUEST_UP, VmDecisionFacts, guest_up_timer
+from actors.vm.operations import OPERATIONS, add, attach_disk
 from actors.vm.state import VmState
-from protocol.activity.commands import CancelJob
 from protocol.errors import Refusal
 from protocol.message import Message
-from protocol.refusals import not_found, not_understood
+from protocol.refusals import not_found
 from protocol.vm import commands
 
-CONFIGURED_BY: Final[Mapping[type[Message], Callable[[VmState, CommandRequest, VmDecisionFacts], Decision]]] = {
-    commands.UpdateVm: update.update,
-    commands.SetVmTicket: ticket.ticket,
-    commands.AddNic: nics.change,
-    commands.UpdateNic: nics.change,
-    commands.RemoveNic: nics.change,
-    commands.ActivateNic: nics.plug,
-    commands.DeactivateNic: nics.plug,
-    commands.UpdateDiskAttachment: attachments.update,
-}
+VmCommand = CommandRecord[VmState, VmDecisionFacts]
+
+CHANGES: Final = (
+    VmCommand(begun_by=commands.UpdateVm, request=update.update, answered=update.reserved),
+    VmCommand(begun_by=commands.SetVmTicket, request=ticket.ticket),
+    VmCommand(begun_by=commands.AddNic, request=nics.change, answered=nics.reserved),
+    VmCommand(begun_by=commands.UpdateNic, request=nics.change, answered=nics.reserved),
+    VmCommand(begun_by=commands.RemoveNic, request=nics.change),
+    VmCommand(begun_by=commands.ActivateNic, request=nics.plug),
+    VmCommand(begun_by=commands.DeactivateNic, request=nics.plug),
+    VmCommand(begun_by=commands.UpdateDiskAttachment, request=attachments.update),
+)
+"""What is decided at once, without an operation."""
 
 
 def decide(vm_id: str, state: VmState | None, message: Message, facts: VmDecisionFacts) -> Decision:
-    """What follows from `message` in `state`."""
+    """`state` is None while there is no such VM; then late news of it is nothing. Raises `NotImplementedError` for a
+    message that is not a VM's: a bug, and shown as one."""
     match message:
         case CommandRequest():
             return command(vm_id, state, message, facts)
@@ -65,23 +67,16 @@ def decide(vm_id: str, state: VmState | None, message: Message, facts: VmDecisio
             return attach_disk.recorded(state, message)
         case TimerFired(name=name):
             return timer(state, name, facts)
-    return NOTHING
+        case signals.StepAdvanced():
+            return NOTHING
+    raise NotImplementedError(f"vm/{vm_id} got {type(message).__name__}")
 
 
 def command(vm_id: str, state: VmState | None, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """A user's command."""
     if isinstance(request.command, commands.AddVm):
         return add.request(vm_id, request, facts) if state is None else add.again(state, request)
-    if state is None:
-        return refuse(not_found("vm", vm_id))
-    if isinstance(request.command, CancelJob):
-        return cancelled(OPERATIONS, state, request, facts)
-    wanted = type(request.command)
-    if record := BEGUN_BY.get(wanted):
-        return record.request(state, request, facts)
-    if decider := CONFIGURED_BY.get(wanted):
-        return decider(state, request, facts)
-    return refuse(not_understood("vm", request.command))
+    return commanded(f"vm/{vm_id}", OPERATIONS, CHANGES, state, request, facts)
 
 
 def answer(vm_id: str, state: VmState | None, token: str, body: Message, facts: VmDecisionFacts) -> Decision:
@@ -94,13 +89,13 @@ def answer(vm_id: str, state: VmState | None, token: str, body: Message, facts: 
         return add.claimed(vm_id, request, body, facts) if state is None else add.again(state, request)
     if state is None:
         return refuse(not_found("vm", vm_id))
-    if record := BEGUN_BY.get(type(request.command)):
+    if record := record_of(OPERATIONS.values(), request.command):
         return record.answered(state, request, body, facts)
-    assert isinstance(body, Reserved | Refusal)
     if state.operation is not None:
         return refuse(not_legal(state, "change", "without a running operation"))
-    decider = update.reserved if isinstance(request.command, commands.UpdateVm) else nics.reserved
-    return decider(state, request, body, facts)
+    change = record_of(CHANGES, request.command)
+    assert change is not None
+    return change.answered(state, request, body, facts)
 
 
 def outcome(state: VmState, message: signals.StepOutcome, facts: VmDecisionFacts) -> Decision:
@@ -112,7 +107,7 @@ def outcome(state: VmState, message: signals.StepOutcome, facts: VmDecisionFacts
 
 def timer(state: VmState, name: str, facts: VmDecisionFacts) -> Decision:
     """Time is up: for a guest that boots, or for the operation under way."""
-    if name == "guest_up":
+    if name == GUEST_UP:
         return observe.guest_up(state, facts)
     if name == side_steps.TIMER:
         return side_steps.timed_out(state, facts)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime
+from typing import Final
 
 import attrs
 
 from actors.entity.decision import SetTimer
 from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
+
+GUEST_UP: Final = "guest_up"
+"""The timer of a guest that boots. Every other timer but those that send again is named as its operation."""
 
 
 @attrs.frozen(kw_only=True)
@@ -25,4 +29,4 @@ class VmDecisionFacts:
 
 def guest_up_timer(facts: VmDecisionFacts) -> SetTimer:
     """How long a guest that boots may take to answer before it counts as up."""
-    return SetTimer(name="guest_up", seconds=facts.guest_up_timeout_seconds)
+    return SetTimer(name=GUEST_UP, seconds=facts.guest_up_timeout_seconds)

@@ -12,7 +12,7 @@ from actors.entity.host_signals import DomainSeen, GuestHeard, GuestLost, HostCo
 from actors.entity.ids import derived_id
 from actors.entity.operation_record import sent_again
 from actors.vm import side_steps
-from actors.vm.facts import VmDecisionFacts, guest_up_timer
+from actors.vm.facts import GUEST_UP, VmDecisionFacts, guest_up_timer
 from actors.vm.operations import OPERATIONS
 from actors.vm.operations.record import VmOperation
 from actors.vm.run_end import RunEnd, went_down
@@ -175,7 +175,7 @@ def guest_report(state: VmState, heard: GuestHeard, facts: VmDecisionFacts) -> D
         up = Decision(
             events=(events.VmGuestUp(at=facts.now),),
             audit=(line("vm_guest_up", vm=state.id, host=state.host_id, name=state.name),),
-            effects=(CancelTimer(name="guest_up"),),
+            effects=(CancelTimer(name=GUEST_UP),),
         )
         decision = joined(decision, up)
     return joined(over, decision)

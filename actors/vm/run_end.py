@@ -6,10 +6,10 @@ from typing import Final
 
 import attrs
 
-from actors.entity.decision import CancelTimer, Decision, joined
+from actors.entity.decision import NOTHING, CancelTimer, Decision, joined
 from actors.vm import side_steps
 from actors.vm.desired import desired_after_end
-from actors.vm.facts import VmDecisionFacts
+from actors.vm.facts import GUEST_UP, VmDecisionFacts
 from actors.vm.state import VmState
 from protocol.activity.audit import line
 from protocol.activity.model import Event
@@ -18,7 +18,6 @@ from protocol.node.commands import RemoveSavedState
 from protocol.node.domain import StopReason
 from protocol.vm import events
 
-TIMERS: Final = ("guest_up", "shutdown", "reboot", "freeze")
 REASONS: Final = {
     StopReason.SHUTDOWN: "The guest powered off.",
     StopReason.DESTROYED: "QEMU was terminated on the host.",
@@ -86,14 +85,20 @@ def _down(
     event = events.VmWentDown(
         at=facts.now, cause=cause, reason=reason, ended=ended, desired=desired_after_end(state, cause)
     )
-    decision = Decision(events=(event,), audit=(said,), effects=tuple(CancelTimer(name=name) for name in TIMERS))
+    effects = (CancelTimer(name=GUEST_UP), *timer_cancelled(state))
+    decision = Decision(events=(event,), audit=(said,), effects=effects)
     return joined(decision, _memory_removed(state, facts))
+
+
+def timer_cancelled(state: VmState) -> tuple[CancelTimer, ...]:
+    """The operation under way is cut short: its time would run out in the next one of its kind."""
+    return (CancelTimer(name=state.operation.kind),) if state.operation is not None else ()
 
 
 def _memory_removed(state: VmState, facts: VmDecisionFacts) -> Decision:
     """A VM that goes down in the middle of a suspend or a resume leaves a file that nobody will read."""
     if not state.saved_on or not state.host_id or state.operation is None:
-        return Decision()
+        return NOTHING
     body = RemoveSavedState(vm_id=state.id, storage_domain_id=state.saved_on)
     step = side_steps.side_step(state, side_steps.SAVED_STATE, state.operation.id, state.host_id, body)
     return side_steps.begun(state, step, facts)

@@ -16,7 +16,7 @@ from tests.actors.dropping import Transcript, decisions_of, drops_of, survives, 
 from tests.actors.expected import cancel, event, timer, to_node
 from tests.actors.playbook import fired
 from tests.actors.reach import lines_of, modules, reached
-from tests.actors.vm.lives import VM, booting, up
+from tests.actors.vm.lives import VM, booting, rebooting, up
 
 
 def test_nothing_can_be_taken_out_of_a_decision(capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,7 +89,7 @@ def test_no_field_of_a_decision_is_left_out_of_the_comparison() -> None:
 
 
 def test_effects_to_one_receiver_keep_their_order() -> None:
-    play = up().when(ShutdownVm(id=VM))
+    play = rebooting().when(ShutdownVm(id=VM))
     play.decision = attrs.evolve(play.decision, events=(), audit=(), reply=None, outcome=None)
     node, end, wait = play.decision.effects
     expected = to_node(ShutdownDomain(vm_id=VM)), cancel("reboot"), timer("shutdown", 300)

@@ -52,6 +52,10 @@ OVIRT: Final = {
 }
 
 
+LINES: Final = {"line": (0, frozenset[str]()), "line_by": (1, frozenset({"user_name"}))}
+"""What makes a line: where the name stands in its call, and the parameters that it gives by itself."""
+
+
 # --- what the source writes -------------------------------------------------------------------------------------
 
 
@@ -82,9 +86,10 @@ def uses() -> tuple[list[Use], list[str]]:
         for call, function in _calls(module):
             name = getattr(call.func, "id", getattr(call.func, "attr", ""))
             wrapper = wrappers.get(_scoped(name, module))
-            if name == "line" and _imports_line(module):
-                position, parameters = 0, _given(call)
-                if ast.unparse(call.args[0]) in _names(function):
+            if name in LINES and _imports_line(module):
+                position, own = LINES[name]
+                parameters = _given(call) | own
+                if ast.unparse(call.args[position]) in _names(function):
                     continue  # a wrapper: its callers are looked at
             elif wrapper is not None:
                 position = wrapper.position
@@ -103,12 +108,13 @@ def _wrappers() -> Iterator[tuple[str, Wrapper]]:
         if not _imports_line(module):
             continue
         for call, function in _calls(module):
-            if function is None or not isinstance(call.func, ast.Name) or call.func.id != "line":
+            if function is None or not isinstance(call.func, ast.Name) or call.func.id not in LINES:
                 continue
-            name = ast.unparse(call.args[0])
+            position, own = LINES[call.func.id]
+            name = ast.unparse(call.args[position])
             if name in _names(function):
-                passes_on = any(given.arg is None for given in call.keywords)
-                yield _scoped(function.name, module), Wrapper(_names(function).index(name), _given(call), passes_on)
+                passes_on, parameters = any(given.arg is None for given in call.keywords), _given(call) | own
+                yield _scoped(function.name, module), Wrapper(_names(function).index(name), parameters, passes_on)
 
 
 def _scoped(name: str, module: source.Module) -> str:
@@ -129,7 +135,7 @@ def _calls(module: source.Module) -> Iterator[tuple[ast.Call, ast.FunctionDef | 
 
 
 def _imports_line(module: source.Module) -> bool:
-    return "from protocol.activity.audit import line" in module.text
+    return "from protocol.activity.audit import line" in module.text or "line_by" in module.text
 
 
 def _names(function: ast.FunctionDef | None) -> list[str]:

@@ -7,18 +7,17 @@ from typing import Final
 import attrs
 
 from actors.entity import checks
-from actors.entity.decision import NOTHING, Decision, joined
+from actors.entity.decision import NOTHING, Decision, accept, joined, line_by, refuse
 from actors.entity.messages import CommandRequest
-from actors.storage.disk.operations.phases import with_step_sent
+from actors.entity.operation_record import with_step_sent
+from actors.storage.disk.evolve import evolve
 from actors.storage.disk.operations.resize import RESIZE, begin_resize
 from actors.storage.disk.state import DiskState, unusable
 from actors.storage.facts import StorageDecisionFacts, accepted
 from actors.storage.volume_names import storage_domain_of
-from protocol.activity.audit import line
 from protocol.errors import Conflict, NotLegal, Refusal
-from protocol.live.engine import Accepted
 from protocol.merge import changed_by, given
-from protocol.refusals import invalid, not_found
+from protocol.refusals import invalid
 from protocol.storage import disk_events as events
 from protocol.storage.commands import UpdateDisk
 from protocol.storage.model import Disk
@@ -28,40 +27,33 @@ changeable: Final = frozenset({"name", "alias", "description", "comment", "propa
 _taken_apart: Final = frozenset({"id", "provisioned_size", "storage_domain", "storage_domains", "bootable"})
 
 
-def update(
-    state: DiskState | None, request: CommandRequest, command: UpdateDisk, facts: StorageDecisionFacts
-) -> Decision:
+def update(state: DiskState, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:
     """Legal while the disk is ok. What is set and read-only is passed over, as clients send back what they got."""
-    if state is None:
-        return Decision(reply=not_found("disk", command.id))
+    command = request.command
+    assert isinstance(command, UpdateDisk)
     assert isinstance(command.document, Disk)
     wanted = _wanted(state.disk, command.document)
     size = command.document.provisioned_size or state.disk.provisioned_size or 0
-    problem = _problem(state, command.document, wanted, size, facts)
-    if problem is not None:
-        return Decision(reply=problem)
+    refusal = _refusal(state, command.document, wanted, size, facts)
+    if refusal is not None:
+        return refuse(refusal)
     disk = changed_by(state.disk, wanted)
     grows = size > (state.disk.provisioned_size or 0)
     if not (grows or wanted):
         return Decision(reply=accepted("disk", request, disk))
     changed = _changed(state, request, disk, facts) if wanted else NOTHING
     if not grows:
-        return _accepted(changed, accepted("disk", request, disk))
+        return accept(accepted("disk", request, disk), changed)
     state = attrs.evolve(state, disk=disk)
     event = begin_resize(state, request, size, facts)
     assert event.operation is not None
     reply = accepted("disk", request, attrs.evolve(disk, status="locked"), job_id=event.operation.id)
-    return _accepted(joined(changed, with_step_sent(RESIZE, state, event)), reply)
+    return accept(reply, joined(changed, with_step_sent(RESIZE, evolve, state, event)))
 
 
 def _changed(state: DiskState, request: CommandRequest, disk: Disk, facts: StorageDecisionFacts) -> Decision:
-    by = request.principal
-    audit = line("disk_updated", user=by.user_id, name=disk.name or state.id, user_name=by.name)
+    audit = line_by(request.principal, "disk_updated", name=disk.name or state.id)
     return Decision(events=(events.DiskUpdated(at=facts.now, disk=disk),), audit=(audit,))
-
-
-def _accepted(decision: Decision, reply: Accepted) -> Decision:
-    return attrs.evolve(decision, reply=reply, outcome=reply)
 
 
 def _wanted(now: Disk, document: Disk) -> dict[str, object]:
@@ -73,13 +65,13 @@ def _wanted(now: Disk, document: Disk) -> dict[str, object]:
     return wanted
 
 
-def _problem(
+def _refusal(
     state: DiskState, document: Disk, wanted: dict[str, object], size: int, facts: StorageDecisionFacts
 ) -> Refusal | None:
-    if problem := unusable(state, "update") or checks.values(document) or _fixed(state, document):
-        return problem
-    if "name" in wanted and (problem := checks.name("disk", str(wanted["name"]))):
-        return problem
+    if refusal := unusable(state, "update") or checks.values(document) or _fixed(state, document):
+        return refusal
+    if "name" in wanted and (refusal := checks.name("disk", str(wanted["name"]))):
+        return refusal
     if wanted.get("shareable") and state.disk.format == "cow":
         return invalid("shareable", "A shareable disk cannot be cow: two writers would spoil its tables.")
     if wanted.get("shareable") is False and len(state.vm_ids) > 1:

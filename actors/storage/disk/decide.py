@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from actors.entity.cancel import cancelled
+from typing import Final
+
+from actors.entity.commanded import commanded
 from actors.entity.decision import NOTHING, Decision
 from actors.entity.host_signals import HostLost, HostReturned, StepAdvanced, StepOutcome
 from actors.entity.messages import CommandRequest, TimerFired
-from actors.entity.operation_record import sent_again, step_answered, step_ended
+from actors.entity.operation_record import CommandRecord, sent_again, step_answered, step_ended
 from actors.kernel.envelope import Answer
 from actors.storage.disk import change, sharing
 from actors.storage.disk.operations import OPERATIONS, make, remove
 from actors.storage.disk.state import DiskState
 from actors.storage.facts import StorageDecisionFacts
 from actors.storage.messages import AttachDisk, BackDisk, DetachDisk, DiscardDisk, ProvideDisk, UnbackDisk
-from protocol.activity.commands import CancelJob
 from protocol.message import Message
-from protocol.refusals import not_understood
-from protocol.storage.commands import AddDisk, RemoveDisk, UpdateDisk
+from protocol.storage.commands import AddDisk, UpdateDisk
+
+CHANGES: Final = (CommandRecord[DiskState, StorageDecisionFacts](begun_by=UpdateDisk, request=change.update),)
+"""What is decided at once, without an operation."""
 
 
 def decide(disk_id: str, state: DiskState | None, message: Message, facts: StorageDecisionFacts) -> Decision:
     """`state` is None while there is no such disk. Raises `NotImplementedError` for a message that is not a disk's."""
     match message:
+        case CommandRequest(command=AddDisk() as command):
+            return make.add(state, message, command, facts)
         case CommandRequest():
-            return _decide_command(state, message, facts)
+            return commanded(f"disk/{disk_id}", OPERATIONS, CHANGES, state, message, facts)
         case ProvideDisk():
             return make.provide(state, message, facts)
         case DiscardDisk():
@@ -52,16 +57,3 @@ def decide(disk_id: str, state: DiskState | None, message: Message, facts: Stora
 def again(state: DiskState | None, host_id: str | None = None) -> Decision:
     """The step under way once more; with `host_id` only when it is that host's."""
     return Decision(effects=sent_again(OPERATIONS, state, host_id))
-
-
-def _decide_command(state: DiskState | None, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:
-    match request.command:
-        case CancelJob():
-            return cancelled(OPERATIONS, state, request, facts)
-        case AddDisk() as command:
-            return make.add(state, request, command, facts)
-        case UpdateDisk() as command:
-            return change.update(state, request, command, facts)
-        case RemoveDisk() as command:
-            return remove.remove(state, request, command, facts)
-    return Decision(reply=not_understood("disk", request.command))

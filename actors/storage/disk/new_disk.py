@@ -55,8 +55,8 @@ def on_storage_domain(disk: Disk, storage_domain_id: str) -> Disk:
 
 def checked(disk: Disk, backing: Disk | None, importing: bool, facts: StorageDecisionFacts) -> StorageDomain | Refusal:
     """The active storage domain that the disk is to be on, or what is wrong."""
-    if problem := name("disk", disk.name or "") or values(_without_size(disk) if importing else disk):
-        return problem
+    if refusal := name("disk", disk.name or "") or values(_without_size(disk) if importing else disk):
+        return refusal
     if not disk.provisioned_size and not importing:
         return missing("provisioned_size", "disk", f"Give it in bytes, at least {limits.disk_bytes_min}.")
     if disk.shareable and disk.format == "cow":

@@ -5,7 +5,7 @@ A disk that backs others is never written again, so it is attached to nothing; t
 
 from __future__ import annotations
 
-from actors.entity.decision import Decision
+from actors.entity.decision import Decision, refuse
 from actors.storage.disk.operations.make import provided
 from actors.storage.disk.state import DiskState, unusable
 from actors.storage.facts import StorageDecisionFacts
@@ -19,15 +19,15 @@ from protocol.storage import disk_events as events
 def attach(state: DiskState | None, disk_id: str, message: AttachDisk, facts: StorageDecisionFacts) -> Decision:
     """Refused when another VM has it and it is not shareable."""
     if state is None:
-        return Decision(reply=not_found("disk", disk_id))
+        return refuse(not_found("disk", disk_id))
     if message.vm_id in state.vm_ids and state.status == "ok":
         return Decision(reply=provided(state))
-    if problem := unusable(state, "use"):
-        return Decision(reply=problem)
+    if refusal := unusable(state, "use"):
+        return refuse(refusal)
     if state.vm_ids and not state.disk.shareable:
         vm = facts.rows.name_of("vm", state.vm_ids[0])
-        return Decision(
-            reply=Conflict(
+        return refuse(
+            Conflict(
                 f"{state.title} is attached to the VM {vm}.",
                 remedy="Detach it there first; only a shareable disk can be attached twice.",
                 entity=state.address,
@@ -35,7 +35,7 @@ def attach(state: DiskState | None, disk_id: str, message: AttachDisk, facts: St
         )
     if state.disk.template is not None or state.children:
         reason = f"{state.title} is what other disks rest on: nobody may write it."
-        return Decision(reply=Conflict(reason, remedy="Make a disk on top of it.", entity=state.address).refusal)
+        return refuse(Conflict(reason, remedy="Make a disk on top of it.", entity=state.address).refusal)
     return Decision(events=(events.DiskAttached(at=facts.now, vm_id=message.vm_id),), reply=provided(state))
 
 
@@ -49,14 +49,14 @@ def detach(state: DiskState | None, message: DetachDisk, facts: StorageDecisionF
 def back(state: DiskState | None, disk_id: str, message: BackDisk, facts: StorageDecisionFacts) -> Decision:
     """Refused while a VM writes it."""
     if state is None:
-        return Decision(reply=not_found("disk", disk_id))
-    if problem := unusable(state, "use"):
-        return Decision(reply=problem)
+        return refuse(not_found("disk", disk_id))
+    if refusal := unusable(state, "use"):
+        return refuse(refusal)
     if message.child_id in state.children:
         return Decision(reply=provided(state))
     if state.vm_ids:
         reason = f"{state.title} is attached to a VM: nothing can rest on what is written."
-        return Decision(reply=Conflict(reason, remedy="Make a template of it.", entity=state.address).refusal)
+        return refuse(Conflict(reason, remedy="Make a template of it.", entity=state.address).refusal)
     return Decision(events=(events.DiskBacked(at=facts.now, child_id=message.child_id),), reply=provided(state))
 
 

@@ -5,27 +5,25 @@ from __future__ import annotations
 from typing import Final
 
 from actors.entity import checks
-from actors.entity.cancel import cancelled
-from actors.entity.decision import NOTHING, Decision
+from actors.entity.commanded import commanded
+from actors.entity.decision import NOTHING, Decision, accept, line_by, refuse
 from actors.entity.host_signals import HostLost, HostReturned, StepAdvanced, StepOutcome, StorageSeen
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import current_step
-from actors.entity.operation_record import sent_again, step_answered, step_ended
+from actors.entity.operation_record import CommandRecord, sent_again, step_answered, step_ended
 from actors.entity.refusals import busy
 from actors.kernel.envelope import Answer
 from actors.storage.domain import connect
 from actors.storage.domain.operations import OPERATIONS, add, remove
 from actors.storage.domain.state import StorageDomainState
 from actors.storage.facts import StorageDecisionFacts, accepted
-from protocol.activity.audit import line
-from protocol.activity.commands import CancelJob
 from protocol.errors import Refusal
 from protocol.merge import changed_by, given
 from protocol.message import Message
 from protocol.node.reports import Done
-from protocol.refusals import invalid, name_taken, not_found, not_understood
+from protocol.refusals import invalid, name_taken
 from protocol.storage import domain_events as events
-from protocol.storage.commands import AddStorageDomain, RemoveStorageDomain, UpdateStorageDomain
+from protocol.storage.commands import AddStorageDomain, UpdateStorageDomain
 from protocol.storage.model import StorageDomain
 
 changeable: Final = frozenset({"name", "description", "comment"})
@@ -34,8 +32,10 @@ changeable: Final = frozenset({"name", "description", "comment"})
 def decide(id: str, state: StorageDomainState | None, message: Message, facts: StorageDecisionFacts) -> Decision:
     """`state` is None while there is none. Raises `NotImplementedError` for a message that is not a storage domain's."""
     match message:
+        case CommandRequest(command=AddStorageDomain() as command):
+            return add.add(state, message, command, facts)
         case CommandRequest():
-            return _decide_command(state, message, facts)
+            return commanded(f"storage_domain/{id}", OPERATIONS, CHANGES, state, message, facts)
         case StorageSeen():
             return connect.seen(state, message, facts)
         case StepOutcome():
@@ -72,47 +72,29 @@ def _outcome(state: StorageDomainState | None, outcome: StepOutcome, facts: Stor
     return step_ended(OPERATIONS, state, outcome.step, outcome.result, facts, host_id=outcome.host_id)
 
 
-def _decide_command(state: StorageDomainState | None, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:
-    match request.command:
-        case CancelJob():
-            return cancelled(OPERATIONS, state, request, facts)
-        case AddStorageDomain() as command:
-            return add.add(state, request, command, facts)
-        case UpdateStorageDomain() as command:
-            return update(state, request, command, facts)
-        case RemoveStorageDomain() as command:
-            return remove.remove(state, request, command, facts)
-    return Decision(reply=not_understood("storage_domain", request.command))
-
-
-def update(
-    state: StorageDomainState | None, request: CommandRequest, command: UpdateStorageDomain, facts: StorageDecisionFacts
-) -> Decision:
+def update(state: StorageDomainState, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:
     """Names and flags. Legal while no operation runs."""
-    if state is None:
-        return Decision(reply=not_found("storage_domain", command.id))
+    command = request.command
+    assert isinstance(command, UpdateStorageDomain)
     assert isinstance(command.document, StorageDomain)
     wanted = {name: value for name, _, value in given(command.document) if name in changeable}
-    if problem := _update_problem(state, command.document, facts):
-        return Decision(reply=problem)
+    if refusal := _update_refusal(state, command.document, facts):
+        return refuse(refusal)
     storage_domain = changed_by(state.storage_domain, wanted)
     reply = accepted("storage_domain", request, storage_domain)
     if storage_domain == state.storage_domain:
         return Decision(reply=reply)
-    by, name = request.principal, storage_domain.name or ""
-    return Decision(
-        events=(events.StorageDomainUpdated(at=facts.now, storage_domain=storage_domain),),
-        audit=(line("storage_domain_updated", user=by.user_id, storage_domain=state.id, name=name, user_name=by.name),),
-        reply=reply,
-        outcome=reply,
-    )
+    name = storage_domain.name or ""
+    said = line_by(request.principal, "storage_domain_updated", storage_domain=state.id, name=name)
+    event = events.StorageDomainUpdated(at=facts.now, storage_domain=storage_domain)
+    return accept(reply, Decision(events=(event,), audit=(said,)))
 
 
-def _update_problem(state: StorageDomainState, document: StorageDomain, facts: StorageDecisionFacts) -> Refusal | None:
-    if problem := busy(state, "update"):
-        return problem
-    if problem := checks.values(document):
-        return problem
+def _update_refusal(state: StorageDomainState, document: StorageDomain, facts: StorageDecisionFacts) -> Refusal | None:
+    if refusal := busy(state, "update"):
+        return refusal
+    if refusal := checks.values(document):
+        return refusal
     for name, known, value in given(document):
         is_fixed = name not in changeable | {"id"} and not known.read_only
         if is_fixed and value != getattr(state.storage_domain, name):
@@ -122,3 +104,9 @@ def _update_problem(state: StorageDomainState, document: StorageDomain, facts: S
     if facts.rows.named(StorageDomain, document.name):
         return name_taken("storage_domain", document.name)
     return checks.name("storage domain", document.name)
+
+
+CHANGES: Final = (
+    CommandRecord[StorageDomainState, StorageDecisionFacts](begun_by=UpdateStorageDomain, request=update),
+)
+"""What is decided at once, without an operation."""

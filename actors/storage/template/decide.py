@@ -7,25 +7,23 @@ from typing import Final
 import attrs
 
 from actors.entity import checks
-from actors.entity.cancel import cancelled
-from actors.entity.decision import Decision
+from actors.entity.commanded import commanded
+from actors.entity.decision import Decision, accept, line_by, refuse
 from actors.entity.messages import CommandRequest, TimerFired
-from actors.entity.operation_record import sent_again, step_answered
+from actors.entity.operation_record import CommandRecord, sent_again, step_answered
 from actors.entity.refusals import busy
 from actors.kernel.envelope import Answer
 from actors.storage.facts import StorageDecisionFacts, accepted
-from actors.storage.template.operations import OPERATIONS, import_template, remove
+from actors.storage.template.operations import OPERATIONS, import_template
 from actors.storage.template.state import TemplateState, blank_id
-from protocol.activity.audit import line
-from protocol.activity.commands import CancelJob
 from protocol.document import id_of
 from protocol.errors import NotLegal, Refusal
 from protocol.inventory.model import Cluster
 from protocol.merge import merge
 from protocol.message import Message
-from protocol.refusals import invalid, name_taken, not_found, not_understood
+from protocol.refusals import invalid, name_taken, not_found
 from protocol.template import events
-from protocol.template.commands import ImportTemplate, RemoveTemplate, UpdateTemplate
+from protocol.template.commands import ImportTemplate, UpdateTemplate
 from protocol.template.model import Template
 
 not_changeable: Final = frozenset({"id", "nics", "disk_attachments"})
@@ -34,8 +32,10 @@ not_changeable: Final = frozenset({"id", "nics", "disk_attachments"})
 def decide(id: str, state: TemplateState | None, message: Message, facts: StorageDecisionFacts) -> Decision:
     """`state` is None while there is none. Raises `NotImplementedError` for a message that is not a template's."""
     match message:
+        case CommandRequest(command=ImportTemplate() as command):
+            return import_template.add(state, message, command, facts)
         case CommandRequest():
-            return _decide_command(state, message, facts)
+            return commanded(f"template/{id}", OPERATIONS, CHANGES, state, message, facts)
         case Answer(token=token, body=body):
             return step_answered(OPERATIONS, state, token, body, facts)
         case TimerFired():
@@ -48,49 +48,29 @@ def again(state: TemplateState | None) -> Decision:
     return Decision(effects=sent_again(OPERATIONS, state))
 
 
-def _decide_command(state: TemplateState | None, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:
-    match request.command:
-        case CancelJob():
-            return cancelled(OPERATIONS, state, request, facts)
-        case ImportTemplate() as command:
-            return import_template.add(state, request, command, facts)
-        case UpdateTemplate() as command:
-            return update(state, request, command, facts)
-        case RemoveTemplate() as command:
-            return remove.remove(state, request, command, facts)
-    return Decision(reply=not_understood("template", request.command))
-
-
-def update(
-    state: TemplateState | None, request: CommandRequest, command: UpdateTemplate, facts: StorageDecisionFacts
-) -> Decision:
+def update(state: TemplateState, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:
     """Everything but its disks and NICs. Legal while no operation runs; never for Blank."""
-    if state is None:
-        return Decision(reply=not_found("template", command.id))
+    command = request.command
+    assert isinstance(command, UpdateTemplate)
     assert isinstance(command.document, Template)
-    if problem := _update_problem(state, command.document, facts):
-        return Decision(reply=problem)
+    if refusal := _update_refusal(state, command.document, facts):
+        return refuse(refusal)
     template = merge(state.template, attrs.evolve(command.document, **dict.fromkeys(not_changeable)))
     reply = accepted("template", request, template)
     if template == state.template:
         return Decision(reply=reply)
-    by = request.principal
-    said = line("template_updated", user=by.user_id, template=state.id, name=template.name or "", user_name=by.name)
-    return Decision(
-        events=(events.TemplateUpdated(at=facts.now, template=template),),
-        audit=(said,),
-        reply=reply,
-        outcome=reply,
-    )
+    said = line_by(request.principal, "template_updated", template=state.id, name=template.name or "")
+    event = events.TemplateUpdated(at=facts.now, template=template)
+    return accept(reply, Decision(events=(event,), audit=(said,)))
 
 
-def _update_problem(state: TemplateState, document: Template, facts: StorageDecisionFacts) -> Refusal | None:
+def _update_refusal(state: TemplateState, document: Template, facts: StorageDecisionFacts) -> Refusal | None:
     if state.id == blank_id:
         return NotLegal("The template Blank cannot be changed.", entity=state.address).refusal
-    if problem := busy(state, "update"):
-        return problem
-    if problem := checks.values(document):
-        return problem
+    if refusal := busy(state, "update"):
+        return refusal
+    if refusal := checks.values(document):
+        return refusal
     if document.cluster is not None and facts.rows.get(Cluster, document.cluster) is None:
         return not_found("cluster", id_of(document.cluster), field="cluster")
     for name in ("nics", "disk_attachments"):
@@ -102,3 +82,7 @@ def _update_problem(state: TemplateState, document: Template, facts: StorageDeci
     if facts.rows.named(Template, document.name):
         return name_taken("template", document.name)
     return checks.name("template", document.name)
+
+
+CHANGES: Final = (CommandRecord[TemplateState, StorageDecisionFacts](begun_by=UpdateTemplate, request=update),)
+"""What is decided at once, without an operation."""

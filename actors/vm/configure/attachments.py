@@ -5,14 +5,13 @@ from __future__ import annotations
 import attrs
 
 from actors.entity.checks import values
-from actors.entity.decision import Decision, refuse
+from actors.entity.decision import Decision, accept, line_by, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.refusals import busy, not_legal
 from actors.vm.facts import VmDecisionFacts
 from actors.vm.slots import free_slot
 from actors.vm.state import VmState
 from protocol import limits
-from protocol.activity.audit import line
 from protocol.document import Ref, id_of
 from protocol.errors import Conflict, Refusal
 from protocol.live.engine import Accepted
@@ -47,9 +46,9 @@ def update(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> D
     changed = tuple(attrs.evolve(each, **wanted) if each.id == command.id else each for each in attachments)
     accepted = Accepted(kind="disk_attachment", id=command.id, command_id=request.command_id)
     event = events.VmDisksChanged(at=facts.now, disk_attachments=changed)
-    by, disk = request.principal, facts.rows.name_of("disk", command.id)
-    said = line("vm_disk_updated", vm=state.id, user=by.user_id, name=state.name, disk_name=disk, user_name=by.name)
-    return Decision(events=(event,), audit=(said,), reply=accepted, outcome=accepted)
+    disk = facts.rows.name_of("disk", command.id)
+    said = line_by(request.principal, "vm_disk_updated", vm=state.id, name=state.name, disk_name=disk)
+    return accept(accepted, Decision(events=(event,), audit=(said,)))
 
 
 def _changes_disk(document: DiskAttachment, facts: VmDecisionFacts) -> bool:

@@ -25,7 +25,7 @@ def vm(document: Vm, *, adding: bool) -> Refusal | None:
         return refusal
     if refusal := values(document):
         return refusal
-    if refusal := memory.problem(document):
+    if refusal := memory.refusal(document):
         return refusal
     topology = document.cpu.topology if document.cpu else None
     if topology:

@@ -23,7 +23,7 @@ def settled(after: Vm, changes: Vm, memory_before: int | None) -> Vm:
     return attrs.evolve(after, memory_policy=attrs.evolve(after.memory_policy, guaranteed=wanted))
 
 
-def problem(vm: Vm) -> Refusal | None:
+def refusal(vm: Vm) -> Refusal | None:
     """More is guaranteed than there is."""
     held = guaranteed_of(vm)
     if held is None or vm.memory is None or held <= vm.memory:

@@ -49,7 +49,7 @@ def complete(vm_id: str, request: CommandRequest, facts: VmDecisionFacts) -> Vm 
     base = Vm(**{name: getattr(template, name) for name in FROM_TEMPLATE})
     vm = merge(base, writable(attrs.evolve(document, nics=None, disk_attachments=None)))
     vm = memory.settled(vm, document, template.memory)
-    if refusal := memory.problem(vm) or checks.cpu(vm):
+    if refusal := memory.refusal(vm) or checks.cpu(vm):
         return refusal
     made_from = Ref(id=template.id)
     return attrs.evolve(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from actors.entity.decision import Decision, refuse
+from actors.entity.decision import Decision, accept, line_by, refuse
 from actors.entity.ids import derived_id
 from actors.entity.messages import CommandRequest
 from actors.entity.references import missing_reference
@@ -16,7 +16,6 @@ from actors.vm.facts import VmDecisionFacts
 from actors.vm.slots import free_slot
 from actors.vm.state import VmState
 from protocol import limits
-from protocol.activity.audit import line
 from protocol.command import Command
 from protocol.document import Ref, id_of
 from protocol.errors import Conflict, Refusal
@@ -113,15 +112,9 @@ def _wanted(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
 def _changed(
     state: VmState, request: CommandRequest, nics: tuple[Nic, ...], nic: Nic, what: str, facts: VmDecisionFacts
 ) -> Decision:
-    by = request.principal
-    said = line(what, vm=state.id, user=by.user_id, name=state.name, nic_name=nic.name or "", user_name=by.name)
-    accepted = _accepted(request, nic)
-    return Decision(
-        events=(events.VmNicsChanged(at=facts.now, nics=nics),),
-        audit=(said,),
-        reply=accepted,
-        outcome=accepted,
-    )
+    said = line_by(request.principal, what, vm=state.id, name=state.name, nic_name=nic.name or "")
+    event = events.VmNicsChanged(at=facts.now, nics=nics)
+    return accept(_accepted(request, nic), Decision(events=(event,), audit=(said,)))
 
 
 def _accepted(request: CommandRequest, nic: Nic) -> Accepted:

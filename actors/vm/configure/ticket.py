@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from actors.entity.decision import Decision, RunStep, joined, refuse
+from actors.entity.decision import Decision, RunStep, joined, line_by, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.refusals import not_legal
 from actors.vm import side_steps
 from actors.vm.facts import VmDecisionFacts
 from actors.vm.state import VmState
-from protocol.activity.audit import line
 from protocol.api import Ticket
 from protocol.live.engine import Accepted, TicketReply
 from protocol.node.commands import SetTicket
@@ -31,7 +30,6 @@ def ticket(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> D
     value = wanted.value or facts.fresh_secret[:TICKET_CHARACTERS]
     expiry = wanted.expiry or EXPIRY_SECONDS
     step = side_steps.side_step(state, side_steps.TICKET, request.command_id, state.host_id, None)
-    by = request.principal
     reply = Accepted(
         kind="vm",
         id=state.id,
@@ -39,7 +37,7 @@ def ticket(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> D
         result=TicketReply(ticket=Ticket(value=value, expiry=expiry)),
     )
     decision = Decision(
-        audit=(line("console_ticket", vm=state.id, user=by.user_id, name=state.name, user_name=by.name),),
+        audit=(line_by(request.principal, "console_ticket", vm=state.id, name=state.name),),
         effects=(RunStep(step=step.id, body=SetTicket(vm_id=state.id, value=value, expiry_seconds=expiry)),),
         reply=reply,
     )

@@ -6,18 +6,17 @@ from typing import Final
 
 import attrs
 
-from actors.entity.decision import Decision, refuse
+from actors.entity.decision import Decision, accept, line_by, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.references import missing_reference
 from actors.entity.refusals import busy, not_legal
 from actors.vm.configure import checks, memory
 from actors.vm.configure.claims import claim
 from actors.vm.facts import VmDecisionFacts
+from actors.vm.operations.record import accepted_as
 from actors.vm.state import VmState
 from actors.vm.transitions import LIVE
-from protocol.activity.audit import line
 from protocol.errors import Refusal
-from protocol.live.engine import Accepted
 from protocol.merge import merge
 from protocol.message import Message
 from protocol.refusals import invalid
@@ -70,7 +69,7 @@ def _clash(state: VmState, document: Vm) -> Refusal | None:
     if document.template is not None and document.template.id != made_from:
         return invalid("template", "The template of a VM cannot be changed.", "Leave it out.")
     after = _with(state.next_run or state.vm, _changes_of(document))
-    return memory.problem(after) or checks.cpu(after)
+    return memory.refusal(after) or checks.cpu(after)
 
 
 def _document(request: CommandRequest) -> Vm:
@@ -98,7 +97,7 @@ def _move_refusal(state: VmState, changes: Vm, facts: VmDecisionFacts) -> Refusa
 
 
 def _apply(state: VmState, request: CommandRequest, changes: Vm, facts: VmDecisionFacts) -> Decision:
-    accepted = Accepted(kind="vm", id=state.id, command_id=request.command_id)
+    accepted = accepted_as(state, request)
     running = state.status in LIVE
     assert isinstance(request.command, UpdateVm)
     waits = (*DEFERRED, *DEFERRED_ON_DEMAND) if request.command.next_run else DEFERRED
@@ -108,10 +107,7 @@ def _apply(state: VmState, request: CommandRequest, changes: Vm, facts: VmDecisi
     next_run = later if later is not None and later != vm else None
     if vm == state.vm and next_run == state.next_run:
         return Decision(reply=accepted)
-    by, what = request.principal, "vm_updated_next_run" if next_run else "vm_updated"
-    return Decision(
-        events=(VmUpdated(at=facts.now, vm=vm, next_run=next_run),),
-        audit=(line(what, vm=state.id, user=by.user_id, name=vm.name or "", user_name=by.name),),
-        reply=accepted,
-        outcome=accepted,
-    )
+    what = "vm_updated_next_run" if next_run else "vm_updated"
+    said = line_by(request.principal, what, vm=state.id, name=vm.name or "")
+    event = VmUpdated(at=facts.now, vm=vm, next_run=next_run)
+    return accept(accepted, Decision(events=(event,), audit=(said,)))

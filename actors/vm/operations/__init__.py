@@ -18,7 +18,6 @@ from actors.vm.operations.shutdown import SHUTDOWN
 from actors.vm.operations.start import RESTORE, START
 from actors.vm.operations.stop import STOP
 from actors.vm.operations.suspend import SUSPEND
-from protocol.message import Message
 
 OPERATIONS: Final[Mapping[str, VmOperation]] = {
     each.kind: each
@@ -27,7 +26,3 @@ OPERATIONS: Final[Mapping[str, VmOperation]] = {
         ADD_DISK, ATTACH_DISK, DETACH_DISK,
     )
 }  # fmt: skip
-
-BEGUN_BY: Final[Mapping[type[Message], VmOperation]] = {
-    each.begun_by: each for each in OPERATIONS.values() if each.begun_by is not None
-}

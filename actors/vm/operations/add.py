@@ -10,10 +10,10 @@ from __future__ import annotations
 import attrs
 
 from actors.entity.cancel import cancelled_by
-from actors.entity.decision import Decision, refuse
+from actors.entity.decision import Decision, accept, joined, line_by, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, finish_steps, with_step
-from actors.entity.operation_record import Ask, step_effects
+from actors.entity.operation_record import Ask, with_step_sent
 from actors.reservations.messages import Reserved
 from actors.storage.messages import ProvideDisk
 from actors.vm.configure.claims import claim
@@ -21,7 +21,7 @@ from actors.vm.configure.new_vm import complete, template_of
 from actors.vm.evolve import evolve
 from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.disk_steps import VmAddData, VmRemoveData, ask_disk, sends_removal
-from actors.vm.operations.record import DONE, VmOperation, progressed
+from actors.vm.operations.record import DONE, VmOperation, accepted_as, progressed
 from actors.vm.operations.template_disks import disks_of
 from actors.vm.state import VmState
 from protocol.activity.audit import line
@@ -51,7 +51,7 @@ def request(vm_id: str, request: CommandRequest, facts: VmDecisionFacts) -> Deci
 def again(state: VmState | None, request: CommandRequest) -> Decision:
     """The VM is there already: the command that added it came again."""
     assert state is not None
-    return Decision(reply=Accepted(kind="vm", id=state.id, command_id=request.command_id))
+    return Decision(reply=accepted_as(state, request))
 
 
 def claimed(vm_id: str, request: CommandRequest, answer: Reserved | Refusal, facts: VmDecisionFacts) -> Decision:
@@ -69,10 +69,9 @@ def claimed(vm_id: str, request: CommandRequest, answer: Reserved | Refusal, fac
     audit = _said(vm, request, template if provided else None)
     operation = _begin(vm, request, template, provided, facts) if provided else None
     event = events.VmAdded(at=facts.now, vm=vm, operation=operation)
-    after = evolve(None, event)
-    assert after is not None
     accepted = Accepted(kind="vm", id=vm_id, command_id=request.command_id, job_id=operation.id if operation else "")
-    return Decision(events=(event,), audit=(audit,), effects=step_effects(ADD, after), reply=accepted, outcome=accepted)
+    decision = joined(with_step_sent(ADD, evolve, None, event), Decision(audit=(audit,)))
+    return accept(accepted, decision)
 
 
 def _begin(
@@ -85,13 +84,10 @@ def _begin(
 
 def _said(vm: Vm, request: CommandRequest, template: Template | None) -> Event:
     """That it was created; with disks to be made from `template`, that this was begun."""
-    by, cluster, name = request.principal, vm.cluster.id if vm.cluster else None, vm.name or ""
+    by, of, name = request.principal, {"vm": id_of(vm), "cluster": id_of(vm.cluster)}, vm.name or ""
     if template is None:
-        return line("vm_added", vm=vm.id, user=by.user_id, cluster=cluster, name=name, user_name=by.name)
-    return line(
-        "vm_add_started", vm=vm.id, user=by.user_id, cluster=cluster, name=name, user_name=by.name,
-        template_name=template.name or "",
-    )  # fmt: skip
+        return line_by(by, "vm_added", **of, name=name)
+    return line_by(by, "vm_add_started", **of, name=name, template_name=template.name or "")
 
 
 def sends(state: VmState) -> Ask | None:

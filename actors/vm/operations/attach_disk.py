@@ -14,7 +14,7 @@ import attrs
 
 from actors.entity.cancel import cancelled_by
 from actors.entity.checks import values
-from actors.entity.decision import Decision, refuse
+from actors.entity.decision import NOTHING, Decision, refuse
 from actors.entity.ids import job_id_of
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import finish_steps, with_step
@@ -90,8 +90,8 @@ def _message(state: VmState, request: CommandRequest, disk: Disk, disk_id: str, 
 
 def _new_disk(state: VmState, disk: Disk, disk_id: str, facts: VmDecisionFacts) -> Disk | Refusal:
     """The document of a disk to be made, its storage domain looked up."""
-    if problem := several_storage_domains(disk, "disk.storage_domains"):
-        return problem
+    if refusal := several_storage_domains(disk, "disk.storage_domains"):
+        return refusal
     storage_domain_id = _storage_domain_of(disk, facts)
     if storage_domain_id is None:
         return missing("disk.storage_domains", "disk", "Name one.")
@@ -126,7 +126,7 @@ def recorded(state: VmState, message: DiskRecorded) -> Decision:
     """The disk that a command wants can be read by now: the command is answered, the making goes on."""
     operation = state.operation
     if operation is None or operation.kind != ADD_DISK.kind:
-        return Decision()
+        return NOTHING
     return Decision(answers=((operation.id, _accepted(operation)),))
 
 

@@ -13,15 +13,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from actors.entity.decision import CancelTimer, Decision, RequestReport, SetTimer, refuse
+from actors.entity.decision import Decision, RequestReport, SetTimer, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.refusals import busy, not_legal
 from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.record import (
     DONE,
     VmOperation,
+    called_off,
     came_to_nothing,
-    failure,
+    ended_by,
     one_step,
     requested,
     succeeded,
@@ -38,20 +39,22 @@ ANSWER_SECONDS_MAX: Final = 30.0
 
 
 def request_freeze(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
-    if refusal := _hindrance(state, "freeze"):
-        return refuse(refusal)
-    text = f"Freezing the file systems of VM {state.name}"
-    operation = one_step(state, request, "freeze", text, text, facts)
-    event = events.VmOperationProgressed(at=facts.now, operation=operation)
-    return requested(FREEZE, state, request, event, *deadline(state, facts))
+    return _begun(FREEZE, state, request, "Freezing", facts, *deadline(state, facts))
 
 
 def request_thaw(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
-    if refusal := _hindrance(state, "thaw"):
+    return _begun(THAW, state, request, "Thawing", facts)
+
+
+def _begun(
+    record: VmOperation, state: VmState, request: CommandRequest, doing: str, facts: VmDecisionFacts, *timers: SetTimer
+) -> Decision:
+    if refusal := _hindrance(state, record.kind):
         return refuse(refusal)
-    text = f"Thawing the file systems of VM {state.name}"
-    operation = one_step(state, request, "thaw", text, text, facts)
-    return requested(THAW, state, request, events.VmOperationProgressed(at=facts.now, operation=operation))
+    text = f"{doing} the file systems of VM {state.name}"
+    operation = one_step(state, request, record.kind, text, text, facts)
+    event = events.VmOperationProgressed(at=facts.now, operation=operation)
+    return requested(record, state, request, event, *timers)
 
 
 def _hindrance(state: VmState, verb: str) -> Refusal | None:
@@ -87,15 +90,13 @@ def frozen(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     assert state.operation is not None
     if (facts.now - state.operation.started_at).total_seconds() > ANSWER_SECONDS_MAX:
         return timed_out(state, facts)
-    return succeeded(
-        state, _ended(facts), "vm_frozen", CancelTimer(name="freeze"), RequestReport(host_id=state.host_id)
-    )
+    return succeeded(state, _ended(facts), "vm_frozen", *called_off(state))
 
 
 def timed_out(state: VmState, facts: VmDecisionFacts) -> Decision:
     reason = f"The guest did not confirm it within {ANSWER_SECONDS_MAX:g} s; if it is frozen, it thaws by itself."
     refusal = HostFailed(reason, remedy="Check the VM and its host, then try again.", entity=state.address).refusal
-    return failed(state, refusal, facts)
+    return freeze_failed(state, refusal, facts)
 
 
 def thawed(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
@@ -106,14 +107,12 @@ def _ended(facts: VmDecisionFacts) -> events.VmEvent:
     return events.VmOperationEnded(at=facts.now, ended=DONE)
 
 
-def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
-    """The host is asked, as after success: what it said of the VM meanwhile was not listened to."""
-    assert state.operation is not None
-    kind = state.operation.kind
-    event = events.VmOperationEnded(at=facts.now, ended=failure(refusal))
-    effects = (CancelTimer(name=kind), RequestReport(host_id=state.host_id))
-    what = "vm_freeze_failed" if kind == "freeze" else "vm_thaw_failed"
-    return came_to_nothing(state, event, what, refusal, *effects)
+def freeze_failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
+    return came_to_nothing(state, ended_by(refusal, facts), "vm_freeze_failed", refusal, *called_off(state))
+
+
+def thaw_failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
+    return came_to_nothing(state, ended_by(refusal, facts), "vm_thaw_failed", refusal, *called_off(state))
 
 
 FREEZE = VmOperation(
@@ -122,10 +121,15 @@ FREEZE = VmOperation(
     request=request_freeze,
     sends=sends_freeze,
     done=frozen,
-    failed=failed,
+    failed=freeze_failed,
     timed_out=timed_out,
     timers=deadline,
 )
 THAW = VmOperation(
-    kind="thaw", begun_by=ThawVmFileSystems, request=request_thaw, sends=sends_thaw, done=thawed, failed=failed
+    kind="thaw",
+    begun_by=ThawVmFileSystems,
+    request=request_thaw,
+    sends=sends_thaw,
+    done=thawed,
+    failed=thaw_failed,
 )

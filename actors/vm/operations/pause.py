@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from actors.entity.decision import Decision, RequestReport, refuse
+from actors.entity.decision import Decision
 from actors.entity.messages import CommandRequest
 from actors.vm.facts import VmDecisionFacts
-from actors.vm.operations.record import (
-    DONE,
-    VmOperation,
-    came_to_nothing,
-    failure,
-    legality,
-    one_step,
-    requested,
-    succeeded,
-)
+from actors.vm.operations.record import DONE, VmOperation, begun, called_off, came_to_nothing, ended_by, succeeded
 from actors.vm.state import VmState
 from protocol.errors import Refusal
 from protocol.message import Message
@@ -24,19 +15,11 @@ from protocol.vm.commands import PauseVm, ResumeVm
 
 
 def request_pause(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
-    if refusal := legality(state, "pause", events.VmPauseRequested):
-        return refuse(refusal)
-    text = f"Pausing VM {state.name}"
-    operation = one_step(state, request, "pause", text, text, facts)
-    return requested(PAUSE, state, request, events.VmPauseRequested(at=facts.now, operation=operation))
+    return begun(PAUSE, state, request, events.VmPauseRequested, f"Pausing VM {state.name}", facts)
 
 
 def request_resume(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
-    if refusal := legality(state, "resume", events.VmResumeRequested):
-        return refuse(refusal)
-    text = f"Resuming VM {state.name}"
-    operation = one_step(state, request, "resume", text, text, facts)
-    return requested(RESUME, state, request, events.VmResumeRequested(at=facts.now, operation=operation))
+    return begun(RESUME, state, request, events.VmResumeRequested, f"Resuming VM {state.name}", facts)
 
 
 def sends_pause(state: VmState) -> PauseDomain:
@@ -48,26 +31,34 @@ def sends_resume(state: VmState) -> ResumeDomain:
 
 
 def paused(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
-    event = events.VmPaused(at=facts.now, ended=DONE)
-    return succeeded(state, event, "vm_paused")
+    return succeeded(state, events.VmPaused(at=facts.now, ended=DONE), "vm_paused")
 
 
 def resumed(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
-    event = events.VmResumed(at=facts.now, ended=DONE)
-    return succeeded(state, event, "vm_resumed")
+    return succeeded(state, events.VmResumed(at=facts.now, ended=DONE), "vm_resumed")
 
 
-def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
-    """What the CPUs do now is not known: the host is asked."""
-    assert state.operation is not None
-    what = "vm_pause_failed" if state.operation.kind == "pause" else "vm_resume_failed"
-    event = events.VmOperationEnded(at=facts.now, ended=failure(refusal))
-    return came_to_nothing(state, event, what, refusal, RequestReport(host_id=state.host_id))
+def pause_failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
+    return came_to_nothing(state, ended_by(refusal, facts), "vm_pause_failed", refusal, *called_off(state))
+
+
+def resume_failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
+    return came_to_nothing(state, ended_by(refusal, facts), "vm_resume_failed", refusal, *called_off(state))
 
 
 PAUSE = VmOperation(
-    kind="pause", begun_by=PauseVm, request=request_pause, sends=sends_pause, done=paused, failed=failed
+    kind="pause",
+    begun_by=PauseVm,
+    request=request_pause,
+    sends=sends_pause,
+    done=paused,
+    failed=pause_failed,
 )
 RESUME = VmOperation(
-    kind="resume", begun_by=ResumeVm, request=request_resume, sends=sends_resume, done=resumed, failed=failed
+    kind="resume",
+    begun_by=ResumeVm,
+    request=request_resume,
+    sends=sends_resume,
+    done=resumed,
+    failed=resume_failed,
 )

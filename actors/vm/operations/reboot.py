@@ -6,18 +6,17 @@ ask the guest -> wait for its firmware -> powering up
 
 from __future__ import annotations
 
-from actors.entity.decision import CancelTimer, Decision, RequestReport, refuse
+from actors.entity.decision import NOTHING, CancelTimer, Decision
 from actors.entity.messages import CommandRequest
 from actors.vm.facts import VmDecisionFacts, guest_up_timer
 from actors.vm.operations import guest_wait
 from actors.vm.operations.record import (
     DONE,
     VmOperation,
+    begun,
+    called_off,
     came_to_nothing,
     failure,
-    legality,
-    one_step,
-    requested,
     succeeded,
 )
 from actors.vm.state import VmState
@@ -31,11 +30,7 @@ KIND = "reboot"
 
 
 def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
-    if refusal := legality(state, KIND, events.VmRebootRequested):
-        return refuse(refusal)
-    text = f"Rebooting VM {state.name}"
-    event = events.VmRebootRequested(at=facts.now, operation=one_step(state, request, KIND, text, text, facts))
-    return requested(REBOOT, state, request, event)
+    return begun(REBOOT, state, request, events.VmRebootRequested, f"Rebooting VM {state.name}", facts)
 
 
 def sends(state: VmState) -> RebootDomain | None:
@@ -49,7 +44,7 @@ def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
 def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     """The guest goes on as it was."""
     event = events.VmRebootIgnored(at=facts.now, ended=failure(refusal))
-    return came_to_nothing(state, event, "vm_reboot_failed", refusal, RequestReport(host_id=state.host_id))
+    return came_to_nothing(state, event, "vm_reboot_failed", refusal, *called_off(state))
 
 
 def started_over(state: VmState, facts: VmDecisionFacts) -> Decision:
@@ -60,7 +55,7 @@ def started_over(state: VmState, facts: VmDecisionFacts) -> Decision:
 
 def timed_out(state: VmState, facts: VmDecisionFacts) -> Decision:
     if state.status != "reboot_in_progress":
-        return Decision()
+        return NOTHING
     missed = "did not reboot"
     return guest_wait.ignored(state, events.VmRebootIgnored, "vm_reboot_ignored", missed, facts)
 

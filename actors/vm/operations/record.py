@@ -6,24 +6,22 @@ from collections.abc import Callable
 
 import attrs
 
-from actors.entity.decision import NOTHING, Decision, Effect, SetTimer
+from actors.entity.decision import Decision, Effect, RequestReport, SetTimer, accept, joined, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
-from actors.entity.operation_record import OperationRecord, step_effects
+from actors.entity.operation_record import OperationRecord, nothing, with_step_sent
 from actors.entity.refusals import busy, not_legal
 from actors.entity.transitions import statuses_before
 from actors.vm.evolve import evolve
 from actors.vm.facts import VmDecisionFacts
-from actors.vm.run_end import RunEnd, failed_with_it
+from actors.vm.run_end import RunEnd, failed_with_it, timer_cancelled
 from actors.vm.state import VmState
 from actors.vm.transitions import TRANSITIONS
 from protocol.activity.audit import line
 from protocol.activity.model import Event
 from protocol.activity.operation import Operation, Outcome
-from protocol.command import Command
 from protocol.errors import Refusal
 from protocol.live.engine import Accepted
-from protocol.message import Message
 from protocol.vm import events
 
 DONE = Outcome(outcome="done")
@@ -33,28 +31,20 @@ def _no_timer(_: VmState, __: VmDecisionFacts) -> tuple[SetTimer, ...]:
     return ()
 
 
-def _nothing(*_: object) -> Decision:
-    return NOTHING
-
-
 @attrs.frozen(kw_only=True)
 class VmOperation(OperationRecord[VmState, VmDecisionFacts]):
     """One verb of a VM, beside what every operation says.
 
-    `request` decides the command `begun_by` (None: another operation begins it), `answered` the answer of another actor
-    that the command waited for. `seen_as`: the status of the VM when its domain is seen while this runs; "" when
-    sightings say nothing, because the outcome will. `run_ended`: QEMU is gone. `started_over`: the guest runs its
-    firmware anew. `timed_out`: the guest did not do in time what it was asked. `timers`: those that a new incarnation
-    of the actor sets again.
+    `seen_as`: the status of the VM when its domain is seen while this runs; "" when sightings say nothing, because the
+    outcome will. `run_ended`: QEMU is gone. `started_over`: the guest runs its firmware anew. `timed_out`: the guest did
+    not do in time what it was asked. `timers`: those that a new incarnation of the actor sets again; one that is named
+    as the operation is called off with it.
     """
 
-    begun_by: type[Command] | None = None
-    request: Callable[[VmState, CommandRequest, VmDecisionFacts], Decision] = _nothing
-    answered: Callable[[VmState, CommandRequest, Message, VmDecisionFacts], Decision] = _nothing
     seen_as: str = ""
     run_ended: Callable[[VmState, RunEnd, VmDecisionFacts], Decision] = failed_with_it
-    started_over: Callable[[VmState, VmDecisionFacts], Decision] = _nothing
-    timed_out: Callable[[VmState, VmDecisionFacts], Decision] = _nothing
+    started_over: Callable[[VmState, VmDecisionFacts], Decision] = nothing
+    timed_out: Callable[[VmState, VmDecisionFacts], Decision] = nothing
     timers: Callable[[VmState, VmDecisionFacts], tuple[SetTimer, ...]] = _no_timer
 
 
@@ -86,23 +76,29 @@ def requested(
     record: VmOperation, state: VmState, request: CommandRequest, event: events.VmEvent, *effects: Effect,
     audit: tuple[Event, ...] = (), reply: Accepted | None = None,
 ) -> Decision:  # fmt: skip
-    """The operation in `event` begins, and its first step is sent."""
+    """The operation in `event` begins, whatever ran before it, and its first step is sent."""
     assert event.operation is not None
-    after = evolve(state, event)
-    assert after is not None
     accepted = reply or accepted_as(state, request, event.operation)
-    return Decision(
-        events=(event,),
-        audit=audit,
-        effects=(*step_effects(record, after), *effects),
-        reply=accepted,
-        outcome=accepted,
-    )
+    further = Decision(audit=audit, effects=(*timer_cancelled(state), *effects))
+    decision = joined(with_step_sent(record, evolve, state, event), further)
+    return accept(accepted, decision)
 
 
-def accepted_as(state: VmState, request: CommandRequest, operation: Operation) -> Accepted:
-    """The reply to a command that goes on as a job."""
-    return Accepted(kind="vm", id=state.id, job_id=operation.id, command_id=request.command_id)
+def begun(
+    record: VmOperation, state: VmState, request: CommandRequest, event: type[events.VmEvent], text: str,
+    facts: VmDecisionFacts, over: str = "",
+) -> Decision:  # fmt: skip
+    """The usual beginning: `event` when it is legal, with one step on the VM's host, described as the whole."""
+    if refusal := legality(state, record.kind, event, over=over):
+        return refuse(refusal)
+    operation = one_step(state, request, record.kind, text, text, facts)
+    return requested(record, state, request, event(at=facts.now, operation=operation))
+
+
+def accepted_as(state: VmState, request: CommandRequest, operation: Operation | None = None) -> Accepted:
+    """The reply to a command, which goes on as the job of `operation`."""
+    job_id = operation.id if operation is not None else ""
+    return Accepted(kind="vm", id=state.id, job_id=job_id, command_id=request.command_id)
 
 
 def under_way(state: VmState, request: CommandRequest, kind: str) -> Decision | None:
@@ -117,9 +113,7 @@ def progressed(
 ) -> Decision:
     """The operation as it is now: the step that it has begun is sent."""
     event = events.VmOperationProgressed(at=facts.now, operation=operation)
-    after = evolve(state, event)
-    assert after is not None
-    return Decision(events=(event,), effects=(*step_effects(record, after), *effects))
+    return joined(with_step_sent(record, evolve, state, event), Decision(effects=effects))
 
 
 def succeeded(state: VmState, event: events.VmEvent, what: str, *effects: Effect) -> Decision:
@@ -133,6 +127,16 @@ def came_to_nothing(state: VmState, event: events.VmEvent, what: str, refusal: R
     """The operation fails with `event`, and the audit trail says `what`."""
     said = line(what, vm=state.id, host=state.host_id, name=state.name, reason=str(refusal))
     return Decision(events=(event,), audit=(said,), effects=effects)
+
+
+def called_off(state: VmState) -> tuple[Effect, ...]:
+    """Nothing is waited for any more; what the VM is now, its host says."""
+    return (*timer_cancelled(state), RequestReport(host_id=state.host_id))
+
+
+def ended_by(refusal: Refusal, facts: VmDecisionFacts) -> events.VmEvent:
+    """The operation has failed, and the VM is what it was before, as far as is known."""
+    return events.VmOperationEnded(at=facts.now, ended=failure(refusal))
 
 
 def failure(refusal: Refusal) -> Outcome:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from actors.entity.decision import CancelTimer, Decision, RequestReport, refuse
+from actors.entity.decision import Decision, RequestReport
 from actors.entity.messages import CommandRequest
 from actors.vm.facts import VmDecisionFacts, guest_up_timer
 from actors.vm.operations.record import (
     DONE,
     VmOperation,
+    begun,
     came_to_nothing,
     failure,
-    legality,
-    one_step,
-    requested,
     succeeded,
 )
 from actors.vm.state import VmState
@@ -26,12 +24,7 @@ KIND = "reset"
 
 
 def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
-    if refusal := legality(state, KIND, events.VmResetRequested, over="reboot"):
-        return refuse(refusal)
-    text = f"Resetting VM {state.name}"
-    event = events.VmResetRequested(at=facts.now, operation=one_step(state, request, KIND, text, text, facts))
-    # Cancel the superseded reboot's timeout; it would fire into the next reboot.
-    return requested(RESET, state, request, event, CancelTimer(name="reboot"))
+    return begun(RESET, state, request, events.VmResetRequested, f"Resetting VM {state.name}", facts, over="reboot")
 
 
 def sends(state: VmState) -> ResetDomain:

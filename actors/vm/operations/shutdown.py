@@ -7,7 +7,7 @@ ask the guest -> wait for QEMU to end -> down
 from __future__ import annotations
 
 from actors.entity.cancel import cancelled_by, rolled_back
-from actors.entity.decision import CancelTimer, Decision, RequestReport, refuse
+from actors.entity.decision import NOTHING, Decision, line_by, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.refusals import busy, not_legal
 from actors.vm.desired import desired_after_end
@@ -15,6 +15,7 @@ from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations import guest_wait
 from actors.vm.operations.record import (
     VmOperation,
+    called_off,
     came_to_nothing,
     failure,
     one_step,
@@ -24,7 +25,6 @@ from actors.vm.operations.record import (
 from actors.vm.run_end import down_as_wanted
 from actors.vm.state import VmState
 from actors.vm.transitions import CAN_REBOOT
-from protocol.activity.audit import line
 from protocol.errors import Refusal
 from protocol.message import Message
 from protocol.node.commands import ShutdownDomain
@@ -46,13 +46,9 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
         return refuse(not_legal(state, "shut down", "up", "A VM that does not answer can be stopped."))
     operation = one_step(state, request, KIND, f"Shutting down VM {state.name}", "Asking the guest to shut down", facts)
     event = events.VmShutdownRequested(at=facts.now, operation=operation, reason=command.reason, desired="down")
-    by = request.principal
-    audit = line(
-        "vm_shutdown", vm=state.id, host=state.host_id, user=by.user_id, name=state.name, user_name=by.name,
-        reason=command.reason,
-    )  # fmt: skip
-    timers = (CancelTimer(name="reboot"), guest_wait.deadline(KIND, facts))
-    return requested(SHUTDOWN, state, request, event, *timers, audit=(audit,))
+    by, host, why = request.principal, state.host_id, command.reason
+    audit = line_by(by, "vm_shutdown", vm=state.id, host=host, name=state.name, reason=why)
+    return requested(SHUTDOWN, state, request, event, guest_wait.deadline(KIND, facts), audit=(audit,))
 
 
 def sends(state: VmState) -> ShutdownDomain | None:
@@ -66,12 +62,12 @@ def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
 def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     wanted = desired_after_end(state, "shutdown_ignored")
     event = events.VmShutdownIgnored(at=facts.now, ended=failure(refusal), desired=wanted)
-    return came_to_nothing(state, event, "vm_shutdown_failed", refusal, RequestReport(host_id=state.host_id))
+    return came_to_nothing(state, event, "vm_shutdown_failed", refusal, *called_off(state))
 
 
 def timed_out(state: VmState, facts: VmDecisionFacts) -> Decision:
     if state.status != "powering_down":
-        return Decision()
+        return NOTHING
     return guest_wait.ignored(
         state,
         events.VmShutdownIgnored,
@@ -90,7 +86,7 @@ def cancel(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> D
     kind = events.VmShutdownIgnored if state.status == "powering_down" else events.VmOperationEnded
     wanted = desired_after_end(state, "shutdown_ignored")
     event = kind(at=facts.now, operation=operation, ended=rolled_back(operation), desired=wanted)
-    return Decision(events=(event,), effects=(CancelTimer(name=KIND), RequestReport(host_id=state.host_id)))
+    return Decision(events=(event,), effects=called_off(state))
 
 
 SHUTDOWN = VmOperation(

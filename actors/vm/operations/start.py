@@ -53,7 +53,7 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
     if state.status not in ("down", "suspended"):
         return refuse(not_legal(state, "start", "down, suspended or paused", "Stop it first, or leave it as it is."))
     vm = effective(state, command)
-    if refusal := checks.vm(command.vm or Vm(), adding=False) or memory.problem(vm) or checks.cpu(vm):
+    if refusal := checks.vm(command.vm or Vm(), adding=False) or memory.refusal(vm) or checks.cpu(vm):
         return refuse(refusal)
     spec = _spec(state, vm, command, facts)
     if isinstance(spec, Refusal):

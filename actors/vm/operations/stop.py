@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from actors.entity.decision import CancelTimer, Decision, RequestReport, SetTimer, refuse
+from actors.entity.decision import Decision, RequestReport, SetTimer, line_by, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.refusals import busy, not_legal
 from actors.vm.desired import desired_after_end
@@ -24,7 +24,6 @@ from actors.vm.operations.record import (
 from actors.vm.run_end import down, down_as_wanted
 from actors.vm.state import VmState
 from actors.vm.transitions import LIVE
-from protocol.activity.audit import line
 from protocol.document import id_of
 from protocol.errors import Refusal
 from protocol.message import Message
@@ -51,13 +50,9 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
         return refuse(not_legal(state, "stop", "running or suspended"))
     operation = one_step(state, request, KIND, f"Stopping VM {state.name}", "Powering off", facts)
     event = events.VmStopRequested(at=facts.now, operation=operation, reason=command.reason, desired="down")
-    by = request.principal
-    audit = line(
-        "vm_stopped", vm=state.id, host=state.host_id, user=by.user_id, name=state.name, user_name=by.name,
-        reason=command.reason,
-    )  # fmt: skip
-    over = (CancelTimer(name="shutdown"), CancelTimer(name="reboot"))
-    return requested(STOP, state, request, event, *over, audit=(audit,))
+    by, host, why = request.principal, state.host_id, command.reason
+    audit = line_by(by, "vm_stopped", vm=state.id, host=host, name=state.name, reason=why)
+    return requested(STOP, state, request, event, audit=(audit,))
 
 
 def _discard(state: VmState, request: CommandRequest, command: StopVm, facts: VmDecisionFacts) -> Decision:
@@ -65,11 +60,8 @@ def _discard(state: VmState, request: CommandRequest, command: StopVm, facts: Vm
     host = id_of(storage_domain.host) if storage_domain is not None else ""
     operation = one_step(state, request, KIND, f"Stopping VM {state.name}", "Discarding the saved memory", facts, host)
     event = events.VmStopRequested(at=facts.now, operation=operation, reason=command.reason, desired="down")
-    by = request.principal
-    audit = line(
-        "vm_suspended_stopped", vm=state.id, host=host, user=by.user_id, name=state.name, user_name=by.name,
-        reason=command.reason,
-    )  # fmt: skip
+    by, why = request.principal, command.reason
+    audit = line_by(by, "vm_suspended_stopped", vm=state.id, host=host, name=state.name, reason=why)
     return requested(STOP, state, request, event, _resend_timer(), audit=(audit,))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors.entity.decision import Decision, RequestReport, refuse
+from actors.entity.decision import NOTHING, Decision, RequestReport, refuse
 from actors.entity.messages import CommandRequest
 from actors.vm.desired import desired_after_end
 from actors.vm.facts import VmDecisionFacts
@@ -65,7 +65,7 @@ def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision
 
 def run_ended(state: VmState, end: RunEnd, facts: VmDecisionFacts) -> Decision:
     """With its memory saved the node's outcome says so too, and ends the operation."""
-    return Decision() if end.why is StopReason.SAVED else failed_with_it(state, end, facts)
+    return NOTHING if end.why is StopReason.SAVED else failed_with_it(state, end, facts)
 
 
 SUSPEND = VmOperation(

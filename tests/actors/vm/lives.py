@@ -51,9 +51,6 @@ SPEC = DomainSpec(
 )  # fmt: skip
 """What a host is told to run of it."""
 
-NO_TIMERS = (cancel("guest_up"), cancel("shutdown"), cancel("reboot"), cancel("freeze"))
-"""Nothing is waited for any more."""
-
 FULL = Refusal(code="host_failed", reason="The disk is full.", status=500)
 NO = Refusal(code="host_failed", reason="No.", status=500)
 GONE = Refusal(code="not_found", reason="There is no saved state.", status=404)
@@ -171,6 +168,11 @@ def side_ended(purpose: str) -> Expected:
         return None if under_way.get(found.step) == purpose and is_answered and is_alone else "another step"
 
     return Expected("events", f"side_ended({purpose!r})", differs)
+
+
+def no_timers(operation: str = "") -> tuple[Expected, ...]:
+    """Nothing is waited for any more, also not for the operation that was under way."""
+    return (cancel("guest_up"), *((cancel(operation),) if operation else ()))
 
 
 # --- lives --------------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ from tests.actors.expected import (
     stored,
 )
 from tests.actors.playbook import answered, done, fired, job_id
-from tests.actors.vm.lives import DISK, HOST, NO, NO_TIMERS, OTHER_DISK, VM, added, cloning, domain, up
+from tests.actors.vm.lives import DISK, HOST, NO, OTHER_DISK, VM, added, cloning, domain, no_timers, up
 from tests.actors.vm.test_add import WEB_DISK, WEB_DISK_2
 from tests.actors.vm.test_disks import JOB, NEW_DISK, making
 
@@ -59,7 +59,7 @@ def test_a_shutdown_that_is_cancelled_leaves_it_up() -> None:
     play.when(DomainSeen(host_id=HOST, domain=domain(DomainStatus.ABSENT), stopped=StopReason.SHUTDOWN)).then(
         event(VmWentDown, desired="down", cause="shutdown", reason="The guest powered off."),
         audit("vm_down", vm=VM, host=HOST),
-        *NO_TIMERS,
+        *no_timers(),
         ack_stopped(),
         status("down"),
     )

@@ -23,7 +23,6 @@ from tests.actors.vm.lives import (
     GONE,
     HOST,
     MAC,
-    NO_TIMERS,
     SD,
     VM,
     WEB,
@@ -31,6 +30,7 @@ from tests.actors.vm.lives import (
     domain,
     end_of_start,
     heard,
+    no_timers,
     side_begun,
     started,
     up,
@@ -68,7 +68,7 @@ def test_after_a_fault_one_that_is_highly_available_is_still_wanted(
     play.when(ended(why)).then(
         event(VmWentDown, desired=wanted, cause=why.value, reason=reported),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
-        *NO_TIMERS,
+        *no_timers(),
         ack_stopped(),
         status("down"),
     )
@@ -86,7 +86,7 @@ def test_one_that_was_ended_on_purpose_is_not(why: StopReason, reported: str) ->
     kept_up().when(ended(why)).then(
         event(VmWentDown, desired="down", cause=why.value, reason=reported),
         audit("vm_down", vm=VM, host=HOST),
-        *NO_TIMERS,
+        *no_timers(),
         ack_stopped(),
         status("down"),
     )
@@ -101,7 +101,7 @@ def test_one_whose_memory_was_saved_too_late_is_down_and_not_to_be_suspended() -
             reason="Its memory was saved after it was no longer to be suspended.",
         ),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
-        *NO_TIMERS,
+        *no_timers(),
         ack_stopped(),
         status("down"),
     )
@@ -112,7 +112,7 @@ def test_a_host_that_dies_does_not_make_it_unwanted(life: Callable[[], VmPlay], 
     life().given(HostLost(host_id=HOST)).when(HostConfirmedDown(host_id=HOST)).then(
         event(VmWentDown, desired=wanted, cause="host_down", reason="Its host was confirmed as rebooted."),
         audit("vm_down_with_host", severity="error", vm=VM, host=HOST),
-        *NO_TIMERS,
+        *no_timers(),
         status("down"),
     )
 
@@ -129,7 +129,7 @@ def test_one_that_was_to_go_down_stays_so_when_its_host_dies() -> None:
             why="Its host was rebooted.",
         ),
         audit("vm_down_with_host", severity="error", vm=VM, host=HOST),
-        *NO_TIMERS,
+        *no_timers("shutdown"),
         status("down"),
     )
 
@@ -147,7 +147,7 @@ def test_one_that_dies_while_it_is_suspended_is_not_started_again() -> None:
         ),
         side_begun("saved_state", left),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
-        *NO_TIMERS,
+        *no_timers("suspend"),
         beside(left, host=HOST),
         timer("side_steps", 10),
         ack_stopped(),

@@ -30,7 +30,7 @@ from tests.actors.expected import (
     to_node,
 )
 from tests.actors.playbook import done, fired
-from tests.actors.vm.lives import FULL, HOST, NO_TIMERS, SILENT, VM, VmPlay, added, booting, domain, paused, saving, up
+from tests.actors.vm.lives import FULL, HOST, SILENT, VM, VmPlay, added, booting, domain, no_timers, paused, saving, up
 
 
 def freezing() -> VmPlay:
@@ -145,8 +145,7 @@ def test_a_vm_that_is_being_frozen_is_stopped_all_the_same() -> None:
         event(VmStopRequested, begins="stop", step="Powering off", desired="down"),
         audit("vm_stopped", user="u", vm=VM, host=HOST),
         to_node(DestroyDomain(vm_id=VM)),
-        cancel("shutdown"),
-        cancel("reboot"),
+        cancel("freeze"),
         accepted(job=True),
         stored,
         status("powering_down"),
@@ -158,7 +157,6 @@ def test_a_frozen_vm_is_shut_down_like_any_other() -> None:
         event(VmShutdownRequested, begins="shutdown", step="Asking the guest to shut down", desired="down"),
         audit("vm_shutdown", user="u", vm=VM, host=HOST),
         to_node(ShutdownDomain(vm_id=VM)),
-        cancel("reboot"),
         timer("shutdown", 300),
         accepted(job=True),
         stored,
@@ -171,7 +169,7 @@ def test_a_freeze_ends_with_the_vm() -> None:
         event(VmWentDown, cause="crashed", reason="QEMU exited unexpectedly.", ends="failed", why="QEMU exited (crashed).",
               desired="down"),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
-        *NO_TIMERS,
+        *no_timers("freeze"),
         ack_stopped(),
         status("down"),
     )  # fmt: skip

@@ -6,6 +6,10 @@ import attrs
 import pytest
 
 from actors.entity.host_signals import DomainSeen, GuestLost, HostConfirmedDown, HostLost, HostReturned, StepAdvanced
+from actors.entity.transitions import status_after
+from actors.vm.operations import OPERATIONS
+from actors.vm.operations.record import VmOperation
+from actors.vm.transitions import TRANSITIONS
 from protocol.node.commands import DestroyDomain, PauseDomain
 from protocol.node.domain import DomainStatus, StopReason
 from protocol.node.reports import Done
@@ -27,7 +31,6 @@ from tests.actors.vm.lives import (
     FULL,
     GUEST,
     HOST,
-    NO_TIMERS,
     SILENT,
     VM,
     added,
@@ -35,6 +38,7 @@ from tests.actors.vm.lives import (
     domain,
     heard,
     launching,
+    no_timers,
     rebooting,
     saving,
     side_begun,
@@ -59,7 +63,7 @@ def test_a_qemu_that_ended_is_down_with_the_reason(why: StopReason, code: str, s
     up().when(DomainSeen(host_id=HOST, domain=gone, stopped=why, detail="signal 9")).then(
         event(VmWentDown, desired="down", cause=why.value, reason=reported),
         audit(code, severity=severity, text=reported, vm=VM, host=HOST),
-        *NO_TIMERS,
+        *no_timers(),
         ack_stopped(),
         status("down"))  # fmt: skip
 
@@ -77,7 +81,7 @@ def test_a_qemu_that_ended_in_the_middle_of_an_operation_fails_it() -> None:
             why="QEMU exited (crashed).",
         ),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
-        *NO_TIMERS,
+        *no_timers("pause"),
         ack_stopped(),
         status("down"),
     )
@@ -112,14 +116,14 @@ def test_found_gone_after_silence() -> None:
     up().given(HostLost(host_id=HOST)).when(HostReturned(host_id=HOST)).then(
         event(VmWentDown, desired="down", cause="unknown", reason="It was not running on its host."),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
-        *NO_TIMERS,
+        *no_timers(),
         status("down"),
     )
     absent = domain(DomainStatus.ABSENT)
     up().given(HostLost(host_id=HOST)).when(HostReturned(host_id=HOST, domain=absent)).then(
         event(VmWentDown, desired="down", cause="unknown", reason="It was not running on its host."),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
-        *NO_TIMERS,
+        *no_timers(),
         status("down"),
     )
 
@@ -133,7 +137,7 @@ def test_a_confirmed_reboot_of_the_host_ends_the_vm() -> None:
     up().given(HostLost(host_id=HOST)).when(HostConfirmedDown(host_id=HOST)).then(
         event(VmWentDown, desired="down", cause="host_down", reason="Its host was confirmed as rebooted."),
         audit("vm_down_with_host", severity="error", vm=VM, host=HOST),
-        *NO_TIMERS,
+        *no_timers(),
         status("down"),
     )
 
@@ -150,7 +154,7 @@ def test_a_confirmed_reboot_of_the_host_ends_what_was_under_way() -> None:
             why="Its host was rebooted.",
         ),
         audit("vm_down_with_host", severity="error", vm=VM, host=HOST),
-        *NO_TIMERS,
+        *no_timers("reboot"),
         status("down"),
     )
 
@@ -255,3 +259,10 @@ def test_what_nobody_understands_is_nothing() -> None:
     launching().when(fired("start")).then()
     saving().when(StepAdvanced(host_id=HOST, step=step_under_way(saving()), percent=7)).then()
     unborn().when(heard()).then()
+
+
+@pytest.mark.parametrize("record", [each for each in OPERATIONS.values() if each.seen_as], ids=lambda each: each.kind)
+def test_what_a_vm_is_seen_as_in_an_operation_is_what_it_may_be_found_as(record: VmOperation) -> None:
+    """Else its actor would crash when the host is back."""
+    found = VmFound(at=NOW, status=record.seen_as)
+    assert status_after(TRANSITIONS, "unknown", found) == record.seen_as

@@ -45,12 +45,12 @@ from tests.actors.vm.lives import (
     DISK,
     FULL,
     HOST,
-    NO_TIMERS,
     VM,
     added,
     cloning,
     domain,
     launching,
+    no_timers,
     paused,
     saving,
     started,
@@ -65,7 +65,6 @@ def test_shutdown_asks_the_guest() -> None:
         ),
         audit("vm_shutdown", text="(reason: night).", user="u", vm=VM, host=HOST),
         to_node(ShutdownDomain(vm_id=VM, reason="night")),
-        cancel("reboot"),
         timer("shutdown", 300),
         accepted(job=True),
         stored,
@@ -87,7 +86,7 @@ def test_shutdown_ends_when_qemu_is_gone() -> None:
     play.when(DomainSeen(host_id=HOST, domain=domain(DomainStatus.ABSENT), stopped=StopReason.SHUTDOWN)).then(
         event(VmWentDown, desired="down", cause="shutdown", reason="night", ends="done"),
         audit("vm_down", vm=VM, host=HOST),
-        *NO_TIMERS,
+        *no_timers("shutdown"),
         ack_stopped(),
         status("down"),
     )
@@ -109,6 +108,7 @@ def test_a_shutdown_that_the_host_cannot_ask_for_leaves_it_up() -> None:
     up().given(ShutdownVm(id=VM)).when(done(FULL)).then(
         event(VmShutdownIgnored, desired="up", ends="failed", why="The disk is full."),
         audit("vm_shutdown_failed", severity="error", vm=VM, host=HOST),
+        cancel("shutdown"),
         ack(),
         look(HOST),
         status("up"),
@@ -145,7 +145,7 @@ def test_forced_it_takes_the_place_of_what_runs() -> None:
         event(VmShutdownRequested, desired="down", begins="shutdown", step="Asking the guest to shut down"),
         audit("vm_shutdown", user="u", vm=VM, host=HOST),
         to_node(ShutdownDomain(vm_id=VM)),
-        cancel("reboot"),
+        cancel("pause"),
         timer("shutdown", 300),
         accepted(job=True),
         stored,
@@ -165,8 +165,6 @@ def test_stop_ends_qemu() -> None:
         event(VmStopRequested, desired="down", reason="stuck", begins="stop", step="Powering off"),
         audit("vm_stopped", text="(reason: stuck).", user="u", vm=VM, host=HOST),
         to_node(DestroyDomain(vm_id=VM)),
-        cancel("shutdown"),
-        cancel("reboot"),
         accepted(job=True),
         stored,
         status("powering_down"),
@@ -176,7 +174,7 @@ def test_stop_ends_qemu() -> None:
         event(VmWentDown, desired="down", cause="destroyed", reason="stuck", ends="done"),
         audit("vm_down", vm=VM, host=HOST),
         ack(),
-        *NO_TIMERS,
+        *no_timers("stop"),
         status("down"),
     )
 
@@ -187,7 +185,6 @@ def test_stop_supersedes_a_running_shutdown() -> None:
         audit("vm_stopped", user="u", vm=VM, host=HOST),
         to_node(DestroyDomain(vm_id=VM)),
         cancel("shutdown"),
-        cancel("reboot"),
         accepted(job=True),
         stored,
     )
@@ -199,8 +196,7 @@ def test_stop_during_launch_ends_whatever_started() -> None:
         event(VmStopRequested, desired="down", begins="stop", step="Powering off"),
         audit("vm_stopped", user="u", vm=VM, host=HOST),
         to_node(DestroyDomain(vm_id=VM)),
-        cancel("shutdown"),
-        cancel("reboot"),
+        cancel("start"),
         accepted(job=True),
         stored,
         status("powering_down"),
@@ -210,7 +206,7 @@ def test_stop_during_launch_ends_whatever_started() -> None:
         event(VmWentDown, desired="down", cause="destroyed", ends="done"),
         audit("vm_down", vm=VM, host=HOST),
         ack(),
-        *NO_TIMERS,
+        *no_timers("stop"),
         status("down"),
     )
 
@@ -246,7 +242,7 @@ def test_a_stop_that_failed_is_looked_at() -> None:
     play.when(HostReturned(host_id=HOST)).then(
         event(VmWentDown, desired="down", cause="unknown", reason="It was not running on its host."),
         audit("vm_down_error", severity="error", vm=VM, host=HOST),
-        *NO_TIMERS,
+        *no_timers(),
         status("down"),
     )
 
@@ -256,7 +252,7 @@ def test_stopped_while_its_end_is_seen_first() -> None:
     play.when(DomainSeen(host_id=HOST, domain=domain(DomainStatus.ABSENT), stopped=StopReason.DESTROYED)).then(
         event(VmWentDown, desired="down", cause="destroyed", reason="stuck", ends="done"),
         audit("vm_down", vm=VM, host=HOST),
-        *NO_TIMERS,
+        *no_timers("stop"),
         ack_stopped(),
         status("down"),
     )
@@ -276,7 +272,6 @@ def test_reset_boots_again() -> None:
     play.when(ResetVm(id=VM)).then(
         event(VmResetRequested, begins="reset", step="Resetting VM web"),
         to_node(ResetDomain(vm_id=VM)),
-        cancel("reboot"),
         accepted(job=True),
         stored,
         status("reboot_in_progress"),
@@ -346,6 +341,7 @@ def test_a_pause_that_fails_while_unknown_has_the_host_look_again() -> None:
     play.when(done(FULL)).then(
         event(VmOperationEnded, ends="failed", why="The disk is full."),
         audit("vm_pause_failed", severity="error", vm=VM, host=HOST),
+        cancel("pause"),
         ack(),
         look(HOST),
     )
@@ -362,8 +358,11 @@ def test_a_shutdown_whose_host_falls_silent_goes_on_waiting() -> None:
     up().given(ShutdownVm(id=VM)).given(done(Done())).given(HostLost(host_id=HOST)).when(fired("shutdown")).then()
 
 
-@pytest.mark.parametrize("command", [ShutdownVm(id=VM, reason="night"), StopVm(id=VM, reason="night")])
-def test_what_was_to_go_down_with_a_host_that_was_rebooted_failed(command: Command) -> None:
+@pytest.mark.parametrize(
+    ("kind", "command"),
+    [("shutdown", ShutdownVm(id=VM, reason="night")), ("stop", StopVm(id=VM, reason="night"))],
+)
+def test_what_was_to_go_down_with_a_host_that_was_rebooted_failed(kind: str, command: Command) -> None:
     """Nobody knows what became of the guest."""
     up().given(command).given(HostLost(host_id=HOST)).when(HostConfirmedDown(host_id=HOST)).then(
         event(
@@ -375,7 +374,7 @@ def test_what_was_to_go_down_with_a_host_that_was_rebooted_failed(command: Comma
             why="Its host was rebooted.",
         ),
         audit("vm_down_with_host", severity="error", vm=VM, host=HOST),
-        *NO_TIMERS,
+        *no_timers(kind),
         status("down"),
     )
 
@@ -387,3 +386,13 @@ def test_an_outcome_from_another_host_is_not_believed() -> None:
     play.when(done(FULL, host="elsewhere")).then()
     play.when(done(Done(), host="")).then()
     play.when(HostReturned(host_id=HOST, domain=domain())).then(to_node(DestroyDomain(vm_id=VM)))
+
+
+def test_a_resume_that_fails_leaves_it_paused() -> None:
+    paused().given(ResumeVm(id=VM)).when(done(FULL)).then(
+        event(VmOperationEnded, ends="failed", why="The disk is full."),
+        audit("vm_resume_failed", severity="error", vm=VM, host=HOST),
+        cancel("resume"),
+        ack(),
+        look(HOST),
+    )

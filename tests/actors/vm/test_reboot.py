@@ -131,6 +131,7 @@ def test_a_reboot_that_the_host_cannot_ask_for_leaves_the_vm_up() -> None:
     play.when(done(FULL)).then(
         event(VmRebootIgnored, ends="failed", why="The disk is full."),
         audit("vm_reboot_failed", severity="error", vm=VM, host=HOST),
+        cancel("reboot"),
         ack(),
         look(HOST),
         status("up"),
@@ -166,7 +167,6 @@ def test_a_reboot_that_hangs_is_no_lock_for_a_stop() -> None:
         event(VmStopRequested, desired="down", begins="stop", step="Powering off"),
         audit("vm_stopped", user="u", vm=VM, host=HOST),
         to_node(DestroyDomain(vm_id=VM)),
-        cancel("shutdown"),
         cancel("reboot"),
         accepted(job=True),
         stored,

@@ -12,22 +12,21 @@ from typing import Final
 import attrs
 
 from actors.entity.cancel import cancelled_by
-from actors.entity.decision import Decision, Tell, joined
+from actors.entity.decision import Decision, Tell, accept, joined, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin, begin_for, finish_steps
-from actors.entity.operation_record import stopped
+from actors.entity.operation_record import stopped, with_step_sent
 from actors.storage.disk.evolve import evolve
 from actors.storage.disk.new_disk import checked, completed, on_storage_domain
 from actors.storage.disk.operations.gone import gone, remove_failed
 from actors.storage.disk.operations.phases import (
     MADE,
     DiskOperation,
+    asked_again,
     begun,
     go_on,
     line_of,
-    retried,
     sends,
-    with_step_sent,
 )
 from actors.storage.disk.state import DiskState, unusable
 from actors.storage.facts import StorageDecisionFacts, accepted, again_or_taken, new_id
@@ -51,15 +50,15 @@ def add(state: DiskState | None, request: CommandRequest, command: AddDisk, fact
     if state is not None:
         return again_or_taken("disk", request, state.disk, state.operation)
     assert isinstance(command.document, Disk)
-    if problem := several_storage_domains(command.document):
-        return Decision(reply=problem)
+    if refusal := several_storage_domains(command.document):
+        return refuse(refusal)
     disk = completed(attrs.evolve(command.document, id=new_id(request)), None)
     storage_domain = checked(disk, None, False, facts)
     if isinstance(storage_domain, Refusal):
-        return Decision(reply=storage_domain)
+        return refuse(storage_domain)
     operation = begin_for(request, "add", f"Creating disk {disk.name}", facts.now, id_of(storage_domain.host))
     reply = accepted("disk", request, _locked(disk), job_id=operation.id)
-    return attrs.evolve(_begin(disk, operation, DiskWork(phase="make"), facts), reply=reply, outcome=reply)
+    return accept(reply, _begin(disk, operation, DiskWork(phase="make"), facts))
 
 
 def provide(state: DiskState | None, message: ProvideDisk, facts: StorageDecisionFacts) -> Decision:
@@ -69,16 +68,16 @@ def provide(state: DiskState | None, message: ProvideDisk, facts: StorageDecisio
     job_id = making_id(message.operation_id, id_of(message.disk))
     if ended := facts.rows.get(Job, job_id):
         reason = f"The disk {message.disk.name} was not made: {ended.reason or 'it is gone again.'}"
-        return Decision(reply=HostFailed(reason, entity=f"disk/{message.disk.id}").refusal)
+        return refuse(HostFailed(reason, entity=f"disk/{message.disk.id}").refusal)
     backing = None
     if message.backing_disk_id:
         backing = facts.rows.get(Disk, message.backing_disk_id)
         if backing is None:
-            return Decision(reply=not_found("disk", message.backing_disk_id))
+            return refuse(not_found("disk", message.backing_disk_id))
     disk = _for_its_owner(message, backing)
     storage_domain = checked(disk, backing, bool(message.import_path), facts)
     if isinstance(storage_domain, Refusal):
-        return Decision(reply=storage_domain)
+        return refuse(storage_domain)
     operation = begin(
         id=job_id,
         kind="import" if message.import_path else "clone" if message.clone else "provide",
@@ -119,13 +118,13 @@ def _provide_again(state: DiskState, message: ProvideDisk) -> Decision:
     is_this = operation is not None and operation.id == making_id(message.operation_id, state.id)
     if operation is not None and is_this and not operation.rolling_back:
         return Decision(keep=MADE)
-    if problem := unusable(state, "use"):
-        return Decision(reply=problem)
+    if refusal := unusable(state, "use"):
+        return refuse(refusal)
     template = state.disk.template
     is_other_vms = message.vm_id and message.vm_id not in state.vm_ids
     is_other_templates = message.template_id and (template is None or template.id != message.template_id)
     if is_other_vms or is_other_templates:
-        return Decision(reply=Conflict(f"{state.title} was made for something else.", entity=state.address).refusal)
+        return refuse(Conflict(f"{state.title} was made for something else.", entity=state.address).refusal)
     return Decision(reply=provided(state))
 
 
@@ -136,7 +135,7 @@ def provided(state: DiskState) -> DiskProvided:
 def _begin(disk: Disk, operation: Operation, work: DiskWork, facts: StorageDecisionFacts) -> Decision:
     operation = begun(operation, id_of(disk), work, facts)
     event = events.DiskAdded(at=facts.now, disk=_locked(disk), operation=operation)
-    return with_step_sent(MAKES[operation.kind], None, event)
+    return with_step_sent(MAKES[operation.kind], evolve, None, event)
 
 
 def _locked(disk: Disk) -> Disk:
@@ -198,7 +197,7 @@ def failed(state: DiskState, refusal: Refusal, facts: StorageDecisionFacts) -> D
         return done(state, refusal, facts)
     if state.operation.rolling_back and state.work.phase == "hold_backing":
         return _further_down(state, facts)
-    if (again := retried(state, refusal)) is not None:
+    if (again := asked_again(state, refusal)) is not None:
         return again
     if state.operation.rolling_back:
         if state.work.phase == "remove":

@@ -12,9 +12,9 @@ from typing import Final
 
 import attrs
 
-from actors.entity.decision import Decision, SetTimer
+from actors.entity.decision import Decision
 from actors.entity.operation import with_step
-from actors.entity.operation_record import Ask, OperationRecord, step_effects
+from actors.entity.operation_record import Ask, OperationRecord, retried, with_step_sent
 from actors.storage.disk.evolve import evolve
 from actors.storage.disk.state import DiskState
 from actors.storage.facts import StorageDecisionFacts
@@ -23,17 +23,13 @@ from actors.storage.volume_names import volume_of
 from protocol.activity.audit import line
 from protocol.activity.model import Event
 from protocol.activity.operation import Operation
-from protocol.errors import Internal, Refusal
+from protocol.errors import Refusal
 from protocol.message import Message
 from protocol.node.commands import Body, CopyVolume, CreateVolume, ImportVolume, RemoveImage, ResizeVolume
 from protocol.storage import disk_events as events
 from protocol.storage.disk_events import DiskWork
 
 DiskOperation = OperationRecord[DiskState, StorageDecisionFacts]
-
-RETRY_SECONDS: Final = 2.0
-RETRY: Final = "step"
-"""The timer of a step that another disk could not take just now."""
 
 MADE: Final = "made"
 """Key under which those wait that want the disk made."""
@@ -86,25 +82,16 @@ def _made_by(state: DiskState, work: DiskWork) -> Body:
     return CreateVolume(volume=volume, size_bytes=size, preallocate=preallocate, backing=work.backing)
 
 
-def with_step_sent(record: DiskOperation, before: DiskState | None, event: events.DiskEvent) -> Decision:
-    """The operation in `event` begins or goes on, and its step is sent."""
-    after = evolve(before, event)
-    assert after is not None
-    return Decision(events=(event,), effects=step_effects(record, after))
-
-
 def go_on(record: DiskOperation, state: DiskState, work: DiskWork, facts: StorageDecisionFacts) -> Decision:
     """The next phase begins."""
     assert state.operation is not None
     operation = begun(state.operation, state.id, work, facts)
-    return with_step_sent(record, state, events.DiskOperationProgressed(at=facts.now, operation=operation))
+    return with_step_sent(record, evolve, state, events.DiskOperationProgressed(at=facts.now, operation=operation))
 
 
-def retried(state: DiskState, refusal: Refusal) -> Decision | None:
-    """The other disk had no time or crashed: asked again in a moment. None when the refusal is meant."""
-    if state.work.phase in ON_HOST or not (refusal.retryable or refusal.code == Internal.code):
-        return None
-    return Decision(effects=(SetTimer(name=RETRY, seconds=RETRY_SECONDS),))
+def asked_again(state: DiskState, refusal: Refusal) -> Decision | None:
+    """Another disk could not take the step just now. What a host refuses is meant."""
+    return None if state.work.phase in ON_HOST else retried(refusal)
 
 
 def line_of(state: DiskState, what: str, **parameters: str) -> Event:

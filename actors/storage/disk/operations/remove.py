@@ -11,20 +11,21 @@ from typing import Final
 import attrs
 
 from actors.entity.cancel import NOT_WANTED, taken_back
-from actors.entity.decision import Decision
+from actors.entity.decision import Decision, accept, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin, begin_for
+from actors.entity.operation_record import with_step_sent
 from actors.entity.refusals import busy
+from actors.storage.disk.evolve import evolve
 from actors.storage.disk.operations.gone import gone, remove_failed
 from actors.storage.disk.operations.make import MAKES, turned_round
 from actors.storage.disk.operations.phases import (
     REMOVED,
     DiskOperation,
+    asked_again,
     begun,
     go_on,
-    retried,
     sends,
-    with_step_sent,
 )
 from actors.storage.disk.state import DiskState
 from actors.storage.facts import StorageDecisionFacts, accepted, host_of
@@ -35,23 +36,18 @@ from protocol.document import id_of
 from protocol.errors import Conflict, NotFound, Refusal
 from protocol.message import Message
 from protocol.node.reports import Done
-from protocol.refusals import not_found
 from protocol.storage import disk_events as events
 from protocol.storage.commands import RemoveDisk
 from protocol.storage.disk_events import DiskWork
 
 
-def remove(
-    state: DiskState | None, request: CommandRequest, command: RemoveDisk, facts: StorageDecisionFacts
-) -> Decision:
+def request(state: DiskState, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:
     """Legal while it is attached to nothing, backs nothing and no operation runs on it."""
-    if state is None:
-        return Decision(reply=not_found("disk", command.id))
-    if problem := _in_use(state, "", "", facts):
-        return Decision(reply=problem)
+    if refusal := _in_use(state, "", "", facts):
+        return refuse(refusal)
     operation = begin_for(request, "remove", f"Removing disk {state.disk.name}", facts.now)
     reply = accepted("disk", request, state.disk, job_id=operation.id)
-    return attrs.evolve(_begin(state, operation, DiskWork(phase="remove"), facts), reply=reply, outcome=reply)
+    return accept(reply, _begin(state, operation, DiskWork(phase="remove"), facts))
 
 
 def discard(state: DiskState | None, message: DiscardDisk, facts: StorageDecisionFacts) -> Decision:
@@ -63,8 +59,8 @@ def discard(state: DiskState | None, message: DiscardDisk, facts: StorageDecisio
         return Decision(keep=REMOVED)
     if operation is not None and operation.kind in MAKES and _is_its_own(state, message):
         return attrs.evolve(turned_round(state, taken_back(operation, NOT_WANTED), facts), keep=REMOVED)
-    if problem := _in_use(state, message.vm_id, message.template_id, facts):
-        return Decision(reply=problem)
+    if refusal := _in_use(state, message.vm_id, message.template_id, facts):
+        return refuse(refusal)
     operation = begin(
         id=removal_id(message.operation_id, state.id),
         kind="remove",
@@ -86,7 +82,7 @@ def _begin(state: DiskState, operation: Operation, work: DiskWork, facts: Storag
     if state.disk.backing_disk is not None:
         work = attrs.evolve(work, backing_disk_id=id_of(state.disk.backing_disk))
     operation = begun(attrs.evolve(operation, host_id=host_id), state.id, work, facts)
-    return with_step_sent(REMOVE, state, events.DiskRemoveRequested(at=facts.now, operation=operation))
+    return with_step_sent(REMOVE, evolve, state, events.DiskRemoveRequested(at=facts.now, operation=operation))
 
 
 def done(state: DiskState, result: Message, facts: StorageDecisionFacts) -> Decision:
@@ -101,13 +97,13 @@ def failed(state: DiskState, refusal: Refusal, facts: StorageDecisionFacts) -> D
     if state.work.phase == "remove":
         return remove_failed(state, refusal, facts)
     is_meant = refusal.code != NotFound.code
-    return (retried(state, refusal) if is_meant else None) or gone(state, facts)
+    return (asked_again(state, refusal) if is_meant else None) or gone(state, facts)
 
 
 def _in_use(state: DiskState, vm_id: str, template_id: str, facts: StorageDecisionFacts) -> Refusal | None:
     """Why the disk cannot go now, unless only this VM or template has it."""
-    if problem := busy(state, "remove"):
-        return problem
+    if refusal := busy(state, "remove"):
+        return refusal
     others = [id for id in state.vm_ids if id != vm_id]
     if others:
         return _conflict(state, "is attached to the VM", "vm", others, "Detach it first.", facts, field="vms")
@@ -138,4 +134,6 @@ def _conflict(
     return Conflict(reason, remedy=remedy, entity=state.address, field=field).refusal
 
 
-REMOVE: Final = DiskOperation(kind="remove", sends=sends, done=done, failed=failed)
+REMOVE: Final = DiskOperation(
+    kind="remove", begun_by=RemoveDisk, request=request, sends=sends, done=done, failed=failed
+)

@@ -12,10 +12,10 @@ from typing import Final
 import attrs
 
 from actors.entity import checks
-from actors.entity.decision import Decision
+from actors.entity.decision import Decision, accept, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
-from actors.entity.operation_record import OperationRecord, step_effects
+from actors.entity.operation_record import OperationRecord, with_step_sent
 from actors.entity.refusals import not_ready
 from actors.storage.domain.connect import activated, connection
 from actors.storage.domain.evolve import evolve
@@ -48,16 +48,14 @@ def add(
     assert isinstance(document, StorageDomain)
     host = _checked(document, facts)
     if isinstance(host, Refusal):
-        return Decision(reply=host)
+        return refuse(host)
     storage_domain = _completed(attrs.evolve(document, id=new_id(request)), host, facts)
     operation = begin_for(request, KIND, f"Adding storage domain {storage_domain.name}", facts.now, id_of(host))
     address = f"storage_domain/{storage_domain.id}"
     operation = with_step(operation, address, "Connecting the directory", facts.now, id_of(host))
     event = events.StorageDomainAdded(at=facts.now, storage_domain=storage_domain, operation=operation)
-    after = evolve(None, event)
-    assert after is not None
     reply = accepted("storage_domain", request, storage_domain, job_id=operation.id)
-    return Decision(events=(event,), effects=step_effects(ADD, after), reply=reply, outcome=reply)
+    return accept(reply, with_step_sent(ADD, evolve, None, event))
 
 
 def sends(state: StorageDomainState) -> Message:
@@ -115,10 +113,10 @@ def _completed(storage_domain: StorageDomain, host: Host, facts: StorageDecision
 
 def _checked(storage_domain: StorageDomain, facts: StorageDecisionFacts) -> Host | Refusal:
     """The host that is up and will hold the directory, or what is wrong."""
-    if problem := checks.required(storage_domain, "storage domain") or checks.values(storage_domain):
-        return problem
-    if problem := checks.name("storage domain", storage_domain.name or ""):
-        return problem
+    if refusal := checks.required(storage_domain, "storage domain") or checks.values(storage_domain):
+        return refusal
+    if refusal := checks.name("storage domain", storage_domain.name or ""):
+        return refusal
     if facts.rows.named(StorageDomain, storage_domain.name or ""):
         return name_taken("storage_domain", storage_domain.name or "")
     if storage_domain.type != "data":
@@ -128,18 +126,18 @@ def _checked(storage_domain: StorageDomain, facts: StorageDecisionFacts) -> Host
         reason = f"Storage of type {storage_domain.storage.type} is not served yet."
         return invalid("storage.type", reason, "Use localfs: a directory of a host.")
     path = storage_domain.storage.path or ""
-    if problem := _path_problem(path):
-        return problem
+    if refusal := _path_refusal(path):
+        return refusal
     host_id = id_of(storage_domain.host)
     host = facts.rows.get(Host, host_id)
     if host is None:
         return not_found("host", host_id, field="host")
     if host.status != "up":
         return not_ready("host", host, "use", "up", "Activate it first.", "host")
-    return _data_center_problem(storage_domain, host, facts) or _path_taken(path, host, facts) or host
+    return _data_center_refusal(storage_domain, host, facts) or _path_taken(path, host, facts) or host
 
 
-def _data_center_problem(storage_domain: StorageDomain, host: Host, facts: StorageDecisionFacts) -> Refusal | None:
+def _data_center_refusal(storage_domain: StorageDomain, host: Host, facts: StorageDecisionFacts) -> Refusal | None:
     """A directory belongs where its host does."""
     cluster = facts.rows.get(Cluster, host.cluster)
     own = id_of(cluster.data_center) if cluster is not None else ""
@@ -149,7 +147,7 @@ def _data_center_problem(storage_domain: StorageDomain, host: Host, facts: Stora
     return invalid("data_center", reason, "Leave it out, or choose a host of that data center.")
 
 
-def _path_problem(path: str) -> Refusal | None:
+def _path_refusal(path: str) -> Refusal | None:
     if not path:
         return missing("storage.path", "storage domain", "Give an absolute path of the host.")
     if not path.startswith("/") or posixpath.normpath(path) == "/" or ".." in path.split("/"):

@@ -11,10 +11,10 @@ from typing import Final
 
 import attrs
 
-from actors.entity.decision import Decision, joined
+from actors.entity.decision import Decision, accept, joined, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
-from actors.entity.operation_record import Ask, OperationRecord, step_effects
+from actors.entity.operation_record import Ask, OperationRecord, with_step_sent
 from actors.entity.refusals import busy
 from actors.storage.domain.connect import probe
 from actors.storage.domain.evolve import evolve
@@ -24,7 +24,6 @@ from protocol.activity.audit import line
 from protocol.activity.operation import Outcome
 from protocol.errors import Conflict, Refusal
 from protocol.message import Message, message
-from protocol.refusals import not_found
 from protocol.storage import domain_events as events
 from protocol.storage.commands import RemoveStorageDomain
 
@@ -38,27 +37,17 @@ class LookAgain(Message):
 KIND: Final = "remove"
 
 
-def remove(
-    state: StorageDomainState | None, request: CommandRequest, command: RemoveStorageDomain, facts: StorageDecisionFacts
-) -> Decision:
+def request(state: StorageDomainState, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:
     """Legal while no disk lives on it."""
-    if state is None:
-        return Decision(reply=not_found("storage_domain", command.id))
-    if problem := busy(state, "remove"):
-        return Decision(reply=problem)
-    if problem := _disks_on(state, facts):
-        return Decision(reply=problem)
+    if refusal := busy(state, "remove"):
+        return refuse(refusal)
+    if refusal := _disks_on(state, facts):
+        return refuse(refusal)
     operation = begin_for(request, KIND, f"Removing storage domain {state.storage_domain.name}", facts.now)
     operation = with_step(operation, state.address, "Blocking new disks", facts.now)
     reply = accepted("storage_domain", request, state.storage_domain, job_id=operation.id)
     event = events.StorageDomainRemoveRequested(at=facts.now, operation=operation)
-    return attrs.evolve(_with_step_sent(state, event), reply=reply, outcome=reply)
-
-
-def _with_step_sent(state: StorageDomainState, event: events.StorageDomainEvent) -> Decision:
-    after = evolve(state, event)
-    assert after is not None
-    return Decision(events=(event,), effects=step_effects(REMOVE, after))
+    return accept(reply, with_step_sent(REMOVE, evolve, state, event))
 
 
 def sends(state: StorageDomainState) -> Ask:
@@ -72,9 +61,11 @@ def done(state: StorageDomainState, result: Message, facts: StorageDecisionFacts
     assert operation is not None
     if len(operation.steps) == 1:
         operation = with_step(operation, state.address, "Checking for disks again", facts.now)
-        return _with_step_sent(state, events.StorageDomainOperationProgressed(at=facts.now, operation=operation))
-    if problem := _disks_on(state, facts):
-        return failed(state, problem, facts)
+        return with_step_sent(
+            REMOVE, evolve, state, events.StorageDomainOperationProgressed(at=facts.now, operation=operation)
+        )
+    if refusal := _disks_on(state, facts):
+        return failed(state, refusal, facts)
     audit = line("storage_domain_removed", user=operation.user_id, host=state.host_id, name=state.name)
     return Decision(events=(events.StorageDomainRemoved(at=facts.now, ended=Outcome(outcome="done")),), audit=(audit,))
 
@@ -102,5 +93,5 @@ def _disks_on(state: StorageDomainState, facts: StorageDecisionFacts) -> Refusal
 
 
 REMOVE: Final = OperationRecord[StorageDomainState, StorageDecisionFacts](
-    kind=KIND, sends=sends, done=done, failed=failed
+    kind=KIND, begun_by=RemoveStorageDomain, request=request, sends=sends, done=done, failed=failed
 )

@@ -12,16 +12,16 @@ import attrs
 
 from actors.entity import checks
 from actors.entity.cancel import cancelled_by
-from actors.entity.decision import Decision
+from actors.entity.decision import Decision, accept, refuse
 from actors.entity.ids import derived_id, job_id_of
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, finish_steps, with_step
-from actors.entity.operation_record import Ask
+from actors.entity.operation_record import Ask, OperationRecord, retried, with_step_sent
 from actors.entity.refusals import not_ready
 from actors.storage.facts import StorageDecisionFacts, accepted, again_or_taken, new_id
 from actors.storage.messages import DiscardDisk, DiskProvided, ProvideDisk
 from actors.storage.template.defaults import defaulted
-from actors.storage.template.operations.record import TemplateOperation, retried, with_step_sent
+from actors.storage.template.evolve import evolve
 from actors.storage.template.state import TemplateState
 from protocol.activity.audit import line
 from protocol.activity.operation import Operation, Outcome
@@ -54,8 +54,8 @@ def add(
         return again_or_taken("template", request, state.template, state.operation)
     document = command.document
     assert isinstance(document, Template)
-    if problem := _checked(document, command, facts):
-        return Decision(reply=problem)
+    if refusal := _checked(document, command, facts):
+        return refuse(refusal)
     template = defaulted(
         attrs.evolve(
             document,
@@ -72,7 +72,7 @@ def add(
     operation = attrs.evolve(operation, data=ImportData(provide=provide))
     event = events.TemplateAdded(at=facts.now, template=template, operation=operation, disk_ids=(id_of(provide.disk),))
     reply = accepted("template", request, template, job_id=operation.id)
-    return attrs.evolve(with_step_sent(IMPORT, None, event), reply=reply, outcome=reply)
+    return accept(reply, with_step_sent(IMPORT, evolve, None, event))
 
 
 def sends(state: TemplateState) -> Ask:
@@ -122,7 +122,7 @@ def cancel(state: TemplateState, request: CommandRequest, facts: StorageDecision
 def _turned_round(state: TemplateState, operation: Operation, facts: StorageDecisionFacts) -> Decision:
     """What there is of the disk goes."""
     back = with_step(operation, state.address, "Removing its disk", facts.now)
-    return with_step_sent(IMPORT, state, events.TemplateOperationProgressed(at=facts.now, operation=back))
+    return with_step_sent(IMPORT, evolve, state, events.TemplateOperationProgressed(at=facts.now, operation=back))
 
 
 def _gone(state: TemplateState, reason: str, facts: StorageDecisionFacts) -> Decision:
@@ -178,10 +178,10 @@ def _provide(template: Template, request: CommandRequest, command: ImportTemplat
 
 
 def _checked(template: Template, command: ImportTemplate, facts: StorageDecisionFacts) -> Refusal | None:
-    if problem := checks.required(template, "template") or checks.values(template):
-        return problem
-    if problem := checks.name("template", template.name or ""):
-        return problem
+    if refusal := checks.required(template, "template") or checks.values(template):
+        return refusal
+    if refusal := checks.name("template", template.name or ""):
+        return refusal
     if facts.rows.named(Template, template.name or ""):
         return name_taken("template", template.name or "")
     if command.image_format not in ("qcow2", "raw"):
@@ -200,4 +200,6 @@ def _checked(template: Template, command: ImportTemplate, facts: StorageDecision
     return None
 
 
-IMPORT: Final = TemplateOperation(kind=KIND, sends=sends, done=done, failed=failed, cancel=cancel)
+IMPORT: Final = OperationRecord[TemplateState, StorageDecisionFacts](
+    kind=KIND, sends=sends, done=done, failed=failed, cancel=cancel
+)

@@ -7,23 +7,21 @@ from __future__ import annotations
 
 from typing import Final
 
-import attrs
-
-from actors.entity.decision import Decision, joined
+from actors.entity.decision import Decision, accept, joined, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import begin_for, with_step
-from actors.entity.operation_record import Ask
+from actors.entity.operation_record import Ask, OperationRecord, retried, with_step_sent
 from actors.entity.refusals import busy
 from actors.storage.facts import StorageDecisionFacts, accepted
 from actors.storage.messages import DiscardDisk
-from actors.storage.template.operations.record import TemplateOperation, retried, with_step_sent
+from actors.storage.template.evolve import evolve
 from actors.storage.template.state import TemplateState, blank_id
 from protocol.activity.audit import line
 from protocol.activity.operation import Operation, Outcome
 from protocol.document import id_of
 from protocol.errors import Conflict, NotLegal, Refusal
 from protocol.message import Message
-from protocol.refusals import not_found, protected
+from protocol.refusals import protected
 from protocol.storage.model import Disk
 from protocol.template import events
 from protocol.template.commands import RemoveTemplate
@@ -31,14 +29,10 @@ from protocol.template.commands import RemoveTemplate
 KIND: Final = "remove"
 
 
-def remove(
-    state: TemplateState | None, request: CommandRequest, command: RemoveTemplate, facts: StorageDecisionFacts
-) -> Decision:
+def request(state: TemplateState, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:
     """Legal while no VM's disk rests on its disks; never for Blank."""
-    if state is None:
-        return Decision(reply=not_found("template", command.id))
-    if problem := _problem(state, facts):
-        return Decision(reply=problem)
+    if refusal := _refusal(state, facts):
+        return refuse(refusal)
     operation = begin_for(request, KIND, f"Removing template {state.template.name}", facts.now)
     reply = accepted("template", request, state.template, job_id=operation.id)
     if not state.disk_ids:
@@ -46,8 +40,8 @@ def remove(
         decision = joined(Decision(events=(requested,)), _gone(state, operation, facts))
     else:
         event = events.TemplateRemoveRequested(at=facts.now, operation=_with_next(state, operation, facts))
-        decision = with_step_sent(REMOVE, state, event)
-    return attrs.evolve(decision, reply=reply, outcome=reply)
+        decision = with_step_sent(REMOVE, evolve, state, event)
+    return accept(reply, decision)
 
 
 def sends(state: TemplateState) -> Ask:
@@ -66,7 +60,7 @@ def done(state: TemplateState, result: Message, facts: StorageDecisionFacts) -> 
     if len(operation.steps) == len(state.disk_ids):
         return _gone(state, operation, facts)
     further = _with_next(state, operation, facts)
-    return with_step_sent(REMOVE, state, events.TemplateOperationProgressed(at=facts.now, operation=further))
+    return with_step_sent(REMOVE, evolve, state, events.TemplateOperationProgressed(at=facts.now, operation=further))
 
 
 def failed(state: TemplateState, refusal: Refusal, facts: StorageDecisionFacts) -> Decision:
@@ -98,11 +92,11 @@ def _gone(state: TemplateState, operation: Operation, facts: StorageDecisionFact
     )
 
 
-def _problem(state: TemplateState, facts: StorageDecisionFacts) -> Refusal | None:
+def _refusal(state: TemplateState, facts: StorageDecisionFacts) -> Refusal | None:
     if state.id == blank_id:
         return NotLegal("The template Blank cannot be removed.", entity=state.address).refusal
-    if problem := busy(state, "remove"):
-        return problem
+    if refusal := busy(state, "remove"):
+        return refusal
     if state.template.delete_protected:
         return protected("template", state.id, state.name)
     children = [id for disk_id in state.disk_ids for id in facts.rows.referring("disk", "backing_disk", disk_id)]
@@ -124,4 +118,6 @@ def _user_of(disk_id: str, facts: StorageDecisionFacts) -> str:
     return f"{name} of the VM {of}" if of else name
 
 
-REMOVE: Final = TemplateOperation(kind=KIND, sends=sends, done=done, failed=failed)
+REMOVE: Final = OperationRecord[TemplateState, StorageDecisionFacts](
+    kind=KIND, begun_by=RemoveTemplate, request=request, sends=sends, done=done, failed=failed
+)
