@@ -13,7 +13,7 @@ from typing import Any, Final
 import trio
 
 from gateway.auth.gate import LiveSession
-from gateway.live.frames import Encoder, Format
+from gateway.live.frames import Cursor, Encoder, Format
 from gateway.live.samples import trimmed
 from gateway.live.shared_frames import SUBSCRIBED_KINDS, ChangeFilter, SampleFrame, SharedFrame
 from gateway.live.subscriber import Subscriber
@@ -104,7 +104,8 @@ class Hub:
         for group in self._groups.values():
             shown = record if record is not None and group.filter.fits(record, self.model) else None
             if shown is not None or (before is not None and group.filter.fits(before, self.model)):
-                frame = SharedFrame(self.encoder, self.model.stream_id, change, shown, group.previous)
+                cursor = Cursor(self.model.stream_id, change.sequence, group.filter.visibility.digest)
+                frame = SharedFrame(self.encoder, cursor, change, shown, group.previous)
                 group.previous = change.sequence
                 for subscriber in group.subscribers:
                     subscriber.push(frame)
