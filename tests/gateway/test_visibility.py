@@ -308,6 +308,37 @@ async def test_what_leaves_what_is_seen_is_gone(world: World, open_socket: Open)
         assert set(socket.follower.state) == {("tag", tags["seen"])}
 
 
+@BOTH
+async def test_what_lies_below_goes_and_comes_with_what_moves(world: World, open_socket: Open) -> None:
+    site, tags = world.site, world.tags
+    deep = await site.ask(AddEntity(kind="tag", document=Tag(name="deep", parent=Ref(id=tags["below"]))))
+    other = await site.ask(AddEntity(kind="tag", document=Tag(name="other", parent=Ref(id=tags["hidden"]))))
+    await world.client.read_up_to(site.sequence)
+    async with world.socket(open_socket, kinds=("tag",)) as socket:
+        await socket.until(1)
+        assert ("tag", deep) in socket.follower.state
+        await site.ask(UpdateEntity(kind="tag", id=tags["below"], document=Tag(parent=Ref(id=tags["hidden"]))))
+        await socket.until(site.changed("tag")[-1])
+        assert set(socket.follower.state) == {("tag", tags["seen"])}
+        await site.ask(UpdateEntity(kind="tag", id=tags["hidden"], document=Tag(parent=Ref(id=tags["seen"]))))
+        await socket.until(site.changed("tag")[-1])
+        assert set(socket.follower.state) == {("tag", id) for id in (*tags.values(), deep, other)}
+
+
+async def test_the_jobs_of_a_vm_that_is_gone_are_gone(world: World) -> None:
+    site = world.site
+    world.visibility = Visibility(frozenset({("cluster", site.id_of("cluster", "Default"))}))
+    async with world.socket(json_socket, kinds=("vm", "job")) as socket:
+        await socket.until(1)
+        await site.ask(RemoveVm(id=OFF))
+        await socket.until(site.changed("vm")[-1])
+        await socket.until(await site.touch("vm-0"))
+        held = set(socket.follower.state)
+    async with world.socket(json_socket, kinds=("vm", "job")) as socket:
+        await socket.until(1)
+        assert set(socket.follower.state) == held
+
+
 async def test_a_list_holds_what_each_look_up_shows() -> None:
     async with small_installation(vms=3, hosts=1) as site:
         model = ReadModel()
