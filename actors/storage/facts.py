@@ -6,13 +6,12 @@ import datetime
 
 import attrs
 
-from actors.entity.decision import Decision, Effect
+from actors.entity.decision import Decision
 from actors.entity.ids import object_id_of
 from actors.entity.messages import CommandRequest
 from actors.entity.rows import Rows
 from actors.storage.volume_names import storage_domain_of
-from protocol.activity.model import Event
-from protocol.activity.operation import EntityEvent, Operation
+from protocol.activity.operation import Operation
 from protocol.command import Add
 from protocol.document import Document, id_of
 from protocol.errors import Conflict
@@ -57,10 +56,3 @@ def _is_same(request: CommandRequest, id: str, operation: Operation | None) -> b
     if operation is not None and operation.command_id == request.command_id:
         return True
     return id == object_id_of(request.command_id)
-
-
-def accept(
-    accepted: Accepted, *events: EntityEvent, effects: tuple[Effect, ...] = (), audit: tuple[Event, ...] = ()
-) -> Decision:
-    """The command is accepted, and gets the same answer when it comes again."""
-    return Decision(events=events, effects=effects, audit=audit, reply=accepted, outcome=accepted)

@@ -65,4 +65,4 @@ OWNERS: Final[dict[str, str]] = {
     "saving_state": "operation suspend; ends with the node's outcome of SaveDomain",
     "unknown": "the host's link; ends when the host reports again or is fenced",
 }
-"""Transient statuses: who owns each and what ends it (S15)."""
+"""Transient statuses: who owns each and what ends it."""

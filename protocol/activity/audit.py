@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from protocol.activity.audit_texts import TEXTS
+from protocol.activity.audit_texts import ORIGIN, TEXTS
 from protocol.activity.model import Event
 from protocol.document import ref
 
@@ -34,7 +34,7 @@ def line(
         code=said.number,
         severity=said.severity,
         description=_rendered(said.text, parameters),
-        origin="corral",
+        origin=ORIGIN,
         user=ref(user),
         vm=ref(vm),
         host=ref(host),

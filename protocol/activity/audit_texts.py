@@ -215,5 +215,6 @@ _ENGINE: Final[Mapping[str, AuditText]] = {
 
 TEXTS: Final[Mapping[str, AuditText]] = {**_VM, **_HOST, **_STORAGE, **_INVENTORY, **_ENGINE}
 
+ORIGIN: Final = "corral"
 EXTERNAL: Final[Mapping[str, int]] = {"normal": 9801, "warning": 9802, "error": 9803, "alert": 9804}
 """The number of an event that another system sends without one, by severity. Its text is the sender's."""

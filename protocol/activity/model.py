@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from typing import Final
 
 import attrs
 
@@ -28,13 +29,17 @@ class Event(Document):
     correlation_id: str | None = attribute(effect=SHOWN, search="correlation_id", column=4)
     origin: str | None = attribute(effect=SHOWN, required=True)
     custom_id: int | None = attribute(effect=SHOWN)
-    user: Ref | None = attribute(effect=SHOWN, refers="User", search="usrname")
+    user: Ref | None = attribute(read_only=True, refers="User", search="usrname")
     vm: Ref | None = attribute(effect=SHOWN, refers="Vm", search="vm")
     host: Ref | None = attribute(effect=SHOWN, refers="Host", search="host")
     template: Ref | None = attribute(effect=SHOWN, refers="Template", search="template")
     cluster: Ref | None = attribute(effect=SHOWN, refers="Cluster", search="cluster")
     data_center: Ref | None = attribute(effect=SHOWN, refers="DataCenter", search="datacenter")
     storage_domain: Ref | None = attribute(effect=SHOWN, refers="StorageDomain", search="storage")
+
+
+NAMED_IN_EVENTS: Final = ("vm", "template", "host", "storage_domain", "cluster", "data_center", "user")
+"""The kinds that an event can name, the one that it lies in first: who may see that object may see the event."""
 
 
 @message("model.step")

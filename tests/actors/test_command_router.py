@@ -220,6 +220,14 @@ async def test_an_idempotency_key_is_of_one_request_even_while_that_is_under_way
     assert {request.command.detach_only for _, request in desk.got} == {False}
 
 
+async def test_what_is_shown_once_takes_no_idempotency_key(autojump_clock: MockClock) -> None:
+    async with opened() as desk:
+        desk.put("vm", Vm(id="1", name="one"))
+        refusal = await desk.submit(vm.SetVmTicket(id="1"), idempotency_key="key")
+        assert (refusal.code, refusal.field) == ("invalid", "Idempotency-Key")
+        assert desk.got == []
+
+
 async def test_who_may_not_is_refused_before_anything_is_looked_up(autojump_clock: MockClock) -> None:
     async with opened() as desk:
         desk.put("vm", Vm(id="1", name="web"))

@@ -338,7 +338,7 @@ async def test_a_foreign_domain_is_neither_listed_nor_touched(harness: RealHarne
     try:
         async with opened(harness.hypervisor) as hypervisor:
             assert await hypervisor.list() == ()
-            with pytest.raises(Conflict, match="not Corral's"):
+            with pytest.raises(Conflict, match="not managed by Corral"):
                 await hypervisor.start(harness.spec(), "step-1", harness.resolve)
             await hypervisor.destroy(harness.spec().vm_id)
             assert len(harness.host.qemu_pids()) == 1

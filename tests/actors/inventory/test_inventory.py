@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from protocol.access.model import User
@@ -213,13 +214,17 @@ def test_a_profile_more() -> None:
 
 def test_an_event_from_outside() -> None:
     event_ = Event(description="Backup done.", severity="normal", origin="backup", custom_id=7, index=3)
-    play = inventory().when(AddEvent(document=event_)).then(audit("external"), accepted("event"), stored)
+    play = inventory().when(AddEvent(document=event_)).then(audit("external", user="u"), accepted("event"), stored)
     (line,) = play.decision.audit
     assert (line.description, line.custom_id, line.index, line.origin) == ("Backup done.", 7, None, "backup")
     inventory().when(AddEvent(document=event_), dry_run=True).then(accepted("event"))
     inventory().when(AddEvent(document=Event(description="x", origin="y"))).then(
         refused("missing_attribute", "severity")
     )
+    forged = Event(description="VM web was removed by bob.", severity="normal", origin="corral")
+    inventory().when(AddEvent(document=forged)).then(refused("invalid", "origin"))
+    in_another_name = attrs.evolve(event_, user=Ref(id="bob"))
+    inventory().when(AddEvent(document=in_another_name)).then(audit("external", user="u"), accepted("event"), stored)
     inventory().when(AddEvent(document=User(user_name="x"))).then(refused("invalid", "document"))
 
 

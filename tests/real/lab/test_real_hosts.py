@@ -145,7 +145,7 @@ def test_what_cannot_start_is_named_with_its_last_words_and_nothing_is_left_at_t
     missing = lab.not_serving()
     assert sorted(missing) == ["libvirtd-2", "node-2"]
     assert "Initialization of QEMU state driver failed" in missing["libvirtd-2"]
-    assert "waits for libvirtd-2" in missing["node-2"]
+    assert "waiting for libvirtd-2" in missing["node-2"]
     status = lab.run(["lab", "status", "--dir", str(lab.directory)]).stdout
     assert "libvirtd-2       not serving: " in status
     lab.vm(vm_id).start()

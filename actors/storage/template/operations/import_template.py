@@ -41,7 +41,7 @@ KIND: Final = "import"
 @message("template.import_data")
 @attrs.frozen(kw_only=True)
 class ImportData(Message):
-    """What the disk's actor is request, word for word, however often."""
+    """What is sent to the disk's actor, the same each time."""
 
     provide: ProvideDisk
 
