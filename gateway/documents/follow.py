@@ -11,7 +11,7 @@ _depth_max: Final = 6
 _documents_max: Final = 20_000
 
 
-class Budget:
+class FollowBudget:
     """How many documents one answer may still embed. A path may go there and back: 40 networks, three times, are 64,000."""
 
     __slots__ = ("_left",)
@@ -35,9 +35,9 @@ class Follow:
 
     __slots__ = ("_below", "budget")
 
-    def __init__(self, budget: Budget | None = None) -> None:
+    def __init__(self, budget: FollowBudget | None = None) -> None:
         self._below: dict[str, Follow] = {}
-        self.budget = budget or Budget()  # of the whole answer
+        self.budget = budget or FollowBudget()  # of the whole answer
 
     def __bool__(self) -> bool:
         return bool(self._below)
