@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,8 @@ from gateway.read_model.model import ReadModel
 from gateway.visibility import ALL, Visibility
 from protocol import codec
 from protocol.errors import Unauthenticated
-from protocol.live.frames import Resync, SnapshotPart, Subscribe, Subscribed
+from protocol.live.engine import Change
+from protocol.live.frames import LiveChange, Resync, SnapshotPart, Subscribe, Subscribed
 from protocol.message import Message
 from tests.engine.installation import small_installation
 from tests.engine.names import named_id
@@ -128,6 +131,32 @@ async def test_a_cursor_is_good_for_the_same_sight(
     assert first.resumed is resumed
     if not resumed:
         assert desk.frames[1] == Resync(reason="what you may see has changed", keep=False)
+
+
+async def test_a_catching_up_stops_at_the_end_of_its_session(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = desk.hub.model
+    vm, last = model.get("vm", VM), model.sequence
+    assert vm is not None
+    at = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
+    page = [
+        Change(sequence=sequence, kind="vm", id=VM, version=1, tag="vm.updated", at=at, document=vm.document)
+        for sequence in range(last - 2, last + 1)
+    ]
+
+    async def history(_: int) -> Sequence[Change]:
+        return page
+
+    monkeypatch.setattr(desk.hub, "history", history)
+    reader = desk.subscriber(kinds=("vm",), cursor=Cursor(model.stream_id, last - 3).text)
+
+    def log_out(frame: Message) -> None:
+        if isinstance(frame, LiveChange):
+            desk.stands = False
+            reader.look()  # as the hub does each second
+
+    with pytest.raises(Unauthenticated):
+        await desk.read(reader, 9, log_out)
+    assert [type(frame) for frame in desk.frames] == [Subscribed, LiveChange]
 
 
 async def test_a_cursor_without_a_sight_is_one_of_everything(desk: Desk) -> None:
