@@ -23,7 +23,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketReque
 from bench import Grown, Row
 from bench.inventory import stocked_engine
 from cli.daemons.collector import calm_collector
-from gateway.live.frames import make_cursor
+from gateway.live.frames import Cursor
 from protocol import codec
 from protocol.live.frames import LiveChange
 from tests.engine.names import named_id
@@ -79,7 +79,7 @@ def frame_of(made: RunningEngine) -> bytes:
     """A change of the size that the gateway sends."""
     document = made.document("vm", named_id("vm-1"))
     change = LiveChange(
-        sequence=1_000, previous=999, cursor=make_cursor(made.store.tables.stream_id, 1_000), kind="vm",
+        sequence=1_000, previous=999, cursor=Cursor(made.store.tables.stream_id, 1_000).text, kind="vm",
         id=document.id, version=2, tag="vm.changed", at=document.creation_time, document=document,
     )  # fmt: skip
     return codec.encode(change)

@@ -5,6 +5,8 @@ It must not know requests or subscriptions.
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -28,6 +30,11 @@ class Visibility:
     def is_all(self) -> bool:
         return self.within is None
 
+    @property
+    def digest(self) -> str:
+        """The same for the same sight on every gateway; "" of everything."""
+        return "" if self.within is None else _digest_of(self.within)
+
     def sees(self, kind: str, id: str, document: Any, document_of: Callable[[str, str], Any]) -> bool:
         """`document_of` looks up what it lies in."""
         if self.within is None:
@@ -37,6 +44,11 @@ class Visibility:
         return (kind, id) in self.within or any(
             above in self.within for above in parents_of(kind, document, document_of)
         )
+
+
+@functools.lru_cache(1_024)
+def _digest_of(within: frozenset[Key]) -> str:
+    return hashlib.sha256(repr(sorted(within)).encode()).hexdigest()[:32]
 
 
 ALL: Final = Visibility()

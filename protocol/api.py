@@ -6,6 +6,7 @@ import datetime
 
 import attrs
 
+from protocol import limits
 from protocol.document import AT_ONCE, Ref, attribute
 from protocol.message import Message, message
 
@@ -31,8 +32,8 @@ class Fault(Message):
 class Ticket(Message):
     """A one-time password, for a console or for a host's enrolment."""
 
-    value: str | None = attribute(effect=AT_ONCE, secret=True)
-    expiry: int | None = attribute(effect=AT_ONCE, unit="s")
+    value: str | None = attribute(effect=AT_ONCE, secret=True, characters_max=limits.ticket_characters_max)
+    expiry: int | None = attribute(effect=AT_ONCE, unit="s", minimum=1, maximum=limits.ticket_seconds_max)
 
 
 @attrs.frozen(kw_only=True)

@@ -84,6 +84,7 @@ class About:
     column: int = 0  # position in the default table; 0 is not shown
     minimum: int | None = None
     maximum: int | None = None
+    characters_max: int | None = None
     holds: bool = False  # what a read-only reference points to cannot be removed
     extension: bool = False  # ours, not in oVirt's model
     as_xml_attribute: bool = False

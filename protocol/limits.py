@@ -38,6 +38,8 @@ request_body_bytes_max: Final = 2 * 1024 * 1024
 xml_depth_max: Final = 64
 name_characters_max: Final = 255
 description_characters_max: Final = 4_096
+ticket_characters_max: Final = 8  # all that VNC looks at
+ticket_seconds_max: Final = 86_400
 
 # Virtual machines
 vm_memory_bytes_min: Final = 16 * 1024 * 1024

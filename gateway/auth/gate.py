@@ -113,7 +113,12 @@ class Gate:
         origin = headers.get("origin")
         if origin is None:
             return True
-        return origin in self._allowed_origins or urlsplit(origin).netloc == headers.get("host", "\0")
+        if origin in self._allowed_origins:
+            return True
+        try:
+            return urlsplit(origin).netloc == headers.get("host", "\0")
+        except ValueError:
+            return False  # no address at all
 
     async def _check_password(self, user: str, password: str, address: str) -> None:
         keys = (f"address {address}", f"user {user}")

@@ -8,15 +8,36 @@ from protocol.errors import BadInput
 
 _paths_max: Final = 50
 _depth_max: Final = 6
+_documents_max: Final = 20_000
+
+
+class FollowBudget:
+    """How many documents one answer may still embed. A path may go there and back: 40 networks, three times, are 64,000."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = _documents_max
+
+    def spend(self, documents: int) -> None:
+        """Raises `BadInput` when nothing is left."""
+        self._left -= documents
+        if self._left < 0:
+            raise BadInput(
+                f"The links to follow lead to more than {_documents_max} objects.",
+                remedy="Follow fewer links, or ask for fewer objects with max.",
+                field="follow",
+            )
 
 
 class Follow:
     """Names of links, each with the links to follow behind it. Names fit with and without underscores."""
 
-    __slots__ = ("_below",)
+    __slots__ = ("_below", "budget")
 
-    def __init__(self) -> None:
+    def __init__(self, budget: FollowBudget | None = None) -> None:
         self._below: dict[str, Follow] = {}
+        self.budget = budget or FollowBudget()  # of the whole answer
 
     def __bool__(self) -> bool:
         return bool(self._below)
@@ -33,7 +54,7 @@ class Follow:
                 f"The path {path!r} cannot be followed.", remedy=f"Use at most {_depth_max} names separated by dots."
             )
         for name in names:
-            at = at._below.setdefault(name, Follow())
+            at = at._below.setdefault(name, Follow(self.budget))
 
 
 class _Everything(Follow):

@@ -132,11 +132,9 @@ def read_scalar(node: Node, attribute: Attribute, path: str) -> Any:
         raise BadInput(f"{path!r} is {value}.", remedy=f"The minimum is {about.minimum}{unit}.", field=path)
     if about.maximum is not None and value > about.maximum:
         raise BadInput(f"{path!r} is {value}.", remedy=f"The maximum is {about.maximum}{unit}.", field=path)
-    if isinstance(value, str) and len(value) > _lengths.get(attribute.name, _characters_max):
-        raise BadInput(
-            f"{path!r} has {len(value)} characters.",
-            remedy=f"At most {_lengths.get(attribute.name, _characters_max)} are allowed.", field=path,
-        )  # fmt: skip
+    most = about.characters_max or _lengths.get(attribute.name, _characters_max)
+    if isinstance(value, str) and len(value) > most:
+        raise BadInput(f"{path!r} has {len(value)} characters.", remedy=f"At most {most} are allowed.", field=path)
     return value
 
 
@@ -151,9 +149,11 @@ def to_scalar(text: str, kind: type[Any], path: str) -> Any:
             return lowered in ("true", "1")
         raise BadInput(f"{path!r} is not a boolean: {text!r:.80}.", remedy="Send true or false.", field=path)
     if kind is int:
-        if _integer.fullmatch(stripped):
-            return int(stripped)
-        raise BadInput(f"{path!r} is not an integer: {text!r:.80}.", remedy="Send digits.", field=path)
+        if _integer.fullmatch(stripped) and -(2**63) <= (whole := int(stripped)) < 2**63:
+            return whole
+        raise BadInput(
+            f"{path!r} is not an integer: {text!r:.80}.", remedy="Send digits, of a 64-bit number.", field=path
+        )
     if kind is float:
         try:
             number = float(stripped)

@@ -125,6 +125,7 @@ class Writer:
         if follow is not None and follow is not EVERYTHING and resource is not None and reference.id:
             record = self._view.get(resource.kind, reference.id)
             if record is not None:
+                follow.budget.spend(1)
                 return self.record(record, follow)
         plain: Plain = {}
         if reference.id:
@@ -142,15 +143,18 @@ class Writer:
             if deeper is None or follow is EVERYTHING or sub.source == "nested":
                 continue
             if sub.source == "statistics":
+                deeper.budget.spend(1)
                 items = [
                     self.document(item, DocumentPlace(f"{place.href}/statistics/{item.id}"), deeper)
                     for item in statistics_of(self._view.whole, place.parent_kind, place.parent_id, place.owner_id)
                 ]
             elif sub.source == "assigned":
                 members = self.assigned(sub, place)
+                deeper.budget.spend(len(members))
                 items = [self.document(*self.member(sub, item, place), deeper) for item in members]
             else:
                 found = self.filtered(sub, place.parent_kind, place.parent_id)
+                deeper.budget.spend(len(found))
                 items = [self.record(record, deeper) for record in found]
             plain[sub.tag] = {element_of(sub.item): items}
 

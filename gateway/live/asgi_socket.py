@@ -11,7 +11,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from gateway.auth.gate import Caller, Gate
 from gateway.documents.render import json_bytes
-from gateway.live.console import bridge, open_console
+from gateway.live.console import bridge, console_check, open_console
 from gateway.live.hub import Hub
 from gateway.read_model.engine_client import EnginePort
 from protocol import limits
@@ -47,12 +47,13 @@ def websocket_routes(gate: Gate, hub: Hub, engine: EnginePort) -> list[WebSocket
             caller = await _caller(gate, websocket)
             if caller is None:
                 caller = gate.by_token(str((await _first_message(websocket)).get("token", "")))
-            stream = await open_console(engine, gate.view(caller), websocket.path_params["vm_id"], caller.principal)
+            vm_id = websocket.path_params["vm_id"]
+            stream = await open_console(engine, gate.view(caller), vm_id, caller.principal)
             await bridge(
                 stream,
                 lambda: _receive_bytes(websocket),
                 lambda data: websocket.send({"type": "websocket.send", "bytes": data}),
-                gate.live_session(caller).stands,
+                console_check(gate, caller, vm_id),
             )
             await _close(websocket, 1000)
         except* WebSocketDisconnect:

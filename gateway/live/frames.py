@@ -27,18 +27,28 @@ _ops: Final[dict[type[Any], str]] = {
 }  # fmt: skip
 
 
-def make_cursor(stream_id: str, sequence: int) -> str:
-    """Opaque to clients: stream id and sequence."""
-    return base64.urlsafe_b64encode(codec.pack([stream_id, sequence])).decode().rstrip("=")
+@attrs.frozen
+class Cursor:
+    """Where a reader is in a stream; `sight` is the digest of what it may see, "" of everything."""
+
+    stream_id: str
+    sequence: int
+    sight: str = ""
+
+    @property
+    def text(self) -> str:
+        """Opaque to clients."""
+        return base64.urlsafe_b64encode(codec.pack([*attrs.astuple(self)])).decode().rstrip("=")
 
 
-def read_cursor(cursor: str) -> tuple[str, int]:
-    """Raises `BadInput` for what `make_cursor` never made."""
+def read_cursor(cursor: str) -> Cursor:
+    """Raises `BadInput` for what no `Cursor` is written as."""
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        stream_id, sequence = codec.unpack(raw, bytes_max=1_000)
-        if type(stream_id) is str and type(sequence) is int:
-            return stream_id, sequence
+        stream_id, sequence, *more = codec.unpack(raw, bytes_max=1_000)
+        (sight,) = more or ("",)
+        if type(stream_id) is type(sight) is str and type(sequence) is int:
+            return Cursor(stream_id, sequence, sight)
     except (codec.CodecError, binascii.Error, ValueError, TypeError):
         pass
     raise BadInput("The cursor cannot be read.", remedy="Use the cursor of a frame, or none to get a snapshot.")

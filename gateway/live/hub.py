@@ -13,7 +13,8 @@ from typing import Any, Final
 import trio
 
 from gateway.auth.gate import LiveSession
-from gateway.live.frames import Encoder, Format
+from gateway.live.displaced import displaced
+from gateway.live.frames import Cursor, Encoder, Format
 from gateway.live.samples import trimmed
 from gateway.live.shared_frames import SUBSCRIBED_KINDS, ChangeFilter, SampleFrame, SharedFrame
 from gateway.live.subscriber import Subscriber
@@ -101,13 +102,18 @@ class Hub:
         record = None
         if change.document is not None:
             record = self.model.latest_event if change.kind == "event" else self.model.get(change.kind, change.id)
+        moved = displaced(self.model, before, record)
         for group in self._groups.values():
             shown = record if record is not None and group.filter.fits(record, self.model) else None
             if shown is not None or (before is not None and group.filter.fits(before, self.model)):
-                frame = SharedFrame(self.encoder, self.model.stream_id, change, shown, group.previous)
+                cursor = Cursor(self.model.stream_id, change.sequence, group.filter.visibility.digest)
+                frame = SharedFrame(self.encoder, cursor, change, shown, group.previous)
                 group.previous = change.sequence
                 for subscriber in group.subscribers:
                     subscriber.push(frame)
+            if moved is not None and moved.concerns(group.filter):
+                for subscriber in group.subscribers:
+                    subscriber.lose("an object moved or is gone, and with it what may be seen below it")
 
     def sampled(self, samples: HostSamples) -> None:
         for group in self._groups.values():

@@ -6,7 +6,7 @@ from typing import Final
 
 import attrs
 
-from gateway.live.frames import Encoder, Format, make_cursor
+from gateway.live.frames import Cursor, Encoder, Format
 from gateway.read_model.model import ReadModel, Record, record_id, record_of
 from gateway.visibility import ALL, Visibility
 from protocol.inventory.assignment import ASSIGNMENT
@@ -61,21 +61,20 @@ def _ids_of(record: Record) -> tuple[str, ...]:
 class SharedFrame:
     """One change for all subscribers of a filter; encoded when the first of them gets it."""
 
-    __slots__ = ("_encoded", "_encoder", "_previous", "_stream_id", "change", "record")
+    __slots__ = ("_cursor", "_encoded", "_encoder", "_previous", "change", "record")
 
-    def __init__(self, encoder: Encoder, stream_id: str, change: Change, record: Record | None, previous: int) -> None:
+    def __init__(self, encoder: Encoder, cursor: Cursor, change: Change, record: Record | None, previous: int) -> None:
         self.change = change
         self.record = record
         self._encoder = encoder
-        self._stream_id = stream_id
+        self._cursor = cursor
         self._previous = previous
         self._encoded: dict[Format, bytes] = {}
 
     def bytes(self, form: Format) -> bytes:
         data = self._encoded.get(form)
         if data is None:
-            cursor = make_cursor(self._stream_id, self.change.sequence)
-            data = self._encoder.change(self.change, self.record, self._previous, cursor, form)
+            data = self._encoder.change(self.change, self.record, self._previous, self._cursor.text, form)
             self._encoded[form] = data
         return data
 

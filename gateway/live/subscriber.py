@@ -13,7 +13,7 @@ import attrs
 import trio
 
 from gateway.auth.gate import LiveSession
-from gateway.live.frames import Encoder, Format, make_cursor, read_cursor
+from gateway.live.frames import Cursor, Encoder, Format, read_cursor
 from gateway.live.shared_frames import ChangeFilter, SampleFrame, SharedFrame
 from gateway.read_model.model import ReadModel, Record, record_of
 from protocol import limits
@@ -26,6 +26,7 @@ _conflated_max: Final = 50_000
 _part_entities_max: Final = 200
 _alive_seconds: Final = 15.0
 _ahead_seconds: Final = 5.0
+_seen_changed: Final = "what you may see has changed"
 
 
 class ChangeSource(Protocol):
@@ -105,6 +106,7 @@ class Subscriber:
         """Only a whole snapshot helps now."""
         self._lost = reason
         self._queue.clear()
+        self._samples.clear()
         self._conflated = None
         self._hub.wake_soon(self)
 
@@ -118,7 +120,12 @@ class Subscriber:
             self._hub.leave(self, self._filter)
             self._filter = attrs.evolve(self._filter, visibility=visibility)
             self._hub.join(self, self._filter)
-            self.lose("what you may see has changed")
+            self.lose(_seen_changed)
+
+    def _goes_on(self) -> bool:
+        """Asked before each part of a long answer: it may take longer than the right to it lasts."""
+        self.look()
+        return not (self._lost or self._ended)
 
     def wake(self) -> None:
         """Lets it look for what waits; nothing happens while it is busy sending."""
@@ -168,9 +175,12 @@ class Subscriber:
             return False
         return True
 
+    def _cursor_at(self, sequence: int) -> str:
+        return Cursor(self._hub.model.stream_id, sequence, self._filter.visibility.digest).text
+
     async def _alive(self, send: Send, sequence: int) -> None:
         """Nothing more that fits happened up to `sequence`."""
-        frame = Alive(sequence=sequence, cursor=make_cursor(self._hub.model.stream_id, sequence))
+        frame = Alive(sequence=sequence, cursor=self._cursor_at(sequence))
         await send(self._hub.encoder.message(frame, self._form))
 
     async def _begin(self, send: Send) -> None:
@@ -184,17 +194,23 @@ class Subscriber:
             await self._subscribed(send, self._hub.model.sequence, resumed=False)
 
     async def _subscribed(self, send: Send, sequence: int, *, resumed: bool) -> None:
-        stream_id = self._hub.model.stream_id
         frame = Subscribed(
-            stream_id=stream_id, sequence=sequence, cursor=make_cursor(stream_id, sequence), resumed=resumed
+            stream_id=self._hub.model.stream_id,
+            sequence=sequence,
+            cursor=self._cursor_at(sequence),
+            resumed=resumed,
         )
         await send(self._hub.encoder.message(frame, self._form))
 
     async def _resume(self, send: Send) -> bool:
         """Sends what came after the cursor; False when that cannot be known."""
         model, hub = self._hub.model, self._hub
-        stream_id, after = read_cursor(self._cursor)
-        if stream_id != model.stream_id or not await model.wait_for(after, _ahead_seconds):
+        cursor = read_cursor(self._cursor)
+        after = cursor.sequence
+        if cursor.stream_id != model.stream_id or not await model.wait_for(after, _ahead_seconds):
+            return False
+        if cursor.sight != self._filter.visibility.digest:
+            self._lost = _seen_changed
             return False
         if (page := await hub.history(after)) is None:
             return False
@@ -208,11 +224,11 @@ class Subscriber:
 
     async def _catch_up(self, send: Send, page: Sequence[Change], after: int, joined_at: int) -> int:
         """Sends what fits between a cursor and the joining; returns the sequence that the reader has then."""
-        hub, stream_id = self._hub, self._hub.model.stream_id
+        hub = self._hub
         previous = after
-        while not self._lost:
+        while self._goes_on():
             for change in page:
-                if change.sequence > joined_at:
+                if change.sequence > joined_at or self._lost or self._ended:
                     return previous
                 fits = self._filter.fitted(change, hub.model)
                 if fits is None:
@@ -220,7 +236,7 @@ class Subscriber:
                     return previous
                 if fits:
                     record = record_of(change)
-                    cursor = make_cursor(stream_id, change.sequence)
+                    cursor = self._cursor_at(change.sequence)
                     await send(hub.encoder.change(change, record, previous, cursor, self._form))
                     previous = change.sequence
                 after = change.sequence
@@ -254,8 +270,10 @@ class Subscriber:
 
     async def _parts(self, send: Send, sequence: int, records: list[Record], removed: list[tuple[str, str]]) -> None:
         encoder = self._hub.encoder
-        cursor = make_cursor(self._hub.model.stream_id, sequence)
+        cursor = self._cursor_at(sequence)
         for start in range(0, max(1, len(records)), _part_entities_max):
+            if not self._goes_on():
+                return
             last = start + _part_entities_max >= len(records)
             part = records[start : start + _part_entities_max]
             data = encoder.snapshot_part(

@@ -18,7 +18,7 @@ from trio_websocket import (
 
 from gateway.auth.gate import Caller, Gate
 from gateway.live.asgi_socket import first_refusal
-from gateway.live.console import bridge, open_console
+from gateway.live.console import bridge, console_check, open_console
 from gateway.live.hub import Hub
 from gateway.read_model.engine_client import EnginePort
 from protocol import codec, limits
@@ -123,7 +123,7 @@ class LivePort:
             stream,
             lambda: _receive_bytes(connection),
             connection.send_message,
-            self._gate.live_session(known).stands,
+            console_check(self._gate, known, vm_id),
         )
 
 

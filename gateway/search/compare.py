@@ -68,10 +68,9 @@ def _span(text: str) -> tuple[datetime.datetime, datetime.datetime]:
             day = datetime.datetime.combine(datetime.date.fromisoformat(text), datetime.time(), datetime.UTC)
             return day, day + datetime.timedelta(days=1)
         moment = datetime.datetime.fromisoformat(text)
-    except ValueError as error:
+        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=datetime.UTC)
+        return moment, moment + datetime.timedelta(seconds=1)
+    except (ValueError, OverflowError) as error:
         raise BadInput(
             f"{text!r:.80} is not a time.", remedy="Write 2030-01-31 or 2030-01-31T12:00:00Z.", field="search"
         ) from error
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=datetime.UTC)
-    return moment, moment + datetime.timedelta(seconds=1)

@@ -18,6 +18,7 @@ from protocol.errors import BadInput
 
 _characters_max: Final = 4_096
 _depth_max: Final = 50
+_terms_max: Final = 30
 
 _prefix: Final = re.compile(r"\s*([A-Za-z_]+)\s*:(?=\s|[A-Za-z*(\"']|$)")
 _grammar: Final = r"""
@@ -133,4 +134,15 @@ def parse_search(text: str) -> Query:
             remedy='Example: name = "my vm" and status != up sortby name desc page 2.',
             field="search",
         ) from error
+    if (terms := _terms_of(query.condition)) > _terms_max:
+        raise BadInput(
+            f"The search has {terms} words and conditions.",
+            remedy=f"At most {_terms_max} are allowed: use a wildcard, or search more than once.",
+            field="search",
+        )
     return attrs.evolve(query, prefix=prefix.group(1).lower() if prefix else "")
+
+
+def _terms_of(condition: Any) -> int:
+    """Each is asked of each object: a thousand would keep everybody else waiting."""
+    return sum(map(_terms_of, condition.parts)) if isinstance(condition, All | AnyOf) else 1

@@ -9,6 +9,8 @@ from typing import Protocol
 import attrs
 import trio
 
+from protocol import limits
+from protocol.errors import BadInput
 from protocol.node.domain import DomainObserved, DomainSpec, VolumeRef
 from protocol.node.reports import DiskRow, DomainChanged, DomainRow, HostFacts, NicRow
 
@@ -17,6 +19,15 @@ events_max = 1_000
 
 Resolve = Callable[[VolumeRef], str]
 """The path of a volume on this host: `Storage.path_of`. Raises `NotFound` for a storage domain not connected."""
+
+
+def check_expiry(vm_id: str, expiry_seconds: int) -> None:
+    """Raises `BadInput`: the end of a ticket must be a date, and near."""
+    if not 1 <= expiry_seconds <= limits.ticket_seconds_max:
+        raise BadInput(
+            f"A ticket of VM {vm_id} cannot be valid for {expiry_seconds} seconds.",
+            remedy=f"Choose 1 to {limits.ticket_seconds_max} seconds.", entity=vm_id,
+        )  # fmt: skip
 
 
 class Capability(enum.Enum):
@@ -140,7 +151,7 @@ class Hypervisor(Protocol):
         ...
 
     async def set_ticket(self, vm_id: str, value: str, expiry_seconds: int) -> None:
-        """A display password, valid from now for `expiry_seconds`."""
+        """A display password, valid from now for `expiry_seconds`. Raises `BadInput` for what is no such time."""
         ...
 
     async def list(self) -> tuple[DomainObserved, ...]:

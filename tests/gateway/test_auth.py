@@ -97,6 +97,7 @@ async def test_session_cookie_and_other_sites(tmp_path: Path) -> None:
         assert (await client.api("GET", "/vms", Cookie=session)).status == 200
         answer = await client.api("POST", "/vms", {"name": "x"}, Cookie=session, Origin="https://evil.example")
         assert answer.status == 403
+        assert (await client.api("POST", "/vms", Cookie="JSESSIONID=x", Origin="http://[")).status == 403
         own = f"https://localhost:{gateway.serving.port}"
         assert (await client.api("POST", "/vms", {"name": "x"}, Cookie=session, Origin=own)).status == 400
 

@@ -17,9 +17,11 @@ from gateway.documents.render import escape, json_bytes, xml_bytes
 from gateway.documents.write import DocumentPlace, Writer
 from gateway.read_model.model import ReadModel
 from gateway.rest.requests.exchange import split_base, split_path, wants_json
-from protocol.document import Ref
+from protocol.document import Document, Ref
 from protocol.errors import BadInput
-from protocol.network.model import Mac, Nic
+from protocol.inventory.model import DataCenter
+from protocol.live.engine import Entity, Snapshot
+from protocol.network.model import Mac, Network, Nic
 from protocol.storage.model import Disk, DiskAttachment
 from protocol.vm.model import Boot, OperatingSystem, Vm
 
@@ -107,3 +109,21 @@ def test_paths() -> None:
 )  # fmt: skip
 def test_which_form_is_wanted(accept: str, content_type: str, expected: bool) -> None:
     assert wants_json(accept, content_type) is expected
+
+
+def test_one_answer_embeds_a_bounded_number_of_objects() -> None:
+    entities: list[tuple[str, Document]] = [("data_center", DataCenter(id="dc"))]
+    entities += [("network", Network(id=f"n{n}", data_center=Ref(id="dc"))) for n in range(40)]
+    model = ReadModel()
+    found = tuple(Entity(kind=kind, id=each.id or "", version=1, document=each) for kind, each in entities)
+    model.load(Snapshot(stream_id="s", sequence=1, entities=found))
+    network = model.get("network", "n0")
+    assert network is not None
+    there_and_back = "data_center.networks"
+    writer = Writer(model)
+    for _ in range(20):  # each answer has a budget of its own
+        plain = writer.record(network, parse_follow(f"{there_and_back}.{there_and_back}"))
+        assert len(plain["data_center"]["networks"]["network"]) == 40
+    with pytest.raises(BadInput, match="more than 20000 objects") as refused:
+        writer.record(network, parse_follow(".".join([there_and_back] * 3)))
+    assert refused.value.refusal.field == "follow"

@@ -15,7 +15,7 @@ import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from actors import engine_port
-from gateway.live.frames import make_cursor
+from gateway.live.frames import Cursor
 from protocol import limits
 from protocol.activity.model import Event
 from protocol.inventory.assignment import ASSIGNMENT
@@ -179,7 +179,7 @@ async def test_resume_past_a_gateways_memory_asks_the_journal(tmp_path: Path) ->
             assert follower.changes == site.changed("vm", after=before)
             assert len(follower.changes) == 600
         site.store.tables.forget_before(site.sequence - 5)
-        cursor = make_cursor(site.store.tables.stream_id, 1)
+        cursor = Cursor(site.store.tables.stream_id, 1).text
         async with json_socket(gateway, world.token, kinds=("vm",), cursor=cursor) as socket:
             frames = [await socket.frame() for _ in range(3)]
             assert [frame["op"] for frame in frames] == ["subscribed", "resync", "snapshot"]
@@ -205,7 +205,7 @@ async def test_what_does_not_fit_is_no_gap_after_a_resume(world: World, open_soc
 @BOTH
 async def test_cursor_of_another_stream_is_an_explicit_reset(world: World, open_socket: Open) -> None:
     site = world.site
-    async with open_socket(world.gateway, world.token, cursor=make_cursor("other", 5)) as socket:
+    async with open_socket(world.gateway, world.token, cursor=Cursor("other", 5).text) as socket:
         assert (await socket.frame())["resumed"] is False
         assert (await socket.frame())["op"] == "resync"
         await socket.until(site.sequence)

@@ -294,6 +294,9 @@ async def test_a_ticket_is_that_of_the_running_qemu(world: World) -> None:
     assert len(qemu.ticket) >= 8
     own = await world.client.api("POST", f"/vms/{named_id('vm-0')}/ticket", {"ticket": {"value": "mine", "expiry": 5}})
     assert own.json()["ticket"] == {"value": "mine", "expiry": "5"}
+    for wrong in ({"expiry": 10**15}, {"expiry": 0}, {"value": "nine char"}):
+        answer = await world.client.api("POST", f"/vms/{named_id('vm-0')}/ticket", {"ticket": wrong})
+        assert answer.status == 400, answer.text
     assert qemu.ticket == "mine"
     assert (await world.client.api("POST", f"/vms/{named_id('vm-1')}/ticket", {})).status == 409
 

@@ -113,6 +113,8 @@ def test_case_counts_unless_told(search: Search) -> None:
         ("bogus=1", "Known keys: apps,"), ("tag.name=x", "no key 'tag.name'"), ("name=", "cannot be read"),
         ("(name=a", "cannot be read"), ("Hosts: name=a", "for 'hosts'"), ("memory=lots", "not an integer"),
         ("creationtime>yesterday", "not a time"), ("name=" + "*a" * 20, "wildcards"), ("x" * 5_000, "characters"),
+        ("creationtime=9999-12-31", "not a time"), ("creationtime<9999-12-31T23:59:59.5", "not a time"),
+        (" or ".join("x" * 31), "31 words and conditions"),
         ("(" * 60 + "a" + ")" * 60, "parentheses"), ("name=a sortby bogus", "no key 'bogus'"),
     ],
 )  # fmt: skip

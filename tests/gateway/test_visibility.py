@@ -21,7 +21,7 @@ from protocol.inventory.assignment import ASSIGNMENT
 from protocol.inventory.assignment_commands import Assign
 from protocol.inventory.commands import AddEntity, UpdateEntity
 from protocol.inventory.model import ROOT_TAG_ID, Tag
-from protocol.vm.commands import RemoveVm
+from protocol.vm.commands import RemoveVm, StopVm
 from tests.engine.installation import Installation, small_installation
 from tests.engine.names import named_id
 from tests.engine.samples import host_samples
@@ -306,6 +306,41 @@ async def test_what_leaves_what_is_seen_is_gone(world: World, open_socket: Open)
         await site.ask(UpdateEntity(kind="tag", id=tags["below"], document=moved))
         await socket.until(site.changed("tag")[-1])
         assert set(socket.follower.state) == {("tag", tags["seen"])}
+
+
+@BOTH
+async def test_what_lies_below_goes_and_comes_with_what_moves(world: World, open_socket: Open) -> None:
+    site, tags = world.site, world.tags
+    deep = await site.ask(AddEntity(kind="tag", document=Tag(name="deep", parent=Ref(id=tags["below"]))))
+    other = await site.ask(AddEntity(kind="tag", document=Tag(name="other", parent=Ref(id=tags["hidden"]))))
+    await world.client.read_up_to(site.sequence)
+    async with world.socket(open_socket, kinds=("tag",)) as socket:
+        await socket.until(1)
+        assert ("tag", deep) in socket.follower.state
+        await site.ask(UpdateEntity(kind="tag", id=tags["below"], document=Tag(parent=Ref(id=tags["hidden"]))))
+        await socket.until(site.changed("tag")[-1])
+        assert set(socket.follower.state) == {("tag", tags["seen"])}
+        await site.ask(UpdateEntity(kind="tag", id=tags["hidden"], document=Tag(parent=Ref(id=tags["seen"]))))
+        await socket.until(site.changed("tag")[-1])
+        assert set(socket.follower.state) == {("tag", id) for id in (*tags.values(), deep, other)}
+
+
+async def test_the_jobs_of_a_vm_that_is_gone_are_gone(world: World) -> None:
+    site = world.site
+    world.visibility = Visibility(frozenset({("cluster", site.id_of("cluster", "Default"))}))
+    await site.until_status("vm", "vm-2", "up")
+    await site.ask(StopVm(id=HIDDEN))
+    await site.until_status("vm", "vm-2", "down")
+    await world.client.read_up_to(site.sequence)
+    async with world.socket(json_socket, kinds=("vm", "job")) as socket:
+        await socket.until(1)
+        await site.ask(RemoveVm(id=HIDDEN))
+        await socket.until(site.changed("vm")[-1])
+        await socket.until(await site.touch("vm-0"))
+        held = set(socket.follower.state)
+    async with world.socket(json_socket, kinds=("vm", "job")) as socket:
+        await socket.until(1)
+        assert set(socket.follower.state) == held
 
 
 async def test_a_list_holds_what_each_look_up_shows() -> None:

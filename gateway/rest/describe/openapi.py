@@ -110,6 +110,8 @@ def _property(attribute: Attribute) -> dict[str, Any]:
         value["minimum"] = about.minimum
     if about.maximum is not None:
         value["maximum"] = about.maximum
+    if about.characters_max is not None:
+        value["maxLength"] = about.characters_max
     if attribute.many:
         if attribute.type is Ref:
             item_tag = element_of_name(about.refers)

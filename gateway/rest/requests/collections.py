@@ -60,7 +60,7 @@ async def many(exchange: Exchange, plural: str, tag: str, records: list[Record])
         if known is None:
             known = _encoded(exchange, record, follow)
             made += 1
-            if made % _records_without_pause_max == 0:
+            if follow or made % _records_without_pause_max == 0:
                 await trio.lowlevel.checkpoint()
         fragments.append(known)
     body = json_list(tag, fragments) if as_json else xml_list(plural, fragments)

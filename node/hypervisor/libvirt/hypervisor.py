@@ -27,7 +27,7 @@ from node.hypervisor.libvirt.host import LibvirtHost, in_thread
 from node.hypervisor.libvirt.start import StartLocks, started_once
 from node.hypervisor.libvirt.statistics import statistics
 from node.hypervisor.libvirt.streams import open_socket, open_terminal
-from node.hypervisor.port import ByteStream, Capabilities, Capability, Counters, HypervisorEvent, Resolve
+from node.hypervisor.port import ByteStream, Capabilities, Capability, Counters, HypervisorEvent, Resolve, check_expiry
 from node.hypervisor.probe.boot import Virtualization
 from protocol.errors import BadInput, Busy, Conflict, HostFailed, NotFound, NotLegal
 from protocol.node.domain import DomainObserved, DomainSpec, DomainStatus, VolumeRef
@@ -177,6 +177,7 @@ class LibvirtHypervisor:
 
     async def set_ticket(self, vm_id: str, value: str, expiry_seconds: int) -> None:
         await self._needs(Capability.TICKET)
+        check_expiry(vm_id, expiry_seconds)
         valid_to = self._clock.wall() + datetime.timedelta(seconds=expiry_seconds)
         await self._host.act(
             partial(actions.set_ticket, vm_id=vm_id, value=value, valid_to=valid_to), "set the display's ticket", vm_id

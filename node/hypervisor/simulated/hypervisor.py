@@ -8,7 +8,16 @@ from typing import TypeVar
 import trio
 
 from node.hypervisor.changes import Changes
-from node.hypervisor.port import ByteStream, Capabilities, Capability, Counters, EventsMissing, HypervisorEvent, Resolve
+from node.hypervisor.port import (
+    ByteStream,
+    Capabilities,
+    Capability,
+    Counters,
+    EventsMissing,
+    HypervisorEvent,
+    Resolve,
+    check_expiry,
+)
 from node.hypervisor.simulated.counters import counters
 from node.world.guest import ConsoleLine, GuestLine
 from node.world.hosts import WorldHost
@@ -86,6 +95,8 @@ class SimulatedHypervisor(WorldPort):
         return await self._ask("restore", spec.vm_id, lambda: self.host.restore(path, spec, step_id, paths))
 
     async def set_ticket(self, vm_id: str, value: str, expiry_seconds: int) -> None:
+        check_expiry(vm_id, expiry_seconds)
+
         def effect() -> None:
             qemu = self.host.qemu(vm_id)
             if qemu.spec.display == "none":

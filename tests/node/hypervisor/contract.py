@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from node.hypervisor.port import Capability, Counters, EventsMissing, Hypervisor
-from protocol.errors import Busy, Conflict, CorralError, HostFailed, NotFound, NotLegal, Unavailable
+from protocol.errors import BadInput, Busy, Conflict, CorralError, HostFailed, NotFound, NotLegal, Unavailable
 from protocol.node.domain import DomainDisk, DomainNic, DomainObserved, DomainSpec, DomainStatus, StopReason, VolumeRef
 from protocol.node.reports import DomainChanged
 
@@ -354,6 +354,9 @@ class HypervisorContract:
             await hypervisor.start(spec, "step-1", harness.resolve)
             await hypervisor.set_ticket(spec.vm_id, "secret", 60)
             await hypervisor.set_ticket(spec.vm_id, "a longer secret", 60)
+            for seconds in (0, -1, 86_401, 10**15):
+                with pytest.raises(BadInput):
+                    await hypervisor.set_ticket(spec.vm_id, "secret", seconds)
             await hypervisor.destroy(spec.vm_id)
             with pytest.raises(NotFound):
                 await hypervisor.set_ticket(spec.vm_id, "secret", 60)
