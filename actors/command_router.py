@@ -1,4 +1,4 @@
-"""Where every command of a user comes in: stored outcome, authorization, the right actor, the reply.
+"""Where every command of a user comes in: authorization, stored outcome, the right actor, the reply.
 
 It must not decide: refusals come from `authorize` and from the entity's actor.
 """
@@ -26,8 +26,9 @@ from protocol.activity.commands import CancelJob
 from protocol.activity.model import Event, Job
 from protocol.codec import CodecError, decode, encode
 from protocol.command import Add, Command
+from protocol.document import kind_and_id
 from protocol.errors import BadInput, Conflict, CorralError, Refusal, Unavailable
-from protocol.live.engine import Accepted, Submit
+from protocol.live.engine import Accepted, Principal, Submit
 from protocol.message import message_type
 from protocol.names import title_of
 from protocol.refusals import invalid, not_found
@@ -102,6 +103,15 @@ def _key_used(key: str) -> Refusal:
     ).refusal
 
 
+def _request(submit: Submit, command: Command) -> CommandRequest:
+    """With an idempotency key its digest tells the same command from another under that key."""
+    return CommandRequest(
+        command_id=submit.command_id, principal=submit.principal, command=command,
+        correlation_id=submit.correlation_id, dry_run=submit.dry_run,
+        digest=hashlib.sha256(encode(submit.command)).hexdigest() if submit.idempotency_key else "",
+    )  # fmt: skip
+
+
 class CommandRouter:
     """One per engine. `submit` never raises: what goes wrong is a refusal."""
 
@@ -125,7 +135,7 @@ class CommandRouter:
         kind, id_of = ROUTES[type(command)]
         id = id_of(command)
         if isinstance(job := self._rows.document(kind, id), Job):
-            kind, _, id = (job.object or "").partition("/")
+            kind, id = kind_and_id(job.object or "")
         return kind, id
 
     def _not_running(self, job_id: str) -> Refusal | None:
@@ -149,68 +159,65 @@ class CommandRouter:
             return Unavailable(f"The journal is away: {error}").refusal
 
     async def _submit(self, submit: Submit) -> Accepted | Refusal:
-        command = submit.command
-        route = ROUTES.get(type(command)) if isinstance(command, Command) else None
-        if route is None or not isinstance(command, Command):
+        """Authorization comes first: a stored outcome is told only to who may give the command."""
+        command, key = submit.command, submit.idempotency_key
+        if not isinstance(command, Command) or type(command) not in ROUTES:
             return invalid("command", f"There is no command {type(command).__name__}.")
-        digest = ""
-        if submit.idempotency_key:
-            id = derived_id(submit.principal.user_id, f"command with the key {submit.idempotency_key}")
-            submit = attrs.evolve(submit, command_id=id)
-        _, id_of = route
-        if isinstance(command, Add) and not command.id and id_of is _own:
-            command = attrs.evolve(command, id=object_id_of(submit.command_id))
-        kind, id = self._receiver(command)
-        refusal = _unsayable(command)
-        if refusal is not None:
+        if refusal := _unsayable(command):
             return refusal
-        if submit.idempotency_key:
+        if key:
             if type(command) in SHOWN_ONCE:
                 return _no_key(command)
-            digest = hashlib.sha256(encode(submit.command)).hexdigest()
-        objects = touched(command, *self._about(command, kind, id), self._rows)
-        refusal = authorize(submit.principal, command, objects, self._rows)
-        if refusal is not None:
-            by, what = submit.principal, message_type(command).tag.removeprefix("command.")
-            self._audit(line("access_denied", user=by.user_id, user_name=by.name, command=what, object=f"{kind}/{id}"))
+            by_key = derived_id(submit.principal.user_id, f"command with the key {key}")
+            submit = attrs.evolve(submit, command_id=by_key)
+        if isinstance(command, Add) and not command.id and ROUTES[type(command)][1] is _own:
+            command = attrs.evolve(command, id=object_id_of(submit.command_id))
+        kind, id = self._receiver(command)
+        if refusal := self._denied(submit.principal, command, kind, id):
             return refusal
         if not self._available():
             return Unavailable("The database is away: changes cannot be kept.").refusal
-        if digest and self._under_way.setdefault(submit.command_id, digest) != digest:
-            return _key_used(submit.idempotency_key)
+        request = _request(submit, command)
+        if key and self._under_way.setdefault(request.command_id, request.digest) != request.digest:
+            return _key_used(key)
         try:
-            return await self._once(submit, command, digest)
+            return await self._outcome(request, key) or await self._carried(request, command, kind, id)
         finally:
-            self._under_way.pop(submit.command_id, None)
+            self._under_way.pop(request.command_id, None)
 
-    async def _once(self, submit: Submit, command: Command, digest: str) -> Accepted | Refusal:
-        """The stored outcome of this very command, or the answer of its actor."""
-        _, id_of = ROUTES[type(command)]
-        kind, id = self._receiver(command)
-        stored = await self._journal.command_outcome(submit.command_id)
-        if stored is not None:
-            known = decode(stored)
-            assert isinstance(known, Accepted | Refusal)
-            if isinstance(known, Accepted) and known.digest != digest:
-                return _key_used(submit.idempotency_key)
-            return known
+    def _denied(self, by: Principal, command: Command, kind: str, id: str) -> Refusal | None:
+        objects = touched(command, *self._about(command, kind, id), self._rows)
+        refusal = authorize(by, command, objects, self._rows)
+        if refusal is not None:
+            what = message_type(command).tag.removeprefix("command.")
+            self._audit(line("access_denied", user=by.user_id, user_name=by.name, command=what, object=f"{kind}/{id}"))
+        return refusal
+
+    async def _outcome(self, request: CommandRequest, key: str) -> Accepted | Refusal | None:
+        """What this very command got when it came before."""
+        stored = await self._journal.command_outcome(request.command_id)
+        if stored is None:
+            return None
+        known = decode(stored)
+        assert isinstance(known, Accepted | Refusal)
+        if isinstance(known, Accepted) and known.digest != request.digest:
+            return _key_used(key)
+        return known
+
+    async def _carried(self, request: CommandRequest, command: Command, kind: str, id: str) -> Accepted | Refusal:
+        """The answer of the actor `kind/id`."""
         if isinstance(command, CancelJob) and (refusal := self._not_running(command.id)):
             return refusal
-        is_new = isinstance(command, Add) and id_of is not _parent
+        is_new = isinstance(command, Add) and ROUTES[type(command)][1] is not _parent
         if not is_new and kind != "inventory" and self._rows.row(kind, id) is None:
             return not_found(kind, id)
-        refusal = refused(command, kind, self._rows)
-        if refusal is not None:
+        if refusal := refused(command, kind, self._rows):
             return refusal
         ref = self._ensure(kind, id)
         if ref is None:  # the tree is going down, or that part of it is being started again
             return Unavailable(f"This engine serves no {title_of(kind)} just now.").refusal
-        request = CommandRequest(
-            command_id=submit.command_id, principal=submit.principal, command=command,
-            correlation_id=submit.correlation_id, digest=digest, dry_run=submit.dry_run,
-        )  # fmt: skip
         answer = await ref.ask(
-            request, timeout_seconds=limits.ask_timeout_seconds, correlation_id=submit.correlation_id
+            request, timeout_seconds=limits.ask_timeout_seconds, correlation_id=request.correlation_id
         )
         assert isinstance(answer, Accepted | Refusal), f"{ref.address} answered {type(answer).__name__}"
         return answer

@@ -1,1 +1,1 @@
-"""The front door: REST, WebSocket, authentication. What may happen is the engine's decision."""
+"""The ways in: REST, WebSocket, authentication. What may happen is the engine's decision."""

@@ -62,7 +62,17 @@ class Dispatcher(Actor):
 
     def __init__(self, context: Context, dependencies: DispatcherDependencies) -> None:
         super().__init__(context)
-        self._dependencies = dependencies
+        self._hypervisor = dependencies.hypervisor
+        self._step_log = dependencies.step_log
+        self._steps = dependencies.steps
+        self._uplink = dependencies.uplink
+        self._inventory = dependencies.inventory
+        self._guests = dependencies.guests
+        self._domains = dependencies.domains
+        self._storage_address = dependencies.storage_address
+        self._consoles_address = dependencies.consoles_address
+        self._certificate_address = dependencies.certificate_address
+        self._boots_at_once = dependencies.boots_at_once
         self._reporting = False
         self._report_again = False
 
@@ -74,27 +84,27 @@ class Dispatcher(Actor):
             case NodeCommand() as command:
                 await self._command(command)
             case EngineHeartbeat(epoch=epoch):
-                await self._dependencies.steps.obey(epoch)
+                await self._steps.obey(epoch)
             case ForgetSteps(epoch=epoch, step_ids=step_ids):
-                if await self._dependencies.steps.obey(epoch):
-                    await self._dependencies.step_log.write(forget_record(step_ids))
+                if await self._steps.obey(epoch):
+                    await self._step_log.write(forget_record(step_ids))
             case ReportNow(epoch=epoch) as request:
-                if await self._dependencies.steps.obey(epoch):
-                    self._hand(self._dependencies.storage_address, request)
+                if await self._steps.obey(epoch):
+                    self._hand(self._storage_address, request)
                     self._report()
             case CancelStep(epoch=epoch) as cancel:
-                if await self._dependencies.steps.obey(epoch):
-                    self._hand(self._dependencies.storage_address, cancel)
+                if await self._steps.obey(epoch):
+                    self._hand(self._storage_address, cancel)
             case ConsoleOpen() | ConsoleData() as message:
-                self._hand(self._dependencies.consoles_address, message)
+                self._hand(self._consoles_address, message)
             case CertificateIssued() as issued:
-                self._hand(self._dependencies.certificate_address, issued)
+                self._hand(self._certificate_address, issued)
             case LinkUp() as up:
-                self._hand(self._dependencies.certificate_address, up)
+                self._hand(self._certificate_address, up)
                 if not up.hello.renewal_only:
                     self._say_again()
             case LinkDown() as down:
-                self._hand(self._dependencies.consoles_address, down)
+                self._hand(self._consoles_address, down)
             case EventsLost():
                 self._report()
             case other:
@@ -102,21 +112,19 @@ class Dispatcher(Actor):
                 self.context.log.warning("node.message_not_for_us", message=type(other).__name__)
 
     async def _command(self, command: NodeCommand) -> None:
-        if not await self._dependencies.steps.obey(command.epoch):
-            highest = self._dependencies.step_log.store.highest_epoch
-            self._dependencies.uplink.send(
-                StepDone(step_id=command.step_id, result=stale_epoch(command.epoch, highest))
-            )
+        if not await self._steps.obey(command.epoch):
+            highest = self._step_log.store.highest_epoch
+            self._uplink.send(StepDone(step_id=command.step_id, result=stale_epoch(command.epoch, highest)))
             return
         body = command.body
         if isinstance(body, storage_bodies):
-            self._hand(self._dependencies.storage_address, command)
+            self._hand(self._storage_address, command)
             return
         vm_id = body.spec.vm_id if isinstance(body, StartDomain | RestoreDomain) else getattr(body, "vm_id", "")
         try:
-            self._dependencies.domains.ensure(vm_id).tell(command)
+            self._domains.ensure(vm_id).tell(command)
         except (MailboxFull, ActorGone) as error:
-            self._dependencies.uplink.send(StepDone(step_id=command.step_id, result=error.refusal))
+            self._uplink.send(StepDone(step_id=command.step_id, result=error.refusal))
 
     def _hand(self, address: str, message: Message) -> None:
         ref = self.context.directory.find(address)
@@ -128,7 +136,7 @@ class Dispatcher(Actor):
         except (MailboxFull, ActorGone) as error:
             problem = error
         if isinstance(message, NodeCommand):
-            self._dependencies.uplink.send(StepDone(step_id=message.step_id, result=problem.refusal))
+            self._uplink.send(StepDone(step_id=message.step_id, result=problem.refusal))
         else:
             self.context.log.warning("node.message_dropped", message=type(message).__name__, reason=str(problem))
 
@@ -137,15 +145,15 @@ class Dispatcher(Actor):
     async def _repeat_for_ever(self) -> None:
         while True:
             await self.context.ports.clock.sleep(repeat_period_seconds)
-            if self._dependencies.uplink.is_up and not self._dependencies.uplink.renewal_only:
+            if self._uplink.is_up and not self._uplink.renewal_only:
                 self._say_again()
 
     def _say_again(self) -> None:
-        for message in self._dependencies.step_log.store.outbox():
-            self._dependencies.uplink.send(message)
-        for report in self._dependencies.guests.reports():
-            self._dependencies.uplink.send(report)
-        self._hand(self._dependencies.storage_address, ReportNow(epoch=self._dependencies.step_log.store.highest_epoch))
+        for message in self._step_log.store.outbox():
+            self._uplink.send(message)
+        for report in self._guests.reports():
+            self._uplink.send(report)
+        self._hand(self._storage_address, ReportNow(epoch=self._step_log.store.highest_epoch))
         self._report()
 
     def _report(self) -> None:
@@ -156,11 +164,11 @@ class Dispatcher(Actor):
             self.context.spawn(self._make_reports)
 
     async def _make_reports(self) -> None:
-        while self._report_again and self._dependencies.uplink.is_up:
+        while self._report_again and self._uplink.is_up:
             self._report_again = False
             try:
-                self._dependencies.uplink.send(self._facts(await self._dependencies.hypervisor.facts()))
-                self._dependencies.uplink.send(await self._dependencies.inventory.snapshot())
+                self._uplink.send(self._facts(await self._hypervisor.facts()))
+                self._uplink.send(await self._inventory.snapshot())
             except CorralError as error:
                 self.context.log.warning("node.no_report", reason=str(error))
                 self._report_again = True
@@ -168,4 +176,4 @@ class Dispatcher(Actor):
         self._reporting = False
 
     def _facts(self, facts: HostFacts) -> HostFacts:
-        return attrs.evolve(facts, boots_at_once=self._dependencies.boots_at_once)
+        return attrs.evolve(facts, boots_at_once=self._boots_at_once)

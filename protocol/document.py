@@ -141,6 +141,12 @@ def ref(id: str | None) -> Ref | None:
     return Ref(id=id) if id else None
 
 
+def kind_and_id(address: str) -> tuple[str, str]:
+    """Of an actor or an object: `vm/<id>`. The id is "" where there is none."""
+    kind, _, id = address.partition("/")
+    return kind, id
+
+
 def id_of(object: Ref | Document | None) -> str:
     """The id of what is referred to, or of a document; "" for nothing."""
     return (object.id if object is not None else None) or ""

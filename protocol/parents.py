@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from protocol.activity.model import NAMED_IN_EVENTS
+from protocol.document import kind_and_id
 from protocol.registry import BY_KIND, RESOURCES
 
 Key = tuple[str, str]  # kind, id
 
 WITHIN: Final = {resource.kind: (resource.within, resource.within_kind) for resource in RESOURCES}
 """By kind: the reference to what an object lies in, and the kind of that; both "" for those that lie in nothing."""
-_NAMED_IN_EVENTS: Final = ("vm", "template", "host", "storage_domain", "cluster", "data_center", "user")
 
 
 def parents_of(kind: str, document: Any, document_of: Callable[[str, str], Any]) -> Iterator[Key]:
@@ -31,8 +32,8 @@ def _parent_of(kind: str, document: Any) -> Key | None:
     if document is None or kind not in BY_KIND:
         return None
     if BY_KIND[kind].owned:
-        owner, _, id = (document.object or "").partition("/")
+        owner, id = kind_and_id(document.object or "")
         return (owner, id) if id else None
-    ways = [WITHIN[kind]] if not BY_KIND[kind].history else [(named, named) for named in _NAMED_IN_EVENTS]
+    ways = [WITHIN[kind]] if not BY_KIND[kind].history else [(named, named) for named in NAMED_IN_EVENTS]
     found = ((above, getattr(document, attribute, None)) for attribute, above in ways if attribute)
     return next(((above, reference.id) for above, reference in found if reference is not None and reference.id), None)

@@ -113,9 +113,7 @@ class Resource:
     history: bool = False  # it tells of other objects and holds none of them: jobs, events
     owned: bool = False  # each tells of one object by its attribute `object`, to which its commands go: jobs
     inventory: bool = False  # served by the shared inventory actor
-    unique_within: str = (
-        ""  # the reference attribute within which names are unique ("" = everywhere), None-able by `named`
-    )
+    unique_within: str = ""  # the reference within which names are unique; "": everywhere, if it is `named` at all
     named: bool = True
     assigned_to: tuple[str, ...] = ()  # the kinds that hold some of these: each gets a sub-collection of that name
     assigned_attributes: Mapping[str, TakesEffect] = attrs.field(factory=dict)  # those that each holder sets for itself
@@ -217,10 +215,9 @@ RESOURCES: tuple[Resource, ...] = _with_assigned(
         within="cluster",
         statuses=StatusMarks(
             transient=frozenset(
-                {"installing", "installing_os", "initializing", "connecting", "preparing_for_maintenance", "reboot",
-                 "unassigned"}
+                {"installing", "initializing", "connecting", "preparing_for_maintenance", "unassigned"}
             ),
-            bad=frozenset({"non_responsive", "non_operational", "install_failed", "error"}),
+            bad=frozenset({"non_responsive"}),
         ),
         add=host_commands.AddHost, update=host_commands.UpdateHost, remove=host_commands.RemoveHost,
         actions=(
@@ -247,7 +244,7 @@ RESOURCES: tuple[Resource, ...] = _with_assigned(
                  "restoring_state", "image_locked", "migrating"}
             ),
             running=frozenset({"up", "powering_up", "powering_down", "reboot_in_progress", "migrating", "paused"}),
-            bad=frozenset({"unknown", "not_responding", "paused", "image_illegal"}),
+            bad=frozenset({"unknown", "paused"}),
         ),
         add=vm_commands.AddVm, update=vm_commands.UpdateVm, remove=vm_commands.RemoveVm,
         actions=(
@@ -303,7 +300,7 @@ RESOURCES: tuple[Resource, ...] = _with_assigned(
         kind="storage_domain", rel="storagedomains", cls=StorageDomain,
         within="data_center",
         statuses=StatusMarks(
-            transient=frozenset({"locked", "activating", "detaching"}), bad=frozenset({"inactive", "unknown"})
+            transient=frozenset({"locked", "detaching"}), bad=frozenset({"inactive"})
         ),
         add=storage_commands.AddStorageDomain, update=storage_commands.UpdateStorageDomain,
         remove=storage_commands.RemoveStorageDomain,
@@ -359,14 +356,3 @@ OBJECTS: tuple[type[Any], ...] = tuple(
     dict.fromkeys(cls for resource in RESOURCES for cls in (resource.cls, *(sub.item for sub in below(resource))))
 )
 """Every class whose documents have an address, at the root or below another object."""
-
-
-def written_classes() -> dict[type[Any], tuple[str, ...]]:
-    """Every class of documents that a client may send, and whether it adds or updates."""
-    found: dict[type[Any], tuple[str, ...]] = {}
-    for resource in RESOURCES:
-        for owner, cls in ((resource, resource.cls), *((sub, sub.item) for sub in below(resource))):
-            roles = tuple(role for role in ("add", "update") if getattr(owner, role) is not None)
-            if roles:
-                found[cls] = roles
-    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import os
 import pathlib
 import re
@@ -12,7 +13,7 @@ import tokenize
 
 import pytest
 
-from tests.protocol.source import modules, rooms, root
+from tests.protocol.source import modules, rooms, root, texts
 
 allowed = {*rooms, "tests", "bench", "docs", ".ci"}
 lines_max = 400
@@ -52,13 +53,17 @@ def test_every_module_says_what_it_is_for() -> None:
 
 
 def test_no_class_name_stands_twice() -> None:
-    """One name, one thing: who reads `VmDecisionFacts` in a traceback or a log knows which class it is."""
+    """One name, one thing: who reads `VmDecisionFacts` in a traceback or a log knows which class it is. No type variable
+    bears a class's name either; `T` is anybody's."""
     found: dict[str, list[str]] = {}
     for module in modules():
         for node in ast.walk(module.tree):
             if isinstance(node, ast.ClassDef):
                 found.setdefault(node.name, []).append(module.at(node))
-    assert {name: places for name, places in found.items() if len(places) > 1} == {}
+        for call in module.calls("TypeVar"):
+            for name in texts(call.args[0]) or ():
+                found.setdefault(name, []).append(module.at(call))
+    assert {name: places for name, places in found.items() if len(places) > 1 and name != "T"} == {}
 
 
 def test_no_file_is_long() -> None:
@@ -144,3 +149,21 @@ def test_the_rooms_import_as_they_may(tmp_path: pathlib.Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     assert " 0 broken" in done.stdout
+
+
+def test_what_calls_itself_pure_is_held_to_it() -> None:
+    """By the contract `pure` of `.importlinter`."""
+    contracts = configparser.ConfigParser()
+    contracts.read(root / ".importlinter")
+    held = contracts["importlinter:contract:pure"]["source_modules"].split()
+    claims = {
+        module.path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+        for module in modules()
+        if re.search(r"\bPure\b(?! apart)", ast.get_docstring(module.tree) or "")
+    }
+    assert {claim for claim in claims if not any(_covers(source, claim) for source in held)} == set()
+
+
+def _covers(source: str, module: str) -> bool:
+    source = source.removesuffix(".**")
+    return module == source or module.startswith(f"{source}.")

@@ -14,13 +14,12 @@ from actors.entity.messages import CommandRequest
 from actors.entity.operation_record import F, S, Table
 from protocol.activity.audit import line
 from protocol.activity.commands import CancelJob
-from protocol.activity.model import Event, Job
+from protocol.activity.model import NAMED_IN_EVENTS, Event, Job
 from protocol.activity.operation import Operation, Outcome
-from protocol.document import Ref
+from protocol.document import Ref, kind_and_id
 from protocol.errors import NotLegal, Refusal
 from protocol.live.engine import Accepted
 from protocol.merge import changed_by
-from protocol.registry import BY_KIND
 
 NOT_WANTED: Final = "It is not wanted any more."
 """Why the parts of an operation that is taken back are taken back."""
@@ -84,11 +83,8 @@ def _not_cancellable(operation: Operation) -> Refusal:
     ).refusal
 
 
-_ABOUT: Final = frozenset(field.name for field in attrs.fields(Event)) & frozenset(BY_KIND)
-
-
 def _line(operation: Operation, address: str, request: CommandRequest) -> Event:
-    kind, _, id = address.partition("/")
+    kind, id = kind_and_id(address)
     by = request.principal
     said = line("job_cancelled", user=by.user_id, user_name=by.name, description=operation.description)
-    return changed_by(said, {kind: Ref(id=id)} if kind in _ABOUT else {})
+    return changed_by(said, {kind: Ref(id=id)} if kind in NAMED_IN_EVENTS else {})

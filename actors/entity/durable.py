@@ -12,18 +12,18 @@ from typing import ClassVar, Final, Generic
 import attrs
 
 from actors.entity.command_queue import AskedCommand, CommandQueue
-from actors.entity.decision import CancelTimer, Decision, Effect, SetTimer, Tell, rehearsed, with_digest
+from actors.entity.decision import NOTHING, CancelTimer, Decision, Effect, SetTimer, Tell, rehearsed, with_digest
 from actors.entity.messages import CommandRequest, CommitFailed, Crash, TimerFired, Wake
 from actors.entity.services import Services
 from actors.entity.timers import Timers
 from actors.entity.to_node import to_node
-from actors.entity.transaction import Event, Standing, State, transaction_of
+from actors.entity.transaction import EventT, Standing, StateT, transaction_of
 from actors.journal.writer import Durable, Failed
 from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Answer, Envelope
 from actors.kernel.ref import ActorGone, MailboxFull
 from protocol.codec import decode
-from protocol.document import Document
+from protocol.document import Document, kind_and_id
 from protocol.errors import CorralError, Refusal, Unavailable
 from protocol.live.engine import Accepted
 from protocol.message import Message, message_type
@@ -33,19 +33,19 @@ go_on_seconds: Final = 1.0
 """Pause, on average, between falling back to the durable state and going on from it."""
 
 
-class DurableActor(Actor, Generic[State, Event]):
+class DurableActor(Actor, Generic[StateT, EventT]):
     """Base of the actors of VMs, hosts, disks, ... A room sets `kind` and the classes of its states and events, and
     gives `decide`, `evolve` and `project`."""
 
     kind: ClassVar[str]
-    states: type[State]
-    events: type[Event]
+    states: type[StateT]
+    events: type[EventT]
 
     def __init__(self, context: Context, services: Services, id: str) -> None:
         super().__init__(context)
         self.services = services
         self.id = id
-        self._standing: Standing[State] = Standing()
+        self._standing: Standing[StateT] = Standing()
         self._in_flight = 0
         self._ended = False
         self._goes_on_later = False
@@ -56,7 +56,7 @@ class DurableActor(Actor, Generic[State, Event]):
         self._kept: dict[str, list[Envelope]] = {}  # who waits for a later answer, by key
 
     @property
-    def state(self) -> State | None:
+    def state(self) -> StateT | None:
         """As it was decided last, durable or not yet; None when there is no such entity."""
         return self._standing.state
 
@@ -66,25 +66,25 @@ class DurableActor(Actor, Generic[State, Event]):
         """Calls the room's pure decide with the facts it needs."""
         raise NotImplementedError
 
-    def evolve(self, state: State | None, event: Event) -> State | None:
+    def evolve(self, state: StateT | None, event: EventT) -> StateT | None:
         """The room's pure evolve; returns None when the entity is gone."""
         raise NotImplementedError
 
-    def project(self, state: State) -> Document:
+    def project(self, state: StateT) -> Document:
         """The public document of a state."""
         raise NotImplementedError
 
-    def name_of(self, state: State) -> str | None:
+    def name_of(self, state: StateT) -> str | None:
         """The name to keep unique, None for none."""
         return None
 
-    def parent_of(self, state: State) -> str | None:
+    def parent_of(self, state: StateT) -> str | None:
         """Within which names are unique."""
         return ""
 
-    def recovered(self, state: State) -> Decision:
+    def recovered(self, state: StateT) -> Decision:
         """What to do when an incarnation starts on an existing state."""
-        return Decision()
+        return NOTHING
 
     # --- the loop ------------------------------------------------------------------------------------------------
 
@@ -292,7 +292,7 @@ class DurableActor(Actor, Generic[State, Event]):
                 raise NotImplementedError(f"{self.context.address} cannot perform {type(effect).__name__}")
 
     def _tell(self, effect: Tell) -> None:
-        kind, _, id = effect.address.partition("/")
+        kind, id = kind_and_id(effect.address)
         ref = self.services.ensure(kind, id)
         if ref is None:
             if effect.token:

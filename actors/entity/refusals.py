@@ -6,6 +6,7 @@ from typing import Protocol
 
 from actors.entity.operation_record import HasOperation
 from protocol import refusals
+from protocol.document import kind_and_id
 from protocol.errors import Refusal
 
 
@@ -24,7 +25,7 @@ def busy(state: EntityState, verb: str, *, over: str = "") -> Refusal | None:
     operation = state.operation
     if operation is None or operation.kind == over:
         return None
-    kind, _, id = state.address.partition("/")
+    kind, id = kind_and_id(state.address)
     return refusals.busy(kind, id, state.name, verb, operation.id, operation.description)
 
 
@@ -51,5 +52,5 @@ def not_ready(
 
 def not_legal(state: EntityState, verb: str, legal: str, remedy: str = "") -> Refusal:
     """Refused for the entity's status."""
-    kind, _, id = state.address.partition("/")
+    kind, id = kind_and_id(state.address)
     return refusals.not_legal(kind, id, state.name, state.status, verb, legal, remedy)

@@ -45,8 +45,8 @@ class Services:
     nodes: Nodes
     ensure: Callable[[str, str], ActorRef | None]
     epoch: Callable[[], int]
+    silent_after_seconds: float
+    guest_up_timeout_seconds: float
+    shutdown_timeout_seconds: float
     in_flight: InFlight = attrs.field(factory=InFlight)
     publish: Callable[[Message], None] = lambda _: None
-    silent_after_seconds: float = 20.0
-    guest_up_timeout_seconds: float = 60.0
-    shutdown_timeout_seconds: float = 300.0

@@ -36,12 +36,12 @@ def refused(command: Command, kind: str, rows: Rows) -> Refusal | None:
         if name in _unmarked:
             continue
         if not attrs.has(type(value)):
-            problem = _value(known, value, None, name)
+            refusal = _value(known, value, None, name)
         else:
             path = "" if name == "document" else f"{name}."
-            problem = document(value, _present(command, kind, rows), path, _differing(command))
-        if problem is not None:
-            return problem
+            refusal = document(value, _present(command, kind, rows), path, _differing(command))
+        if refusal is not None:
+            return refusal
     return None
 
 
@@ -55,11 +55,11 @@ def document(
         if mark := differing.get(name):
             known = attrs.evolve(known, effect=mark)
         before = getattr(present, name, None)
-        problem = _value(known, value, before, f"{path}{name}")
-        if problem is None and known.effect is None:
-            problem = _within(known, value, before, f"{path}{name}.")
-        if problem is not None:
-            return problem
+        refusal = _value(known, value, before, f"{path}{name}")
+        if refusal is None and known.effect is None:
+            refusal = _within(known, value, before, f"{path}{name}.")
+        if refusal is not None:
+            return refusal
     return None
 
 
@@ -85,8 +85,8 @@ def _within(known: About, value: object, before: object, path: str) -> Refusal |
         return document(value, before, path, known.nested) if nested else None
     by_id = {getattr(item, "id", None): item for item in (before if isinstance(before, tuple) else ())}
     for item in value:
-        if problem := _within(known, item, by_id.get(getattr(item, "id", None)), path):
-            return problem
+        if refusal := _within(known, item, by_id.get(getattr(item, "id", None)), path):
+            return refusal
     return None
 
 

@@ -16,7 +16,7 @@ from actors.entity.decision import Decision
 from actors.entity.operation import job_of
 from actors.entity.operation_record import HasOperation
 from actors.journal.port import CommandOutcome, EntityRemoval, EntityRow, EntityWrite, JournalEntry, Transaction
-from protocol.activity.model import Event as AuditLine
+from protocol.activity.model import Event
 from protocol.activity.operation import EntityEvent, Operation, Outcome
 from protocol.codec import encode
 from protocol.document import Document
@@ -25,31 +25,31 @@ from protocol.message import message_type
 SUPERSEDED = Outcome(outcome="failed", reason="Superseded.")
 
 
-State = TypeVar("State", bound=HasOperation)
-Event = TypeVar("Event", bound=EntityEvent)
+StateT = TypeVar("StateT", bound=HasOperation)
+EventT = TypeVar("EventT", bound=EntityEvent)
 
 
-class Room(Protocol[State, Event]):
+class Room(Protocol[StateT, EventT]):
     """What a room says of its entity."""
 
     kind: ClassVar[str]
     id: str
-    events: type[Event]
+    events: type[EventT]
 
-    def evolve(self, state: State | None, event: Event) -> State | None: ...
+    def evolve(self, state: StateT | None, event: EventT) -> StateT | None: ...
 
-    def project(self, state: State) -> Document: ...
+    def project(self, state: StateT) -> Document: ...
 
-    def name_of(self, state: State) -> str | None: ...
+    def name_of(self, state: StateT) -> str | None: ...
 
-    def parent_of(self, state: State) -> str | None: ...
+    def parent_of(self, state: StateT) -> str | None: ...
 
 
 @attrs.frozen(kw_only=True)
-class Standing(Generic[State]):
+class Standing(Generic[StateT]):
     """An entity as it was decided last, durable or not yet. `jobs`: versions of rows that may still be in flight."""
 
-    state: State | None = None
+    state: StateT | None = None
     version: int = 0
     jobs: Mapping[str, int] = attrs.field(factory=dict)
 
@@ -63,14 +63,14 @@ class _Job:
 
 
 def transaction_of(
-    room: Room[State, Event],
-    before: Standing[State],
+    room: Room[StateT, EventT],
+    before: Standing[StateT],
     decision: Decision,
     at: datetime.datetime,
     job_version: Callable[[str], int],
     correlation: str = "",
     assigned: Iterable[EntityRow] = (),
-) -> tuple[Transaction, Standing[State]]:
+) -> tuple[Transaction, Standing[StateT]]:
     """The transaction of a decision, and what stands after it. `job_version`: of a job's durable row, 0 for none.
 
     `correlation` is that of the command that was decided; what an operation does bears the operation's own. `assigned`
@@ -119,7 +119,7 @@ def _jobs_of(previous: Operation | None, event: EntityEvent) -> list[_Job]:
     return touched
 
 
-def _row(room: Room[State, Event], state: State | None, version: int) -> EntityRow | EntityRemoval:
+def _row(room: Room[StateT, EventT], state: StateT | None, version: int) -> EntityRow | EntityRemoval:
     if state is None:
         return EntityRemoval(room.kind, room.id, version)
     name, parent, document = room.name_of(state), room.parent_of(state), encode(room.project(state))
@@ -135,7 +135,7 @@ def _job_row(kind: str, id: str, job: _Job, before: int, at: datetime.datetime) 
     return EntityWrite(row, before), entry
 
 
-def _audit(lines: Iterable[AuditLine], correlation: str, at: datetime.datetime) -> list[JournalEntry]:
+def _audit(lines: Iterable[Event], correlation: str, at: datetime.datetime) -> list[JournalEntry]:
     """Lines of the audit trail with their time and what they belong to; readers number them."""
     entries = []
     for line in lines:

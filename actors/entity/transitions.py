@@ -15,7 +15,7 @@ from protocol.activity.operation import EntityEvent
 STAY: Final = "="
 ABSENT: Final = ""
 
-Line = tuple[str | frozenset[str], type[EntityEvent], str | tuple[str, ...]]
+TransitionLine = tuple[str | frozenset[str], type[EntityEvent], str | tuple[str, ...]]
 Transitions = Mapping[tuple[str, type[EntityEvent]], str | tuple[str, ...]]
 
 
@@ -23,7 +23,7 @@ class IllegalTransition(AssertionError):
     """An event that its entity's table does not allow."""
 
 
-def transitions(*lines: Line) -> Transitions:
+def transitions(*lines: TransitionLine) -> Transitions:
     """The table of these lines. Raises `ValueError` when two lines say something of the same status and event."""
     table: dict[tuple[str, type[EntityEvent]], str | tuple[str, ...]] = {}
     for before, event, after in lines:

@@ -21,7 +21,7 @@ from actors.kernel.envelope import Envelope
 from protocol.activity.audit import line
 from protocol.activity.operation import StepId
 from protocol.api import Ticket
-from protocol.document import Document
+from protocol.document import Document, kind_and_id
 from protocol.errors import CorralError
 from protocol.host.events import HostEvent
 from protocol.live.engine import Accepted, TicketReply
@@ -165,7 +165,7 @@ class HostActor(DurableActor[HostState, HostEvent]):
 
     def _pass_on(self, address: str, message: Message) -> bool:
         """False: there is no such object, so nobody will acknowledge what its node would report for ever."""
-        kind, _, id = address.partition("/")
+        kind, id = kind_and_id(address)
         if self.services.rows.row(kind, id) is None:
             return False
         self.carry_out(Decision(effects=(Tell(address=address, message=message),)), None)

@@ -76,8 +76,8 @@ def update(state: HostState, request: CommandRequest, facts: HostDecisionFacts) 
 def remove(state: HostState, request: CommandRequest, facts: HostDecisionFacts) -> Decision:
     if state.status not in ("maintenance", "installing"):
         return refuse(not_legal(state, "remove", "in maintenance"))
-    if problem := in_use(facts.rows, "host", state.id, f"Host {state.name}"):
-        return refuse(problem)
+    if refusal := in_use(facts.rows, "host", state.id, f"Host {state.name}"):
+        return refuse(refusal)
     accepted = Accepted(kind="host", id=state.id, command_id=request.command_id)
     by = request.principal
     return Decision(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors.entity.decision import Decision, refuse
+from actors.entity.decision import NOTHING, Decision, refuse
 from actors.entity.messages import CommandRequest, TimerFired
 from actors.entity.refusals import not_legal
 from actors.host import commands, liveness, maintenance
@@ -20,7 +20,7 @@ def decide(host_id: str, state: HostState | None, message: Message, facts: HostD
     if isinstance(message, CommandRequest):
         return command(host_id, state, message, facts)
     if state is None:
-        return Decision()
+        return NOTHING
     match message:
         case NodeLinked():
             return liveness.linked(state, facts)
@@ -36,7 +36,7 @@ def decide(host_id: str, state: HostState | None, message: Message, facts: HostD
             return liveness.still_linked(state, facts)
         case TimerFired(name="emptied"):
             return maintenance.emptied(state, facts)
-    return Decision()
+    raise NotImplementedError(f"host/{host_id} got {type(message).__name__}")
 
 
 def command(host_id: str, state: HostState | None, request: CommandRequest, facts: HostDecisionFacts) -> Decision:

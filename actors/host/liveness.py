@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from actors.entity.decision import CancelTimer, Decision, Effect, RequestReport, SetTimer, Tell
+from actors.entity.decision import NOTHING, CancelTimer, Decision, Effect, RequestReport, SetTimer, Tell
 from actors.entity.host_signals import HostLost, HostReturned
 from actors.host.facts import HostDecisionFacts
 from actors.host.maintenance import VM_GONE_CHECK_SECONDS
@@ -50,7 +50,7 @@ def linked(state: HostState, facts: HostDecisionFacts) -> Decision:
 def still_linked(state: HostState, facts: HostDecisionFacts) -> Decision:
     """A while after what was decided did not become durable: the node's coming may have been part of it."""
     if not facts.linked:
-        return Decision()
+        return NOTHING
     if state.status in ACTIVE - {"up"}:
         return linked(state, facts)
     return Decision(effects=(RequestReport(host_id=state.id),))
@@ -71,7 +71,7 @@ def unlinked(state: HostState, message: NodeUnlinked, facts: HostDecisionFacts) 
 def silent(state: HostState, facts: HostDecisionFacts) -> Decision:
     """Silence proves nothing of the VMs: they become unknown."""
     if facts.linked or state.status == "installing":  # a node that never came has not fallen silent
-        return Decision()
+        return NOTHING
     lost = HostLost(host_id=state.id)
     effects = tuple(notify_residents(state, facts, lambda _: lost))
     if state.status not in ACTIVE or state.status == "non_responsive":
@@ -86,7 +86,7 @@ def silent(state: HostState, facts: HostDecisionFacts) -> Decision:
 def described(state: HostState, host_facts: HostFacts, facts: HostDecisionFacts) -> Decision:
     """What the host is."""
     if host_facts == state.facts:
-        return Decision()
+        return NOTHING
     return Decision(events=(events.HostFactsChanged(at=facts.now, facts=host_facts),))
 
 

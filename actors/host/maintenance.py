@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors.entity.decision import Decision, Effect, RequestReport, SetTimer, refuse
+from actors.entity.decision import NOTHING, Decision, Effect, RequestReport, SetTimer, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.refusals import not_legal
 from actors.host.facts import HostDecisionFacts
@@ -48,7 +48,7 @@ def deactivate(state: HostState, request: CommandRequest, facts: HostDecisionFac
 def emptied(state: HostState, facts: HostDecisionFacts) -> Decision:
     """Looks whether the last VM has left."""
     if state.status != "preparing_for_maintenance":
-        return Decision()
+        return NOTHING
     if facts.rows.referring("vm", "host", state.id):
         return Decision(effects=(SetTimer(name="emptied", seconds=VM_GONE_CHECK_SECONDS),))
     return Decision(

@@ -31,11 +31,3 @@ TRANSITIONS: Final = transitions(
     (ANY - ACTIVE, events.HostActivated, "unassigned"),
     (ANY, events.HostConfirmedRebooted, STAY),
 )
-
-OWNERS: Final[dict[str, str]] = {
-    "installing": "the operator: ends when the node enrols",
-    "initializing": "the link; ends with the node's first report, or with the link",
-    "connecting": "timer silent; ends when the link is back or the host is non responsive",
-    "preparing_for_maintenance": "the host's VMs; ends when the last one is gone, or by activating",
-    "unassigned": "the link; ends when the node reports, or with timer silent",
-}

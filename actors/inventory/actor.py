@@ -25,7 +25,7 @@ from actors.kernel.envelope import Envelope
 from actors.kernel.failures import ActorGone, MailboxFull
 from protocol import limits
 from protocol.codec import encode
-from protocol.document import Document
+from protocol.document import Document, kind_and_id
 from protocol.errors import Unavailable
 from protocol.live.engine import Accepted
 from protocol.message import Message, WhenFull, message
@@ -45,7 +45,7 @@ def inventory(services: Services) -> Callable[[Context], Actor]:
     def observe(kind: str, id: str, document: Document | None) -> None:
         if kind != "storage_domain":
             return
-        ref = services.ensure(*address.split("/"))
+        ref = services.ensure(*kind_and_id(address))
         if ref is not None:
             with contextlib.suppress(ActorGone, MailboxFull):
                 ref.tell(StatusMayHaveChanged())
@@ -67,7 +67,7 @@ class InventoryActor(Actor):
 
     async def started(self) -> None:
         """Decides on what is durable once it is known what became of the last incarnation's commits."""
-        await self._services.in_flight.settled(*address.split("/"))
+        await self._services.in_flight.settled(*kind_and_id(address))
         self._follow()
 
     async def stopping(self) -> None:
@@ -132,13 +132,13 @@ class InventoryActor(Actor):
             outcome=CommandOutcome(kept.command_id, encode(kept)) if kept is not None else None,
         )
         self._is_writing = True
-        self._services.in_flight.begin(*address.split("/"))
+        self._services.in_flight.begin(*kind_and_id(address))
         if envelope is not None:
             envelope.hand_over()  # the journal's answer is its answer, whatever becomes of this incarnation
 
         def done(result: Durable | Failed) -> None:
             self._is_writing = False
-            self._services.in_flight.end(*address.split("/"))
+            self._services.in_flight.end(*kind_and_id(address))
             if isinstance(result, Durable):
                 self._services.rows.confirm(transaction)
             if envelope is not None:

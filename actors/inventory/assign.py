@@ -38,8 +38,8 @@ def decide(request: CommandRequest, command: OfAssignment, facts: InventoryDecis
     row = facts.rows.row(ASSIGNMENT, assignment_id(left, right))
     reply = Accepted(kind=command.relation, id=command.id, command_id=request.command_id, document=given)
     if isinstance(command, Assign):
-        if problem := _problem(command, resource, given, name):
-            return refuse(problem)
+        if refusal := _refused(command, resource, given, name):
+            return refuse(refusal)
         known = facts.rows.document(ASSIGNMENT, row.id) if row is not None else None
         assert known is None or isinstance(known, Assignment)
         after = _assignment(known or assignment_between(left, right), command, resource)
@@ -60,14 +60,14 @@ def decide(request: CommandRequest, command: OfAssignment, facts: InventoryDecis
     return InventoryDecision(reply=reply, outcome=reply, changes=(change,), audit=(audit,))
 
 
-def _problem(command: Assign, resource: Resource, given: Document, name: str) -> Refusal | None:
+def _refused(command: Assign, resource: Resource, given: Document, name: str) -> Refusal | None:
     """Of an attribute that is the same for all holders: one that is sent back as it is asks for nothing."""
     if command.document is None:
         return None
     if not isinstance(command.document, resource.cls):
         return invalid("document", f"This is no {resource.title}.")
-    if problem := checks.values(command.document):
-        return problem
+    if refusal := checks.values(command.document):
+        return refusal
     for attribute in attributes(resource.cls):
         said = getattr(command.document, attribute.name)
         is_written = said is not None and attribute.name != "id" and not attribute.about.read_only

@@ -46,12 +46,12 @@ def decide(request: CommandRequest, facts: InventoryDecisionFacts) -> Decision:
         return assign.decide(request, command, facts)
     if not isinstance(command, AddEntity | UpdateEntity | RemoveEntity) or command.kind not in KINDS:
         what = getattr(command, "kind", type(command).__name__)
-        return Decision(reply=invalid("kind", f"The inventory does not serve {what!r:.80}."))
+        return refuse(invalid("kind", f"The inventory does not serve {what!r:.80}."))
     if isinstance(command, AddEntity):
         return _add(request, command, facts)
     present = facts.rows.document(command.kind, command.id)
     if present is None:
-        return Decision(reply=not_found(command.kind, command.id))
+        return refuse(not_found(command.kind, command.id))
     if isinstance(command, UpdateEntity):
         return _update(request, command, present, facts)
     return _remove(request, command, present, facts)
@@ -60,22 +60,22 @@ def decide(request: CommandRequest, facts: InventoryDecisionFacts) -> Decision:
 def _add(request: CommandRequest, command: AddEntity, facts: InventoryDecisionFacts) -> Decision:
     document = command.document
     if not isinstance(document, BY_KIND[command.kind].cls) or not isinstance(document, Document):
-        return Decision(reply=invalid("document", f"This is no {title_of(command.kind)}."))
+        return refuse(invalid("document", f"This is no {title_of(command.kind)}."))
     id = command.id or object_id_of(request.command_id)
     known = facts.rows.document(command.kind, id)
     if known is not None:
         return Decision(reply=_accepted(request, command.kind, known))  # the same command again
-    problem = (
+    refusal = (
         checks.required(document, title_of(command.kind))
         or checks.values(document)
         or missing_reference(facts.rows, document)
     )
-    if problem is not None:
-        return Decision(reply=problem)
+    if refusal is not None:
+        return refuse(refusal)
     documents = with_companions(changed_by(writable(_by_ids(document)), {"id": id}), facts.fresh_id)
     complete = documents[0]
-    if problem := _name_problem(command.kind, complete, facts):
-        return Decision(reply=problem)
+    if refusal := _name_refused(command.kind, complete, facts):
+        return refuse(refusal)
     reply = _accepted(request, command.kind, complete)
     return InventoryDecision(
         reply=reply,
@@ -90,14 +90,14 @@ def _update(
 ) -> Decision:
     document = command.document
     if not isinstance(document, type(present)):
-        return Decision(reply=invalid("document", f"This is no {title_of(command.kind)}."))
-    if problem := checks.values(document):
-        return Decision(reply=problem)
+        return refuse(invalid("document", f"This is no {title_of(command.kind)}."))
+    if refusal := checks.values(document):
+        return refuse(refusal)
     after = merge(present, changed_by(_by_ids(document), {"id": None}))
-    if problem := checks.required(after, title_of(command.kind)) or _moved(command.kind, present, after, facts.rows):
-        return Decision(reply=problem)
-    if name_of(after) != name_of(present) and (problem := _renamed(command.kind, present, after, facts)):
-        return Decision(reply=problem)
+    if refusal := checks.required(after, title_of(command.kind)) or _moved(command.kind, present, after, facts.rows):
+        return refuse(refusal)
+    if name_of(after) != name_of(present) and (refusal := _renamed(command.kind, present, after, facts)):
+        return refuse(refusal)
     if after == present:
         return Decision(reply=_accepted(request, command.kind, present))
     row = facts.rows.row(command.kind, command.id)
@@ -114,13 +114,13 @@ def _update(
 def _remove(
     request: CommandRequest, command: RemoveEntity, present: Document, facts: InventoryDecisionFacts
 ) -> Decision:
-    if problem := KINDS[command.kind].kept(present):
-        return Decision(reply=problem)
+    if refusal := KINDS[command.kind].kept(present):
+        return refuse(refusal)
     together = going_along(facts.rows, command.kind, command.id)
     what = f"The {title_of(command.kind)} {name_of(present)}"
     for kind, id in together:
-        if problem := in_use(facts.rows, kind, id, what, frozenset(together)):
-            return Decision(reply=problem)
+        if refusal := in_use(facts.rows, kind, id, what, frozenset(together)):
+            return refuse(refusal)
     gone = [row for each in together if (row := facts.rows.row(*each)) is not None]
     assignments = {row.id: row for each in together for row in facts.rows.assignments_of(*each)}
     reply = _accepted(request, command.kind, present)
@@ -136,9 +136,9 @@ def _add_event(request: CommandRequest, command: AddEvent) -> Decision:
     """An event of an external system becomes a line of the audit trail, in the name of who sent it."""
     event = command.document
     if not isinstance(event, Event):
-        return Decision(reply=invalid("document", "This is no event."))
-    if problem := checks.required(event, "event") or checks.values(event):
-        return Decision(reply=problem)
+        return refuse(invalid("document", "This is no event."))
+    if refusal := checks.required(event, "event") or checks.values(event):
+        return refuse(refusal)
     if event.origin == ORIGIN:
         reason = f"Events of origin {ORIGIN} are written by Corral alone."
         return refuse(invalid("origin", reason, "Give the name of the system that reports it."))
@@ -161,10 +161,10 @@ def _by_ids(document: Document) -> Document:
     return changed_by(document, changes)
 
 
-def _name_problem(kind: str, document: Document, facts: InventoryDecisionFacts) -> Refusal | None:
+def _name_refused(kind: str, document: Document, facts: InventoryDecisionFacts) -> Refusal | None:
     name = name_of(document) or ""
-    if problem := checks.name(title_of(kind), name):
-        return problem
+    if refusal := checks.name(title_of(kind), name):
+        return refusal
     for other in _of_the_same_name(kind, name, facts):
         if other.id != document.id and parent_of(other) == parent_of(document):
             return name_taken(kind, name, field=KINDS[kind].name)
@@ -181,7 +181,7 @@ def _of_the_same_name(kind: str, name: str, facts: InventoryDecisionFacts) -> li
 def _renamed(kind: str, present: Document, after: Document, facts: InventoryDecisionFacts) -> Refusal | None:
     if KINDS[kind].kept(present):
         return invalid(KINDS[kind].name, f"The {title_of(kind)} {name_of(present)} keeps its name.")
-    return _name_problem(kind, after, facts)
+    return _name_refused(kind, after, facts)
 
 
 def _moved(kind: str, present: Document, after: Document, rows: Rows) -> Refusal | None:
@@ -193,8 +193,8 @@ def _moved(kind: str, present: Document, after: Document, rows: Rows) -> Refusal
         if path.path != KINDS[kind].owner or path.kind != kind:
             reason = f"The {title_of(path.kind)} of a {title_of(kind)} cannot be changed."
             return invalid(path.path, reason, "Leave it out.")
-        if problem := missing_reference(rows, after) or _below_itself(kind, present, reference, rows):
-            return problem
+        if refusal := missing_reference(rows, after) or _below_itself(kind, present, reference, rows):
+            return refusal
     return None
 
 

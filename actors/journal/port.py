@@ -11,6 +11,7 @@ from typing import NamedTuple, NewType, Protocol
 
 import attrs
 
+from protocol.document import kind_and_id
 from protocol.inventory.assignment import ASSIGNMENT
 
 Epoch = NewType("Epoch", int)
@@ -63,8 +64,7 @@ class EntityRow:
         """What an assignment lies between; nothing for all other rows."""
         if self.kind != ASSIGNMENT:
             return ()
-        left, right = (self.parent or "").partition("/"), (self.name or "").partition("/")
-        return (left[0], left[2]), (right[0], right[2])
+        return kind_and_id(self.parent or ""), kind_and_id(self.name or "")
 
 
 @attrs.frozen

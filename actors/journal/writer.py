@@ -75,7 +75,6 @@ class JournalWriter:
         self._deposed = False
         self._bell = trio.Event()
         self._row_listeners: list[RowsListener] = []
-        self._availability_listeners: list[Callable[[bool], None]] = []
 
     @property
     def available(self) -> bool:
@@ -85,10 +84,6 @@ class JournalWriter:
     def on_rows(self, listener: RowsListener) -> None:
         """Adds a listener for every durable row, group by group, in order. It must not raise or wait."""
         self._row_listeners.append(listener)
-
-    def on_availability(self, listener: Callable[[bool], None]) -> None:
-        """Adds a listener for changes of `available`."""
-        self._availability_listeners.append(listener)
 
     def submit(self, transaction: Transaction, on_done: Done) -> None:
         """Queues a transaction; `on_done` hears of it once. While the database is away that is a refusal, and soon.
@@ -223,26 +218,18 @@ class JournalWriter:
         if self._outage is None:
             log.warning("the journal is away: %s", error)
             self._outage = refusal
-            self._tell_availability()
 
     def _end_outage(self) -> None:
         if self._outage is not None and not self._deposed:
             log.warning("the journal is back")
             self._outage = None
-            self._tell_availability()
 
     def _depose(self, error: Exception) -> None:
         log.error("another engine leads: %s", error)
         self._deposed = True
-        was_available, self._outage = self.available, deposed()
-        if was_available:
-            self._tell_availability()
+        self._outage = deposed()
         self._fail_everything(deposed())
         self._on_deposed()
-
-    def _tell_availability(self) -> None:
-        for listener in self._availability_listeners:
-            listener(self.available)
 
     def _ring(self) -> None:
         self._bell.set()

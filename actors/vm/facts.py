@@ -21,10 +21,10 @@ class VmDecisionFacts:
 
     now: datetime.datetime
     rows: Rows
+    guest_up_timeout_seconds: float
+    shutdown_timeout_seconds: float
     pending: CommandRequest | None = None
     fresh_secret: str = attrs.field(default="", repr=False)  # for the one command that needs one
-    guest_up_timeout_seconds: float = 60.0
-    shutdown_timeout_seconds: float = 300.0
 
 
 def guest_up_timer(facts: VmDecisionFacts) -> SetTimer:

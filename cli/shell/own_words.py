@@ -22,7 +22,6 @@ from cli.session.place import walked
 from cli.session.session import CliSession
 from cli.shell import here
 
-Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 _plain = {"ignore_unknown_options": True}  # what follows is text
 
 

@@ -72,15 +72,22 @@ class DomainActor(Actor):
     def __init__(self, context: Context, vm_id: str, dependencies: DomainDependencies) -> None:
         super().__init__(context)
         self._vm_id = vm_id
-        self._dependencies = dependencies
+        self._hypervisor = dependencies.hypervisor
+        self._storage = dependencies.storage
+        self._steps = dependencies.steps
+        self._inventory = dependencies.inventory
+        self._step_log = dependencies.step_log
+        self._uplink = dependencies.uplink
+        self._boots = dependencies.boots
+        self._guests = dependencies.guests
 
     async def receive(self, envelope: Envelope) -> None:
         match envelope.message:
             case NodeCommand(body=FreezeDomain() | ThawDomain()) as command:
                 # Beside the mailbox: a stop must not wait until a guest that hangs has had its time.
-                self.context.spawn(self._dependencies.steps.run, command, partial(self._carry_out, command))
+                self.context.spawn(self._steps.run, command, partial(self._carry_out, command))
             case NodeCommand() as command:
-                await self._dependencies.steps.run(command, partial(self._carry_out, command))
+                await self._steps.run(command, partial(self._carry_out, command))
             case DomainChanged() as change:
                 await self._report(change)
             case other:
@@ -88,11 +95,11 @@ class DomainActor(Actor):
 
     async def _report(self, change: DomainChanged) -> None:
         if change.stopped is not None:
-            await self._dependencies.step_log.write(stopped_record(change))
-        self._dependencies.inventory.touch(self._vm_id)
-        self._dependencies.uplink.send(change)
+            await self._step_log.write(stopped_record(change))
+        self._inventory.touch(self._vm_id)
+        self._uplink.send(change)
         if change.rebooted:
-            self._dependencies.guests.starts_over(self._vm_id)
+            self._guests.starts_over(self._vm_id)
 
     async def _carry_out(self, command: NodeCommand, repeated: bool) -> Message:
         """Tries until the hypervisor answers: one that does not may have acted, and a start that is called failed
@@ -108,12 +115,12 @@ class DomainActor(Actor):
             await self.context.ports.clock.sleep(no_answer_retry_seconds)
 
     async def _act(self, command: NodeCommand, repeated: bool) -> Message:
-        hypervisor, storage = self._dependencies.hypervisor, self._dependencies.storage
+        hypervisor, storage = self._hypervisor, self._storage
         match command.body:
             case StartDomain(spec=spec):
                 if repeated and (domain := await self._begun(command.step_id)):
                     return self._started(domain)
-                async with self._dependencies.boots.slot(self._vm_id):
+                async with self._boots.slot(self._vm_id):
                     return self._started(await hypervisor.start(spec, command.step_id, storage.path_of))
             case RestoreDomain(spec=spec, storage_domain_id=storage_domain_id):
                 begun = await self._begun(command.step_id) if repeated else None
@@ -122,12 +129,12 @@ class DomainActor(Actor):
                 return await self._save(vm_id, storage_domain_id)
             case ShutdownDomain(vm_id=vm_id, reason=reason):
                 run = (await hypervisor.observe(vm_id)).started_step_id
-                if await self._dependencies.guests.ask(vm_id, guest_messages.SHUTDOWN, reason):
+                if await self._guests.ask(vm_id, guest_messages.SHUTDOWN, reason):
                     self.context.spawn(self._press_later, run)
                 else:
                     await hypervisor.shutdown(vm_id)
             case RebootDomain(vm_id=vm_id):
-                if not await self._dependencies.guests.ask(vm_id, guest_messages.REBOOT, ""):
+                if not await self._guests.ask(vm_id, guest_messages.REBOOT, ""):
                     await hypervisor.reboot(vm_id)
             case DestroyDomain(vm_id=vm_id, started_step_id=only):
                 if not only or (await hypervisor.observe(vm_id)).started_step_id == only:
@@ -141,7 +148,7 @@ class DomainActor(Actor):
             case FreezeDomain(vm_id=vm_id):
                 await self._freeze(vm_id)
             case ThawDomain(vm_id=vm_id):
-                await self._dependencies.guests.demand(vm_id, guest_messages.THAW, thaw_timeout_seconds)
+                await self._guests.demand(vm_id, guest_messages.THAW, thaw_timeout_seconds)
             case RemoveSavedState(vm_id=vm_id, storage_domain_id=storage_domain_id):
                 await storage.remove_saved_state(storage_domain_id, vm_id)
             case SetTicket(vm_id=vm_id, value=value, expiry_seconds=expiry_seconds):
@@ -152,7 +159,7 @@ class DomainActor(Actor):
 
     async def _freeze(self, vm_id: str) -> None:
         """A freeze that fails leaves nothing frozen, also when the agent was only too late."""
-        guests = self._dependencies.guests
+        guests = self._guests
         try:
             await guests.demand(vm_id, guest_messages.FREEZE, freeze_timeout_seconds)
         except HostFailed:
@@ -164,10 +171,10 @@ class DomainActor(Actor):
         in the middle of one, the button would make a second."""
         await self.context.ports.clock.sleep(power_button_after_seconds)
         try:
-            domain = await self._dependencies.hypervisor.observe(self._vm_id)
+            domain = await self._hypervisor.observe(self._vm_id)
             if domain.status is DomainStatus.RUNNING and domain.started_step_id == run:
                 self.context.log.warning("domain.power_button", vm_id=self._vm_id)
-                await self._dependencies.hypervisor.shutdown(self._vm_id)
+                await self._hypervisor.shutdown(self._vm_id)
         except CorralError as error:
             self.context.log.warning("domain.no_power_button", vm_id=self._vm_id, reason=str(error))
 
@@ -178,7 +185,7 @@ class DomainActor(Actor):
         second one would come, with disks that have moved on.
         """
         try:
-            domain = await self._dependencies.hypervisor.observe(self._vm_id)
+            domain = await self._hypervisor.observe(self._vm_id)
         except CorralError as error:  # no answer is no failed start: it is asked again
             raise Unavailable(f"The state of VM {self._vm_id} cannot be read: {error}") from error
         if domain.status is DomainStatus.ABSENT:
@@ -190,13 +197,13 @@ class DomainActor(Actor):
         return domain if is_there and domain.started_step_id == step_id else None
 
     def _started(self, domain: DomainObserved) -> DomainStarted:
-        self._dependencies.inventory.touch(self._vm_id)
+        self._inventory.touch(self._vm_id)
         return DomainStarted(domain=domain)
 
     async def _restore(
         self, step_id: str, vm_id: str, storage_domain_id: str, body: RestoreDomain, begun: DomainObserved | None
     ) -> DomainStarted:
-        hypervisor, storage = self._dependencies.hypervisor, self._dependencies.storage
+        hypervisor, storage = self._hypervisor, self._storage
         path = storage.saved_state_path(storage_domain_id, vm_id)
         domain = begun or await hypervisor.restore(path, body.spec, step_id, storage.path_of)
         # The file goes only when the VM runs: a crash before this leaves it, and the repeated step comes here again.
@@ -209,7 +216,5 @@ class DomainActor(Actor):
 
     async def _save(self, vm_id: str, storage_domain_id: str) -> Done:
         # Repeated, it finds the file that it wrote. A QEMU that is gone without one was not saved, whoever ended it.
-        await self._dependencies.hypervisor.save(
-            vm_id, self._dependencies.storage.saved_state_path(storage_domain_id, vm_id)
-        )
+        await self._hypervisor.save(vm_id, self._storage.saved_state_path(storage_domain_id, vm_id))
         return Done()

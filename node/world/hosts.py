@@ -42,7 +42,7 @@ class HostProcess(Protocol):
     def libvirt_changed(self, is_up: bool) -> None: ...
 
 
-class Surroundings(Protocol):
+class WorldOfHost(Protocol):
     """The world, as far as a host knows it."""
 
     clock: Clock
@@ -69,7 +69,7 @@ class Surroundings(Protocol):
 class WorldHost:
     """The machine. Its QEMUs outlive the node daemon (`kill_node`) but not the power (`power_off`)."""
 
-    def __init__(self, world: Surroundings, name: str, hardware_uuid: str, shape: HostShape) -> None:
+    def __init__(self, world: WorldOfHost, name: str, hardware_uuid: str, shape: HostShape) -> None:
         self.world = world
         self.name = name
         self.hardware_uuid = hardware_uuid

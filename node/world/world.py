@@ -61,9 +61,6 @@ class World:
         """Every VM that has a QEMU anywhere, with all of them."""
         return {vm_id: tuple(qemus.values()) for vm_id, qemus in self._running.items()}
 
-    def running_of(self, vm_id: str) -> tuple[Qemu, ...]:
-        return tuple(self._running.get(vm_id, {}).values())
-
     def volume_paths(self) -> frozenset[str]:
         """Every volume that exists anywhere."""
         return frozenset(path for storage in self.storages.values() for path in storage.volumes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from typing import Final
 
 import attrs
 
@@ -35,6 +36,10 @@ class Event(Document):
     cluster: Ref | None = attribute(effect=SHOWN, refers="Cluster", search="cluster")
     data_center: Ref | None = attribute(effect=SHOWN, refers="DataCenter", search="datacenter")
     storage_domain: Ref | None = attribute(effect=SHOWN, refers="StorageDomain", search="storage")
+
+
+NAMED_IN_EVENTS: Final = ("vm", "template", "host", "storage_domain", "cluster", "data_center", "user")
+"""The kinds that an event can name, the one that it lies in first: who may see that object may see the event."""
 
 
 @message("model.step")

@@ -18,7 +18,7 @@ import attrs
 from actors.entity.decision import Decision
 from tests.actors.desk import desk
 
-ROOMS: Final = ("vm", "host", "storage", "inventory")
+ROOMS: Final = ("access", "entity", "host", "inventory", "placement", "storage", "vm")
 Run = Callable[[], object]
 
 

@@ -104,8 +104,9 @@ class Play:
     @property
     def services(self) -> Services:
         return Services(
-            rows=self.rows, writer=FakeJournal(), nodes=self.nodes, ensure=lambda kind, key: somebody, epoch=lambda: 1
-        )
+            rows=self.rows, writer=FakeJournal(), nodes=self.nodes, ensure=lambda kind, key: somebody, epoch=lambda: 1,
+            silent_after_seconds=20, guest_up_timeout_seconds=60, shutdown_timeout_seconds=300,
+        )  # fmt: skip
 
     def made(self) -> Any:
         """A new incarnation of the actor."""

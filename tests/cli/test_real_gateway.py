@@ -60,7 +60,7 @@ def test_a_vm_from_add_to_remove(logged_in: RealGateway, corral: Corral) -> None
 
 def test_a_shutdown_that_the_guest_does_not_heed_is_cancelled(logged_in: RealGateway, corral: Corral) -> None:
     async def deafen() -> None:
-        for qemu in logged_in.site.world.running_of(named_id("vm-0")):
+        for qemu in logged_in.site.world.running()[named_id("vm-0")]:
             qemu.shape = attrs.evolve(qemu.shape, ignores_power_button=True)
 
     logged_in.do(deafen)

@@ -14,7 +14,8 @@ import trio
 
 from actors.kernel import codec_carrier
 from actors.kernel.directory import Directory
-from cli.daemons.engine.wiring import Engine, EngineTimes
+from cli.daemons.engine.config import EngineTimes
+from cli.daemons.engine.wiring import Engine
 from node.world import GuestShape, HostShape, World, WorldHost
 from protocol.command import Command
 from protocol.document import Ref

@@ -17,7 +17,8 @@ from actors.journal.memory.journal import MemoryStore
 from actors.journal.port import EntityRow, EntityWrite, JournalEntry, Transaction
 from actors.journal.writer import Durable, Failed
 from actors.kernel import Ports, codec_carrier
-from cli.daemons.engine.wiring import Engine, EngineTimes
+from cli.daemons.engine.config import EngineTimes
+from cli.daemons.engine.wiring import Engine
 from protocol.codec import encode
 from protocol.command import Add
 from protocol.errors import Refusal

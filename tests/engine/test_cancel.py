@@ -72,7 +72,7 @@ async def test_the_making_of_its_disk_can_be_cancelled_as_well() -> None:
 
 async def test_a_shutdown_that_waits_is_cancelled() -> None:
     async with small_installation(vms=1, hosts=1) as installation:
-        (qemu,) = installation.world.running_of(named_id("vm-0"))
+        (qemu,) = installation.world.running()[named_id("vm-0")]
         qemu.shape = attrs.evolve(qemu.shape, ignores_power_button=True)
         reply = await installation.give("shutdown", ShutdownVm(id=named_id("vm-0")))
         assert isinstance(reply, Accepted), reply

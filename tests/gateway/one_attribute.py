@@ -11,6 +11,7 @@ import attrs
 
 from protocol.attributes import Attribute, WritableAttribute
 from protocol.document import Ref
+from protocol.registry import RESOURCES, below
 
 VALUES: Final[dict[str, Any]] = {
     "os.type": "windows_2022",
@@ -76,3 +77,14 @@ def other_value(written: WritableAttribute, now: Any = None) -> Any:
     assert attrs.has(last.type), written.dotted
     assert last.type is not Ref, written.dotted
     return {"major": 3} if last.type.__name__ == "Version" else {"cores": 2}
+
+
+def written_classes() -> dict[type[Any], tuple[str, ...]]:
+    """Every class of documents that a client may send, and whether it adds or updates."""
+    found: dict[type[Any], tuple[str, ...]] = {}
+    for resource in RESOURCES:
+        for owner, cls in ((resource, resource.cls), *((sub, sub.item) for sub in below(resource))):
+            roles = tuple(role for role in ("add", "update") if getattr(owner, role) is not None)
+            if roles:
+                found[cls] = roles
+    return found

@@ -92,7 +92,7 @@ async def test_a_vm_that_starts_paused_goes_on_when_it_is_resumed(site: Site) ->
     await site.is_on(vm, "suspended")
     await site.post(f"/vms/{vm.id}/start", {})
     await site.is_on(vm, "up")
-    (qemu,) = site.installation.world.running_of(vm.id)
+    (qemu,) = site.installation.world.running()[vm.id]
     assert qemu.status.value == "running", "a suspended VM goes on where it stood"
 
 

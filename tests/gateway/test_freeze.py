@@ -28,7 +28,7 @@ class World:
 
     @property
     def guest(self) -> Qemu:
-        (qemu,) = self.site.world.running_of(VM)
+        (qemu,) = self.site.world.running()[VM]
         return qemu
 
     @property

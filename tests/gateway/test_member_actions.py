@@ -55,7 +55,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 async def test_an_unplugged_nic_has_no_link_at_the_next_start(world: World) -> None:
     async def linked() -> bool:
         await world.site.start("vm-1")
-        (qemu,) = world.site.world.running_of(OFF)
+        (qemu,) = world.site.world.running()[OFF]
         await world.site.stop("vm-1")
         return bool(qemu.spec.nics[0].linked)
 

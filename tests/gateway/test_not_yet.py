@@ -14,11 +14,11 @@ from gateway.rest.describe.openapi import openapi
 from protocol.attributes import WritableAttribute, effects_of, writable_attributes
 from protocol.command import Command
 from protocol.inventory.model import ROOT_TAG_ID
-from protocol.registry import RESOURCES, actions_below, written_classes
+from protocol.registry import RESOURCES, actions_below
 from tests.engine.installation import Installation, small_installation
 from tests.engine.names import named_id
 from tests.gateway.http import Answer, Client
-from tests.gateway.one_attribute import body, merged, other_value
+from tests.gateway.one_attribute import body, merged, other_value, written_classes
 from tests.gateway.running import running
 
 

@@ -280,7 +280,7 @@ async def test_action_with_parameters(world: World) -> None:
     answer = await world.client.api("POST", f"/vms/{id}/start", body)
     assert answer.status == 200, answer.text
     await world.site.until_status("vm", "vm-1", "paused")
-    (qemu,) = world.site.world.running_of(id)
+    (qemu,) = world.site.world.running()[id]
     assert qemu.spec.memory_bytes == 2**31, "of this run alone"
     assert world.vm("vm-1").memory == (1024 + 1) * 1024**2
     refused = await world.client.api("POST", f"/vms/{id}/start", "<action><use_sysprep>true</use_sysprep></action>")
@@ -289,7 +289,7 @@ async def test_action_with_parameters(world: World) -> None:
 
 async def test_a_ticket_is_that_of_the_running_qemu(world: World) -> None:
     ticket = await world.client.api("POST", f"/vms/{named_id('vm-0')}/ticket", {})
-    (qemu,) = world.site.world.running_of(named_id("vm-0"))
+    (qemu,) = world.site.world.running()[named_id("vm-0")]
     assert ticket.json()["ticket"] == {"value": qemu.ticket, "expiry": "120"}
     assert len(qemu.ticket) >= 8
     own = await world.client.api("POST", f"/vms/{named_id('vm-0')}/ticket", {"ticket": {"value": "mine", "expiry": 5}})

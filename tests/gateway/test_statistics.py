@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
-from cli.daemons.engine.wiring import EngineTimes
+from cli.daemons.engine.config import EngineTimes
 from protocol.document import Ref
 from protocol.live.engine import HostSamples
 from protocol.storage.commands import AddDisk

@@ -20,11 +20,10 @@ from actors.placement.policy import choose
 from node.domain_xml import DiskSource, GuestPlatform, domain_xml
 from protocol.attributes import WritableAttribute, writable_attributes
 from protocol.node.domain import DomainSpec, VolumeRef
-from protocol.registry import written_classes
 from tests.engine.installation import Installation, small_installation
 from tests.engine.names import named_id
 from tests.gateway.http import Client
-from tests.gateway.one_attribute import body, merged, other_value
+from tests.gateway.one_attribute import body, merged, other_value, written_classes
 from tests.gateway.running import running
 
 MAC: Final = "56:6f:aa:bb:cc:01"
@@ -112,7 +111,7 @@ class Walk:
         if answer.status != 200:
             return placed, answer.json()["reason"], await self.removal(f"/vms/{vm}")
         await self.installation.until("vm", vm, lambda each: each.status in ("up", "powering_up", "paused"))
-        (qemu,) = self.installation.world.running_of(vm)
+        (qemu,) = self.installation.world.running()[vm]
         ran = document_of(qemu.spec), qemu.status, len(qemu.volume_paths)
         assert (await self.client.api("POST", f"/vms/{vm}/stop", {})).status == 200
         await self.until_idle(vm)

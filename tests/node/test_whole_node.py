@@ -133,7 +133,7 @@ async def test_a_vm_starts_speaks_and_is_destroyed(lab: Lab, autojump_clock: obj
         assert await lab.step("destroy-1", DestroyDomain(vm_id=vm_id)) == Done()
         await lab.engine.until(lambda: any(c.stopped for c in lab.engine.ear.of(DomainChanged)))
         assert lab.engine.ear.of(DomainChanged)[-1].stopped is StopReason.DESTROYED
-    assert not lab.world.running_of(vm_id)
+    assert not lab.world.running().get(vm_id, ())
 
 
 async def test_a_repeated_step_gets_the_stored_outcome_and_has_no_second_effect(
@@ -202,7 +202,7 @@ async def test_an_engine_that_no_longer_leads_gets_no_link(lab: Lab, autojump_cl
 async def test_vms_survive_the_daemon_and_are_found_again(lab: Lab, autojump_clock: object) -> None:
     async with lab.node():
         await lab.start()
-    assert lab.world.running_of(vm_id)
+    assert lab.world.running().get(vm_id, ())
     lab.engine.ear.heard.clear()
     async with lab.node():
         await lab.engine.until(lambda: lab.engine.ear.of(DomainsSnapshot))
@@ -264,7 +264,7 @@ async def test_shutdown_and_reboot_go_through_the_agent(lab: Lab, autojump_clock
         await lab.engine.until(lambda: lab.engine.ear.of(GuestReport))
         assert await lab.step("reboot-1", RebootDomain(vm_id=vm_id)) == Done()
         await trio.sleep(10)
-        assert lab.world.running_of(vm_id)
+        assert lab.world.running().get(vm_id, ())
         assert await lab.step("shutdown-1", ShutdownDomain(vm_id=vm_id)) == Done()
         await lab.engine.until(lambda: any(c.stopped is StopReason.SHUTDOWN for c in lab.engine.ear.of(DomainChanged)))
 
@@ -276,7 +276,7 @@ async def test_freeze_and_thaw_go_through_the_agent_and_may_come_twice(lab: Lab,
         assert refusal.code == "conflict"
         await lab.start()
         await lab.engine.until(lambda: lab.engine.ear.of(GuestReport))
-        (qemu,) = lab.world.running_of(vm_id)
+        (qemu,) = lab.world.running()[vm_id]
         for number in (1, 2):
             assert await lab.step(f"freeze-{number}", FreezeDomain(vm_id=vm_id)) == Done()
             assert qemu.frozen_until is not None
@@ -294,7 +294,7 @@ async def test_a_frozen_guest_thaws_when_its_node_ends(lab: Lab, autojump_clock:
         await lab.start()
         await lab.engine.until(lambda: lab.engine.ear.of(GuestReport))
         assert await lab.step("freeze-1", FreezeDomain(vm_id=vm_id)) == Done()
-    (qemu,) = lab.world.running_of(vm_id)
+    (qemu,) = lab.world.running()[vm_id]
     assert qemu.frozen_until is None
 
 
@@ -352,7 +352,7 @@ async def test_another_run_is_not_ended_by_the_button_meant_for_the_one_before(
         await lab.engine.until(lambda: any(c.stopped is StopReason.SHUTDOWN for c in lab.engine.ear.of(DomainChanged)))
         assert isinstance(await lab.step("start-2", StartDomain(spec=domain_spec())), DomainStarted)
         await trio.sleep(60)
-        assert lab.world.running_of(vm_id)
+        assert lab.world.running().get(vm_id, ())
 
 
 async def test_what_the_agent_said_before_a_reboot_is_not_said_after_it(lab: Lab, autojump_clock: object) -> None:
@@ -371,7 +371,7 @@ async def test_a_dead_agent_is_reported_within_thirty_seconds(lab: Lab, autojump
     async with lab.node():
         await lab.start()
         await lab.engine.until(lambda: lab.engine.ear.of(GuestReport))
-        qemu = lab.world.running_of(vm_id)[0]
+        qemu = lab.world.running()[vm_id][0]
         qemu.shape = attrs.evolve(qemu.shape, has_agent=False)
         before = trio.current_time()
         await lab.engine.until(lambda: lab.engine.ear.of(GuestSilent))
@@ -385,10 +385,10 @@ async def test_suspend_and_resume(lab: Lab, autojump_clock: object) -> None:
     async with lab.node():
         await lab.start()
         assert await lab.step("save", SaveDomain(vm_id=vm_id, storage_domain_id=storage_domain_id)) == Done()
-        assert not lab.world.running_of(vm_id)
+        assert not lab.world.running().get(vm_id, ())
         body = RestoreDomain(spec=domain_spec(), storage_domain_id=storage_domain_id)
         assert isinstance(await lab.step("restore", body), DomainStarted)
-        assert lab.world.running_of(vm_id)
+        assert lab.world.running().get(vm_id, ())
 
 
 async def test_a_console_goes_both_ways_and_ends_with_the_vm(lab: Lab, autojump_clock: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import collections
+import inspect
 import pathlib
 import re
 import string
@@ -16,7 +17,7 @@ import pytest
 from actors.inventory.kinds import KINDS as SERVED
 from protocol.activity.audit import line
 from protocol.activity.audit_texts import EXTERNAL, OWN_FROM, TEXTS
-from protocol.activity.model import Event
+from protocol.activity.model import NAMED_IN_EVENTS, Event
 from protocol.codec import decode, encode
 from protocol.document import about
 from protocol.registry import RESOURCES
@@ -182,6 +183,12 @@ def _table(name: str, module: source.Module) -> list[str]:
 def _fields(text: str) -> frozenset[str]:
     """The parameters of a text."""
     return frozenset(name for _, name, _, _ in string.Formatter().parse(text) if name is not None)
+
+
+def test_every_kind_that_an_event_can_name_is_a_parameter_of_a_line() -> None:
+    named = {name for name, each in inspect.signature(line).parameters.items() if each.kind is each.KEYWORD_ONLY}
+    assert named == {*NAMED_IN_EVENTS} == REFERENCES
+    assert len(NAMED_IN_EVENTS) == len(REFERENCES)
 
 
 def test_every_line_is_in_the_catalogue_and_gives_the_parameters_of_its_text() -> None:

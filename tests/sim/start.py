@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Final
 
-from cli.daemons.engine.wiring import EngineTimes
+from cli.daemons.engine.config import EngineTimes
 
 start_of_time: Final = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
 lease_seconds: Final = 6.0

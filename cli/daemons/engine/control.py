@@ -16,7 +16,7 @@ from actors.entity.messages import Crash
 from cli.daemons.control_socket import serve, timeout_seconds
 from cli.daemons.engine.wiring import Engine
 from protocol.command import Command
-from protocol.document import Ref, id_of
+from protocol.document import Ref, id_of, kind_and_id
 from protocol.errors import BadInput, Conflict, NotFound, Refusal
 from protocol.host.commands import AddHost, IssueEnrolmentToken
 from protocol.host.model import Host
@@ -140,7 +140,7 @@ class EngineControl:
 
     async def _crash_actor(self, question: dict[str, Any]) -> dict[str, Any]:
         """The actor at `address` raises in its next message."""
-        kind, _, id = str(question["address"]).partition("/")
+        kind, id = kind_and_id(str(question["address"]))
         if self._engine.rows.row(kind, id) is None:
             raise NotFound(f"There is no {kind}/{id}.")
         ref = self._engine.ensure(kind, id)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-import attrs
-
 from cli.daemons.engine.wiring import Engine
 from protocol.activity.audit import line
-from protocol.activity.model import Event
-from protocol.registry import BY_KIND
+from protocol.activity.model import NAMED_IN_EVENTS
+from protocol.document import kind_and_id
 from supervisors.observe import Kind, Observed, Observer, log_observed
 
 REPORTED: Final = {
@@ -20,10 +18,6 @@ REPORTED: Final = {
 """What the audit trail says of it."""
 
 
-REFERENCES = frozenset(field.name for field in attrs.fields(Event)) & frozenset(BY_KIND)
-"""The kinds that a line of the audit trail can refer to."""
-
-
 def observer(engine: Engine) -> Observer:
     """Logs everything; restarts and escalations become lines of the audit trail as well."""
 
@@ -32,8 +26,8 @@ def observer(engine: Engine) -> Observer:
         what = REPORTED.get(observed.kind)
         if what is None:
             return
-        kind, _, id = observed.address.partition("/")
-        refers = {kind: id} if kind in REFERENCES else {}
+        kind, id = kind_and_id(observed.address)
+        refers = {kind: id} if kind in NAMED_IN_EVENTS else {}
         engine.audit(line(what, address=observed.address, incarnation=observed.incarnation, **refers))
 
     return observe

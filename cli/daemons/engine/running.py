@@ -24,7 +24,7 @@ from actors.kernel.ports import Ports
 from cli.daemons.engine.config import EngineConfig
 from cli.daemons.engine.control import EngineControl
 from cli.daemons.engine.observer import observer
-from cli.daemons.engine.wiring import Engine, EngineTimes
+from cli.daemons.engine.wiring import Engine
 from gateway.auth.passwords import ADMINISTRATOR, write_private
 from gateway.config import GatewayConfig, Outside
 from gateway.server import serve
@@ -100,16 +100,7 @@ async def _lead(
         ports,
         enrolment,
         on_deposed=deposed.set,
-        times=EngineTimes(
-            silent_after_seconds=config.silent_after_seconds,
-            guest_up_timeout_seconds=config.guest_up_timeout_seconds,
-            shutdown_timeout_seconds=config.shutdown_timeout_seconds,
-            vm_restarts_max=config.vm_restarts_max,
-            vm_restart_window_seconds=config.vm_restart_window_seconds,
-            samples_period_seconds=config.samples_period_seconds,
-            samples_kept_seconds=config.samples_kept_seconds,
-            commands_kept_seconds=config.commands_kept_seconds,
-        ),
+        times=config,
     )
     await engine.prepare()
     names = (*config.names, *config.node_listen, config.listen_host)

@@ -21,26 +21,14 @@ from actors.journal.writer import JournalWriter
 from actors.kernel.directory import Directory
 from actors.kernel.ports import Ports
 from actors.kernel.ref import ActorRef
+from cli.daemons.engine.config import EngineTimes
 from protocol.activity.model import Event
 from protocol.codec import encode
+from protocol.document import kind_and_id
 from protocol.message import Message
 from supervisors.engine_tree import engine_tree, entity_kinds
 from supervisors.handle import DynamicSupervisorHandle
 from supervisors.spec import ChildSpec, DynamicSupervisorSpec, Restart, SupervisorSpec
-
-
-@attrs.frozen(kw_only=True)
-class EngineTimes:
-    """Durations in seconds that a lab or a test may shorten."""
-
-    silent_after_seconds: float = 20.0
-    guest_up_timeout_seconds: float = 60.0
-    shutdown_timeout_seconds: float = 300.0
-    vm_restarts_max: int = 3
-    vm_restart_window_seconds: float = 60.0
-    samples_period_seconds: float = 60.0
-    samples_kept_seconds: float = 86_400.0
-    commands_kept_seconds: float = 7 * 86_400.0
 
 
 class Engine:
@@ -107,7 +95,7 @@ class Engine:
         self.sampler.sampled(message)
 
     def _find_host(self, address: str) -> ActorRef | None:
-        kind, _, id = address.partition("/")
+        kind, id = kind_and_id(address)
         return self.ensure(kind, id) if self._has_row(kind, id) else None
 
     async def prepare(self) -> None:
@@ -138,8 +126,8 @@ class Engine:
             kind.kind,
             lambda context, key: kind.actor(context, self.services, key),
             restart=Restart.TRANSIENT,
-            restarts_max=self.times.vm_restarts_max,
-            window_seconds=self.times.vm_restart_window_seconds,
+            restarts_max=self.times.entity_restarts_max,
+            window_seconds=self.times.entity_restart_window_seconds,
             address=kind.kind,
             handle=handle,
         )

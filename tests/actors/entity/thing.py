@@ -222,6 +222,7 @@ async def opened(*, delay_seconds: float = 0.0) -> AsyncIterator[Room]:
     services = Services(
         rows=rows, writer=writer, nodes=nodes, epoch=lambda: 1,
         ensure=lambda kind, key: dynamic_supervisor.ensure(key) if kind == "thing" else None,
+        silent_after_seconds=20, guest_up_timeout_seconds=60, shutdown_timeout_seconds=300,
     )  # fmt: skip
     things = DynamicSupervisorSpec(
         "things", lambda context, key: ThingActor(context, services, key, fired), restart=Restart.TRANSIENT,

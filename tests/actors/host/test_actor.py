@@ -56,6 +56,7 @@ async def test_what_matters_and_finds_no_room_is_said_again_on_a_new_link(
         writer=JournalWriter(
             MemoryStore(ports.clock).connect(), 1, clock=ports.clock, random=ports.random, on_deposed=lambda: None
         ),
+        silent_after_seconds=20, guest_up_timeout_seconds=60, shutdown_timeout_seconds=300,
     )  # fmt: skip
     hosts = DynamicSupervisorSpec(
         "hosts",

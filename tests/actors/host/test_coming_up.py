@@ -133,7 +133,6 @@ def test_what_is_not_there_hears_nothing() -> None:
 
 def test_what_a_host_does_not_understand_is_refused() -> None:
     up().when(StartVm(id=HOST)).then(refused("invalid", "command"))
-    up().when(fired("nobody")).then()
 
 
 def test_approval_is_for_those_that_wait_for_it() -> None:

@@ -69,7 +69,6 @@ async def desk(*, rows_max: int = 1_000, bytes_max: int = 8_000_000, running: bo
     made = Desk(store, journal, writer)
     made.notified = notified
     writer.on_rows(made.rows.extend)
-    writer.on_availability(lambda available: made.notified.append("available" if available else "away"))
     async with trio.open_nursery() as nursery:
         if running:
             nursery.start_soon(writer.run)

@@ -25,7 +25,10 @@ from tests.actors.placement.hosts import host, place, put, vm
 @asynccontextmanager
 async def scheduling(rows: Rows) -> AsyncIterator[ActorRef]:
     nobody: Any = None
-    services = Services(rows=rows, writer=nobody, nodes=nobody, ensure=lambda *_: None, epoch=lambda: 1)
+    services = Services(
+        rows=rows, writer=nobody, nodes=nobody, ensure=lambda *_: None, epoch=lambda: 1,
+        silent_after_seconds=20, guest_up_timeout_seconds=60, shutdown_timeout_seconds=300,
+    )  # fmt: skip
     child = ChildSpec("scheduler", scheduler(services), address="scheduler/main")
     directory = Directory()
     async with running(SupervisorSpec("root", children=(child,)), Ports.seeded(1), directory, carrier=codec_carrier):

@@ -38,7 +38,10 @@ def put_vm(rows: Rows, id: str, name: str, *macs: str) -> None:
 @asynccontextmanager
 async def reserving(rows: Rows, mac_range: MacRange | None = None) -> AsyncIterator[ActorRef]:
     nobody: Any = None
-    services = Services(rows=rows, writer=nobody, nodes=nobody, ensure=lambda *_: None, epoch=lambda: 1)
+    services = Services(
+        rows=rows, writer=nobody, nodes=nobody, ensure=lambda *_: None, epoch=lambda: 1,
+        silent_after_seconds=20, guest_up_timeout_seconds=60, shutdown_timeout_seconds=300,
+    )  # fmt: skip
     child = ChildSpec("reservations", reservations(services, mac_range), address="reservations/main")
     directory = Directory()
     async with running(SupervisorSpec("root", children=(child,)), Ports.seeded(1), directory, carrier=codec_carrier):

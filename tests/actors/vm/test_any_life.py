@@ -9,11 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from actors.entity.decision import RequestReport
 from actors.entity.operation import current_step
 from actors.entity.operation_record import sent_again
+from actors.entity.transitions import statuses
 from actors.vm.operations import OPERATIONS
 from actors.vm.project import project
 from actors.vm.state import VmState
-from actors.vm.transitions import OWNERS
+from actors.vm.transitions import OWNERS, TRANSITIONS
 from protocol.codec import decode, encode
+from protocol.registry import BY_KIND
 from tests.actors.vm.any_life import Life, born, next_moves, plans
 
 lives = int(os.environ.get("CORRAL_VM_LIVES", "300"))
@@ -75,7 +77,8 @@ def check_owner(life: Life, before: VmState | None) -> None:
         "unknown": bool(state.host_id),
     }
     assert not state.side_steps or "side_steps" in life.timers, "nobody sends the side steps again"
-    assert owners.keys() == OWNERS.keys()
+    marked = BY_KIND["vm"].statuses.transient & {*statuses(TRANSITIONS)}
+    assert owners.keys() == OWNERS.keys() == marked | {"unknown"}
     assert owners.get(state.status, True), f"nobody ends {state.status} ({kind or 'no operation'}, {life.timers})"
     if kind == "stop" and not state.host_id:
         assert "resend" in life.timers, "the host that keeps the memory does not call"

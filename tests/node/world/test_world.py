@@ -35,7 +35,7 @@ async def test_two_qemus_of_one_vm_are_possible_and_recorded() -> None:
     assert made.violations == []
     second.start(spec(), "step-2", ())
     assert [violation.split()[0] for violation in made.violations] == ["S1"]
-    assert len(made.running_of("vm")) == 2
+    assert len(made.running().get("vm", ())) == 2
     second.kill_qemu("vm")
     assert len(made.running()["vm"]) == 1
 
@@ -66,7 +66,7 @@ async def test_qemus_outlive_their_daemon_and_not_the_power() -> None:
     made, (host, _) = world()
     host.start(spec(), "step-1", ())
     host.kill_node()
-    assert len(made.running_of("vm")) == 1
+    assert len(made.running().get("vm", ())) == 1
     host.power_off()
     assert made.running() == {}
     host.power_on()
