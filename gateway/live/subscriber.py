@@ -217,7 +217,7 @@ class Subscriber:
         joined_at = hub.join(self, self._filter)
         await self._subscribed(send, after, resumed=True)
         last = await self._catch_up(send, page, after, joined_at)
-        if last < joined_at and not self._lost:
+        if last < joined_at and self._goes_on():
             # The next change may follow one that did not fit; `previous` would look like a gap to this reader.
             await self._alive(send, joined_at)
         return True
