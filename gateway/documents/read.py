@@ -17,7 +17,7 @@ from protocol import limits
 from protocol.attributes import Attribute, attributes
 from protocol.document import Ref
 from protocol.errors import BadInput, MissingAttribute
-from protocol.names import element_of, element_of_name
+from protocol.names import element_of, element_of_name, title_of
 
 _always_ignored: Final = frozenset({"href", "actions", "link", "rel"})
 _integer: Final = re.compile(r"[+-]?[0-9]{1,19}")
@@ -37,7 +37,7 @@ def read_document(node: Node, cls: type[Any], *, adding: bool) -> Any:
         for attribute in attributes(cls):
             if attribute.about.required and getattr(document, attribute.name) in (None, ""):
                 raise MissingAttribute(
-                    f"{cls.__name__} requires the attribute {attribute.xml!r}.",
+                    f"A {title_of(tag)} needs the attribute {attribute.xml!r}.",
                     remedy=attribute.about.doc or f"Add {attribute.xml!r}.", field=attribute.xml,
                 )  # fmt: skip
     return document
