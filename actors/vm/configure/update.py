@@ -12,8 +12,7 @@ from actors.entity.references import missing_reference
 from actors.entity.refusals import busy, not_legal
 from actors.vm.configure import checks, memory
 from actors.vm.configure.claims import claim
-from actors.vm.facts import VmDecisionFacts
-from actors.vm.operations.record import accepted_as
+from actors.vm.facts import VmDecisionFacts, accepted_as
 from actors.vm.state import VmState
 from actors.vm.transitions import LIVE
 from protocol.errors import Refusal

@@ -19,9 +19,9 @@ from actors.storage.messages import ProvideDisk
 from actors.vm.configure.claims import claim
 from actors.vm.configure.new_vm import complete, template_of
 from actors.vm.evolve import evolve
-from actors.vm.facts import VmDecisionFacts
+from actors.vm.facts import VmDecisionFacts, accepted_as
 from actors.vm.operations.disk_steps import VmAddData, VmRemoveData, ask_disk, sends_removal
-from actors.vm.operations.record import DONE, VmOperation, accepted_as, progressed
+from actors.vm.operations.record import DONE, VmOperation, progressed
 from actors.vm.operations.template_disks import disks_of
 from actors.vm.state import VmState
 from protocol.activity.audit import line

@@ -13,7 +13,7 @@ from actors.entity.operation_record import OperationRecord, nothing, with_step_s
 from actors.entity.refusals import busy, not_legal
 from actors.entity.transitions import statuses_before
 from actors.vm.evolve import evolve
-from actors.vm.facts import VmDecisionFacts
+from actors.vm.facts import VmDecisionFacts, accepted_as
 from actors.vm.run_end import RunEnd, failed_with_it, timer_cancelled
 from actors.vm.state import VmState
 from actors.vm.transitions import TRANSITIONS
@@ -93,12 +93,6 @@ def begun(
         return refuse(refusal)
     operation = one_step(state, request, record.kind, text, text, facts)
     return requested(record, state, request, event(at=facts.now, operation=operation))
-
-
-def accepted_as(state: VmState, request: CommandRequest, operation: Operation | None = None) -> Accepted:
-    """The reply to a command, which goes on as the job of `operation`."""
-    job_id = operation.id if operation is not None else ""
-    return Accepted(kind="vm", id=state.id, job_id=job_id, command_id=request.command_id)
 
 
 def under_way(state: VmState, request: CommandRequest, kind: str) -> Decision | None:

@@ -20,9 +20,9 @@ from actors.placement.messages import Place, Placed, ReleasePlacement
 from actors.vm import domain_spec
 from actors.vm.configure import checks, memory
 from actors.vm.desired import desired_after_end
-from actors.vm.facts import VmDecisionFacts, guest_up_timer
+from actors.vm.facts import VmDecisionFacts, accepted_as, guest_up_timer
 from actors.vm.operations.pause import request_resume
-from actors.vm.operations.record import DONE, VmOperation, accepted_as, progressed, requested
+from actors.vm.operations.record import DONE, VmOperation, progressed, requested
 from actors.vm.run_end import RunEnd
 from actors.vm.state import VmState
 from protocol.activity.audit import line
