@@ -45,7 +45,7 @@ def run(full: bool) -> Row:
             floor, ours = trio.run(_measure, 625 * times, 5.0 if full else 1.0, 5 if full else 3, Path(directory))
         growth.append(Grown(times, floor, ours))
     return Row(
-        id="P5", what="GET /vms/{id}, 10,000 VMs in the inventory", unit="1/s", goal=">= 0.7x",
+        id="P5", what="GET /vms/{id}, 10,000 VMs in the inventory", unit="1/s", goal=">= 0.95x",
         floor=growth[-1].floor, ours=growth[-1].ours, growth=tuple(growth),
-        is_met=growth[-1].ours >= 0.7 * growth[-1].floor,
+        is_met=growth[-1].ours >= 0.95 * growth[-1].floor,
     )  # fmt: skip

@@ -74,7 +74,7 @@ def run(full: bool) -> Row:
         unit="bytes",
         floor=last.floor,
         ours=last.ours,
-        goal="<= 12 kB of P11's 20",
+        goal="a part of P11's 12 kB",
         is_met=last.ours <= 12_000,
         growth=growth,
     )
