@@ -29,23 +29,41 @@ from protocol.activity.audit import line
 from protocol.activity.operation import Outcome
 from protocol.document import id_of
 from protocol.errors import NotFound, Refusal
-from protocol.merge import merge
+from protocol.merge import given, merge
 from protocol.message import Message
 from protocol.node.commands import DestroyDomain, RestoreDomain, StartDomain
 from protocol.node.domain import DomainSpec, DomainStatus
 from protocol.node.reports import DomainStarted
+from protocol.refusals import invalid
 from protocol.storage.model import StorageDomain
 from protocol.vm import events
 from protocol.vm.commands import StartVm
 from protocol.vm.model import Vm
 
 SCHEDULER: Final = "scheduler/main"
+OF_ONE_RUN: Final = frozenset(
+    {
+        "memory",
+        "memory_policy",
+        "cpu",
+        "os",
+        "bios",
+        "display",
+        "console",
+        "time_zone",
+        "placement_policy",
+        "start_paused",
+    }
+)
+"""What may differ for one run. Who a VM is, where it lies and what it is made of never do."""
 
 
 def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """Legal while the VM is down or suspended: asks the scheduler for a host; a paused one is resumed."""
     command = request.command
     assert isinstance(command, StartVm)
+    if refusal := _refused_for_one_run(state, command):
+        return refuse(refusal)
     if state.status == "paused":
         return request_resume(state, request, facts)
     if refusal := busy(state, "start"):
@@ -72,6 +90,20 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
     ask = Tell(address=SCHEDULER, message=place, token=f"place:{request.command_id}")
     release = Tell(address=SCHEDULER, message=ReleasePlacement(operation_id=request.command_id))
     return Decision(question=Question(ask=ask, release=release))
+
+
+def _refused_for_one_run(state: VmState, command: StartVm) -> Refusal | None:
+    """A VM that goes on where it stood has its configuration already."""
+    if command.vm is not None and state.status in ("paused", "suspended"):
+        reason = f"VM {state.name} is {state.status}: it goes on as it is, and nothing can differ for this run."
+        return invalid("vm", reason, "Start it without `vm`, or stop it first.")
+    if command.pause and state.status == "paused":
+        return invalid("pause", f"VM {state.name} is paused already.", "Start it without `pause` to resume it.")
+    for name, known, value in given(command.vm) if command.vm is not None else ():
+        if name not in OF_ONE_RUN and not known.read_only and value != getattr(state.vm, name):
+            reason = f"The {name.replace('_', ' ')} of a VM cannot differ for one run."
+            return invalid(f"vm.{name}", reason, "Leave it out, or update the VM.")
+    return None
 
 
 def _spec(state: VmState, vm: Vm, command: StartVm, facts: VmDecisionFacts) -> DomainSpec | Refusal:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 import pytest
 
@@ -12,6 +14,8 @@ from protocol.activity.operation import StepId
 from protocol.document import Ref
 from protocol.errors import Refusal
 from protocol.inventory.model import Cpu, CpuTopology
+from protocol.merge import given
+from protocol.network.model import Nic
 from protocol.node.commands import StartDomain
 from protocol.node.domain import DomainDisk, DomainNic, DomainSpec, DomainStatus, StopReason, VolumeRef
 from protocol.node.reports import DomainStarted, Done
@@ -55,6 +59,7 @@ from tests.actors.vm.lives import (
     SPEC,
     VM,
     WEB_DISK,
+    VmPlay,
     added,
     booting,
     disk,
@@ -63,9 +68,11 @@ from tests.actors.vm.lives import (
     from_tiny,
     heard,
     launching,
+    paused,
     place,
     placing,
     started,
+    suspended,
     unborn,
     up,
 )
@@ -373,3 +380,37 @@ def test_a_dry_run_asks_for_a_host_and_starts_nothing() -> None:
     play.when(answered(Placed(host_id=HOST))).then(accepted(), status("down"))
     play.when(StartVm(id=VM), dry_run=True).then(question("scheduler/main", place(command_id(3))), release())
     play.when(answered(Refusal(code="no_host_fits", reason="No host fits."))).then(refused("no_host_fits"))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Vm(id="another"),
+        Vm(name="other"),
+        Vm(comment="x"),
+        Vm(template=Ref(id="t")),
+        Vm(cluster=Ref(id="c2")),
+        Vm(nics=(Nic(name="x"),)),
+        Vm(disk_attachments=(DiskAttachment(id="d"),)),
+    ],
+    ids=lambda other: next(name for name, _, _ in given(other)),
+)
+def test_who_a_vm_is_and_what_it_is_made_of_never_differ_for_one_run(other: Vm) -> None:
+    """A QEMU under another VM's id would be a second runner of it, and what this one stops would run on."""
+    field = next(name for name, _, _ in given(other))
+    added().when(StartVm(id=VM, vm=other)).then(refused("invalid", f"vm.{field}"))
+
+
+def test_one_run_may_repeat_what_the_vm_is() -> None:
+    play = added()
+    play.given(StartVm(id=VM, vm=Vm(id=VM, name="web", memory=1 << 30)))
+    assert play.decision.question is not None
+
+
+@pytest.mark.parametrize("life", [paused, suspended])
+def test_what_goes_on_where_it_stood_takes_nothing_for_one_run(life: Callable[[], VmPlay]) -> None:
+    life().when(StartVm(id=VM, vm=Vm(memory=1 << 30))).then(refused("invalid", "vm"))
+
+
+def test_a_paused_vm_is_not_paused_by_its_start() -> None:
+    paused().when(StartVm(id=VM, pause=True)).then(refused("invalid", "pause"))
