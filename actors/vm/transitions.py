@@ -12,6 +12,8 @@ RUNNING: Final = frozenset(
 )
 LIVE: Final = RUNNING | {"wait_for_launch", "restoring_state"}
 """Statuses in which a QEMU of the VM may exist."""
+IN_A_RUN: Final = LIVE | {"suspended"}
+"""Statuses in which the guest goes on, or will, with the configuration that it was started with."""
 ANY: Final = LIVE | {"down", "suspended", "image_locked"}
 CAN_REBOOT: Final = frozenset({"up", "powering_up", "reboot_in_progress"})
 

@@ -74,7 +74,7 @@ _VM: Final[Mapping[str, AuditText]] = {
     ),
     "vm_reset": _normal(221, "VM {name} was reset."),
     "vm_reset_failed": _error(222, "Failed to reset VM {name}: {reason}."),
-    "vm_frozen": _normal(10_767, "The file systems of VM {name} are frozen."),
+    "vm_frozen": _normal(10_767, "The file systems of VM {name} are frozen, for at most 60 seconds."),
     "vm_freeze_failed": _error(10_769, "Failed to freeze the file systems of VM {name}: {reason}."),
     "vm_thawed": _normal(10_768, "The file systems of VM {name} are thawed."),
     "vm_thaw_failed": _error(10_770, "Failed to thaw the file systems of VM {name}: {reason}."),

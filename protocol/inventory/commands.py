@@ -30,7 +30,7 @@ class UpdateEntity(Update):
 @message("command.inventory.remove")
 @attrs.frozen(kw_only=True)
 class RemoveEntity(Remove):
-    """Remove an object. Legal while nothing refers to it."""
+    """Remove an object, with all that lies below it in a tree and its assignments. Legal while nothing else refers to it."""
 
     kind: str
 

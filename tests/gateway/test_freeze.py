@@ -65,7 +65,7 @@ async def test_a_guest_stands_still_and_goes_on(world: World) -> None:
     for _ in range(2):
         assert (await world.do("thawfilesystems")).outcome == "done"
         assert not world.is_frozen
-    assert world.said(10_767) == ["The file systems of VM vm-0 are frozen."] * 2
+    assert world.said(10_767) == ["The file systems of VM vm-0 are frozen, for at most 60 seconds."] * 2
     assert world.said(10_768) == ["The file systems of VM vm-0 are thawed."] * 2
 
 

@@ -14,7 +14,7 @@ from actors.vm.configure import checks, memory
 from actors.vm.configure.claims import claim
 from actors.vm.facts import VmDecisionFacts, accepted_as
 from actors.vm.state import VmState
-from actors.vm.transitions import LIVE
+from actors.vm.transitions import IN_A_RUN
 from protocol.errors import Refusal
 from protocol.merge import merge
 from protocol.message import Message
@@ -90,14 +90,14 @@ def _move_refusal(state: VmState, changes: Vm, facts: VmDecisionFacts) -> Refusa
     """The VM must be down to go to another cluster."""
     if changes.cluster is None or (state.vm.cluster is not None and changes.cluster.id == state.vm.cluster.id):
         return None
-    if state.status in LIVE:
+    if state.status in IN_A_RUN:
         return not_legal(state, "move to another cluster", "down")
     return None
 
 
 def _apply(state: VmState, request: CommandRequest, changes: Vm, facts: VmDecisionFacts) -> Decision:
     accepted = accepted_as(state, request)
-    running = state.status in LIVE
+    running = state.status in IN_A_RUN
     assert isinstance(request.command, UpdateVm)
     waits = (*DEFERRED, *DEFERRED_ON_DEMAND) if request.command.next_run else DEFERRED
     now_changes = attrs.evolve(changes, **dict.fromkeys(waits)) if running else changes

@@ -121,8 +121,9 @@ def _hosts_that_can(state: VmState, vm: Vm, facts: VmDecisionFacts) -> tuple[str
 
 
 def effective(state: VmState, start: StartVm) -> Vm:
-    """The configuration of this run: what waits for the next start, then the overrides of *run once*."""
-    vm = state.next_run or state.vm
+    """The configuration of this run: what waits for the next start, then the overrides of *run once*. A suspended VM
+    goes on with what it has."""
+    vm = state.vm if state.status == "suspended" else state.next_run or state.vm
     return memory.settled(merge(vm, start.vm), start.vm, vm.memory) if start.vm is not None else vm
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from actors.placement.messages import Placed
 from actors.reservations.messages import NameClaim, Reserve, Reserved
 from protocol.document import Ref
 from protocol.errors import Refusal
@@ -17,7 +18,7 @@ from protocol.vm.events import VmUpdated
 from protocol.vm.model import MemoryPolicy, Vm
 from tests.actors.expected import accepted, audit, event, question, refused, release, release_claim, stored
 from tests.actors.playbook import answered, command_id, done
-from tests.actors.vm.lives import NO, VM, added, launching, place, up
+from tests.actors.vm.lives import HOST, NO, VM, added, launching, place, suspended, up
 
 
 def to(**document: Any) -> UpdateVm:
@@ -147,3 +148,18 @@ def test_what_is_guaranteed_stays_within_the_memory(memory: int, guaranteed: int
 def test_memory_that_is_all_guaranteed_stays_so() -> None:
     play = added().given(to(memory_policy=MemoryPolicy(guaranteed=1 << 28))).given(to(memory=1 << 29))
     assert play.state.vm.memory_policy == MemoryPolicy(guaranteed=1 << 29)
+
+
+def test_a_suspended_vm_goes_on_with_what_it_has_and_changes_after_its_next_stop() -> None:
+    play = suspended()
+    play.given(UpdateVm(id=VM, document=Vm(memory=1 << 30)))
+    assert (play.state.vm.memory, play.state.next_run.memory) == (1 << 28, 1 << 30)
+    play.given(StartVm(id=VM)).given(answered(Placed(host_id=HOST)))
+    assert play.state.spec.memory_bytes == 1 << 28
+    assert play.state.next_run.memory == 1 << 30
+
+
+def test_a_suspended_vm_moves_to_no_other_cluster() -> None:
+    suspended().with_row("cluster", Cluster(id="c2", name="two")).when(
+        UpdateVm(id=VM, document=Vm(cluster=Ref(id="c2")))
+    ).then(refused("not_legal", "status"))
