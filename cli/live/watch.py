@@ -44,7 +44,8 @@ def watch_list(
             return view.many(found, view.name)
     else:
         asked = fetch
-        kinds.append("assignment")  # a search by tag, the tags of a VM
+        # what a search may look at besides: names that are shown, tags, and what bears which
+        kinds = list(dict.fromkeys((*kinds, *view.named_kinds(), "tag", "assignment")))
 
         def documents() -> str:
             found = asked()

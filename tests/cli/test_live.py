@@ -114,11 +114,12 @@ def test_a_search_by_tag_is_asked_anew_when_tags_change(fake: FakeGateway, corra
     live = play([
         subscribed(5), snapshot(5),
         0.2, change(6, 5, "assignment", "x", holder="vm", relation="tag"),
+        0.3, change(7, 6, "tag", "t", name="renamed"),
         0.3, {"op": "error", "refusal": {"reason": "The session has ended.", "code": "unauthenticated"}},
     ])  # fmt: skip
     corral("vm", "list", "--watch", "--query", "tag = prod", "-o", "name")
-    assert live.subscribed[0]["kinds"] == ["vm", "assignment"]
-    assert len([path for _, path, *_ in fake.requests if "search=" in path]) == 2
+    assert {"vm", "tag", "assignment"} <= set(live.subscribed[0]["kinds"])
+    assert len([path for _, path, *_ in fake.requests if "search=" in path]) == 3
 
 
 def test_a_lost_connection_is_resumed(fake: FakeGateway, corral: Corral, play: Play) -> None:
