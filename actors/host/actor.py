@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from actors.entity.decision import AcknowledgeStopped, Decision, Effect, Tell
 from actors.entity.durable import DurableActor
@@ -53,6 +53,10 @@ class ConsoleSink(Protocol):
     """Takes what serial consoles say."""
 
     def received(self, data: ConsoleData) -> None: ...
+
+
+ASK_HOSTS: Final = frozenset({"vm", "disk", "storage_domain"})
+"""Kinds that give steps to hosts. What a node says of a step of any other would crash who gets it."""
 
 
 class HostActor(DurableActor[HostState, HostEvent]):
@@ -143,7 +147,7 @@ class HostActor(DurableActor[HostState, HostEvent]):
             step = StepId.parse(text)
         except ValueError:
             step = None
-        if step is not None and step.host == self.id:
+        if step is not None and step.host == self.id and kind_and_id(step.owner)[0] in ASK_HOSTS:
             return step
         self._strange_steps += 1
         if self._strange_steps == 1:  # once in a session: a node must not be able to fill the audit trail

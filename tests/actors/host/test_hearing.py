@@ -61,7 +61,9 @@ def test_what_is_said_of_one_that_is_gone_is_acknowledged_where_its_node_would_r
 
 
 @pytest.mark.parametrize(
-    "step", ["vm/vm1:op:0:1:elsewhere", "vm/vm1:op:0:1:", "no step"], ids=["of another host", "of nobody", "no step"]
+    "step",
+    ["vm/vm1:op:0:1:elsewhere", "vm/vm1:op:0:1:", f"host/{HOST}:op:0:1:{HOST}", f"template/t:op:0:1:{HOST}", "no step"],
+    ids=["of another host", "of nobody", "of one that asks no host", "of another one", "no step"],
 )
 def test_a_step_that_was_not_its_own_is_said_once_and_goes_no_further(step: str) -> None:
     play = with_vm()
