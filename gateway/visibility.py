@@ -1,7 +1,4 @@
-"""What a user may see. Every read asks it: look-ups, lists, searches, followed links, statistics, live frames.
-
-It must not know requests or subscriptions.
-"""
+"""What a user may see. Every read asks it: look-ups, lists, searches, followed links, statistics, live frames."""
 
 from __future__ import annotations
 

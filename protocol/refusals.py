@@ -1,7 +1,6 @@
 """What is refused in the same words wherever it is refused: which object, why, and what to do next.
 
-Each takes its code, its status and whether a retry helps from its class in the tree of errors. It must not know any
-single kind.
+Each takes its code, its status and whether a retry helps from its class in the tree of errors.
 """
 
 from __future__ import annotations

@@ -9,9 +9,10 @@ import attrs
 
 from actors.entity.rows import Rows
 from protocol.attributes import attributes
-from protocol.command import Add, Command, Update
-from protocol.document import Ref
+from protocol.command import Add, Command
+from protocol.document import Document, Ref
 from protocol.inventory.assignment_commands import OfAssignment
+from protocol.merge import given
 from protocol.parents import parents_of
 from protocol.references import references_in
 from protocol.registry import BY_CLASS, BY_KIND, RESOURCES, below, commands_of
@@ -33,7 +34,7 @@ class Touched:
 def touched(command: Command, kind: str, id: str, rows: Rows) -> tuple[Touched, ...]:
     """`kind` and `id` are of the object that the command is about: for an *add* there is none yet, and what it touches
     is what it lies in and refers to. A command on a part of an object touches the object, one on a disk's attachment the
-    disk as well, one on an assignment both sides."""
+    disk as well, one on an assignment both sides; each touches what its documents refer to."""
     found: dict[tuple[str, str], None] = {}
     if isinstance(command, OfAssignment):
         found[command.holder, command.parent_id] = found[command.relation, command.id] = None
@@ -43,11 +44,13 @@ def touched(command: Command, kind: str, id: str, rows: Rows) -> tuple[Touched, 
     if command.parent_id and (above := _PARENT_KINDS.get(type(command))):
         found[above, command.parent_id] = None
         found.update(dict.fromkeys(_behind(above, command, rows)))
-    if isinstance(command, Add | Update):
-        for path, reference in references_in(command.document):
+    for _, _, document in given(command):
+        if not isinstance(document, Document):
+            continue
+        for path, reference in references_in(document):
             if reference.id and path.writable:
                 found[path.kind, reference.id] = None
-        found.update(dict.fromkeys(_held(command.document)))
+        found.update(dict.fromkeys(_held(document)))
     return tuple(Touched(*each, _scopes_of(*each, rows)) for each in found)
 
 

@@ -1,5 +1,5 @@
 """The commands of one actor: one is decided at a time, and while it waits for another actor's answer the next ones
-queue. It must not decide."""
+queue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The timers of one incarnation of an actor, by name. It must not know what they are for."""
+"""The timers of one incarnation of an actor, by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Takes out of a host's samples what a subscriber does not want or may not see. It must not encode."""
+"""Takes out of a host's samples what a subscriber does not want or may not see."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The read model as one visibility shows it: what is hidden is not there. It must not change anything."""
+"""The read model as one visibility shows it: what is hidden is not there."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class StartVm(Command):
     """Start a VM on a host that the scheduler chooses, or resume a suspended or paused one. `vm` overrides its
     configuration for this run only. Legal while the VM is down, suspended or paused."""
 
-    vm: Vm | None = None
+    vm: Vm | None = parameter(None, AT_ONCE)
     pause: bool = parameter(False, AT_ONCE)
     volatile: bool = parameter(False, not_yet(False))
 

@@ -27,6 +27,7 @@ SHOWN_BY: Final = {
     "command.vm.remove detach_only": "test_disks_stay_when_they_are_only_detached",
     "command.disk_attachment.remove detach_only": "test_disks_stay_when_they_are_only_detached",
     "command.vm.start pause": "test_a_start_with_pause_is_paused",
+    "command.vm.start vm": "test_what_is_said_of_one_run_is_of_that_run_alone",
     "command.vm.stop reason": "test_a_reason_is_shown",
     "command.vm.shutdown reason": "test_a_reason_is_shown",
     "command.host.deactivate reason": "test_a_reason_is_shown",
@@ -128,6 +129,18 @@ async def test_a_start_with_pause_is_paused(site: Site) -> None:
     vm = await site.from_tiny("web")
     await site.post(f"/vms/{vm.id}/start", {"pause": True})
     await site.is_on(vm, "paused")
+
+
+async def test_what_is_said_of_one_run_is_of_that_run_alone(site: Site) -> None:
+    """Each attribute by itself: `test_takes_effect.py`."""
+    vm = await site.from_tiny("web")
+    for start, memory in (({"vm": {"memory": 2**29}}, 2**29), ({}, vm.memory)):
+        await site.post(f"/vms/{vm.id}/start", start)
+        await site.is_on(vm, "up")
+        (qemu,) = site.installation.world.running()[vm.id]
+        assert qemu.spec.memory_bytes == memory
+        await site.post(f"/vms/{vm.id}/stop", {})
+        await site.is_on(vm, "down")
 
 
 @pytest.mark.parametrize("verb", ["stop", "shutdown"])

@@ -17,9 +17,11 @@ import pytest
 from actors.placement import scheduler
 from actors.placement.messages import Place
 from actors.placement.policy import choose
+from actors.vm.operations.start import OF_ONE_RUN
 from node.domain_xml import DiskSource, GuestPlatform, domain_xml
 from protocol.attributes import WritableAttribute, writable_attributes
 from protocol.node.domain import DomainSpec, VolumeRef
+from protocol.vm.model import Vm
 from tests.engine.installation import Installation, small_installation
 from tests.engine.names import named_id
 from tests.gateway.http import Client
@@ -102,10 +104,10 @@ class Walk:
         assert (await self.client.api("DELETE", f"/vms/{vm}")).status == 200
         await self.installation.until_gone("vm", vm)
 
-    async def seen(self, vm: str) -> tuple[Any, ...]:
+    async def seen(self, vm: str, start: dict[str, Any] | None = None) -> tuple[Any, ...]:
         """One run of a VM as placement and its host see it, and whether the VM might go after it."""
         self.places.clear()
-        answer = await self.client.api("POST", f"/vms/{vm}/start", {})
+        answer = await self.client.api("POST", f"/vms/{vm}/start", start or {})
         (place,) = self.places
         placed = attrs.evolve(place, operation_id="", vm_id="", vm_name="")
         if answer.status != 200:
@@ -246,6 +248,23 @@ async def test_of_a_vm(walk: Walk) -> None:
         assert await walk.seen(vm) != before, f"Vm.{each.dotted} changes nothing"
         await walk.put(f"/vms/{vm}", {"delete_protected": False})
         await walk.remove_vm(vm)
+
+
+async def test_of_a_vm_for_one_run(walk: Walk) -> None:
+    """What may differ for one run changes that run alone; all else is refused by name."""
+    vm = await walk.add_whole_vm()
+    plain = await walk.seen(vm)
+    for each in writable_attributes(Vm):
+        if each.dotted == "template" or (each.effect is not None and each.effect.is_not_yet):
+            continue  # there is no other template here: the transcripts of a start refuse one
+        start = {"vm": changed(walk, "Vm", each)}
+        if each.path[0].name in OF_ONE_RUN:
+            assert await walk.seen(vm, start) != plain, f"vm.{each.dotted} of a start changes nothing"
+        else:
+            refused = await walk.client.api("POST", f"/vms/{vm}/start", start)
+            assert refused.status == 400, each.dotted
+            assert each.path[0].name.replace("_", " ") in refused.text, each.dotted
+    assert await walk.seen(vm) == plain
 
 
 async def test_of_a_vms_template_when_it_is_added(walk: Walk) -> None:

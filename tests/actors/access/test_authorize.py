@@ -119,6 +119,13 @@ def test_an_add_touches_what_the_new_object_lies_in_and_refers_to() -> None:
     assert touched(network, "network", "", rows()) == (Touched("data_center", "dc"),)
 
 
+def test_a_start_touches_what_its_one_run_refers_to() -> None:
+    pinned = Vm(placement_policy=VmPlacementPolicy(hosts=(Ref(id="h"),)))
+    assert touched(StartVm(id="v", vm=pinned), "vm", "v", rows()) == (
+        Touched("vm", "v", IN_CLUSTER), Touched("host", "h", IN_CLUSTER),
+    )  # fmt: skip
+
+
 def test_an_update_touches_what_it_refers_to_as_well() -> None:
     update = UpdateVm(id="v", document=Vm(cluster=Ref(id="c")))
     assert touched(update, "vm", "v", rows()) == (
