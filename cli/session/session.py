@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -111,11 +110,16 @@ class CliSession:
     def show(self, text: str) -> None:
         """Prints; with the pager of the settings when a person would see the end alone."""
         pager = self.settings.pager
-        if not pager or not self.asks or not on_terminal() or text.count("\n") + 2 <= shutil.get_terminal_size().lines:
+        if not pager or not self.asks or not on_terminal():
             click.echo(text)
             return
+        import shutil
+
         from cli.session import pipe
 
+        if text.count("\n") + 2 <= shutil.get_terminal_size().lines:
+            click.echo(text)
+            return
         pipe.through(pager, lambda: click.echo(text))
 
     def close(self) -> None:
