@@ -404,6 +404,27 @@ async def test_status_codes(world: World, method: str, path: str, status: int) -
     assert answer.status == status, answer.text
 
 
+async def test_jobs_are_listed_newest_first(world: World) -> None:
+    for name, verb in (("vm-1", "start"), ("vm-0", "stop"), ("vm-2", "stop")):
+        answer = await world.client.api("POST", f"/vms/{named_id(name)}/{verb}", {})
+        assert answer.status == 200, answer.text
+    about = [f"vm/{named_id(name)}" for name in ("vm-2", "vm-0", "vm-1")]
+    for query in ("", "?search=description%3D*vm*"):
+        jobs = (await world.client.api("GET", f"/jobs{query}")).json()["job"]
+        assert [job["object"] for job in jobs][:3] == about
+        assert len(jobs) > 3, "those that made the installation are older"
+    (newest,) = (await world.client.api("GET", "/jobs?max=1")).json()["job"]
+    assert newest["object"] == about[0]
+
+
+@pytest.mark.parametrize("path", ["/", "/ovirt-engine"])
+async def test_who_opens_the_address_alone_is_told_where_things_are(world: World, path: str) -> None:
+    answer = await world.client.send("GET", path)
+    assert answer.status == 200
+    assert "/ovirt-engine/api " in answer.text
+    assert "/openapi.json " in answer.text
+
+
 async def test_descriptions(world: World) -> None:
     rsdl = etree.fromstring((await world.client.api("GET", "?rsdl", "")).body)
     adds = rsdl.xpath("//link[@href='/ovirt-engine/api/vms' and @rel='add']")
