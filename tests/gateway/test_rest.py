@@ -171,7 +171,7 @@ async def test_a_request_repeated_under_its_key_is_done_once(world: World) -> No
         ({"name": "x", "cluster": {"name": "Default"}, "usb": {"enabled": True}}, 400, "not supported in this release"),
         ({"name": "x", "cluster": {"name": "Default"}, "memry": 1}, 400, "Did you mean 'memory'?"),
         ({"name": "x", "cluster": {"name": "Default"}, "memory": "much"}, 400, "not an integer"),
-        ({"name": "x", "cluster": {"name": "Default"}, "memory": 1024}, 400, "The minimum is 16777216 bytes."),
+        ({"name": "x", "cluster": {"name": "Default"}, "memory": 1024}, 400, "The minimum is 16 MiB."),
         ({"name": "x", "cluster": {"name": "Default"}, "type": "toaster"}, 400, "desktop, high_performance, server"),
         ({"name": "x", "cluster": {"name": "Default"}, "stateless": "maybe"}, 400, "not a boolean"),
         ({"name": "x" * 256, "cluster": {"name": "Default"}}, 400, "256 characters"),
@@ -260,7 +260,7 @@ async def test_an_engine_in_trouble_is_a_503_that_says_so(world: World, monkeypa
         remedy="Wait.",
     )
     refused = await world.client.api("POST", start, {})
-    assert (refused.status, refused.json()) == (503, {"reason": "Too much waits.", "detail": "a: 9 b: 8 Wait."})
+    assert (refused.status, refused.json()) == (503, {"reason": "Too much waits.", "detail": "a: 9\nb: 8\nWait."})
     world.engine.is_stuck = True
     monkeypatch.setattr(limits, "ask_timeout_seconds", 0.1)
     late = await world.client.api("POST", start, {}, Correlation_Id="mine")
