@@ -6,7 +6,7 @@ They must not import what a command needs to run.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NoReturn
 
 import click
@@ -77,11 +77,9 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def _no_such(self, ctx: click.Context, word: str) -> NoReturn:
-        import difflib
-
         if why := self._missing(word):
             ctx.fail(why)
-        near = difflib.get_close_matches(word, list(self.members()), n=3)
+        near = near_words(word, self.members())
         more = f"{ctx.command_path} --help" if ctx.command_path else "help"
         hint = f"Did you mean {' or '.join(near)}?" if near else f"See: {more}"
         where = f" in {ctx.command_path!r}" if ctx.command_path else ""
@@ -103,6 +101,13 @@ class LazyGroup(click.Group):
             for name, short_help in self.members().items()
             if name.startswith(incomplete)
         ]
+
+
+def near_words(word: str, known: Iterable[str]) -> list[str]:
+    """The known words of which `word` is a slip of the keys; `status` is none for `start`."""
+    import difflib
+
+    return difflib.get_close_matches(word, list(known), n=3, cutoff=0.75)
 
 
 def normalize(token: str) -> str:

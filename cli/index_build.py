@@ -27,7 +27,9 @@ def build() -> dict[str, Any]:
             named=resource.named,
             searchable=resource.searchable,
             transient=sorted(resource.statuses.transient),
+            running=sorted(resource.statuses.running),
             bad=sorted(resource.statuses.bad),
+            waits_for=dict(resource.statuses.waits_for),
             actions={action.name: _action(action) for action in resource.actions},
             holds=[each.kind for each in registry.RESOURCES if resource.kind in each.assigned_to],
         )
@@ -51,7 +53,9 @@ def _noun(nouns: dict[str, Any], cls: type[Any]) -> dict[str, Any]:
             "named": True,
             "searchable": False,
             "transient": [],
+            "running": [],
             "bad": [],
+            "waits_for": {},
             "attributes": [_attribute(attribute) for attribute in attributes(cls)],
             "parents": [],
             "actions": {},
@@ -107,8 +111,10 @@ def _action(action: registry.Action) -> dict[str, Any]:
 
 
 def _effect(mark: TakesEffect | None) -> dict[str, str]:
-    """One sentence for the help, where there is something to say."""
-    return {"effect": mark.text} if mark is not None and mark.text else {}
+    """One sentence for the help, where there is something to say; what is said of running VMs is kept apart."""
+    if mark is None or not mark.text:
+        return {}
+    return {"effect_when_running" if mark.when == "at next start" else "effect": mark.text}
 
 
 def _plain(name: str, type_name: str, doc: str = "") -> dict[str, Any]:
@@ -135,11 +141,12 @@ def _attribute(attribute: Attribute) -> dict[str, Any]:
     if not entry.get("column"):
         entry.pop("column", None)
     entry.update(name=attribute.name, many=attribute.many)
-    if about.effect_text:
-        entry["effect"] = about.effect_text
+    entry.update(_effect(about.effect))
+    if about.later_text:
+        entry["effect"] = " ".join(part for part in (entry.get("effect"), about.later_text) if part)
     _typed(entry, attribute.type)
     if about.nested:
-        entry["nested_effects"] = {name: mark.text for name, mark in about.nested.items()}
+        entry["nested_effects"] = {name: _effect(mark) for name, mark in about.nested.items()}
     if attribute.many and "item" not in entry:
         entry["item"] = _snake(about.refers or getattr(attribute.type, "__name__", "item"))
     if "choices" in entry:

@@ -21,6 +21,7 @@ _SIMPLE: dict[str, click.ParamType[Any]] = {
 PREFIX = "set__"  # click wants names that Python could have; no attribute has two underscores in a row
 _QUERY = "query__"
 _PARENT = "parent__"
+_EFFECTS = ("effect", "effect_when_running")
 FORMATS = ("table", "wide", "json", "jsonl", "yaml", "name")
 
 
@@ -36,14 +37,14 @@ def writable(entries: Iterable[Entry], above: Path = ()) -> Iterator[tuple[Path,
         elif not entry.get("many"):
             if entry.get("refers"):
                 yield (*path, "id"), {"name": "id", "type": "text", "doc": f"The id of an existing {_title(entry)}."}
-            marks, of_all = entry.get("nested_effects", {}), entry.get("effect", "")
+            marks, of_all = entry.get("nested_effects", {}), {key: entry[key] for key in _EFFECTS if key in entry}
             inside = [one for one in inner if one["name"] != "id"]
-            yield from writable([_marked(one, of_all or marks.get(one["name"], "")) for one in inside], path)
+            yield from writable([_marked(one, of_all or marks.get(one["name"], {})) for one in inside], path)
 
 
-def _marked(entry: Entry, effect: str) -> Entry:
+def _marked(entry: Entry, effects: Mapping[str, str]) -> Entry:
     """The entry with what holds here of when it takes effect, where that differs."""
-    return {**entry, "effect": effect} if effect else entry
+    return {**{key: value for key, value in entry.items() if key not in _EFFECTS}, **effects} if effects else entry
 
 
 def readable(entries: Iterable[Entry], above: Path = ()) -> Iterator[tuple[Path, Entry]]:
@@ -55,10 +56,25 @@ def readable(entries: Iterable[Entry], above: Path = ()) -> Iterator[tuple[Path,
         yield from readable(inner, path)
 
 
-def document_options(entries: Iterable[Entry], *, adding: bool, above: Path = ()) -> list[click.Parameter]:
-    """One option per writable attribute; two per reference (`--cluster-id`, `--cluster-name`)."""
+def held(noun: Noun) -> list[Entry]:
+    """What can be assigned to an object, such as the tags of a VM, as attributes that may be shown."""
+    kinds = [one for kind in noun["holds"] if (one := index.by_kind(kind)) is not None]
+    return [
+        {"name": one["rel"], "type": "object", "of": one["name"], "many": True, "link": True, "item": one["tag"]}
+        for one in kinds
+    ]
+
+
+def document_options(
+    entries: Iterable[Entry], *, adding: bool, above: Path = (), may_run: bool = True
+) -> list[click.Parameter]:
+    """One option per writable attribute; two per reference (`--cluster-id`, `--cluster-name`).
+
+    `may_run`: help says what a running object does with it; a new VM does not run.
+    """
     made: list[click.Parameter] = []
-    for path, entry in writable(entries):
+    for path, known in writable(entries):
+        entry = known if may_run else {key: value for key, value in known.items() if key != "effect_when_running"}
         full = (*above, *path)
         if entry["type"] == "ref" and not entry.get("many"):
             made += _reference_options(full, entry, required=adding and not above)
@@ -184,6 +200,6 @@ def _help(entry: Entry, required: bool) -> str:
     if entry.get("unit") and entry["unit"] != "bytes":
         parts.append(f"In {entry['unit']}.")
     parts.append("Required." if required and entry.get("required") else "")
-    parts.append(entry.get("effect", ""))
+    parts += [entry.get(key, "") for key in _EFFECTS]
     parts.append("Extension." if entry.get("extension") else "")
     return " ".join(part for part in parts if part)

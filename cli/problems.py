@@ -53,11 +53,14 @@ class LoggedOut(Remote):
 
 
 def fault_text(body: Any, status: int) -> str:
-    """What a fault document says, on one line: the reason, then the detail unless it repeats it."""
+    """What a fault document says: the reason, then the detail unless it repeats it; a detail of several lines below."""
     fault = body.get("fault", body) if isinstance(body, dict) else {}
     fault = fault if isinstance(fault, dict) else {}
-    reason, detail = _line(fault.get("reason")), _line(fault.get("detail"))
-    detail = _FIELD.sub("", detail)  # the reason says which attribute it is about
+    reason, whole = _line(fault.get("reason")), str(fault.get("detail") or "").strip()
+    whole = _FIELD.sub("", whole)  # the reason says which attribute it is about
+    if reason and "\n" in whole:
+        return "\n".join([reason, *map(_line, whole.splitlines())])
+    detail = _line(whole)
     if detail.startswith("[") and detail.endswith("]"):
         detail = detail[1:-1]
     if not reason and not detail:

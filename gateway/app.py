@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from typing import Final
 
 import attrs
 import structlog
@@ -36,6 +37,16 @@ from gateway.rest.requests.members import Members
 from gateway.rest.requests.mutations import Mutations
 from gateway.rest.requests.resources import Describe, Resources
 from gateway.visibility import VisibilityOf, everything
+
+_WELCOME: Final = """Corral, oVirt API {version}
+
+/ovirt-engine/api           the REST API (oVirt's, version 4): log in with a user name and a password
+/openapi.json               its description
+/ovirt-engine/api?rsdl      its description in oVirt's form
+/health/ready               whether the engine serves
+
+From a shell: corral login URL --user admin@internal
+"""
 
 
 @attrs.frozen
@@ -133,7 +144,12 @@ def _plain_routes(version: str, engine: EnginePort, model: ReadModel, metrics: M
     async def description(_: Request) -> Response:
         return JSONResponse(openapi(version))
 
+    async def welcome(_: Request) -> Response:
+        return PlainTextResponse(_WELCOME.format(version=version))
+
     return [
+        Route("/", welcome),
+        Route("/ovirt-engine", welcome),
         Route("/openapi.json", description),
         Route("/health/live", live),
         Route("/health/ready", ready),

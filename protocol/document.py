@@ -12,6 +12,7 @@ from typing import Any, Final
 import attrs
 
 from protocol.message import Message
+from protocol.sizes import size_text
 
 KEY: Final = "corral"
 
@@ -82,6 +83,7 @@ class About:
     link: bool = False  # shown as a link to a sub-collection unless followed
     search: str = ""  # key of the search language
     column: int = 0  # position in the default table; 0 is not shown
+    while_running: bool = False  # a table shows it unless the object is at rest
     minimum: int | None = None
     maximum: int | None = None
     characters_max: int | None = None
@@ -92,11 +94,19 @@ class About:
     nested: Mapping[str, TakesEffect] = attrs.field(factory=dict)  # where an attribute in here differs from its class
     later: tuple[str, ...] = ()  # choices that this release refuses by name
 
+    def figure(self, value: int) -> str:
+        """A value with its unit, as people read it."""
+        return size_text(value) if self.unit == "bytes" else f"{value} {self.unit}".rstrip()
+
     @property
     def effect_text(self) -> str:
         """When it takes effect and which choices do not yet, for help and descriptions."""
-        later = f"Not supported yet: {', '.join(self.later)}." if self.later else ""
-        return " ".join(part for part in (self.effect.text if self.effect else "", later) if part)
+        return " ".join(part for part in (self.effect.text if self.effect else "", self.later_text) if part)
+
+    @property
+    def later_text(self) -> str:
+        """Which choices do not take effect yet."""
+        return f"Not supported yet: {', '.join(self.later)}." if self.later else ""
 
 
 def attribute(*, secret: bool = False, **about: Any) -> Any:

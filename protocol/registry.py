@@ -87,11 +87,12 @@ class SubCollection:
 @attrs.frozen(kw_only=True)
 class StatusMarks:
     """What the statuses of a kind mean: `transient` ones end by themselves, in `running` ones a VM works for its users,
-    `bad` ones want somebody's eye. The others are at rest."""
+    `bad` ones want somebody's eye. The others are at rest. `waits_for`: what ends a transient one, for who waits."""
 
     transient: frozenset[str] = frozenset()
     running: frozenset[str] = frozenset()
     bad: frozenset[str] = frozenset()
+    waits_for: Mapping[str, str] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)
@@ -245,6 +246,7 @@ RESOURCES: tuple[Resource, ...] = _with_assigned(
             ),
             running=frozenset({"up", "powering_up", "powering_down", "reboot_in_progress", "migrating", "paused"}),
             bad=frozenset({"unknown", "paused"}),
+            waits_for={"powering_up": "the guest agent; a VM without one counts as up after a while"},
         ),
         add=vm_commands.AddVm, update=vm_commands.UpdateVm, remove=vm_commands.RemoveVm,
         actions=(

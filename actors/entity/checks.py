@@ -73,9 +73,9 @@ def _value(known: About, item: object, where: str) -> Refusal | None:
             return invalid(where, f"{where} is too long or has a NUL.", f"Use at most {most} characters.")
     if isinstance(item, int) and not isinstance(item, bool):
         if known.minimum is not None and item < known.minimum:
-            return invalid(where, f"{where} is {item}; the least is {known.minimum} {known.unit}.".rstrip())
+            return invalid(where, f"{where} is {known.figure(item)}; the least is {known.figure(known.minimum)}.")
         if known.maximum is not None and item > known.maximum:
-            return invalid(where, f"{where} is {item}; the most is {known.maximum} {known.unit}.".rstrip())
+            return invalid(where, f"{where} is {known.figure(item)}; the most is {known.figure(known.maximum)}.")
     if attrs.has(type(item)) and not isinstance(item, Ref):
         return values(item, f"{where}.")
     return None

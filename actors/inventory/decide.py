@@ -122,13 +122,14 @@ def _remove(
         if refusal := in_use(facts.rows, kind, id, what, frozenset(together)):
             return refuse(refusal)
     gone = [row for each in together if (row := facts.rows.row(*each)) is not None]
+    documents = [(kind, document) for kind, id in together if (document := facts.rows.document(kind, id)) is not None]
     assignments = {row.id: row for each in together for row in facts.rows.assignments_of(*each)}
     reply = _accepted(request, command.kind, present)
     return InventoryDecision(
         reply=reply,
         outcome=reply,
         changes=tuple(removed(row.kind, row.id, row.version, facts.now) for row in (*assignments.values(), *gone)),
-        audit=(_line("removed", request, command.kind, present),),
+        audit=tuple(_line("removed", request, kind, document) for kind, document in documents),
     )
 
 

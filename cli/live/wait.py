@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from typing import Any
 
@@ -13,6 +14,7 @@ from cli.problems import LoggedOut, Problem, Remote
 
 ENDED = ("finished", "failed", "aborted")
 _poll_seconds = 1.0
+_quiet_seconds = 5.0  # what takes longer says what it waits for also where no terminal shows it
 
 
 def wait_for(client: Client, noun: Noun, answer: Document, path: str, timeout_seconds: float, *, gone: bool) -> str:
@@ -20,7 +22,7 @@ def wait_for(client: Client, noun: Noun, answer: Document, path: str, timeout_se
 
     Raises `Remote` when the job failed and `Problem` when the time is over; the operation goes on then.
     """
-    job_id = _job_of(client, answer)
+    job_id = job_of(client, answer)
     status = "" if gone else _status(client, path)
     if not job_id and status not in noun["transient"]:
         return f" ({status})" if status else ""
@@ -62,12 +64,11 @@ class Waiting:
         async def main() -> None:
             try:
                 with trio.fail_after(timeout_seconds):
-                    try:
-                        await self._by_frames()
-                    except LoggedOut:
-                        raise
-                    except Remote:
-                        await self._by_asking()
+                    async with trio.open_nursery() as nursery:
+                        if not sys.stderr.isatty():
+                            nursery.start_soon(self._report_now_and_then)
+                        await self._by_any_way()
+                        nursery.cancel_scope.cancel()
             except trio.TooSlowError as error:
                 after = f" The operation continues: corral job show {self._job_id}" if self._job_id else ""
                 raise Problem(
@@ -89,6 +90,14 @@ class Waiting:
         if self.job.get("status") in ("failed", "aborted") and not was_asked:
             why = self.job.get("reason") or f"the operation {self.job.get('outcome') or self.job['status']}"
             raise Remote(f"{why} (corral job show {self._job_id})", 409)
+
+    async def _by_any_way(self) -> None:
+        try:
+            await self._by_frames()
+        except LoggedOut:
+            raise
+        except Remote:
+            await self._by_asking()
 
     async def _by_frames(self) -> None:
         from cli.live.following import follow
@@ -120,25 +129,35 @@ class Waiting:
             await trio.sleep(_poll_seconds)
 
     def _tell(self, job: Document, status: str) -> None:
-        """One line that is written over, for a person alone."""
-        if not sys.stderr.isatty():
-            return
+        """One line that is written over on a terminal; elsewhere one now and then."""
         steps = (job.get("steps") or {}).get("step") or []
         running = next((step for step in steps if step.get("status") == "started"), None)
+        awaited = self._noun["waits_for"].get(status, "") if running is None else ""
         parts = [str(job.get("description", "")), str((running or {}).get("description", "")), status]
         progress = (running or {}).get("progress")
-        parts.append(f"{progress} %" if progress is not None else "")
-        shown = "  ".join(part for part in parts if part)[:100]
-        if shown != self._shown:
-            click.echo(f"\r\x1b[K{shown}", err=True, nl=False)
-            self._shown = shown
+        parts += [f"{progress} %" if progress is not None else "", f"waiting for {awaited}" if awaited else ""]
+        shown = "  ".join(part for part in parts if part)[:140]
+        if shown != self._shown and sys.stderr.isatty():
+            width = shutil.get_terminal_size().columns - 1  # a line that wraps could not be written over
+            click.echo(f"\r\x1b[K{shown[:width]}", err=True, nl=False)
+        self._shown = shown
+
+    async def _report_now_and_then(self) -> None:
+        import trio
+
+        reported = ""
+        while True:
+            await trio.sleep(_quiet_seconds)
+            if self._shown and self._shown != reported:
+                reported = self._shown
+                click.echo(reported, err=True)
 
     def _clear(self) -> None:
-        if self._shown:
+        if self._shown and sys.stderr.isatty():
             click.echo("\r\x1b[K", err=True, nl=False)
 
 
-def _job_of(client: Client, answer: Document) -> str:
+def job_of(client: Client, answer: Document) -> str:
     """The job that an answer names; else the one that runs under the correlation id of the request."""
     job = answer.get("job")
     if isinstance(job, dict) and job.get("id"):
@@ -146,7 +165,8 @@ def _job_of(client: Client, answer: Document) -> str:
     if not client.accepted_only:
         return ""
     mine = [one for one in client.items("/jobs") if one.get("correlation_id") == client.correlation_id]
-    return str(mine[0]["id"]) if mine else ""
+    whole = [one for one in mine if not one.get("parent_job")] or mine
+    return str(whole[-1]["id"]) if whole else ""  # newest first: what the request itself began is the last
 
 
 def _job(client: Client, job_id: str) -> Document | None:

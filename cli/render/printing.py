@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from cli.index import Noun
-from cli.options import readable
+from cli.options import held, readable
 from cli.problems import SyntaxProblem
 from cli.render import cells
 
@@ -57,7 +57,7 @@ def documents(
     if form == "name":
         return "\n".join(str(document.get("name") or document.get("id", "")) for document in found)
     shown = columns(noun, wide=form == "wide", chosen=chosen)
-    rows = [[cells.cell(cells.at(document, path), entry, names) for _, path, entry in shown] for document in found]
+    rows = [[_cell(document, path, entry, noun, names) for _, path, entry in shown] for document in found]
     if form == "wide":  # a column that nobody has a value for says nothing
         kept = [i for i in range(len(shown)) if i < 2 or any(row[i] for row in rows)]
         shown, rows = [shown[i] for i in kept], [[row[i] for i in kept] for row in rows]
@@ -77,7 +77,7 @@ def one(
         return str(document.get("name") or document.get("id", ""))
     wanted = {path.replace("-", ".") for path in chosen}
     lines = []
-    for path, entry in readable(noun["attributes"]):
+    for path, entry in readable([*noun["attributes"], *held(noun)]):
         value = cells.at(document, path)
         dotted = ".".join(path)
         group = entry["type"] == "object" and "refers" not in entry and not entry.get("many")
@@ -87,6 +87,13 @@ def one(
         lines += [(dotted, text)] if text else []
     width = max((len(name) for name, _ in lines), default=0)
     return "\n".join(f"{name:<{width}}  {_coloured(text, colour)}" for name, text in lines)
+
+
+def _cell(document: Document, path: Sequence[str], entry: dict[str, Any], noun: Noun, names: Names) -> str:
+    moving = (*noun["running"], *noun["transient"], *noun["bad"])
+    if entry.get("while_running") and document.get("status") not in moving:
+        return ""  # when a VM that is down was started is no news in a table
+    return cells.cell(cells.at(document, path), entry, names)
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[bool], *, colour: bool) -> str:

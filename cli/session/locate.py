@@ -5,6 +5,7 @@ It must not guess: a name that several objects have is a problem that lists them
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,25 +29,33 @@ def collection(client: Client, noun: Noun, given: Mapping[str, Any], *, writing:
         raise SyntaxProblem(f"which {noun['title']}s? Add {' or '.join(ways)}.")
     first = index.nouns()[chain[0]["noun"]]
     path = f"/{first['rel']}"
+    passed: dict[str, str] = {}
     for step in chain:
         above = index.nouns()[step["noun"]]
-        path = f"{find(client, above, path, parents[step['noun']])}/{step['rel']}"
+        wanted = parents[step["noun"]]
+        path = f"{find(client, above, path, wanted, passed)}/{step['rel']}"
+        passed[step["noun"]] = wanted
     return path
 
 
-def find(client: Client, noun: Noun, within: str, wanted: str) -> str:
+def find(client: Client, noun: Noun, within: str, wanted: str, parents: Mapping[str, str] | None = None) -> str:
     """The path of the object that `wanted` names in a collection."""
-    return found_path(within, find_document(client, noun, within, wanted))
+    return found_path(within, find_document(client, noun, within, wanted, parents))
 
 
-def find_document(client: Client, noun: Noun, within: str, wanted: str) -> Document:
-    """The object that `wanted` names. Raises `Absent`, or `Problem` when several have the name."""
+def find_document(
+    client: Client, noun: Noun, within: str, wanted: str, parents: Mapping[str, str] | None = None
+) -> Document:
+    """The object that `wanted` names in the collection below `parents` (names or ids by noun).
+
+    Raises `Absent`, or `Problem` when several have the name.
+    """
     if looks_like_id(wanted) or not _has_names(noun):
         document = _by_id(client, within, wanted)
         if document is not None:
             return document
         if not _has_names(noun):
-            raise _absent(noun, wanted)
+            raise _absent(noun, wanted, parents or {})
     matches = [
         item for item in _candidates(client, noun, within, wanted) if wanted in (item.get("name"), item.get("alias"))
     ]
@@ -57,7 +66,7 @@ def find_document(client: Client, noun: Noun, within: str, wanted: str) -> Docum
         return matches[0]
     document = None if looks_like_id(wanted) else _by_id(client, within, wanted)
     if document is None:
-        raise _absent(noun, wanted)
+        raise _absent(noun, wanted, parents or {})
     return document
 
 
@@ -90,6 +99,7 @@ def _by_id(client: Client, within: str, wanted: str) -> Document | None:
         raise
 
 
-def _absent(noun: Noun, wanted: str) -> Absent:
-    listing = f"corral list {noun['plural']}" if noun["rel"] else f"corral {noun['name']} list"
+def _absent(noun: Noun, wanted: str, parents: Mapping[str, str]) -> Absent:
+    where = "".join(f" --{name} {shlex.quote(one)}" for name, one in parents.items())
+    listing = f"corral list {noun['plural']}" if noun["rel"] and not parents else f"corral {noun['name']} list{where}"
     return Absent(f"no {noun['title']} is called {wanted}, or you may not see it. List them with: {listing}")

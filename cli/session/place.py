@@ -115,7 +115,8 @@ def _collection(place: ShellPlace, word: str) -> ShellPlace:
 def _object(place: ShellPlace, word: str, client: Client) -> ShellPlace:
     step, noun = place.steps[-1], place.noun
     assert noun is not None
-    document = locate.find_document(client, noun, place.path, word)
+    parents = {above.noun: above.name for above in place.objects}
+    document = locate.find_document(client, noun, place.path, word, parents)
     id = str(document.get("id", ""))
     name = str(document.get("name") or document.get("alias") or id)
     return ShellPlace((*place.steps[:-1], PlaceStep(step.rel, step.noun, id, name)))

@@ -35,7 +35,10 @@ def placed(shared: CliSession, noun: Noun, verb: str, given: Given) -> Given:
         return {**given, **reference_to(noun, place.objects[-1].noun, place.objects[-1].id, given)}
     # Names are looked up here first: at the top the same name may be that of another object.
     within = locate.collection(shared.client(), noun, above)
-    return {**given, "name": locate.find(shared.client(), noun, within, given["name"]).rpartition("/")[2]}
+    return {
+        **given,
+        "name": locate.find(shared.client(), noun, within, given["name"], parents_of(above)).rpartition("/")[2],
+    }
 
 
 def parents_from(place: ShellPlace, noun: Noun, given: Mapping[str, Any], *, writing: bool) -> dict[str, str]:

@@ -84,7 +84,7 @@ def _show(noun: Noun) -> click.Command:
 
 
 def _add(noun: Noun) -> click.Command:
-    options = document_options(noun["attributes"], adding=True)
+    options = document_options(noun["attributes"], adding=True, may_run=not noun["running"])
     if attach.takes(noun):
         options = [*_parents(attach.attachment(), options, "add"), *attach.options(), *options]
     params = [*_parents(noun, options, "add"), *options, *query_options(noun["add"]["parameters"])]
@@ -93,6 +93,7 @@ def _add(noun: Noun) -> click.Command:
     examples = f"corral {noun['name']} add{_where(noun)} {shown}\ncorral add {noun['name']}{_where(noun)} --json FILE"
     if attach.takes(noun):
         examples += f"\ncorral add {noun['name']} --id ID --vm-identifier VM"
+    examples += "".join(f"\ncorral {noun['name']} add --{name} {name.upper()} {shown}" for name in _holders(noun))
     return _command(noun, "add", noun["add"]["doc"], [*params, *_sending()], [], examples)
 
 
@@ -114,6 +115,7 @@ def _update(noun: Noun) -> click.Command:
 def _remove(noun: Noun) -> click.Command:
     params = [_name(noun), *_parents(noun, (), "remove"), *query_options(noun["remove"]["parameters"]), *_waiting()]
     examples = f"corral {noun['name']} remove NAME{_where(noun)}"
+    examples += "".join(f"\ncorral {noun['name']} remove NAME --{name} {name.upper()}" for name in _holders(noun))
     return _command(noun, "remove", noun["remove"]["doc"], params, [], examples)
 
 
@@ -160,7 +162,7 @@ def _parents(noun: Noun, taken: Parameters | tuple[()], method: str = "") -> Par
     """`--vm NAME` and its other spellings; spellings that an attribute already has are left to it."""
     parents = [one for one in noun["parents"] if not method or method in one["methods"]]
     names = list(dict.fromkeys(step["noun"] for one in parents for step in one["chain"]))
-    holders = {step["noun"] for one in parents if one["assigned"] for step in one["chain"]}
+    holders = _holders(noun)
     used = {spelling for option in taken for spelling in option.opts}
     made: Parameters = []
     for name in names:
@@ -170,11 +172,25 @@ def _parents(noun: Noun, taken: Parameters | tuple[()], method: str = "") -> Par
         spellings += [f"--parent-{dashed}-{ending}" for ending in ("name", "id", "identifier")]
         spellings += [f"--{dashed}-{ending}" for ending in ("name", "id")]
         free = [one for one in dict.fromkeys(spellings) if one not in used]
-        help_text = f"The {above['title']} that it {'is assigned' if name in holders else 'belongs'} to, by name or id."
+        help_text = f"The {above['title']} that it belongs to, by name or id."
+        if name in holders:
+            help_text = _HOLDER_HELP.get(method, _HELD).format(title=noun["title"], above=above["title"])
         made.append(
             _ParentOption([*free, parent_key(name)], metavar="NAME", help=help_text, shell_complete=names_of(name))
         )
     return made
+
+
+_HELD = "The {above} that it is assigned to, by name or id."
+_HOLDER_HELP = {
+    "add": "Assign an existing {title} to this {above}, by name or id; no {title} is added.",
+    "remove": "Only unassign the {title} from this {above}, by name or id; the {title} itself stays.",
+}
+
+
+def _holders(noun: Noun) -> list[str]:
+    """The nouns to whose objects this one is assigned."""
+    return [step["noun"] for one in noun["parents"] if one["assigned"] for step in one["chain"]]
 
 
 class _ParentOption(click.Option):

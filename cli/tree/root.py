@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from cli import index
-from cli.groups import LazyGroup, Section, normalize
+from cli.groups import LazyGroup, Section, near_words, normalize
 from cli.index import Noun
 
 VERBS = {
@@ -149,10 +149,8 @@ def _command(noun: Noun, verb: str, *, named_before: bool = False) -> click.Comm
 
 def _lacks(noun: Noun, word: str) -> str:
     """Why a noun does not know a verb or an action, with what it can do; nothing for a slip of the keys."""
-    import difflib
-
     able = [*(verb for verb in VERBS if verb in ("list", "show") or noun.get(verb)), *noun["actions"]]
-    if difflib.get_close_matches(word, able, n=1):
+    if near_words(word, able):
         return ""
     what = f"no action {word}"
     if word in VERBS or word in VERB_ALIASES:
@@ -161,10 +159,11 @@ def _lacks(noun: Noun, word: str) -> str:
 
 
 def _missing_top(word: str) -> str:
-    """Words of the shell that mean nothing in a single command."""
-    if word not in SHELL_WORDS:
-        return ""
-    return f"{word} is a command of the interactive shell. Start the shell with: corral shell"
+    """Words that mean something elsewhere: in the shell, or behind an object."""
+    if word in SHELL_WORDS:
+        return f"{word} is a command of the interactive shell. Start the shell with: corral shell"
+    able = [f"corral {noun['name']} {word} NAME" for noun in index.nouns().values() if word in noun["actions"]]
+    return f"{word} needs an object before it: {' or '.join(able)}" if able else ""
 
 
 def _below_verb(noun: Noun, verb: str) -> str:

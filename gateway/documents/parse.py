@@ -11,6 +11,7 @@ from lxml import etree
 
 from protocol import limits
 from protocol.errors import BadInput
+from protocol.sizes import size_text
 
 _elements_max: Final = 20_000
 _text_characters_max: Final = 1_000_000
@@ -32,7 +33,9 @@ class Node:
 def parse(body: bytes, content_type: str) -> Node | None:
     """The root element, None for an empty body. For JSON the root's name is "". Raises `BadInput`."""
     if len(body) > limits.request_body_bytes_max:
-        raise BadInput(f"The body has more than {limits.request_body_bytes_max} bytes.", remedy="Send a smaller body.")
+        raise BadInput(
+            f"The body has more than {size_text(limits.request_body_bytes_max)}.", remedy="Send a smaller body."
+        )
     if not body.strip():
         return None
     kind = content_type.partition(";")[0].strip().lower()

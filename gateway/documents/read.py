@@ -127,11 +127,11 @@ def read_scalar(node: Node, attribute: Attribute, path: str) -> Any:
             remedy="Choose one of: " + ", ".join(about.choices) + ".",
             field=path,
         )
-    unit = f" {about.unit}" if about.unit else ""
+    figure = about.figure
     if about.minimum is not None and value < about.minimum:
-        raise BadInput(f"{path!r} is {value}.", remedy=f"The minimum is {about.minimum}{unit}.", field=path)
+        raise BadInput(f"{path!r} is {figure(value)}.", remedy=f"The minimum is {figure(about.minimum)}.", field=path)
     if about.maximum is not None and value > about.maximum:
-        raise BadInput(f"{path!r} is {value}.", remedy=f"The maximum is {about.maximum}{unit}.", field=path)
+        raise BadInput(f"{path!r} is {figure(value)}.", remedy=f"The maximum is {figure(about.maximum)}.", field=path)
     most = about.characters_max or _lengths.get(attribute.name, _characters_max)
     if isinstance(value, str) and len(value) > most:
         raise BadInput(f"{path!r} has {len(value)} characters.", remedy=f"At most {most} are allowed.", field=path)

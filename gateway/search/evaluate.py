@@ -182,7 +182,7 @@ class Search:
 
     def _sorted(self, kind: str, found: list[Record], query: Query) -> list[Record]:
         if not query.sort:
-            return found
+            return newest_first(found) if kind == "job" else found
         key = keys_of(kind).get(".".join(query.sort)) or keys_of(kind).get(query.sort[-1])
         if key is None:
             raise _unknown(kind, Term(query.sort, "=", ""))
@@ -192,6 +192,16 @@ class Search:
             return (bool(values), values[0] if values else "")
 
         return sorted(found, key=rank, reverse=query.descending)
+
+
+def newest_first(jobs: list[Record]) -> list[Record]:
+    """Jobs as people look for them: by their start, the last one first."""
+    return sorted(jobs, key=_start, reverse=True)
+
+
+def _start(job: Record) -> tuple[bool, Any, int]:
+    start = job.document.start_time
+    return start is not None, start, job.ordinal
 
 
 def _page(found: list[Record], page: int) -> list[Record]:

@@ -16,6 +16,7 @@ from protocol import guest as guest_messages
 from protocol.errors import Conflict, HostFailed, NotFound
 from protocol.node.domain import DomainObserved, DomainSpec, DomainStatus, StopReason
 from protocol.node.reports import DomainChanged
+from protocol.sizes import size_text
 
 
 @attrs.frozen(kw_only=True)
@@ -139,7 +140,7 @@ class WorldHost:
             )
         if spec.memory_bytes > self.shape.memory_bytes:  # as Linux does: memory is taken when the guest uses it
             raise HostFailed(
-                f"Host {self.name} does not have enough memory for {spec.memory_bytes} bytes.",
+                f"Host {self.name} does not have enough memory for {size_text(spec.memory_bytes)}.",
                 remedy="Give the VM less memory, or start it on another host.",
                 entity=spec.vm_id,
             )

@@ -185,7 +185,7 @@ class Vm(Document):
     )
     origin: str | None = attribute(read_only=True)
     creation_time: datetime.datetime | None = attribute(read_only=True, search="creationtime")
-    start_time: datetime.datetime | None = attribute(read_only=True, column=8)
+    start_time: datetime.datetime | None = attribute(read_only=True, column=8, while_running=True)
     stop_time: datetime.datetime | None = attribute(read_only=True)
     run_once: bool | None = attribute(read_only=True)
     next_run_configuration_exists: bool | None = attribute(read_only=True)

@@ -15,7 +15,8 @@ Frame = dict[str, Any]
 
 
 class FakeLive:
-    """`plays` has one list of frames for each connection; a frame None ends the connection, a number is a pause."""
+    """`plays` has one list of frames for each connection; a frame None ends the connection, a number is a pause, an event
+    is waited for."""
 
     def __init__(self, *plays: list[Any]) -> None:
         self.plays = list(plays)
@@ -42,6 +43,8 @@ class FakeLive:
                 return
             if isinstance(frame, float):
                 await trio.sleep(frame)
+            elif isinstance(frame, threading.Event):
+                await trio.to_thread.run_sync(frame.wait, 10)
             else:
                 await socket.send_message(json.dumps(frame))
         await trio.sleep_forever()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import pytest
 
@@ -186,13 +187,83 @@ def test_a_statistic_two_levels_down(fake: FakeGateway, corral: Corral) -> None:
 
 def test_a_refusal_is_one_line_with_its_remedy(fake: FakeGateway, corral: Corral) -> None:
     id = fake.put("vms", name="web1")
-    fake.faults[f"POST vms/{id}/start"] = (
-        409,
-        {"reason": "No host fits.", "detail": "alpha: too little\nmemory. Add a host."},
-    )
+    fake.faults[f"POST vms/{id}/start"] = 409, {"reason": "It is up.", "detail": "[status] Stop it  first."}
     ran = corral("vm", "start", "web1")
-    assert ran.code == 10
-    assert ran.err == "corral: VM web1: start: No host fits. alpha: too little memory. Add a host.\n"
+    assert (ran.code, ran.err) == (10, "corral: VM web1: start: It is up. Stop it first.\n")
+
+
+def test_a_refusal_with_details_has_each_on_a_line_of_its_own(fake: FakeGateway, corral: Corral) -> None:
+    id = fake.put("vms", name="web1")
+    detail = "[host]\nalpha: too little memory\nbeta: the host is down\nAdd a host."
+    fake.faults[f"POST vms/{id}/start"] = 409, {"reason": "No host fits.", "detail": detail}
+    ran = corral("vm", "start", "web1")
+    assert ran.err.splitlines() == [
+        "corral: VM web1: start: No host fits.",
+        "  alpha: too little memory",
+        "  beta: the host is down",
+        "  Add a host.",
+    ]
+
+
+def test_an_empty_list_says_so_beside_the_output(fake: FakeGateway, corral: Corral) -> None:
+    ran = corral("vm", "list")
+    assert (ran.code, ran.out, ran.err) == (0, "", "No VMs.\n")
+    assert corral("storagedomain", "list", "--query", "name = x").err == "No storage domains match.\n"
+    assert corral("vm", "list", "-o", "json").out == "[]\n"
+
+
+def test_a_vm_that_is_down_has_no_start_time_in_a_list(fake: FakeGateway, corral: Corral) -> None:
+    fake.put("vms", name="web1", status="down", start_time="2026-01-02T03:04:05+00:00")
+    fake.put("vms", name="web2", status="powering_up", start_time="2026-01-02T03:04:05+00:00")
+    rows = corral("vm", "list", "--columns", "name,start_time").out.splitlines()[1:]
+    assert [len(row.split()) for row in rows] == [1, 3]
+    assert "start_time" in corral("vm", "show", "web1").out
+
+
+def test_what_is_assigned_to_what_is_told(fake: FakeGateway, corral: Corral) -> None:
+    vm = fake.put("vms", name="web1")
+    fake.put(f"vms/{vm}/tags", name="prod")
+    assert corral("tag", "add", "--vm", "web1", "--name", "db").err == "tag db assigned to VM web1.\n"
+    taken = corral("tag", "remove", "prod", "--vm", "web1").err
+    assert taken == "tag prod unassigned from VM web1; the tag itself stays.\n"
+    assert corral("tag", "add", "--name", "new").err == "tag new added.\n"
+
+
+def test_a_person_sees_the_tags_of_a_vm(fake: FakeGateway, corral: Corral) -> None:
+    fake.put("vms", name="web1", tags={"tag": [{"name": "prod"}, {"name": "db"}]})
+    assert corral("vm", "show", "web1").out.splitlines()[-1].split() == ["tags", "prod,db"]
+    assert fake.requests[-1][1].endswith(",tags")
+
+
+def test_a_dry_run_of_an_add_names_no_id(fake: FakeGateway, corral: Corral) -> None:
+    vm = fake.put("vms", name="web1")
+    fake.put(f"vms/{vm}/diskattachments", id="x")
+    ran = corral("diskattachment", "add", "--vm", "web1", "--disk-id", "d", "--interface", "virtio", "--dry-run")
+    assert ran.err == "disk attachment: add would be accepted (dry run, nothing was done).\n"
+    assert corral("vm", "add", "--name", "web2", "--dry-run").err.startswith("VM web2: add would be accepted")
+
+
+def test_a_hint_runs_as_it_is_printed(fake: FakeGateway, corral: Corral) -> None:
+    vm = fake.put("vms", name="my VM")
+    fake.put(f"vms/{vm}/nics", name="nic0")
+    hint = corral("nic", "show", "nic9", "--vm", "my VM").err.rpartition("List them with: ")[2]
+    assert hint == "corral nic list --vm 'my VM'\n"
+    assert corral(*shlex.split(hint)[1:], "-o", "name").out == "nic0\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "unsaid"),
+    [
+        (("start", "web1"), "start needs an object before it: corral vm start NAME", "Did you mean"),
+        (("staus",), "Did you mean status?", "needs an object"),
+        (("zzstart",), "See: corral --help", "Did you mean"),
+        (("vm", "list", "--colour", "red"), "See: corral vm list --help", "Did you mean"),
+        (("vm", "list", "--colums", "name"), "Did you mean '--columns'?", "See:"),
+    ],
+)
+def test_only_near_words_are_suggested(corral: Corral, words: tuple[str, ...], said: str, unsaid: str) -> None:
+    ran = corral(*words)
+    assert (ran.code, said in ran.err, unsaid in ran.err) == (1, True, False), ran.err
 
 
 def test_a_session_that_is_over_says_how_to_log_in(fake: FakeGateway, corral: Corral) -> None:

@@ -62,6 +62,22 @@ def test_every_action_and_verb_has_help_with_an_example(corral: Corral, name: st
             assert normalize("--" + parameter["name"]) in shown
 
 
+def test_when_an_attribute_takes_effect_is_said_where_a_vm_may_run(corral: Corral) -> None:
+    said = "Running VMs get it at their next start."
+    assert said not in " ".join(corral("vm", "add", "--help").out.split())
+    assert said in " ".join(corral("vm", "update", "--help").out.split())
+    assert said in " ".join(corral("nic", "add", "--help").out.split())
+
+
+def test_help_tells_a_tag_from_its_assignment(corral: Corral) -> None:
+    adding = " ".join(corral("tag", "add", "--help").out.split())
+    assert "Assign an existing tag to this VM, by name or id; no tag is added." in adding
+    assert "corral tag add --vm VM --name NAME" in adding
+    removing = " ".join(corral("tag", "remove", "--help").out.split())
+    assert "Only unassign the tag from this host, by name or id; the tag itself stays." in removing
+    assert "corral tag remove NAME --host HOST" in removing
+
+
 def test_help_and_completion_import_neither_attrs_nor_the_registry() -> None:
     program = (
         "import sys; from cli.main import main; code = main(sys.argv[1:]);"

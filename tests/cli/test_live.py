@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from cli.client import contexts
+from cli.live import wait
 from tests.cli.conftest import Corral
 from tests.cli.fake_gateway import FakeGateway
 from tests.cli.fake_live import FakeLive, change, entity, serving, snapshot, subscribed
@@ -53,6 +56,29 @@ def test_an_action_waits_for_its_job_and_for_the_vm(fake: FakeGateway, corral: C
     assert live.headers[0]["authorization"] == "Bearer token-1"
 
 
+def test_a_wait_that_takes_long_says_what_for(
+    fake: FakeGateway, corral: Corral, play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said, echo = threading.Event(), click.echo
+
+    def heard(*words: Any, **more: Any) -> None:
+        echo(*words, **more)
+        said.set()
+
+    monkeypatch.setattr(wait, "_quiet_seconds", 0.01)
+    monkeypatch.setattr(click, "echo", heard)
+    id = fake.put("vms", name="web1", status="powering_up")
+    fake.put("jobs", **job("j1", "finished"))
+    fake.answers[f"POST vms/{id}/start"] = {"job": {"id": "j1"}}
+    frames = [entity("job", "j1", status="finished"), entity("vm", id, status="powering_up")]
+    play([subscribed(5), snapshot(5, *frames), said, change(6, 5, "vm", id, version=3, status="up")])
+    ran = corral("vm", "start", "web1", "--timeout", "10s")
+    assert ran.err.splitlines() == [
+        "powering_up  waiting for the guest agent; a VM without one counts as up after a while",
+        "VM web1: start done (up).",
+    ]
+
+
 def test_a_job_that_fails_fails_the_command(fake: FakeGateway, corral: Corral, play: Play) -> None:
     id = fake.put("vms", name="web1", status="down")
     fake.put("jobs", **job("j1", "started"))
@@ -81,7 +107,10 @@ def test_waiting_ends_and_the_operation_goes_on(fake: FakeGateway, corral: Corra
 def test_no_wait_names_the_job(fake: FakeGateway, corral: Corral) -> None:
     id = fake.put("vms", name="web1", status="down")
     fake.answers[f"POST vms/{id}/start"] = {"job": {"id": "j1"}}
-    assert corral("vm", "start", "web1", "--no-wait").err == "VM web1: start done (job j1 continues).\n"
+    assert (
+        corral("vm", "start", "web1", "--no-wait").err
+        == "VM web1: start was accepted. Follow it with: corral job show j1\n"
+    )
 
 
 def test_without_a_live_port_a_wait_asks(fake: FakeGateway, corral: Corral) -> None:

@@ -65,7 +65,7 @@ def test_a_shutdown_that_the_guest_does_not_heed_is_cancelled(logged_in: RealGat
 
     logged_in.do(deafen)
     asked = corral("vm", "shutdown", "vm-0", "--no-wait")
-    found = re.search(r"\(job (\S+) continues\)", asked.err)
+    found = re.search(r"VM vm-0: shutdown was accepted. Follow it with: corral job show (\S+)\n", asked.err)
     assert found, asked.err
     ran = corral("job", "cancel", found[1])
     assert (ran.code, ran.err) == (0, f"job {found[1]}: cancel done (aborted).\n")
@@ -227,10 +227,12 @@ def test_tags_are_given_and_taken_back(logged_in: RealGateway, corral: Corral) -
     assert corral("tag", "add", "--name", "prod").err == "tag prod added.\n"
     assert corral("tag", "add", "--name", "web", "--parent-name", "prod").code == 0
     vm = logged_in.do(_first_vm, logged_in)
-    assert corral("tag", "add", "--vm", vm, "--name", "web").err == "tag web added.\n"
+    assert corral("tag", "add", "--vm", vm, "--name", "web").err == f"tag web assigned to VM {vm}.\n"
+    assert re.search(r"^tags +web$", corral("vm", "show", vm).out, re.MULTILINE)
     assert corral("tag", "list", "--vm", vm, "-o", "name").out == "web\n"
     assert corral("vm", "list", "--query", "tag = prod", "-o", "name").out == f"{vm}\n"
-    assert corral("tag", "remove", "web", "--vm", vm).err == "tag web removed.\n"
+    taken = corral("tag", "remove", "web", "--vm", vm)
+    assert taken.err == f"tag web unassigned from VM {vm}; the tag itself stays.\n"
     assert corral("tag", "list", "--vm", vm, "-o", "name").out == ""
     assert corral("tag", "show", "web").code == 0
     removed = corral("tag", "remove", "root")

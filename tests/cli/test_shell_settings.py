@@ -69,10 +69,8 @@ def test_wait_and_timeout_are_defaults_of_operations(fake: FakeGateway, script: 
     id = fake.put("vms", name="web1", status="wait_for_launch")
     fake.answers[f"POST vms/{id}/start"] = {"job": {"id": "j1"}}
     fake.put("jobs", id="j1", status="started")
-    assert (
-        script("set wait no", "start vm web1", "vm start web1").err.splitlines()[1]
-        == "VM web1: start done (job j1 continues)."
-    )
+    accepted = "VM web1: start was accepted. Follow it with: corral job show j1"
+    assert script("set wait no", "vm start web1").err.splitlines() == [accepted]
     ran = script("set timeout 1s", "vm start web1")
     assert ran.code == 2
     assert "the VM is wait_for_launch after 1 s. The operation continues: corral job show j1" in ran.err

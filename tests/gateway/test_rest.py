@@ -171,7 +171,7 @@ async def test_a_request_repeated_under_its_key_is_done_once(world: World) -> No
         ({"name": "x", "cluster": {"name": "Default"}, "usb": {"enabled": True}}, 400, "not supported in this release"),
         ({"name": "x", "cluster": {"name": "Default"}, "memry": 1}, 400, "Did you mean 'memory'?"),
         ({"name": "x", "cluster": {"name": "Default"}, "memory": "much"}, 400, "not an integer"),
-        ({"name": "x", "cluster": {"name": "Default"}, "memory": 1024}, 400, "The minimum is 16777216 bytes."),
+        ({"name": "x", "cluster": {"name": "Default"}, "memory": 1024}, 400, "The minimum is 16 MiB."),
         ({"name": "x", "cluster": {"name": "Default"}, "type": "toaster"}, 400, "desktop, high_performance, server"),
         ({"name": "x", "cluster": {"name": "Default"}, "stateless": "maybe"}, 400, "not a boolean"),
         ({"name": "x" * 256, "cluster": {"name": "Default"}}, 400, "256 characters"),
@@ -260,7 +260,7 @@ async def test_an_engine_in_trouble_is_a_503_that_says_so(world: World, monkeypa
         remedy="Wait.",
     )
     refused = await world.client.api("POST", start, {})
-    assert (refused.status, refused.json()) == (503, {"reason": "Too much waits.", "detail": "a: 9 b: 8 Wait."})
+    assert (refused.status, refused.json()) == (503, {"reason": "Too much waits.", "detail": "a: 9\nb: 8\nWait."})
     world.engine.is_stuck = True
     monkeypatch.setattr(limits, "ask_timeout_seconds", 0.1)
     late = await world.client.api("POST", start, {}, Correlation_Id="mine")
@@ -402,6 +402,27 @@ async def test_commands_are_refused_while_the_database_is_away_and_reads_go_on(w
 async def test_status_codes(world: World, method: str, path: str, status: int) -> None:
     answer = await world.client.api(method, path)
     assert answer.status == status, answer.text
+
+
+async def test_jobs_are_listed_newest_first(world: World) -> None:
+    for name, verb in (("vm-1", "start"), ("vm-0", "stop"), ("vm-2", "stop")):
+        answer = await world.client.api("POST", f"/vms/{named_id(name)}/{verb}", {})
+        assert answer.status == 200, answer.text
+    about = [f"vm/{named_id(name)}" for name in ("vm-2", "vm-0", "vm-1")]
+    for query in ("", "?search=description%3D*vm*"):
+        jobs = (await world.client.api("GET", f"/jobs{query}")).json()["job"]
+        assert [job["object"] for job in jobs][:3] == about
+        assert len(jobs) > 3, "those that made the installation are older"
+    (newest,) = (await world.client.api("GET", "/jobs?max=1")).json()["job"]
+    assert newest["object"] == about[0]
+
+
+@pytest.mark.parametrize("path", ["/", "/ovirt-engine"])
+async def test_who_opens_the_address_alone_is_told_where_things_are(world: World, path: str) -> None:
+    answer = await world.client.send("GET", path)
+    assert answer.status == 200
+    assert "/ovirt-engine/api " in answer.text
+    assert "/openapi.json " in answer.text
 
 
 async def test_descriptions(world: World) -> None:

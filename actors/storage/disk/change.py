@@ -18,6 +18,7 @@ from actors.storage.volume_names import storage_domain_of
 from protocol.errors import Conflict, NotLegal, Refusal
 from protocol.merge import changed_by, given
 from protocol.refusals import invalid
+from protocol.sizes import size_text
 from protocol.storage import disk_events as events
 from protocol.storage.commands import UpdateDisk
 from protocol.storage.model import Disk
@@ -80,7 +81,8 @@ def _refusal(
         return Conflict(reason, remedy=remedy, entity=state.address, field="shareable").refusal
     now = state.disk.provisioned_size or 0
     if size < now:
-        return invalid("provisioned_size", f"{state.title} cannot shrink from {now} to {size} bytes.", "Give more.")
+        reason = f"{state.title} cannot shrink from {size_text(now)} to {size_text(size)}."
+        return invalid("provisioned_size", reason, "Give more.")
     return _not_growable(state, facts) if size > now else None
 
 

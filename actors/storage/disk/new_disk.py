@@ -12,6 +12,7 @@ from protocol import limits
 from protocol.document import Ref
 from protocol.errors import Refusal
 from protocol.refusals import invalid, missing, not_found
+from protocol.sizes import size_text
 from protocol.storage.model import Disk, StorageDomain
 
 
@@ -58,7 +59,11 @@ def checked(disk: Disk, backing: Disk | None, importing: bool, facts: StorageDec
     if refusal := name("disk", disk.name or "") or values(_without_size(disk) if importing else disk):
         return refusal
     if not disk.provisioned_size and not importing:
-        return missing("provisioned_size", "disk", f"Give it in bytes, at least {limits.disk_bytes_min}.")
+        return missing(
+            "provisioned_size",
+            "disk",
+            f"Give `provisioned_size` in bytes, at least {size_text(limits.disk_bytes_min)}.",
+        )
     if disk.shareable and disk.format == "cow":
         return invalid("shareable", "A shareable disk cannot be cow: two writers would spoil its tables.", "Use raw.")
     storage_domain_id = storage_domain_of(disk)

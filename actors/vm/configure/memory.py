@@ -6,6 +6,7 @@ import attrs
 
 from protocol.errors import Refusal
 from protocol.refusals import invalid
+from protocol.sizes import size_text
 from protocol.vm.model import Vm
 
 
@@ -28,5 +29,5 @@ def refusal(vm: Vm) -> Refusal | None:
     held = guaranteed_of(vm)
     if held is None or vm.memory is None or held <= vm.memory:
         return None
-    reason = f"{held} bytes of memory cannot be guaranteed: the VM has {vm.memory}."
+    reason = f"{size_text(held)} of memory cannot be guaranteed: the VM has {size_text(vm.memory)}."
     return invalid("memory_policy.guaranteed", reason, "Guarantee less, or give it more memory.")

@@ -16,6 +16,7 @@ from cli.daemons.lab import contract
 from cli.daemons.lab.corral_daemons import ENGINE
 from cli.daemons.lab.daemon import daemon_environment
 from cli.daemons.lab.errors import LabError
+from cli.daemons.lab.last_words import progress
 from cli.daemons.lab.layout import LabFolder, RealHostFolders, open_folder
 from cli.daemons.lab.leftovers import end_leftovers
 from cli.daemons.lab.namespaces import kill_everything_inside
@@ -186,7 +187,9 @@ def _start_detached(options: LabOptions) -> None:
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, env=daemon_environment(),
         )  # fmt: skip
     deadline = time.monotonic() + START_SECONDS
+    shown_until = started_at
     while lab_pid(folder) != process.pid:
+        shown_until = _show_progress(log, shown_until)
         try:
             code = process.wait(timeout=0.1)
         except subprocess.TimeoutExpired:
@@ -196,7 +199,16 @@ def _start_detached(options: LabOptions) -> None:
         else:
             last_words = log.read_bytes()[started_at:].decode(errors="replace").strip().splitlines()[-3:]
             raise LabError(f"the lab exited with code {code}: {' | '.join(last_words)}")
+    _show_progress(log, shown_until)
     _introduce(folder, read_summary(folder))
+
+
+def _show_progress(log: Path, begin: int) -> int:
+    """Shows what the lab has reported since; returns up to where."""
+    lines, end = progress(log, begin)
+    for line in lines:
+        click.echo(line, err=True)
+    return end
 
 
 def _introduce(folder: LabFolder, summary: Summary) -> None:

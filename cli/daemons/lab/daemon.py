@@ -14,7 +14,7 @@ import trio
 
 from cli.daemons.lab import contract
 from cli.daemons.lab.errors import LabError
-from cli.daemons.lab.last_words import last_words
+from cli.daemons.lab.last_words import PROGRESS, last_words
 from cli.daemons.lab.layout import LabFolder
 from cli.daemons.lab.process_notes import forget_note, write_note
 from cli.daemons.lab.tools import poll_until
@@ -70,6 +70,8 @@ class Daemon:
         with self._scope:
             while True:
                 began = trio.current_time()
+                if is_first:
+                    report(f"starting {name}")
                 failure = await self._attempt()
                 if failure and is_first and self.spec.essential:
                     raise LabError(f"{name} {failure}")
@@ -190,4 +192,4 @@ def daemon_environment() -> dict[str, str]:
 
 
 def report(line: str) -> None:
-    print(f"lab: {line}", file=sys.stderr, flush=True)
+    print(f"{PROGRESS}{line}", file=sys.stderr, flush=True)

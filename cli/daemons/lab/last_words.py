@@ -1,4 +1,4 @@
-"""The end of a process's log, which usually says why it failed."""
+"""Reads a process's log: its end, which usually says why it failed, and the progress that a lab reports in it."""
 
 import os
 from pathlib import Path
@@ -6,6 +6,8 @@ from pathlib import Path
 LOG_TAIL_BYTES = 4096
 LINES_MAX = 3
 CHARACTERS_MAX = 400
+PROGRESS = "lab: "
+"""What a line of a lab about its own progress begins with."""
 
 
 def last_words(log: Path, begin: int) -> str:
@@ -19,3 +21,12 @@ def last_words(log: Path, begin: int) -> str:
         kept = kept[1:]
     words = " | ".join(kept)[:CHARACTERS_MAX]
     return f"{words or 'no output'}; see {log}"
+
+
+def progress(log: Path, begin: int) -> tuple[list[str], int]:
+    """Its whole lines of progress from offset `begin` on, and the offset behind them."""
+    with log.open("rb") as file:
+        file.seek(begin)
+        whole, end, _ = file.read().rpartition(b"\n")
+    lines = whole.decode(errors="replace").splitlines()
+    return [line for line in lines if line.startswith(PROGRESS)], begin + len(whole) + len(end)

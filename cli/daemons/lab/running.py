@@ -78,6 +78,7 @@ class Lab:
 
     async def _start_all(self, nursery: trio.Nursery) -> None:
         if self.options.real_hosts:
+            report(f"switching on the real hosts: {self.options.real_hosts}")
             await self._machines.switch_on(self.options.real_hosts, self._leave_out)
         addresses = [address for address in ("127.0.0.1", self._machines.engine_address) if address]
         async with trio.open_nursery() as starting:
@@ -127,6 +128,7 @@ class Lab:
             return
         await nursery.start(node.keep_running)
         if node.problem is None:
+            report(f"waiting until {host.name} is up")
             try:
                 await contract.host_is_up(self.folder.engine, self._corral.host_id(host))
             except LabError as failure:
@@ -145,6 +147,7 @@ class Lab:
         if host is None:
             return
         try:
+            report(f"importing {TINY}")
             image = await trio.to_thread.run_sync(self._tiny_image)
             storage = host.folders.storage
             await contract.register_tiny(self.folder.engine, image, host_id=self._corral.host_id(host), storage=storage)

@@ -17,6 +17,7 @@ from gateway.rest.requests.exchange import Exchange, HttpReply, parse_query, spl
 from gateway.rest.requests.resources import Resources
 from protocol import limits
 from protocol.errors import BadInput, CorralError, Internal, Refusal, Unavailable
+from protocol.sizes import size_text
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -90,7 +91,7 @@ async def _read_body(receive: Receive) -> bytes:
         size += len(chunk)
         if size > limits.request_body_bytes_max:
             raise BadInput(
-                f"The body has more than {limits.request_body_bytes_max} bytes.", remedy="Send a smaller body."
+                f"The body has more than {size_text(limits.request_body_bytes_max)}.", remedy="Send a smaller body."
             )
         chunks.append(chunk)
         if not message.get("more_body"):
@@ -118,9 +119,13 @@ def _trace(error: Exception) -> str:
 
 
 def fault_body(refusal: Refusal, *, as_json: bool) -> tuple[bytes, str]:
-    """Body and content type: `reason` says what, `detail` names the field, details and the remedy."""
+    """Body and content type: `reason` says what, `detail` names the field, details and the remedy.
+
+    Details, such as the reason of each host, and the remedy after them have a line of their own.
+    """
     parts = [f"[{refusal.field}]" if refusal.field else "", *refusal.reasons, refusal.remedy]
-    plain = {"reason": refusal.reason, "detail": " ".join(part for part in parts if part)}
+    between = "\n" if refusal.reasons else " "
+    plain = {"reason": refusal.reason, "detail": between.join(part for part in parts if part)}
     if not plain["detail"]:
         del plain["detail"]
     if as_json:

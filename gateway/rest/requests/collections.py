@@ -11,7 +11,7 @@ from gateway.documents.follow import Follow
 from gateway.documents.render import JSON_TYPE, XML_TYPE, json_bytes, json_list, xml_bytes, xml_list
 from gateway.read_model.model import Record
 from gateway.rest.requests.exchange import Exchange, HttpReply
-from gateway.search.evaluate import Search
+from gateway.search.evaluate import Search, newest_first
 from protocol.errors import Refused
 from protocol.refusals import not_found
 from protocol.registry import BY_KIND, Resource
@@ -26,6 +26,7 @@ async def listing(exchange: Exchange, resource: Resource) -> HttpReply:
         records = Search(exchange.view).find(resource, text, case_sensitive=case_sensitive)
     else:
         records = exchange.view.all(resource.kind)
+        records = newest_first(records) if resource.kind == "job" else records
     if resource.kind == "event" and (after := exchange.number("from")) is not None:
         records = [record for record in records if record.document.index > after]
     if (most := exchange.number("max")) is not None:

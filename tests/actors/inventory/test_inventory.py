@@ -66,6 +66,8 @@ def test_a_data_center_brings_its_management_network() -> None:
         changed(EntityRemoved, "vnic_profile"),
         changed(EntityRemoved, "network"),
         changed(EntityRemoved, "data_center", FIRST),
+        audit("vnic_profile_removed", user="u"),
+        audit("network_removed", user="u"),
         audit("data_center_removed", user="u"),
         accepted("data_center", FIRST, shows={"status": "uninitialized"}),
         stored,
@@ -190,6 +192,7 @@ def test_a_profile_that_a_nic_has_is_not_removed_nor_is_its_network() -> None:
     play.when(RemoveEntity(kind="network", id=FIRST)).then(
         changed(EntityRemoved, "vnic_profile"),
         changed(EntityRemoved, "network", FIRST),
+        audit("vnic_profile_removed", user="u"),
         audit("network_removed", user="u"),
         accepted("network", FIRST, shows={"status": "operational"}),
         stored,

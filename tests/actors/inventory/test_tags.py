@@ -90,7 +90,8 @@ def test_a_tag_goes_with_all_below_it_and_what_they_were_given_to() -> None:
         changed(EntityRemoved, ASSIGNMENT, JOINED),
         changed(EntityRemoved, "tag", WEB),
         changed(EntityRemoved, "tag", PROD),
-        audit("tag_removed", user="u"),
+        audit("tag_removed", user="u", text="web"),
+        audit("tag_removed", user="u", text="prod"),
         accepted("tag", PROD),
         stored,
     )

@@ -21,7 +21,7 @@ from cli.daemons.lab.command import command
 from cli.daemons.lab.contract import write_engine_configuration
 from cli.daemons.lab.daemon import wait_until_ready
 from cli.daemons.lab.errors import LabError
-from cli.daemons.lab.last_words import last_words
+from cli.daemons.lab.last_words import last_words, progress
 from cli.daemons.lab.layout import LabFolder, open_folder
 from cli.daemons.lab.process_notes import living
 from cli.daemons.lab.tools import poll_until
@@ -182,6 +182,20 @@ def test_the_last_words_are_whole_lines_of_this_process_alone(tmp_path: Path) ->
     with log.open("a") as more:
         more.write("five " * 60 + "\nlast " + "x" * 200 + "\n")
     assert last_words(log, begin) == f"last {'x' * 200}; see {log}"
+
+
+def test_the_progress_in_a_log_is_shown_line_by_line(tmp_path: Path) -> None:
+    log = tmp_path / "lab.log"
+    log.write_text("lab: of an earlier lab\n")
+    begin = log.stat().st_size
+    assert progress(log, begin) == ([], begin)
+    with log.open("a") as more:
+        more.write("lab: starting engine\nurl  https://here\nlab: engine ser")
+    lines, end = progress(log, begin)
+    assert lines == ["lab: starting engine"]
+    with log.open("a") as more:
+        more.write("ves\n")
+    assert progress(log, end) == (["lab: engine serves"], log.stat().st_size)
 
 
 def test_no_real_host_and_two_real_hosts_contradict_each_other(tmp_path: Path) -> None:
