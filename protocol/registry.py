@@ -15,12 +15,12 @@ from protocol.activity import commands as activity_commands
 from protocol.activity.model import Event, Job, Step
 from protocol.api import Ticket
 from protocol.attributes import attributes, effects_of
-from protocol.command import Command
-from protocol.document import TakesEffect, label
+from protocol.command import Add, Command, Remove, Update
+from protocol.document import Document, Identified, TakesEffect, label
 from protocol.host import commands as host_commands
 from protocol.host.model import Host
-from protocol.inventory import assignment_commands
 from protocol.inventory import commands as inventory_commands
+from protocol.inventory.assignment_commands import Assign, Unassign
 from protocol.inventory.model import Cluster, DataCenter, Tag
 from protocol.names import element_of, plural_of, title_of
 from protocol.network.model import Network, Nic, ReportedDevice, VnicProfile
@@ -72,13 +72,13 @@ class SubCollection:
 
     rel: str
     tag: str
-    item: type[Any]
+    item: type[Identified]
     source: str
     attribute: str = ""
     by: str = ""
     kind: str = ""
-    add: type[Command] | None = None
-    update: type[Command] | None = None
+    add: type[Command] | None = None  # an `Add`, or what assigns an object that is there already
+    update: type[Update] | type[Assign] | None = None
     remove: type[Command] | None = None
     actions: tuple[Action, ...] = ()  # of its members
     sub: tuple[SubCollection, ...] = ()
@@ -100,10 +100,10 @@ class Resource:
 
     kind: str  # in the journal and in subscriptions
     rel: str
-    cls: type[Any]
-    add: type[Command] | None = None
-    update: type[Command] | None = None
-    remove: type[Command] | None = None
+    cls: type[Document]
+    add: type[Add] | None = None
+    update: type[Update] | None = None
+    remove: type[Remove] | None = None
     actions: tuple[Action, ...] = ()
     sub: tuple[SubCollection, ...] = ()
     searchable: bool = True
@@ -160,15 +160,15 @@ def _statistics() -> SubCollection:
     return SubCollection(rel="statistics", tag="statistics", item=Statistic, source="statistics")
 
 
-def _nested(rel: str, attribute: str, item: type[Any], **more: Any) -> SubCollection:
+def _nested(rel: str, attribute: str, item: type[Identified], **more: Any) -> SubCollection:
     return SubCollection(rel=rel, tag=plural_of(item), item=item, source="nested", attribute=attribute, **more)
 
 
-def _filtered(rel: str, kind: str, item: type[Any], by: str) -> SubCollection:
+def _filtered(rel: str, kind: str, item: type[Identified], by: str) -> SubCollection:
     return SubCollection(rel=rel, tag=plural_of(item), item=item, source="filter", kind=kind, by=by)
 
 
-def _inventory(kind: str, rel: str, cls: type[Any], **more: Any) -> Resource:
+def _inventory(kind: str, rel: str, cls: type[Document], **more: Any) -> Resource:
     return Resource(
         kind=kind,
         rel=rel,
@@ -188,8 +188,8 @@ def _with_assigned(*resources: Resource) -> tuple[Resource, ...]:
         return tuple(
             SubCollection(
                 rel=each.rel, tag=each.plural_tag, item=each.cls, source="assigned", kind=each.kind,
-                add=assignment_commands.Assign, remove=assignment_commands.Unassign,
-                update=assignment_commands.Assign if each.assigned_attributes else None,
+                add=Assign, remove=Unassign,
+                update=Assign if each.assigned_attributes else None,
             )
             for each in resources if holder.kind in each.assigned_to
         )  # fmt: skip
@@ -352,7 +352,7 @@ def actions_below(resource: Resource) -> Iterator[Action]:
         yield from sub.actions
 
 
-OBJECTS: tuple[type[Any], ...] = tuple(
+OBJECTS: tuple[type[Identified], ...] = tuple(
     dict.fromkeys(cls for resource in RESOURCES for cls in (resource.cls, *(sub.item for sub in below(resource))))
 )
 """Every class whose documents have an address, at the root or below another object."""
