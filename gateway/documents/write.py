@@ -17,7 +17,8 @@ from gateway.read_model.view import Reads
 from protocol.attributes import Attribute, attributes
 from protocol.document import Document, Identified, Ref
 from protocol.names import element_of, element_of_name
-from protocol.registry import BY_KIND, Resource, SubCollection
+from protocol.registry import BY_KIND
+from protocol.resource import Resource, SubCollection
 
 NOTHING: Final = Follow()
 

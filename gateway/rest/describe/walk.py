@@ -12,7 +12,8 @@ from protocol.attributes import Attribute, attributes, effects_of
 from protocol.command import ADDRESS_FIELDS, Command
 from protocol.document import TakesEffect
 from protocol.names import description_of, element_of, plural_of, title_of
-from protocol.registry import RESOURCES, Action, Parameter, Resource, SubCollection
+from protocol.registry import RESOURCES
+from protocol.resource import Action, Parameter, Resource, SubCollection
 
 
 @attrs.frozen(kw_only=True)

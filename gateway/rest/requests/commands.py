@@ -27,7 +27,7 @@ from protocol.errors import BadInput, NotMade, Refusal, Refused, Unavailable
 from protocol.inventory.assignment_commands import Assign
 from protocol.live.engine import Accepted, Submit
 from protocol.merge import changed_by
-from protocol.registry import Action
+from protocol.resource import Action
 
 _action_ignored: Final = frozenset({"async", "href", "id", "link", "status", "actions", "correlation_id"})
 _read_own_write_seconds: Final = 5.0

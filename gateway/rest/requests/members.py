@@ -21,7 +21,8 @@ from protocol.live.engine import Accepted
 from protocol.merge import changed_by
 from protocol.names import element_of, title_of
 from protocol.refusals import not_found
-from protocol.registry import BY_KIND, SubCollection
+from protocol.registry import BY_KIND
+from protocol.resource import SubCollection
 from protocol.statistic import Statistic
 
 

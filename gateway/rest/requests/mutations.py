@@ -11,7 +11,8 @@ from gateway.rest.requests.exchange import Exchange, HttpReply
 from protocol.errors import NotFound
 from protocol.live.engine import Accepted
 from protocol.merge import changed_by
-from protocol.registry import BY_KIND, Action, Resource
+from protocol.registry import BY_KIND
+from protocol.resource import Action, Resource
 
 
 def not_served(exchange: Exchange) -> NotFound:
