@@ -24,15 +24,17 @@ from protocol import limits
 from protocol.activity.audit import line
 from protocol.activity.commands import CancelJob
 from protocol.activity.model import Event, Job
-from protocol.codec import CodecError, decode, encode
+from protocol.codec import decode, encode
 from protocol.command import Add, Command
 from protocol.document import kind_and_id
 from protocol.errors import BadInput, Conflict, CorralError, Refusal, Unavailable
 from protocol.live.engine import Accepted, Principal, Submit
 from protocol.message import message_type
 from protocol.names import title_of
+from protocol.packing import CodecError
 from protocol.refusals import invalid, not_found
-from protocol.registry import BY_KIND, RESOURCES, Resource, SubCollection, actions_below, below, commands_of
+from protocol.registry import BY_KIND, RESOURCES
+from protocol.resource import Resource, SubCollection, actions_below, below, commands_of
 
 Route = tuple[str, Callable[[Command], str]]
 

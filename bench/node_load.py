@@ -32,7 +32,7 @@ _statistics = message_type_of(StatisticsBatch)
 _gibibyte = 1024**3
 
 
-class Load:
+class ReportingNodes:
     def __init__(self, directory: Path, hosts: int, vms_each: int, bare_port: int, engine_port: int) -> None:
         self.directory = directory
         self.hosts = hosts
@@ -134,25 +134,25 @@ class Load:
 
 
 async def _main(directory: Path, hosts: int, vms_each: int, *ports: int) -> None:
-    load = Load(directory, hosts, vms_each, *ports)
+    nodes = ReportingNodes(directory, hosts, vms_each, *ports)
     orders = trio.lowlevel.FdStream(0)
     text = b""
     async with trio.open_nursery() as nursery:
-        for number in range(load.hosts):
-            nursery.start_soon(load.node, number, nursery)
-        await load.all_joined.wait()
+        for number in range(nodes.hosts):
+            nursery.start_soon(nodes.node, number, nursery)
+        await nodes.all_joined.wait()
         print("joined", flush=True)
         while chunk := await orders.receive_some():
             *lines, text = (text + chunk).split(b"\n")
             for line in lines:
                 match line.decode().split():
                     case ["every", seconds]:
-                        load.period_seconds = float(seconds)
-                        load.period_changed.set()
-                        load.period_changed = trio.Event()
+                        nodes.period_seconds = float(seconds)
+                        nodes.period_changed.set()
+                        nodes.period_changed = trio.Event()
                     case ["watch", port, token]:
-                        nursery.start_soon(load.subscriber, nursery, int(port), token)
-                print(load.sent, load.samples, flush=True)
+                        nursery.start_soon(nodes.subscriber, nursery, int(port), token)
+                print(nodes.sent, nodes.samples, flush=True)
         nursery.cancel_scope.cancel()
 
 

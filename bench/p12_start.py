@@ -26,7 +26,7 @@ _what: Final = "start of a real VM, REST call to running, median pair"
 _goal: Final = "<= 1.1x + 50 ms"
 
 
-class Api:
+class RestConnection:
     """One connection that stays open, as a client's would."""
 
     def __init__(self, lab: dict[str, Any]) -> None:
@@ -49,7 +49,7 @@ class Api:
         return dict(json.loads(text))
 
 
-class Machine:
+class LabLibvirt:
     """The lab's libvirt."""
 
     def __init__(self, uri: str, vm_id: str) -> None:
@@ -99,21 +99,21 @@ def _until(ask: Any) -> None:
         time.sleep(_poll_seconds)
 
 
-def _round(api: Api, machine: Machine, vm_path: str, xml: Path) -> tuple[float, float]:
+def _round(api: RestConnection, libvirt: LabLibvirt, vm_path: str, xml: Path) -> tuple[float, float]:
     """Seconds of (floor, ours)."""
     began = time.perf_counter()
     api.send("POST", f"{vm_path}/start", "{}")
-    _until(machine.is_running)
+    _until(libvirt.is_running)
     ours = time.perf_counter() - began
     _until(lambda: api.send("GET", vm_path)["status"] in ("up", "powering_up"))
-    xml.write_text(machine.virsh("dumpxml", "--security-info", machine.vm_id))
+    xml.write_text(libvirt.virsh("dumpxml", "--security-info", libvirt.vm_id))
     api.send("POST", f"{vm_path}/stop", "{}")
-    _until(machine.is_gone)
+    _until(libvirt.is_gone)
     _until(lambda: api.send("GET", vm_path)["status"] == "down")
     began = time.perf_counter()
-    machine.virsh("create", str(xml))
+    libvirt.virsh("create", str(xml))
     floor = time.perf_counter() - began
-    machine.end()
+    libvirt.end()
     return floor, ours
 
 
@@ -125,10 +125,10 @@ def _measure(directory: Path, rounds: int) -> list[tuple[float, float]]:
         lab.start()
         vm_id = lab.add_tiny("bench")
         summary = lab.summary
-        api, machine = Api(summary), Machine(summary["libvirt_uri"], vm_id)
+        api, libvirt = RestConnection(summary), LabLibvirt(summary["libvirt_uri"], vm_id)
         path = f"/ovirt-engine/api/vms/{vm_id}"
-        _round(api, machine, path, directory / "vm.xml")  # reads QEMU and its firmware into memory
-        return [_round(api, machine, path, directory / "vm.xml") for _ in range(rounds)]
+        _round(api, libvirt, path, directory / "vm.xml")  # reads QEMU and its firmware into memory
+        return [_round(api, libvirt, path, directory / "vm.xml") for _ in range(rounds)]
     finally:
         lab.stop()
 

@@ -12,6 +12,7 @@ from protocol import names, registry
 from protocol.attributes import Attribute, attributes, effects_of
 from protocol.command import ADDRESS_FIELDS, Command
 from protocol.document import Ref, TakesEffect
+from protocol.resource import Action, Resource, SubCollection
 
 _PLAIN_TYPES: dict[Any, str] = {str: "text", int: "int", bool: "bool", float: "float", datetime.datetime: "time"}
 
@@ -68,7 +69,7 @@ def _noun(nouns: dict[str, Any], cls: type[Any]) -> dict[str, Any]:
     return found
 
 
-def _walk(nouns: dict[str, Any], subs: tuple[registry.SubCollection, ...], above: list[Any], parent: str) -> None:
+def _walk(nouns: dict[str, Any], subs: tuple[SubCollection, ...], above: list[Any], parent: str) -> None:
     for sub in subs:
         noun = _noun(nouns, sub.item)
         chain = [*above, {"noun": parent, "rel": sub.rel}]
@@ -81,7 +82,7 @@ def _walk(nouns: dict[str, Any], subs: tuple[registry.SubCollection, ...], above
         _walk(nouns, sub.sub, chain, noun["name"])
 
 
-def _methods(noun: dict[str, Any], owner: registry.Resource | registry.SubCollection) -> None:
+def _methods(noun: dict[str, Any], owner: Resource | SubCollection) -> None:
     for method in ("add", "update", "remove"):
         command: type[Command] | None = getattr(owner, method)
         if command is not None and noun[method] is None:
@@ -98,7 +99,7 @@ def _parameters(command: type[Command]) -> list[dict[str, Any]]:
     ]
 
 
-def _action(action: registry.Action) -> dict[str, Any]:
+def _action(action: Action) -> dict[str, Any]:
     return {
         "doc": _doc(action.command),
         "result": action.result,

@@ -1,4 +1,4 @@
-"""Turns messages into msgpack bytes and back, through cattrs, with limits checked before and types after.
+"""Turns messages into bytes and back, through cattrs, with every type checked.
 
 A message travels as `[tag, version, {field: value}]`; fields that hold their default are left out, unknown fields are
 skipped (so that version N reads N+1), old versions are upcast.
@@ -14,18 +14,14 @@ from typing import Any, TypeVar, get_args, get_origin
 
 import attrs
 import cattrs
-import msgpack
 from cattrs.cols import homogenous_tuple_structure_factory
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
 from protocol import limits
 from protocol.message import Message, message_type, message_type_by_tag, upcast_of
+from protocol.packing import CodecError, pack, unpack
 
 T = TypeVar("T")
-
-
-class CodecError(ValueError):
-    """Bytes that are not a message of ours: too large, broken, unknown tag or a field of the wrong type."""
 
 
 class UnknownTag(CodecError):
@@ -206,7 +202,7 @@ converter = _make_converter()
 
 def encode(message: object) -> bytes:
     """Bytes of a registered message, tag and version included."""
-    return bytes(msgpack.packb(_unstructure_tagged(message), use_bin_type=True))
+    return pack(_unstructure_tagged(message))
 
 
 def decode(data: bytes, *, bytes_max: int = limits.frame_bytes_max) -> Any:
@@ -237,74 +233,3 @@ def structure(value: object, cls: type[T]) -> T:
 def unstructure(value: object) -> Any:
     """An untagged attrs object as plain maps and lists."""
     return converter.unstructure(value)
-
-
-def pack(value: object) -> bytes:
-    """Plain data as msgpack bytes."""
-    return bytes(msgpack.packb(value, use_bin_type=True))
-
-
-def unpack(data: bytes, *, bytes_max: int = limits.frame_bytes_max) -> Any:
-    """Plain data from msgpack bytes, with every limit applied. Raises `CodecError`."""
-    if len(data) > bytes_max:
-        raise CodecError(f"{len(data)} bytes where at most {bytes_max} are allowed")
-    items_left = limits.msgpack_items_max
-    containers = 0
-
-    def take_list(items: list[Any]) -> list[Any]:
-        nonlocal items_left, containers
-        containers += 1
-        items_left -= len(items) + 1
-        if items_left < 0:
-            raise CodecError(f"more than {limits.msgpack_items_max} items")
-        return items
-
-    def take_map(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
-        nonlocal items_left, containers
-        containers += 1
-        items_left -= 2 * len(pairs) + 1
-        if items_left < 0:
-            raise CodecError(f"more than {limits.msgpack_items_max} items")
-        made = dict(pairs)
-        if len(made) != len(pairs):
-            raise CodecError("a map with the same key twice")
-        return made
-
-    try:
-        value = msgpack.unpackb(
-            data,
-            raw=False,
-            strict_map_key=True,
-            object_pairs_hook=take_map,
-            list_hook=take_list,
-            ext_hook=_refuse_extension,
-            max_ext_len=0,
-            max_str_len=min(bytes_max, limits.msgpack_string_bytes_max),
-            max_bin_len=min(bytes_max, limits.msgpack_string_bytes_max),
-            max_array_len=limits.msgpack_items_max,
-            max_map_len=limits.msgpack_items_max,
-        )
-    except CodecError:
-        raise
-    except Exception as error:  # msgpack raises ten kinds of error on hostile bytes
-        raise CodecError(f"not msgpack: {type(error).__name__}: {error}"[:300]) from error
-    if containers > limits.msgpack_depth_max:  # fewer cannot be nested deeper, and most frames have fewer
-        _check_depth(value, limits.msgpack_depth_max)
-    return value
-
-
-def _refuse_extension(code: int, data: bytes) -> Any:
-    raise CodecError(f"an extension type, {code}")  # an empty one passes `max_ext_len=0`
-
-
-def _check_depth(value: object, depth_left: int) -> None:
-    if depth_left < 0:
-        raise CodecError("nested too deep")
-    if isinstance(value, dict):
-        for item in value.values():
-            if isinstance(item, dict | list):
-                _check_depth(item, depth_left - 1)
-    elif isinstance(value, list):
-        for item in value:
-            if isinstance(item, dict | list):
-                _check_depth(item, depth_left - 1)

@@ -7,7 +7,7 @@ attribute is declared once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import attrs
 
@@ -136,6 +136,13 @@ class Ref:
     name: str | None = attribute()
 
 
+class Identified(Protocol):
+    """A document, or a part of one that has an id: an application of a VM."""
+
+    @property
+    def id(self) -> str | None: ...
+
+
 class Document(Message):
     """Base of every type that has an address of its own."""
 
@@ -158,6 +165,6 @@ def kind_and_id(address: str) -> tuple[str, str]:
     return kind, id
 
 
-def id_of(object: Ref | Document | None) -> str:
+def id_of(object: Identified | None) -> str:
     """The id of what is referred to, or of a document; "" for nothing."""
     return (object.id if object is not None else None) or ""

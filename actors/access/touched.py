@@ -15,7 +15,8 @@ from protocol.inventory.assignment_commands import OfAssignment
 from protocol.merge import given
 from protocol.parents import parents_of
 from protocol.references import references_in
-from protocol.registry import BY_CLASS, BY_KIND, RESOURCES, below, commands_of
+from protocol.registry import BY_CLASS, BY_KIND, RESOURCES
+from protocol.resource import below, commands_of
 
 _PARENT_KINDS: Final[Mapping[type[Command], str]] = {
     command: resource.kind for resource in RESOURCES for sub in below(resource) for command in commands_of(sub)

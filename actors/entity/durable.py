@@ -1,6 +1,7 @@
-"""The shell around a pure entity: hand the message to decide, evolve at once, act when the journal says durable.
+"""The shell around a pure entity: hand the message to decide, have the decision committed, act when it is durable.
 
-A commit that fails or is unknown makes the actor go back to its durable row.
+What is decided and not durable yet is in `commits.py`. What could not be committed or delivered makes the actor go on from
+its durable row after a pause.
 """
 
 from __future__ import annotations
@@ -12,17 +13,16 @@ from typing import ClassVar, Final, Generic
 import attrs
 
 from actors.entity.command_queue import AskedCommand, CommandQueue
-from actors.entity.decision import NOTHING, CancelTimer, Decision, Effect, SetTimer, Tell, rehearsed, with_digest
+from actors.entity.commits import Commits, Decided
+from actors.entity.decision import NOTHING, CancelTimer, Decision, Effect, SetTimer, Tell, rehearsed
 from actors.entity.messages import CommandRequest, CommitFailed, Crash, TimerFired, Wake
 from actors.entity.services import Services
 from actors.entity.timers import Timers
 from actors.entity.to_node import to_node
-from actors.entity.transaction import EventT, Standing, StateT, transaction_of
-from actors.journal.writer import Durable, Failed
+from actors.entity.transaction import EventT, StateT
 from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Answer, Envelope
 from actors.kernel.ref import ActorGone, MailboxFull
-from protocol.codec import decode
 from protocol.document import Document, kind_and_id
 from protocol.errors import CorralError, Refusal, Unavailable
 from protocol.live.engine import Accepted
@@ -45,11 +45,8 @@ class DurableActor(Actor, Generic[StateT, EventT]):
         super().__init__(context)
         self.services = services
         self.id = id
-        self._standing: Standing[StateT] = Standing()
-        self._in_flight = 0
-        self._ended = False
+        self.commits: Commits[StateT, EventT] = Commits(self, services)
         self._goes_on_later = False
-        self._behind: list[tuple[Decision, Envelope | None, Tell | None]] = []
         self.timers = Timers(context)
         self.pending: CommandRequest | None = None  # while its answer is decided: the command that waited for it
         self._commands = CommandQueue()
@@ -58,7 +55,7 @@ class DurableActor(Actor, Generic[StateT, EventT]):
     @property
     def state(self) -> StateT | None:
         """As it was decided last, durable or not yet; None when there is no such entity."""
-        return self._standing.state
+        return self.commits.standing.state
 
     # --- what a room gives ---------------------------------------------------------------------------------------
 
@@ -90,23 +87,13 @@ class DurableActor(Actor, Generic[StateT, EventT]):
 
     async def started(self) -> None:
         """Begins where the journal stands, once it is known what became of the last incarnation's commits."""
-        await self.services.in_flight.settled(self.kind, self.id)
-        self.reload()
+        await self.commits.settled()
+        self.commits.fall_back()
         if self.state is not None:
             self.carry_out(self.recovered(self.state), None)
 
     async def stopping(self) -> None:
-        self._ended = True
-
-    def reload(self) -> None:
-        """Back to what the journal holds."""
-        row = self.services.rows.row(self.kind, self.id)
-        if row is None:
-            self._standing = Standing()
-            return
-        state = decode(row.state)
-        assert isinstance(state, self.states), state
-        self._standing = Standing(state=state, version=row.version)
+        self.commits.end()
 
     @property
     def now(self) -> datetime.datetime:
@@ -158,75 +145,56 @@ class DurableActor(Actor, Generic[StateT, EventT]):
     # --- carrying out --------------------------------------------------------------------------------------------
 
     def carry_out(self, decision: Decision, envelope: Envelope | None, release: Tell | None = None) -> None:
-        """Evolves and commits; effects and replies follow when durable, or at once when nothing changed. `release`
+        """Has it committed; effects and replies follow when it is durable, or at once when nothing changed. `release`
         follows in any case."""
         if decision.keep and envelope is not None and envelope.is_awaited:
             self._kept.setdefault(decision.keep, []).append(envelope)
-        if not decision.events and not decision.audit:
-            if self._in_flight:  # it rests on a state that is not durable yet, and must not be said before that is
-                self._behind.append((decision, envelope, release))
-            else:
-                self._act(decision, envelope, 0, release)
-            return
-        correlation = envelope.correlation_id if envelope is not None else ""
-        decision = with_digest(decision, envelope.message if envelope is not None else None)
-        transaction, self._standing = transaction_of(
-            self,
-            self._standing,
-            decision,
-            self.now,
-            self._job_version,
-            correlation,
-            self.services.rows.assignments_of(self.kind, self.id),
-        )
-        self._in_flight += 1
-        self.services.in_flight.begin(self.kind, self.id)
-        if envelope is not None and decision.reply is not None:
-            envelope.hand_over()  # the journal's answer is its answer, whatever becomes of this incarnation
+        self.commits.take(Decided(decision, envelope, release))
 
-        def done(result: Durable | Failed) -> None:
-            self._in_flight -= 1
-            self.services.in_flight.end(self.kind, self.id)
-            if isinstance(result, Failed):
-                self._refused(result, decision, envelope, release)
-                return
-            self.services.rows.confirm(transaction)
-            if self._ended:  # the reply is owed; the rest is the next incarnation's, which waits for this
-                self._reply(decision, envelope, result.last_sequence)
-                return
-            self._act(decision, envelope, result.last_sequence, release)
-            if not self._in_flight:
-                behind, self._behind = self._behind, []
-                for waiting, asker, held in behind:
-                    self._act(waiting, asker, 0, held)
+    def act(self, decided: Decided, sequence: int) -> None:
+        """What follows from a decision, in order."""
+        decision = decided.decision
+        self.reply(decided, sequence)
+        for key, answer in decision.answers:
+            for kept in self._kept.pop(key, ()):
+                if kept.is_awaited:
+                    self.context.reply(kept, answer)
+        for effect in decision.effects:
+            self.perform(effect)
+        if decision.question is not None:
+            self._tell(decision.question.ask)
+        if decided.release is not None:
+            self._tell(decided.release)
+        if self.state is None and not (self.commits.in_flight or self._commands.waiting or self._kept):
+            self.context.stop_self()
 
-        self.services.writer.submit(transaction, done)
+    def reply(self, decided: Decided, sequence: int) -> None:
+        """The reply alone."""
+        reply = decided.decision.reply
+        if reply is not None and decided.envelope is not None:
+            if isinstance(reply, Accepted) and sequence:
+                reply = attrs.evolve(reply, sequence=sequence)
+            self.context.reply(decided.envelope, reply)
 
-    def _job_version(self, id: str) -> int:
-        row = self.services.rows.row("job", id)
-        return row.version if row else 0
+    def refuse(self, decided: Decided, refusal: Refusal) -> None:
+        """To whoever asked, and to those who wait for a later answer with him."""
+        keep = decided.decision.keep
+        for each in (decided.envelope, *(self._kept.pop(keep, []) if keep else ())):
+            if each is not None and each.is_awaited:
+                self.context.reply(each, refusal)
 
-    def _refused(self, result: Failed, decision: Decision, envelope: Envelope | None, release: Tell | None) -> None:
-        behind, self._behind = self._behind, []
-        for waiting, asker, held in ((decision, envelope, release), *behind):
-            kept = self._kept.pop(waiting.keep, []) if waiting.keep else []
-            for each in (asker, *kept):
-                if each is not None and each.is_awaited:
-                    self.context.reply(each, result.refusal)
-            if held is not None and not self._ended:
-                self._tell(held)
-        if self._ended:
-            return
-        if not self._in_flight:
-            self.reload()  # here and not with the message: what is read before it must not rest on what never was
+    # --- falling back --------------------------------------------------------------------------------------------
+
+    def taken_back(self, refusal: Refusal) -> None:
+        """Heard in the journal's task; what follows is done in the actor's own."""
         with contextlib.suppress(ActorGone, MailboxFull):
-            self.context.ref.tell(CommitFailed(refusal=result.refusal, version=self._standing.version))
+            self.context.ref.tell(CommitFailed(refusal=refusal, version=self.commits.standing.version))
 
     def _fall_back(self, message: CommitFailed) -> None:
-        if self._in_flight:
+        if self.commits.in_flight:
             return  # the last of those in flight falls back
         self.context.log.warning("commit failed, going back to the durable state", reason=message.refusal.reason)
-        self.reload()
+        self.commits.fall_back()
         if self.state is None:
             self.context.stop_self()
         else:
@@ -248,34 +216,14 @@ class DurableActor(Actor, Generic[StateT, EventT]):
     def _wake(self) -> None:
         """Goes on from the durable row; later, while something newer of this incarnation is in flight, which need not
         be what would go on."""
-        if self._in_flight:
+        if self.commits.in_flight:
             self._go_on_soon()
             return
-        self.reload()
+        self.commits.fall_back()
         if self.state is not None:
             self.carry_out(self.recovered(self.state), None)
 
-    def _reply(self, decision: Decision, envelope: Envelope | None, sequence: int) -> None:
-        if decision.reply is not None and envelope is not None:
-            reply = decision.reply
-            if isinstance(reply, Accepted) and sequence:
-                reply = attrs.evolve(reply, sequence=sequence)
-            self.context.reply(envelope, reply)
-
-    def _act(self, decision: Decision, envelope: Envelope | None, sequence: int, release: Tell | None = None) -> None:
-        self._reply(decision, envelope, sequence)
-        for key, answer in decision.answers:
-            for kept in self._kept.pop(key, ()):
-                if kept.is_awaited:
-                    self.context.reply(kept, answer)
-        for effect in decision.effects:
-            self.perform(effect)
-        if decision.question is not None:
-            self._tell(decision.question.ask)
-        if release is not None:
-            self._tell(release)
-        if self.state is None and not (self._in_flight or self._commands.waiting or self._kept):
-            self.context.stop_self()
+    # --- effects -------------------------------------------------------------------------------------------------
 
     def perform(self, effect: Effect) -> None:
         """One effect, after what it rests on is durable. A room with effects of its own extends this."""

@@ -9,7 +9,8 @@ import attrs
 from actors.entity.services import Services
 from actors.kernel.actor import Actor, Context
 from protocol.document import Document
-from protocol.registry import BY_KIND, Resource
+from protocol.registry import BY_KIND
+from protocol.resource import Resource
 
 
 @attrs.frozen(kw_only=True)

@@ -16,7 +16,8 @@ from protocol.document import About, Ref, TakesEffect, plain_text
 from protocol.errors import NotSupportedYet, Refusal
 from protocol.inventory.assignment_commands import OfAssignment
 from protocol.merge import given
-from protocol.registry import BY_KIND, RESOURCES, actions_below
+from protocol.registry import BY_KIND, RESOURCES
+from protocol.resource import actions_below
 from protocol.template.model import Template
 from protocol.vm.commands import AddVm, StartVm
 from protocol.vm.model import BLANK_TEMPLATE_ID, Vm

@@ -5,29 +5,27 @@ from __future__ import annotations
 import attrs
 
 from actors.entity.checks import plain_name, required, values
-from actors.entity.decision import Decision, Tell, refuse
+from actors.entity.decision import Decision, Tell, accept, line_by, refuse
 from actors.entity.host_signals import HostConfirmedDown
 from actors.entity.messages import CommandRequest
 from actors.entity.references import in_use, missing_reference
 from actors.entity.refusals import not_legal
-from actors.host.facts import HostDecisionFacts
+from actors.host.facts import HostDecisionFacts, accepted_as
 from actors.host.messages import IssueToken
 from actors.host.state import HostState
-from protocol.activity.audit import line
 from protocol.document import Ref
 from protocol.errors import Refusal
 from protocol.host import events
 from protocol.host.commands import AddHost, FenceHost, UpdateHost
 from protocol.host.model import Host
 from protocol.inventory.model import Cluster
-from protocol.live.engine import Accepted
 from protocol.merge import merge, writable
 from protocol.refusals import invalid, missing, name_taken
 
 
 def add(host_id: str, state: HostState | None, request: CommandRequest, facts: HostDecisionFacts) -> Decision:
     """Announces a host; its node enrols with a token of its own."""
-    accepted = Accepted(kind="host", id=host_id, command_id=request.command_id)
+    accepted = accepted_as(host_id, request)
     if state is not None:
         return Decision(reply=accepted)
     assert isinstance(request.command, AddHost)
@@ -40,13 +38,11 @@ def add(host_id: str, state: HostState | None, request: CommandRequest, facts: H
         refusal = missing("cluster", "host")
     if refusal:
         return refuse(refusal)
-    by = request.principal
-    return Decision(
+    decision = Decision(
         events=(events.HostAdded(at=facts.now, host=document),),
-        audit=(line("host_added", host=host_id, user=by.user_id, name=document.name or "", user_name=by.name),),
-        reply=accepted,
-        outcome=accepted,
+        audit=(line_by(request.principal, "host_added", host=host_id, name=document.name or ""),),
     )
+    return accept(accepted, decision)
 
 
 def update(state: HostState, request: CommandRequest, facts: HostDecisionFacts) -> Decision:
@@ -60,17 +56,15 @@ def update(state: HostState, request: CommandRequest, facts: HostDecisionFacts) 
         refusal = not_legal(state, "move", "in maintenance")
     if refusal:
         return refuse(refusal)
-    accepted = Accepted(kind="host", id=state.id, command_id=request.command_id)
+    accepted = accepted_as(state.id, request)
     host = merge(state.host, attrs.evolve(document, id=None))
     if host == state.host:
         return Decision(reply=accepted)
-    by = request.principal
-    return Decision(
+    decision = Decision(
         events=(events.HostUpdated(at=facts.now, host=host),),
-        audit=(line("host_updated", host=state.id, user=by.user_id, name=host.name or "", user_name=by.name),),
-        reply=accepted,
-        outcome=accepted,
+        audit=(line_by(request.principal, "host_updated", host=state.id, name=host.name or ""),),
     )
+    return accept(accepted, decision)
 
 
 def remove(state: HostState, request: CommandRequest, facts: HostDecisionFacts) -> Decision:
@@ -78,14 +72,11 @@ def remove(state: HostState, request: CommandRequest, facts: HostDecisionFacts) 
         return refuse(not_legal(state, "remove", "in maintenance"))
     if refusal := in_use(facts.rows, "host", state.id, f"Host {state.name}"):
         return refuse(refusal)
-    accepted = Accepted(kind="host", id=state.id, command_id=request.command_id)
-    by = request.principal
-    return Decision(
+    decision = Decision(
         events=(events.HostRemoved(at=facts.now),),
-        audit=(line("host_removed", user=by.user_id, name=state.name, user_name=by.name),),
-        reply=accepted,
-        outcome=accepted,
+        audit=(line_by(request.principal, "host_removed", name=state.name),),
     )
+    return accept(accepted_as(state.id, request), decision)
 
 
 def fence(state: HostState, request: CommandRequest, facts: HostDecisionFacts) -> Decision:
@@ -96,26 +87,22 @@ def fence(state: HostState, request: CommandRequest, facts: HostDecisionFacts) -
         return refuse(invalid("fence_type", reason, "Use manual after you rebooted the machine yourself."))
     if state.status != "non_responsive" or facts.linked:
         return refuse(not_legal(state, "confirm the reboot of", "non responsive"))
-    accepted = Accepted(kind="host", id=state.id, command_id=request.command_id)
     down = HostConfirmedDown(host_id=state.id)
-    by = request.principal
-    return Decision(
+    decision = Decision(
         events=(events.HostConfirmedRebooted(at=facts.now),),
-        audit=(line("host_reboot_confirmed", host=state.id, user=by.user_id, name=state.name, user_name=by.name),),
-        reply=accepted,
-        outcome=accepted,
+        audit=(line_by(request.principal, "host_reboot_confirmed", host=state.id, name=state.name),),
         effects=tuple(
             Tell(address=f"vm/{vm_id}", message=down) for vm_id in facts.rows.referring("vm", "host", state.id)
         ),
     )
+    return accept(accepted_as(state.id, request), decision)
 
 
 def issue_token(state: HostState, request: CommandRequest, facts: HostDecisionFacts) -> Decision:
     """Legal always: a new one-time token, with which the host's node enrols. It is given once and stored hashed."""
     token = IssueToken(command_id=request.command_id)
     # Nothing is written, so no outcome is stored: it is the answer to a dry run, without a token.
-    accepted = Accepted(kind="host", id=state.id, command_id=request.command_id)
-    return Decision(keep=request.command_id, effects=(token,), outcome=accepted)
+    return Decision(keep=request.command_id, effects=(token,), outcome=accepted_as(state.id, request))
 
 
 def _check(host_id: str, document: Host, facts: HostDecisionFacts) -> Refusal | None:

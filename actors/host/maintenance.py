@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from actors.entity.decision import NOTHING, Decision, Effect, RequestReport, SetTimer, refuse
+from actors.entity.decision import NOTHING, Decision, Effect, RequestReport, SetTimer, accept, line_by, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.refusals import not_legal
-from actors.host.facts import HostDecisionFacts
+from actors.host.facts import HostDecisionFacts, accepted_as
 from actors.host.state import HostState
 from protocol.activity.audit import line
 from protocol.host import events
 from protocol.host.commands import DeactivateHost
-from protocol.live.engine import Accepted
 
 VM_GONE_CHECK_SECONDS = 2.0
 
@@ -18,7 +17,7 @@ VM_GONE_CHECK_SECONDS = 2.0
 def deactivate(state: HostState, request: CommandRequest, facts: HostDecisionFacts) -> Decision:
     """Takes no new VM from now on; in maintenance once the last one is gone."""
     assert isinstance(request.command, DeactivateHost)
-    accepted = Accepted(kind="host", id=state.id, command_id=request.command_id)
+    accepted = accepted_as(state.id, request)
     if state.status in ("maintenance", "preparing_for_maintenance"):
         return Decision(reply=accepted)
     running = facts.rows.referring("vm", "host", state.id)
@@ -36,13 +35,7 @@ def deactivate(state: HostState, request: CommandRequest, facts: HostDecisionFac
     else:
         happened.append(events.HostEnteredMaintenance(at=facts.now))
         said.append(line("host_maintenance", host=state.id, name=state.name))
-    return Decision(
-        events=tuple(happened),
-        audit=tuple(said),
-        reply=accepted,
-        outcome=accepted,
-        effects=effects,
-    )
+    return accept(accepted, Decision(events=tuple(happened), audit=tuple(said), effects=effects))
 
 
 def emptied(state: HostState, facts: HostDecisionFacts) -> Decision:
@@ -66,12 +59,9 @@ def activate(state: HostState, request: CommandRequest, facts: HostDecisionFacts
     if facts.linked:
         happened = (*happened, events.HostLinked(at=facts.now))
         effects = (RequestReport(host_id=state.id),)
-    accepted = Accepted(kind="host", id=state.id, command_id=request.command_id)
-    by = request.principal
-    return Decision(
+    decision = Decision(
         events=happened,
-        audit=(line("host_activated", host=state.id, user=by.user_id, name=state.name, user_name=by.name),),
-        reply=accepted,
-        outcome=accepted,
+        audit=(line_by(request.principal, "host_activated", host=state.id, name=state.name),),
         effects=effects,
     )
+    return accept(accepted_as(state.id, request), decision)

@@ -20,7 +20,8 @@ from protocol.live.engine import Accepted
 from protocol.merge import merge
 from protocol.names import title_of
 from protocol.refusals import invalid, not_found
-from protocol.registry import BY_KIND, Resource
+from protocol.registry import BY_KIND
+from protocol.resource import Resource
 
 
 def decide(request: CommandRequest, command: OfAssignment, facts: InventoryDecisionFacts) -> Decision:

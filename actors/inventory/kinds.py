@@ -18,7 +18,8 @@ from protocol.inventory.model import ROOT_TAG_ID, Cluster, Cpu, DataCenter, Tag
 from protocol.merge import merge
 from protocol.network.model import Network, VnicProfile
 from protocol.references import reference_paths
-from protocol.registry import BY_CLASS, Resource
+from protocol.registry import BY_CLASS
+from protocol.resource import Resource
 
 COMPATIBILITY: Final = Version(major=4, minor=7)
 MANAGEMENT_NETWORK: Final = "ovirtmgmt"

@@ -16,6 +16,7 @@ from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Envelope
 from actors.reservations.mac_pool import MacIndex, MacRange, normalized
 from actors.reservations.messages import NameClaim, ReleaseReservation, Reserve, Reserved
+from protocol.document import id_of
 from protocol.errors import BadInput, Conflict, CorralError, Refused
 from protocol.message import Message
 from protocol.node.reports import Done
@@ -106,7 +107,7 @@ class ReservationsActor(Actor):
         held_by = self._holds.held_names.get(claim)
         taken = held_by is not None and held_by != request.holder
         for document in self._holds.rows.named(BY_KIND[claim.kind].cls, claim.name):
-            row = self._holds.rows.row(claim.kind, document.id)
+            row = self._holds.rows.row(claim.kind, id_of(document))
             taken = taken or (row is not None and row.id != request.owner_id and (row.parent or "") == claim.parent)
         if taken:
             raise Refused(name_taken(claim.kind, claim.name))

@@ -12,8 +12,9 @@ import trio
 
 from actors.kernel.ports import Clock
 from protocol import limits
-from protocol.codec import CodecError, UnknownTag, decode, encode
+from protocol.codec import UnknownTag, decode, encode
 from protocol.message import Message, Priority, WhenFull, message_type
+from protocol.packing import CodecError
 
 queue_bytes_max: Final = 4 * limits.frame_bytes_max
 """How many bytes may wait for a slow peer, all priorities together."""

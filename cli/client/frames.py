@@ -24,7 +24,7 @@ def refused(frame: Frame, context: GatewayContext) -> Remote:
 
 def unpacked(data: bytes) -> Frame:
     """A msgpack message as the JSON port would send it, documents left as messages."""
-    from protocol import codec, registry
+    from protocol import codec, packing, registry
     from protocol.live import frames as live_messages
 
     assert registry.RESOURCES  # whoever decodes documents has to know all messages of the model
@@ -35,7 +35,7 @@ def unpacked(data: bytes) -> Frame:
     }  # fmt: skip
     try:
         message = codec.decode(data)
-    except codec.CodecError as error:
+    except packing.CodecError as error:
         raise Remote(
             f"the live port sent a message that this client cannot read: {error}. Are client and engine the same release?"
         ) from error

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import trio
 
-from protocol.codec import CodecError, pack, unpack
 from protocol.errors import CorralError, HostFailed, Unavailable
+from protocol.packing import CodecError, pack, unpack
 
 frame_bytes_max: Final = 1 << 20
 timeout_seconds: Final = 60.0

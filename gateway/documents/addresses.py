@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from protocol.registry import RESOURCES, Resource
+from protocol.registry import RESOURCES
+from protocol.resource import Resource
 
 BASE: Final = "/ovirt-engine/api"
 BASES: Final = (BASE, "/rhevm-api", "/api")  # the longest that fits is taken first

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import attrs
 
@@ -19,13 +19,15 @@ from protocol.document import Ref
 from protocol.errors import BadInput, MissingAttribute
 from protocol.names import element_of, element_of_name, title_of
 
+T = TypeVar("T")
+
 _always_ignored: Final = frozenset({"href", "actions", "link", "rel"})
 _integer: Final = re.compile(r"[+-]?[0-9]{1,19}")
 _lengths: Final = {"name": limits.name_characters_max, "description": limits.description_characters_max}
 _characters_max: Final = 65_536
 
 
-def read_document(node: Node, cls: type[Any], *, adding: bool) -> Any:
+def read_document(node: Node, cls: type[T], *, adding: bool) -> T:
     """A document of `cls`. `adding` also wants what an add requires. Raises `BadInput` and its children."""
     tag = element_of(cls)
     if not node.name and len(node.children) == 1 and node.children[0].name == tag and node.children[0].children:
@@ -43,7 +45,7 @@ def read_document(node: Node, cls: type[Any], *, adding: bool) -> Any:
     return document
 
 
-def read_object(node: Node, cls: type[Any], path: str) -> Any:
+def read_object(node: Node, cls: type[T], path: str) -> T:
     """An attrs object of the model from an element."""
     if node.text and not node.children:
         raise BadInput(f"{path or node.name!r} is an object, not a string.", remedy="Send its attributes.", field=path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
@@ -12,17 +12,20 @@ from gateway.read_model.view import Reads
 from protocol.attributes import Attribute, attributes
 from protocol.document import Ref, id_of
 from protocol.errors import BadInput, Refused
+from protocol.merge import changed_by
 from protocol.refusals import not_found
 
+T = TypeVar("T")
 
-def resolve(view: Reads, document: Any, *, cluster_id: str | None = None, path: str = "") -> Any:
+
+def resolve(view: Reads, document: T, *, cluster_id: str | None = None, path: str = "") -> T:
     """The same document with an id in every reference. Raises `Refused` or `BadInput` that name the reference.
 
     `cluster_id` is where a VM lives: names of networks and profiles are unique within its data center only.
     """
     own = getattr(document, "cluster", None)
     if isinstance(own, Ref) and own.id is None and own.name:
-        document = attrs.evolve(document, cluster=_resolve_one(view, "Cluster", own, "cluster", None))
+        document = changed_by(document, {"cluster": _resolve_one(view, "Cluster", own, "cluster", None)})
     own = getattr(document, "cluster", None)
     if isinstance(own, Ref) and own.id:
         cluster_id = own.id
@@ -38,7 +41,7 @@ def resolve(view: Reads, document: Any, *, cluster_id: str | None = None, path: 
             new = _item(view, attribute, value, where, cluster_id)
         if new != value:
             changes[attribute.name] = new
-    return attrs.evolve(document, **changes) if changes else document
+    return changed_by(document, changes)
 
 
 def _item(view: Reads, attribute: Attribute, value: Any, path: str, cluster_id: str | None) -> Any:

@@ -15,9 +15,10 @@ from gateway.documents.statistics import statistics_of
 from gateway.read_model.model import Record
 from gateway.read_model.view import Reads
 from protocol.attributes import Attribute, attributes
-from protocol.document import Ref
+from protocol.document import Document, Identified, Ref
 from protocol.names import element_of, element_of_name
-from protocol.registry import BY_KIND, Resource, SubCollection
+from protocol.registry import BY_KIND
+from protocol.resource import Resource, SubCollection
 
 NOTHING: Final = Follow()
 
@@ -172,7 +173,7 @@ class Writer:
             target = reference.id
         return self._view.referring(sub.kind, attribute, target)
 
-    def assigned(self, sub: SubCollection, parent: DocumentPlace) -> tuple[Any, ...]:
+    def assigned(self, sub: SubCollection, parent: DocumentPlace) -> tuple[Document, ...]:
         """The objects that are assigned to the parent, each as it is for this holder."""
         names = BY_KIND[sub.kind].assigned_attributes
         found = []
@@ -193,6 +194,6 @@ class Writer:
         return item, DocumentPlace(href, actions, sub.sub, element_of(sub.item), id, owner_id=parent.parent_id)
 
 
-def nested_items(document: Any, sub: SubCollection) -> tuple[Any, ...]:
+def nested_items(document: Document, sub: SubCollection) -> tuple[Identified, ...]:
     """The members of a nested sub-collection."""
     return getattr(document, sub.attribute, None) or ()

@@ -13,7 +13,7 @@ import msgpack
 
 from gateway.documents.render import json_bytes
 from gateway.read_model.model import Record
-from protocol import codec
+from protocol import codec, packing
 from protocol.errors import BadInput
 from protocol.live.engine import Change, Entity, HostSamples
 from protocol.live.frames import Alive, LiveChange, LiveError, LiveSamples, Resync, SnapshotPart, Subscribed
@@ -38,18 +38,18 @@ class Cursor:
     @property
     def text(self) -> str:
         """Opaque to clients."""
-        return base64.urlsafe_b64encode(codec.pack([*attrs.astuple(self)])).decode().rstrip("=")
+        return base64.urlsafe_b64encode(packing.pack([*attrs.astuple(self)])).decode().rstrip("=")
 
 
 def read_cursor(cursor: str) -> Cursor:
     """Raises `BadInput` for what no `Cursor` is written as."""
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        stream_id, sequence, *more = codec.unpack(raw, bytes_max=1_000)
+        stream_id, sequence, *more = packing.unpack(raw, bytes_max=1_000)
         (sight,) = more or ("",)
         if type(stream_id) is type(sight) is str and type(sequence) is int:
             return Cursor(stream_id, sequence, sight)
-    except (codec.CodecError, binascii.Error, ValueError, TypeError):
+    except (packing.CodecError, binascii.Error, ValueError, TypeError):
         pass
     raise BadInput("The cursor cannot be read.", remedy="Use the cursor of a frame, or none to get a snapshot.")
 
@@ -133,5 +133,5 @@ class Encoder:
     def _entity_msgpack(self, record: Record) -> bytes:
         if record.live_msgpack is None:
             entity = Entity(kind=record.kind, id=record.id, version=record.version, document=record.document)
-            record.live_msgpack = codec.pack(codec.unstructure(entity))
+            record.live_msgpack = packing.pack(codec.unstructure(entity))
         return record.live_msgpack

@@ -24,6 +24,7 @@ from gateway.read_model.engine_client import EnginePort
 from protocol import codec, limits
 from protocol.errors import BadInput, CorralError, Forbidden, Refusal, Unauthenticated
 from protocol.live.frames import LiveError, Subscribe
+from protocol.packing import CodecError
 
 _close_seconds: Final = 2.0
 _console_prefix: Final = "/console/"
@@ -100,7 +101,7 @@ class LivePort:
             data = await connection.get_message()
             try:
                 message = codec.decode(data if isinstance(data, bytes) else data.encode())
-            except codec.CodecError as error:
+            except CodecError as error:
                 raise BadInput("The first frame is not a message.", remedy="Send live.subscribe.") from error
             if isinstance(message, Subscribe):
                 return message

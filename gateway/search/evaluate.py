@@ -12,7 +12,8 @@ from gateway.search.grammar import All, AnyOf, Query, Term, Text, parse_search
 from gateway.search.keys import Key, keys_of, kind_named, references_between, values_at
 from protocol.document import Ref
 from protocol.errors import BadInput
-from protocol.registry import BY_KIND, Resource
+from protocol.registry import BY_KIND
+from protocol.resource import Resource
 
 Test = Callable[[Record], bool]
 _page_records: Final = 100

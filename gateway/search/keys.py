@@ -14,7 +14,8 @@ import attrs
 from gateway.documents.addresses import BY_TYPE_NAME
 from protocol.attributes import Attribute, attributes
 from protocol.document import Ref
-from protocol.registry import BY_KIND, RESOURCES, Resource
+from protocol.registry import BY_KIND, RESOURCES
+from protocol.resource import Resource
 
 _more: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "vm": {

@@ -22,9 +22,10 @@ from actors.wire.frames import FrameTransport, LinkEnded
 from actors.wire.websocket_frames import WebSocketFrames
 from node.link.identity import Identity
 from protocol import limits
-from protocol.codec import CodecError, decode, encode, structure
+from protocol.codec import decode, encode, structure
 from protocol.errors import BadInput, CorralError, Refusal, Refused, Unavailable
 from protocol.node.link import Enrol, Enrolled, LinkRefused
+from protocol.packing import CodecError
 
 log = logging.getLogger("corral.link")
 

@@ -16,12 +16,13 @@ from node.link.dial import Dial
 from node.local_messages import LinkDown, LinkUp
 from node.steps.log import StepLog
 from protocol import limits
-from protocol.codec import CodecError, decode, encode, unpack
+from protocol.codec import decode, encode
 from protocol.errors import CorralError, NoLongerLeads, NotSupportedYet, Refused
 from protocol.message import Message, message_type_of
 from protocol.node.commands import NodeCommand
 from protocol.node.link import EngineHello, LinkRefused, NodeHello, version_max, version_min
 from protocol.node.reports import NodeHeartbeat, StepDone
+from protocol.packing import CodecError, unpack
 
 backoff_first_seconds: Final = 0.5
 backoff_max_seconds: Final = 15.0

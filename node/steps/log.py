@@ -17,8 +17,8 @@ from typing import Final, Protocol
 import trio
 
 from node.steps.store import Record, StepStore
-from protocol.codec import CodecError, pack, unpack
 from protocol.errors import HostFailed
+from protocol.packing import CodecError, pack, unpack
 
 log = logging.getLogger("corral.step_log")
 

@@ -161,11 +161,11 @@ class Play:
 
     @property
     def standing(self) -> Standing:
-        return cast(Standing, self.actor._standing)
+        return cast(Standing, self.actor.commits.standing)
 
     @standing.setter
     def standing(self, standing: Standing) -> None:
-        self.actor._standing = standing
+        self.actor.commits.standing = standing
 
     @property
     def state(self) -> Any:

@@ -13,7 +13,18 @@ from typing import Any, Final, TypeGuard
 
 from tests.protocol.source import root
 
-SHELLS: Final = {"actor", "command_queue", "durable", "in_flight", "kind", "project", "rows", "services", "timers"}
+SHELLS: Final = {
+    "actor",
+    "command_queue",
+    "commits",
+    "durable",
+    "in_flight",
+    "kind",
+    "project",
+    "rows",
+    "services",
+    "timers",
+}
 """Around what decides: their own tests are asynchronous, and `tests/engine` runs them all."""
 
 ELSEWHERE: Final = {

@@ -20,7 +20,7 @@ from bench import p01_ask, p03_journal, p06_fanout, p11_idle_child, p15_help
 from bench.__main__ import found, lines
 from bench.inventory import stocked_engine
 from bench.node_engine import host_id, stock, vm_id
-from bench.node_load import Load
+from bench.node_load import ReportingNodes
 from protocol.codec import decode
 from protocol.document import Ref
 from protocol.node.reports import StatisticsBatch
@@ -44,7 +44,7 @@ def test_hosts_and_vms_of_the_node_benchmark() -> None:
 
 
 async def test_statistics_of_the_node_benchmark() -> None:
-    batch = decode(Load(Path("/"), 2, 3, 1, 2).batch(1))
+    batch = decode(ReportingNodes(Path("/"), 2, 3, 1, 2).batch(1))
     assert isinstance(batch, StatisticsBatch)
     assert [len(rows) for rows in (batch.domains, batch.nics, batch.disks)] == [3, 3, 3]
 

@@ -15,7 +15,8 @@ import pytest
 from protocol import registry
 from protocol.activity import audit
 from protocol.document import SHOWN
-from protocol.registry import BY_KIND, BY_REL, RESOURCES, Resource
+from protocol.registry import BY_KIND, BY_REL, RESOURCES
+from protocol.resource import Resource
 
 COMMENT: Final = {"comment": SHOWN}
 

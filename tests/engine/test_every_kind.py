@@ -21,7 +21,8 @@ from protocol.errors import Refusal
 from protocol.live.engine import Accepted, Principal, Submit
 from protocol.parents import parents_of
 from protocol.references import ReferencePath, reference_paths
-from protocol.registry import BY_KIND, RESOURCES, Resource
+from protocol.registry import BY_KIND, RESOURCES
+from protocol.resource import Resource
 from protocol.storage.model import HostStorage
 from tests.engine.installation import Installation, small_installation
 from tests.engine.names import named_id

@@ -11,7 +11,8 @@ import attrs
 
 from protocol.attributes import Attribute, WritableAttribute
 from protocol.document import Ref
-from protocol.registry import RESOURCES, below
+from protocol.registry import RESOURCES
+from protocol.resource import below
 
 VALUES: Final[dict[str, Any]] = {
     "os.type": "windows_2022",

@@ -15,7 +15,8 @@ from protocol.command import Command
 from protocol.host.commands import ActivateHost, DeactivateHost, RemoveHost
 from protocol.host.model import Host
 from protocol.message import message
-from protocol.registry import BY_KIND, Action, SubCollection
+from protocol.registry import BY_KIND
+from protocol.resource import Action, SubCollection
 from tests.engine.installation import Installation, small_installation
 from tests.engine.names import named_id
 from tests.gateway.fake_engine import FakeEngine

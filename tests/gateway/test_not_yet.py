@@ -14,7 +14,8 @@ from gateway.rest.describe.openapi import openapi
 from protocol.attributes import WritableAttribute, effects_of, writable_attributes
 from protocol.command import Command
 from protocol.inventory.model import ROOT_TAG_ID
-from protocol.registry import RESOURCES, actions_below
+from protocol.registry import RESOURCES
+from protocol.resource import actions_below
 from tests.engine.installation import Installation, small_installation
 from tests.engine.names import named_id
 from tests.gateway.http import Answer, Client

@@ -15,7 +15,8 @@ import pytest
 from node.world.faults import CallFault
 from protocol.attributes import effects_of
 from protocol.message import message_type_of
-from protocol.registry import RESOURCES, below, commands_of
+from protocol.registry import RESOURCES
+from protocol.resource import below, commands_of
 from tests.engine.installation import Installation, small_installation
 from tests.engine.names import named_id
 from tests.gateway.http import Answer, Client

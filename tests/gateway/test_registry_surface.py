@@ -12,7 +12,8 @@ from gateway.rest.describe.coverage import PAGE, coverage
 from gateway.rest.describe.walk import nested_classes
 from protocol.attributes import attributes
 from protocol.document import Ref
-from protocol.registry import RESOURCES, Resource, SubCollection
+from protocol.registry import RESOURCES
+from protocol.resource import Resource, SubCollection
 
 SURFACE: dict[str, Any] = json.loads((Path(__file__).parents[1] / "data" / "api_surface.json").read_text())
 

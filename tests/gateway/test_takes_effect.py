@@ -17,7 +17,7 @@ import pytest
 from actors.placement import scheduler
 from actors.placement.messages import Place
 from actors.placement.policy import choose
-from actors.vm.operations.start import OF_ONE_RUN
+from actors.vm.configure.one_run import OF_ONE_RUN
 from node.domain_xml import DiskSource, GuestPlatform, domain_xml
 from protocol.attributes import WritableAttribute, writable_attributes
 from protocol.node.domain import DomainSpec, VolumeRef

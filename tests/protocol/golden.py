@@ -20,8 +20,9 @@ from typing import Any, Final
 
 import attrs
 
-from protocol.codec import CodecError, decode, encode, unpack, unstructure
+from protocol.codec import decode, encode, unstructure
 from protocol.message import MessageType
+from protocol.packing import CodecError, unpack
 from tests.protocol import examples
 
 folder: Final = pathlib.Path(__file__).parent.parent / "data" / "golden"

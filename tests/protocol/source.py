@@ -34,10 +34,10 @@ class Module:
 
 
 @functools.cache
-def modules() -> tuple[Module, ...]:
-    """Every module of the rooms, by path. Raises `SyntaxError`."""
+def modules(folders: tuple[str, ...] = rooms) -> tuple[Module, ...]:
+    """Every module of the rooms, or of other folders, by path. Raises `SyntaxError`."""
     found = []
-    for room in rooms:
+    for room in folders:
         for path in sorted((root / room).rglob("*.py")):
             text = path.read_text(encoding="utf-8")
             found.append(Module(str(path.relative_to(root)), text, ast.parse(text, str(path))))

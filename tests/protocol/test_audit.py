@@ -8,8 +8,8 @@ import inspect
 import pathlib
 import re
 import string
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Final, cast
 
 import attrs
 import pytest
@@ -52,10 +52,6 @@ OVIRT: Final = {
 }
 
 
-LINES: Final = {"line": (0, frozenset[str]()), "line_by": (1, frozenset({"user_name"}))}
-"""What makes a line: where the name stands in its call, and the parameters that it gives by itself."""
-
-
 # --- what the source writes -------------------------------------------------------------------------------------
 
 
@@ -70,51 +66,61 @@ class Use:
 
 @attrs.frozen
 class Wrapper:
-    """A function that writes whatever line its caller names, with these parameters and those that come on top."""
+    """A function that writes whatever line its caller names, with these parameters and those that come on top; or a
+    record that is called as one."""
 
     position: int
     parameters: frozenset[str]
     passes_on: bool
 
 
+Scope = ast.FunctionDef | ast.ClassDef
+
+LINE: Final = {"line": Wrapper(0, frozenset(), True)}
+"""What makes a line in the end."""
+
+
 def uses() -> tuple[list[Use], list[str]]:
     """Every place that writes a line, and the names that cannot be told from the source."""
-    wrappers = dict(_wrappers())
+    wrappers = _wrappers()
     found: list[Use] = []
     made: list[str] = []
     for module in source.modules():
         for call, function in _calls(module):
-            name = getattr(call.func, "id", getattr(call.func, "attr", ""))
-            wrapper = wrappers.get(_scoped(name, module))
-            if name in LINES and _imports_line(module):
-                position, own = LINES[name]
-                parameters = _given(call) | own
-                if ast.unparse(call.args[position]) in _names(function):
-                    continue  # a wrapper: its callers are looked at
-            elif wrapper is not None:
-                position = wrapper.position
-                parameters = wrapper.parameters | (_given(call) if wrapper.passes_on else frozenset())
-            else:
-                continue
-            names = _texts(call.args[position], function, module)
+            wrapper = _called(call, module, wrappers)
+            if wrapper is None or _name(call, wrapper) in _names(function):
+                continue  # what only passes a name on is a wrapper itself: its callers are looked at
+            names = _texts(call.args[wrapper.position], function, module)
             if not names:
-                made.append(f"{module.path}: {ast.unparse(call.args[position])}")
-            found += [Use(module.at(call), each, frozenset(parameters)) for each in names]
+                made.append(f"{module.path}: {_name(call, wrapper)}")
+            found += [Use(module.at(call), each, _parameters(call, wrapper)) for each in names]
     return found, made
 
 
-def _wrappers() -> Iterator[tuple[str, Wrapper]]:
+def _wrappers(known: Mapping[str, Wrapper] = LINE) -> Mapping[str, Wrapper]:
+    """With those that make a line by way of another one."""
+    found = dict(known)
     for module in source.modules():
-        if not _imports_line(module):
-            continue
         for call, function in _calls(module):
-            if function is None or not isinstance(call.func, ast.Name) or call.func.id not in LINES:
-                continue
-            position, own = LINES[call.func.id]
-            name = ast.unparse(call.args[position])
-            if name in _names(function):
-                passes_on, parameters = any(given.arg is None for given in call.keywords), _given(call) | own
-                yield _scoped(function.name, module), Wrapper(_names(function).index(name), parameters, passes_on)
+            wrapper = _called(call, module, known)
+            if function is not None and wrapper is not None and _name(call, wrapper) in _names(function):
+                position = _names(function).index(_name(call, wrapper))
+                passes_on = any(given.arg is None for given in call.keywords)
+                found[_scoped(function.name, module)] = Wrapper(position, _parameters(call, wrapper), passes_on)
+    return found if found == known else _wrappers(found)
+
+
+def _called(call: ast.Call, module: source.Module, wrappers: Mapping[str, Wrapper]) -> Wrapper | None:
+    name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+    return None if name in LINE and not _imports_line(module) else wrappers.get(_scoped(name, module))
+
+
+def _name(call: ast.Call, wrapper: Wrapper) -> str:
+    return ast.unparse(call.args[wrapper.position])
+
+
+def _parameters(call: ast.Call, wrapper: Wrapper) -> frozenset[str]:
+    return wrapper.parameters | (_given(call) if wrapper.passes_on else frozenset())
 
 
 def _scoped(name: str, module: source.Module) -> str:
@@ -122,31 +128,38 @@ def _scoped(name: str, module: source.Module) -> str:
     return f"{module.path}:{name}" if name.startswith("_") else name
 
 
-def _calls(module: source.Module) -> Iterator[tuple[ast.Call, ast.FunctionDef | None]]:
-    """Every call, with the innermost function around it."""
+def _calls(module: source.Module) -> Iterator[tuple[ast.Call, Scope | None]]:
+    """Every call, with the innermost function around it, or the record that is called as one."""
 
-    def walk(node: ast.AST, function: ast.FunctionDef | None) -> Iterator[tuple[ast.Call, ast.FunctionDef | None]]:
+    def walk(node: ast.AST, scope: Scope | None) -> Iterator[tuple[ast.Call, Scope | None]]:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.Call):
-                yield child, function
-            yield from walk(child, child if isinstance(child, ast.FunctionDef) else function)
+                yield child, scope
+            is_record = isinstance(child, ast.ClassDef) and any(
+                isinstance(each, ast.FunctionDef) and each.name == "__call__" for each in child.body
+            )
+            is_function = isinstance(child, ast.FunctionDef) and not isinstance(scope, ast.ClassDef)
+            yield from walk(child, cast(Scope, child) if is_record or is_function else scope)
 
     yield from walk(module.tree, None)
 
 
 def _imports_line(module: source.Module) -> bool:
-    return "from protocol.activity.audit import line" in module.text or "line_by" in module.text
+    return "from protocol.activity.audit import line" in module.text
 
 
-def _names(function: ast.FunctionDef | None) -> list[str]:
-    return [argument.arg for argument in function.args.args] if function is not None else []
+def _names(scope: Scope | None) -> list[str]:
+    """What its caller gives, in order, as it is called inside."""
+    if isinstance(scope, ast.ClassDef):
+        return [f"self.{ast.unparse(each.target)}" for each in scope.body if isinstance(each, ast.AnnAssign)]
+    return [argument.arg for argument in scope.args.args] if scope is not None else []
 
 
 def _given(call: ast.Call) -> frozenset[str]:
     return frozenset(keyword.arg for keyword in call.keywords if keyword.arg) - REFERENCES
 
 
-def _texts(node: ast.expr, function: ast.FunctionDef | None, module: source.Module) -> list[str]:
+def _texts(node: ast.expr, function: Scope | None, module: source.Module) -> list[str]:
     """What a name may be: written there, assigned in the function, or looked up in a table of the module."""
     if (written := source.texts(node)) is not None:
         return written

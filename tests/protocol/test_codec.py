@@ -13,22 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from protocol import limits
-from protocol.codec import (
-    CodecError,
-    UnknownTag,
-    decode,
-    encode,
-    from_plain,
-    pack,
-    structure,
-    unpack,
-    unstructure,
-)
+from protocol.codec import UnknownTag, decode, encode, from_plain, structure, unstructure
 from protocol.document import Ref
 from protocol.errors import Refusal
 from protocol.node.commands import DestroyDomain, ForgetSteps, NodeCommand, ReportNow
 from protocol.node.domain import DomainObserved, DomainStatus
 from protocol.node.reports import DomainChanged, Done, StatisticsBatch, StepDone
+from protocol.packing import CodecError, pack, unpack
 from protocol.vm.model import Vm
 from tests.protocol import examples
 

@@ -19,17 +19,8 @@ from protocol.document import Document, Ref, about
 from protocol.inventory.assignment_commands import OfAssignment
 from protocol.message import message_type_of
 from protocol.names import element_of, plural_of
-from protocol.registry import (
-    BY_CLASS,
-    BY_KIND,
-    BY_REL,
-    OBJECTS,
-    RESOURCES,
-    Action,
-    Resource,
-    SubCollection,
-    actions_below,
-)
+from protocol.registry import BY_CLASS, BY_KIND, BY_REL, OBJECTS, RESOURCES
+from protocol.resource import Action, Resource, SubCollection, actions_below
 from tests.protocol import examples
 
 SOURCES = {"nested", "filter", "statistics", "assigned"}

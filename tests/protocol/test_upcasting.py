@@ -8,8 +8,9 @@ import attrs
 import pytest
 
 from protocol import message as messages
-from protocol.codec import CodecError, UnknownTag, decode, encode, pack
+from protocol.codec import UnknownTag, decode, encode
 from protocol.message import Message
+from protocol.packing import CodecError, pack
 from tests.protocol.registering import registered
 
 TAG = "test.machine"

@@ -12,7 +12,8 @@ from typing import Any
 import attrs
 
 from actors.engine_port import EnginePortInProcess
-from actors.entity import durable, timers
+from actors.entity import commits, durable, timers
+from actors.entity.commits import Decided
 from actors.entity.decision import Decision, RunStep
 from actors.entity.rows import Rows
 from actors.host.actor import HostActor
@@ -100,7 +101,7 @@ def stale_epoch_is_success(_: Any) -> Any:
 def reply_before_durable(original: Any) -> Any:
     def carry_out(self: Any, decision: Decision, envelope: Any, release: Any = None) -> None:
         if decision.reply is not None and decision.events:
-            self._reply(decision, envelope, 0)
+            self.reply(Decided(decision, envelope), 0)
             decision = attrs.evolve(decision, reply=None)
         original(self, decision, envelope, release)
 
@@ -331,7 +332,7 @@ BREAKS: tuple[dict[str, Any], ...] = (
     {"name": "S12: the actor evolves otherwise than the journal", "found_by": ("S12",),
      "patches": ((vm_actor, "evolve", skips_guest_up),)},
     {"name": "S12: an event is not journaled", "found_by": ("S12",),
-     "patches": ((durable, "transaction_of", loses_an_entry),)},
+     "patches": ((commits, "transaction_of", loses_an_entry),)},
     {"name": "S15: a started VM is up at once", "found_by": ("S15",),
      "patches": ((vm_evolve, "status_after", up_at_once),)},
     {"name": "S15: timers are forgotten in a crash", "found_by": ("S15", "L2"), "rates": {"kill_engine": 6.0},

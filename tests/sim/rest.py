@@ -131,7 +131,7 @@ def check_at_rest(cluster: Cluster) -> None:
 def check_owners(cluster: Cluster, lead: SimEngine) -> None:
     """S15: whoever is in a transient status has somebody who ends it."""
     for actor in actors_of(lead.tree):
-        if actor._in_flight or actor.state is None:
+        if actor.commits.in_flight or actor.state is None:
             continue
         operation = getattr(actor.state, "operation", None)
         status = getattr(actor.state, "status", "")

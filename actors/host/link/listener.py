@@ -24,9 +24,10 @@ from actors.kernel.ports import Ports
 from actors.wire.frames import LinkEnded
 from actors.wire.websocket_frames import WebSocketFrames
 from protocol import limits
-from protocol.codec import CodecError, decode, encode, unstructure
+from protocol.codec import decode, encode, unstructure
 from protocol.errors import BadInput, CertificateRefused, NotFound, Refusal, UnknownHost
 from protocol.node.link import Enrol, Enrolled, LinkRefused
+from protocol.packing import CodecError
 
 log = logging.getLogger("corral.link")
 

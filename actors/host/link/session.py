@@ -13,12 +13,13 @@ from actors.host.link.hub import HostLink, LinkHub
 from actors.kernel.ports import Ports
 from actors.wire.frames import FrameTransport, LinkEnded, SessionSettings, run_session
 from protocol import limits
-from protocol.codec import CodecError, decode, encode
+from protocol.codec import decode, encode
 from protocol.errors import NoLongerLeads, Refusal, UnknownHost, VersionMismatch, WrongHost
 from protocol.message import Message
 from protocol.node.commands import CertificateIssued, EngineHeartbeat
 from protocol.node.link import EngineHello, LinkRefused, NodeHello, agree, version_max, version_min
 from protocol.node.reports import CertificateRequested, NodeHeartbeat
+from protocol.packing import CodecError
 
 log = logging.getLogger("corral.link")
 

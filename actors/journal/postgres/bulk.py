@@ -24,7 +24,7 @@ from actors.journal.port import (
     Transaction,
     VersionConflict,
 )
-from protocol import codec
+from protocol import packing
 from protocol.inventory.assignment import ASSIGNMENT
 
 Columns = tuple[list[Any], ...]
@@ -142,7 +142,7 @@ def pack_rejections(rejections: Mapping[int, Rejection]) -> bytes:
     """What is stored of a group besides where it starts."""
     if not rejections:
         return b""
-    return codec.pack(
+    return packing.pack(
         [
             [index, _rejection_classes.index(type(rejection)), list(attrs.astuple(rejection))]
             for index, rejection in rejections.items()
@@ -154,4 +154,4 @@ def unpack_rejections(data: bytes) -> dict[int, Rejection]:
     """The reverse of `pack_rejections`."""
     if not data:
         return {}
-    return {index: _rejection_classes[which](*fields) for index, which, fields in codec.unpack(data)}
+    return {index: _rejection_classes[which](*fields) for index, which, fields in packing.unpack(data)}

@@ -13,17 +13,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from actors.entity.decision import Decision, RequestReport, SetTimer, refuse
+from actors.entity.decision import Decision, SetTimer, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.refusals import busy, not_legal
 from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.record import (
     DONE,
+    FailedAs,
     VmOperation,
     called_off,
-    came_to_nothing,
-    ended_by,
     one_step,
+    report_wanted,
     requested,
     succeeded,
 )
@@ -96,23 +96,15 @@ def frozen(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
 def timed_out(state: VmState, facts: VmDecisionFacts) -> Decision:
     reason = f"The guest did not confirm it within {ANSWER_SECONDS_MAX:g} s; if it is frozen, it thaws by itself."
     refusal = HostFailed(reason, remedy="Check the VM and its host, then try again.", entity=state.address).refusal
-    return freeze_failed(state, refusal, facts)
+    return FREEZE.failed(state, refusal, facts)
 
 
 def thawed(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
-    return succeeded(state, _ended(facts), "vm_thawed", RequestReport(host_id=state.host_id))
+    return succeeded(state, _ended(facts), "vm_thawed", *report_wanted(state))
 
 
 def _ended(facts: VmDecisionFacts) -> events.VmEvent:
     return events.VmOperationEnded(at=facts.now, ended=DONE)
-
-
-def freeze_failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
-    return came_to_nothing(state, ended_by(refusal, facts), "vm_freeze_failed", refusal, *called_off(state))
-
-
-def thaw_failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
-    return came_to_nothing(state, ended_by(refusal, facts), "vm_thaw_failed", refusal, *called_off(state))
 
 
 FREEZE = VmOperation(
@@ -121,7 +113,7 @@ FREEZE = VmOperation(
     request=request_freeze,
     sends=sends_freeze,
     done=frozen,
-    failed=freeze_failed,
+    failed=FailedAs("vm_freeze_failed"),
     timed_out=timed_out,
     timers=deadline,
 )
@@ -131,5 +123,5 @@ THAW = VmOperation(
     request=request_thaw,
     sends=sends_thaw,
     done=thawed,
-    failed=thaw_failed,
+    failed=FailedAs("vm_thaw_failed"),
 )

@@ -5,9 +5,8 @@ from __future__ import annotations
 from actors.entity.decision import Decision
 from actors.entity.messages import CommandRequest
 from actors.vm.facts import VmDecisionFacts
-from actors.vm.operations.record import DONE, VmOperation, begun, called_off, came_to_nothing, ended_by, succeeded
+from actors.vm.operations.record import DONE, FailedAs, VmOperation, begun, succeeded
 from actors.vm.state import VmState
-from protocol.errors import Refusal
 from protocol.message import Message
 from protocol.node.commands import PauseDomain, ResumeDomain
 from protocol.vm import events
@@ -38,21 +37,13 @@ def resumed(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision
     return succeeded(state, events.VmResumed(at=facts.now, ended=DONE), "vm_resumed")
 
 
-def pause_failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
-    return came_to_nothing(state, ended_by(refusal, facts), "vm_pause_failed", refusal, *called_off(state))
-
-
-def resume_failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
-    return came_to_nothing(state, ended_by(refusal, facts), "vm_resume_failed", refusal, *called_off(state))
-
-
 PAUSE = VmOperation(
     kind="pause",
     begun_by=PauseVm,
     request=request_pause,
     sends=sends_pause,
     done=paused,
-    failed=pause_failed,
+    failed=FailedAs("vm_pause_failed"),
 )
 RESUME = VmOperation(
     kind="resume",
@@ -60,5 +51,5 @@ RESUME = VmOperation(
     request=request_resume,
     sends=sends_resume,
     done=resumed,
-    failed=resume_failed,
+    failed=FailedAs("vm_resume_failed"),
 )

@@ -10,17 +10,8 @@ from actors.entity.decision import NOTHING, CancelTimer, Decision
 from actors.entity.messages import CommandRequest
 from actors.vm.facts import VmDecisionFacts, guest_up_timer
 from actors.vm.operations import guest_wait
-from actors.vm.operations.record import (
-    DONE,
-    VmOperation,
-    begun,
-    called_off,
-    came_to_nothing,
-    failure,
-    succeeded,
-)
+from actors.vm.operations.record import DONE, FailedAs, VmOperation, begun, succeeded
 from actors.vm.state import VmState
-from protocol.errors import Refusal
 from protocol.message import Message
 from protocol.node.commands import RebootDomain
 from protocol.vm import events
@@ -39,12 +30,6 @@ def sends(state: VmState) -> RebootDomain | None:
 
 def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     return guest_wait.asked(REBOOT, state, "Waiting for the guest to reboot", facts)
-
-
-def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
-    """The guest goes on as it was."""
-    event = events.VmRebootIgnored(at=facts.now, ended=failure(refusal))
-    return came_to_nothing(state, event, "vm_reboot_failed", refusal, *called_off(state))
 
 
 def started_over(state: VmState, facts: VmDecisionFacts) -> Decision:
@@ -66,7 +51,7 @@ REBOOT = VmOperation(
     request=request,
     sends=sends,
     done=done,
-    failed=failed,
+    failed=FailedAs("vm_reboot_failed", events.VmRebootIgnored),
     seen_as="reboot_in_progress",
     started_over=started_over,
     timed_out=timed_out,

@@ -123,14 +123,27 @@ def came_to_nothing(state: VmState, event: events.VmEvent, what: str, refusal: R
     return Decision(events=(event,), audit=(said,), effects=effects)
 
 
+def report_wanted(state: VmState) -> tuple[Effect, ...]:
+    """What the VM is now, its host says."""
+    return (RequestReport(host_id=state.host_id),)
+
+
 def called_off(state: VmState) -> tuple[Effect, ...]:
-    """Nothing is waited for any more; what the VM is now, its host says."""
-    return (*timer_cancelled(state), RequestReport(host_id=state.host_id))
+    """Nothing is waited for any more."""
+    return (*timer_cancelled(state), *report_wanted(state))
 
 
-def ended_by(refusal: Refusal, facts: VmDecisionFacts) -> events.VmEvent:
-    """The operation has failed, and the VM is what it was before, as far as is known."""
-    return events.VmOperationEnded(at=facts.now, ended=failure(refusal))
+@attrs.frozen
+class FailedAs:
+    """What follows when the guest goes on as it was, as far as is known: `event`, and the audit trail says `what`."""
+
+    what: str
+    event: type[events.VmEvent] = events.VmOperationEnded
+    effects: Callable[[VmState], tuple[Effect, ...]] = called_off
+
+    def __call__(self, state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
+        ended = self.event(at=facts.now, ended=failure(refusal))
+        return came_to_nothing(state, ended, self.what, refusal, *self.effects(state))
 
 
 def failure(refusal: Refusal) -> Outcome:

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from actors.entity.decision import Decision, RequestReport
+from actors.entity.decision import Decision
 from actors.entity.messages import CommandRequest
 from actors.vm.facts import VmDecisionFacts, guest_up_timer
-from actors.vm.operations.record import (
-    DONE,
-    VmOperation,
-    begun,
-    came_to_nothing,
-    failure,
-    succeeded,
-)
+from actors.vm.operations.record import DONE, FailedAs, VmOperation, begun, report_wanted, succeeded
 from actors.vm.state import VmState
-from protocol.errors import Refusal
 from protocol.message import Message
 from protocol.node.commands import ResetDomain
 from protocol.vm import events
@@ -36,10 +28,11 @@ def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
     return succeeded(state, event, "vm_reset", guest_up_timer(facts))
 
 
-def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
-    """The guest goes on as it was."""
-    event = events.VmRebootIgnored(at=facts.now, ended=failure(refusal))
-    return came_to_nothing(state, event, "vm_reset_failed", refusal, RequestReport(host_id=state.host_id))
-
-
-RESET = VmOperation(kind=KIND, begun_by=ResetVm, request=request, sends=sends, done=done, failed=failed)
+RESET = VmOperation(
+    kind=KIND,
+    begun_by=ResetVm,
+    request=request,
+    sends=sends,
+    done=done,
+    failed=FailedAs("vm_reset_failed", events.VmRebootIgnored, report_wanted),
+)

@@ -7,73 +7,68 @@ either   the host failed -> make sure that nothing was left -> down, or still su
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import attrs
 
 from actors.entity.decision import Decision, Effect, Question, Tell, refuse
 from actors.entity.messages import CommandRequest
-from actors.entity.operation import begin_for, with_step
+from actors.entity.operation import with_step
 from actors.entity.refusals import busy, not_legal
 from actors.placement.columns import reserved_bytes
 from actors.placement.messages import Place, Placed, ReleasePlacement
 from actors.vm import domain_spec
-from actors.vm.configure import checks, memory
+from actors.vm.configure import checks, memory, one_run
 from actors.vm.desired import desired_after_end
-from actors.vm.facts import VmDecisionFacts, accepted_as, guest_up_timer
+from actors.vm.facts import VmDecisionFacts, guest_up_timer
 from actors.vm.operations.pause import request_resume
-from actors.vm.operations.record import DONE, VmOperation, progressed, requested
+from actors.vm.operations.record import DONE, VmOperation, one_step, progressed, requested
 from actors.vm.run_end import RunEnd
 from actors.vm.state import VmState
 from protocol.activity.audit import line
-from protocol.activity.operation import Outcome
+from protocol.activity.operation import Operation, Outcome
 from protocol.document import id_of
 from protocol.errors import NotFound, Refusal
-from protocol.merge import given, merge
 from protocol.message import Message
 from protocol.node.commands import DestroyDomain, RestoreDomain, StartDomain
 from protocol.node.domain import DomainSpec, DomainStatus
 from protocol.node.reports import DomainStarted
-from protocol.refusals import invalid
 from protocol.storage.model import StorageDomain
 from protocol.vm import events
 from protocol.vm.commands import StartVm
 from protocol.vm.model import Vm
 
 SCHEDULER: Final = "scheduler/main"
-OF_ONE_RUN: Final = frozenset(
-    {
-        "memory",
-        "memory_policy",
-        "cpu",
-        "os",
-        "bios",
-        "display",
-        "console",
-        "time_zone",
-        "placement_policy",
-        "start_paused",
-    }
-)
-"""What may differ for one run. Who a VM is, where it lies and what it is made of never do."""
+
+
+@attrs.frozen(kw_only=True)
+class _Launch(VmOperation):
+    """One of the two ways to a run. `begins`: the event in which it is requested, with the host and the domain to run.
+    `comes_to_nothing`: the event in which it has failed, and no QEMU runs.
+    """
+
+    description: str
+    begins: Callable[[Operation, str, DomainSpec, StartVm, VmDecisionFacts], events.VmEvent]
+    comes_to_nothing: Callable[[VmState, str, Outcome, VmDecisionFacts], events.VmEvent]
 
 
 def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """Legal while the VM is down or suspended: asks the scheduler for a host; a paused one is resumed."""
     command = request.command
     assert isinstance(command, StartVm)
-    if refusal := _refused_for_one_run(state, command):
+    if refusal := one_run.refusal_of(state, command):
         return refuse(refusal)
     if state.status == "paused":
         return request_resume(state, request, facts)
     if refusal := busy(state, "start"):
         return refuse(refusal)
-    if state.status not in ("down", "suspended"):
+    if state.status not in LAUNCHES:
         return refuse(not_legal(state, "start", "down, suspended or paused", "Stop it first, or leave it as it is."))
-    vm = effective(state, command)
+    vm = one_run.configuration(state, command)
     if refusal := checks.vm(command.vm or Vm(), adding=False) or memory.refusal(vm) or checks.cpu(vm):
         return refuse(refusal)
-    spec = _spec(state, vm, command, facts)
+    spec = one_run.domain(state, vm, command, facts)
     if isinstance(spec, Refusal):
         return refuse(spec)
     policy = vm.placement_policy
@@ -92,39 +87,12 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
     return Decision(question=Question(ask=ask, release=release))
 
 
-def _refused_for_one_run(state: VmState, command: StartVm) -> Refusal | None:
-    """A VM that goes on where it stood has its configuration already."""
-    if command.vm is not None and state.status in ("paused", "suspended"):
-        reason = f"VM {state.name} is {state.status}: it goes on as it is, and nothing can differ for this run."
-        return invalid("vm", reason, "Start it without `vm`, or stop it first.")
-    if command.pause and state.status == "paused":
-        return invalid("pause", f"VM {state.name} is paused already.", "Start it without `pause` to resume it.")
-    for name, known, value in given(command.vm) if command.vm is not None else ():
-        if name not in OF_ONE_RUN and not known.read_only and value != getattr(state.vm, name):
-            reason = f"The {name.replace('_', ' ')} of a VM cannot differ for one run."
-            return invalid(f"vm.{name}", reason, "Leave it out, or update the VM.")
-    return None
-
-
-def _spec(state: VmState, vm: Vm, command: StartVm, facts: VmDecisionFacts) -> DomainSpec | Refusal:
-    """The domain of this run. One that was suspended goes on where it stood, whatever `start_paused` says."""
-    paused = command.pause or (bool(vm.start_paused) and not state.saved_on)
-    return domain_spec.build(vm, facts.rows, paused=paused, run_once=command.vm is not None)
-
-
 def _hosts_that_can(state: VmState, vm: Vm, facts: VmDecisionFacts) -> tuple[str, ...] | None:
     if state.saved_on:
         storage_domain = facts.rows.get(StorageDomain, state.saved_on)
         host_id = id_of(storage_domain.host) if storage_domain is not None else ""
         return (host_id,) if host_id else None
     return domain_spec.storage_hosts(vm, facts.rows)
-
-
-def effective(state: VmState, start: StartVm) -> Vm:
-    """The configuration of this run: what waits for the next start, then the overrides of *run once*. A suspended VM
-    goes on with what it has."""
-    vm = state.vm if state.status == "suspended" else state.next_run or state.vm
-    return memory.settled(merge(vm, start.vm), start.vm, vm.memory) if start.vm is not None else vm
 
 
 def placed(state: VmState, request: CommandRequest, answer: Message, facts: VmDecisionFacts) -> Decision:
@@ -134,25 +102,32 @@ def placed(state: VmState, request: CommandRequest, answer: Message, facts: VmDe
     if isinstance(answer, Refusal):
         return refuse(answer)
     assert isinstance(answer, Placed)
-    spec = _spec(state, effective(state, command), command, facts)
+    spec = one_run.domain(state, one_run.configuration(state, command), command, facts)
     if isinstance(spec, Refusal):
         return refuse(spec)
-    if state.operation is not None or state.status not in ("down", "suspended"):
+    launch = LAUNCHES.get(state.status)
+    if state.operation is not None or launch is None:
         return refuse(busy(state, "start") or not_legal(state, "start", "down or suspended"))
-    is_restore = state.status == "suspended"
-    host_id, text = answer.host_id, f"{'Resuming' if is_restore else 'Launching'} VM {state.name}"
-    operation = begin_for(request, "restore" if is_restore else "start", text, facts.now, host_id)
-    operation = with_step(
-        operation, state.address, f"Starting on host {facts.rows.name_of('host', host_id)}", facts.now, host_id
+    step = f"Starting on host {facts.rows.name_of('host', answer.host_id)}"
+    text = f"{launch.description} VM {state.name}"
+    operation = one_step(state, request, launch.kind, text, step, facts, answer.host_id)
+    event = launch.begins(operation, answer.host_id, spec, command, facts)
+    return requested(launch, state, request, event)
+
+
+def _begins_start(
+    operation: Operation, host_id: str, spec: DomainSpec, command: StartVm, facts: VmDecisionFacts
+) -> events.VmEvent:
+    run_once = command.vm is not None
+    return events.VmStartRequested(
+        at=facts.now, operation=operation, host_id=host_id, spec=spec, run_once=run_once, desired="up"
     )
-    accepted = accepted_as(state, request, operation)
-    if is_restore:
-        restore = events.VmRestoreRequested(at=facts.now, operation=operation, host_id=host_id, spec=spec, desired="up")
-        return requested(RESTORE, state, request, restore, reply=accepted)
-    start = events.VmStartRequested(
-        at=facts.now, operation=operation, host_id=host_id, spec=spec, run_once=command.vm is not None, desired="up"
-    )
-    return requested(START, state, request, start, reply=accepted)
+
+
+def _begins_restore(
+    operation: Operation, host_id: str, spec: DomainSpec, command: StartVm, facts: VmDecisionFacts
+) -> events.VmEvent:
+    return events.VmRestoreRequested(at=facts.now, operation=operation, host_id=host_id, spec=spec, desired="up")
 
 
 def sends_start(state: VmState) -> StartDomain | DestroyDomain:
@@ -209,7 +184,7 @@ def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision
         return failed_for_good(state, reason, facts)
     undoing = attrs.evolve(operation, rolling_back=str(refusal), data=refusal)
     undoing = with_step(undoing, state.address, "Checking that nothing is left", facts.now, state.host_id)
-    return progressed(RESTORE if operation.kind == "restore" else START, state, undoing, facts)
+    return progressed(_under_way(operation), state, undoing, facts)
 
 
 def _is_undone(state: VmState) -> bool:
@@ -230,24 +205,29 @@ def run_ended(state: VmState, end: RunEnd, facts: VmDecisionFacts) -> Decision:
 
 
 def failed_for_good(state: VmState, reason: str, facts: VmDecisionFacts) -> Decision:
-    """No QEMU runs. What was being restored is suspended still, also when its host was away meanwhile."""
+    """No QEMU runs: the VM is what it was before."""
     operation = state.operation
     assert operation is not None
-    ended = Outcome(outcome="failed", reason=reason)
+    event = _under_way(operation).comes_to_nothing(state, reason, Outcome(outcome="failed", reason=reason), facts)
     host = facts.rows.name_of("host", state.host_id)
     said = line("vm_start_failed", vm=state.id, host=state.host_id, name=state.name, host_name=host, reason=reason)
-    return Decision(events=(_event_of_failure(state, reason, ended, facts),), audit=(said,))
+    return Decision(events=(event,), audit=(said,))
 
 
-def _event_of_failure(state: VmState, reason: str, ended: Outcome, facts: VmDecisionFacts) -> events.VmEvent:
+def _start_failed(state: VmState, reason: str, ended: Outcome, facts: VmDecisionFacts) -> events.VmEvent:
+    wanted = desired_after_end(state, "start_failed")
+    return events.VmStartFailed(at=facts.now, reason=reason, ended=ended, desired=wanted)
+
+
+def _restore_failed(state: VmState, reason: str, ended: Outcome, facts: VmDecisionFacts) -> events.VmEvent:
+    """It is suspended still, also when its host was away meanwhile; but down when its saved memory is lost."""
     assert state.operation is not None
-    is_restore = state.operation.kind == "restore"
-    if is_restore and _lost(state.operation.data):
+    if _lost(state.operation.data):
         lost = f"Its saved memory was lost. {reason}"
         wanted = desired_after_end(state, "start_failed")
         return events.VmWentDown(at=facts.now, cause="failed", reason=lost, ended=ended, desired=wanted)
-    wanted = desired_after_end(state, "restore_failed" if is_restore else "start_failed")
-    if is_restore and state.status == "unknown":
+    wanted = desired_after_end(state, "restore_failed")
+    if state.status == "unknown":
         return events.VmSuspended(at=facts.now, ended=ended, desired=wanted)
     return events.VmStartFailed(at=facts.now, reason=reason, ended=ended, desired=wanted)
 
@@ -257,14 +237,32 @@ def _lost(why: Message | None) -> bool:
     return isinstance(why, Refusal) and why.code == NotFound.code
 
 
-START = VmOperation(
+def _under_way(operation: Operation) -> _Launch:
+    return next(each for each in LAUNCHES.values() if each.kind == operation.kind)
+
+
+START = _Launch(
     kind="start",
     begun_by=StartVm,
+    description="Launching",
     request=request,
     answered=placed,
+    begins=_begins_start,
     sends=sends_start,
     done=started,
     failed=failed,
+    comes_to_nothing=_start_failed,
     run_ended=run_ended,
 )
-RESTORE = attrs.evolve(START, kind="restore", begun_by=None, sends=sends_restore, done=restored)
+RESTORE = attrs.evolve(
+    START,
+    kind="restore",
+    begun_by=None,
+    description="Resuming",
+    begins=_begins_restore,
+    sends=sends_restore,
+    done=restored,
+    comes_to_nothing=_restore_failed,
+)
+LAUNCHES: Final[Mapping[str, _Launch]] = {"down": START, "suspended": RESTORE}
+"""By the status in which it is legal."""

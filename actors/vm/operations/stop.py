@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from actors.entity.decision import Decision, RequestReport, SetTimer, line_by, refuse
+from actors.entity.decision import Decision, SetTimer, line_by, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.refusals import busy, not_legal
 from actors.vm.desired import desired_after_end
@@ -18,6 +18,7 @@ from actors.vm.operations.record import (
     came_to_nothing,
     failure,
     one_step,
+    report_wanted,
     requested,
     under_way,
 )
@@ -93,7 +94,7 @@ def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision
         return came_to_nothing(state, suspended, "vm_suspended_stop_failed", refusal)
     kind = events.VmShutdownIgnored if state.status == "powering_down" else events.VmOperationEnded
     event = kind(at=facts.now, ended=failure(refusal), desired=desired_after_end(state, "shutdown_ignored"))
-    return came_to_nothing(state, event, "vm_stop_failed", refusal, RequestReport(host_id=state.host_id))
+    return came_to_nothing(state, event, "vm_stop_failed", refusal, *report_wanted(state))
 
 
 def timers(state: VmState, facts: VmDecisionFacts) -> tuple[SetTimer, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors.entity.decision import NOTHING, Decision, RequestReport, refuse
+from actors.entity.decision import NOTHING, Decision, refuse
 from actors.entity.messages import CommandRequest
 from actors.vm.desired import desired_after_end
 from actors.vm.facts import VmDecisionFacts
@@ -13,6 +13,7 @@ from actors.vm.operations.record import (
     failure,
     legality,
     one_step,
+    report_wanted,
     requested,
     succeeded,
 )
@@ -60,7 +61,7 @@ def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:
 def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
     wanted = desired_after_end(state, "suspend_failed")
     event = events.VmSuspendFailed(at=facts.now, reason=str(refusal), ended=failure(refusal), desired=wanted)
-    return came_to_nothing(state, event, "vm_suspend_failed", refusal, RequestReport(host_id=state.host_id))
+    return came_to_nothing(state, event, "vm_suspend_failed", refusal, *report_wanted(state))
 
 
 def run_ended(state: VmState, end: RunEnd, facts: VmDecisionFacts) -> Decision:

@@ -24,7 +24,7 @@ from actors.kernel.ref import ActorRef
 from cli.daemons.engine.config import EngineTimes
 from protocol.activity.model import Event
 from protocol.codec import encode
-from protocol.document import kind_and_id
+from protocol.document import id_of, kind_and_id
 from protocol.message import Message
 from supervisors.engine_tree import engine_tree, entity_kinds
 from supervisors.handle import DynamicSupervisorHandle
@@ -112,7 +112,7 @@ class Engine:
         for kind in self.kinds:
             for document in list(self.rows.all(kind.resource.cls)):
                 if kind.is_unfinished(document):
-                    self.ensure(kind.kind, document.id)
+                    self.ensure(kind.kind, id_of(document))
 
     def tree(self, extra: Iterable[ChildSpec | SupervisorSpec] = ()) -> SupervisorSpec:
         """The spec to run. `extra` children start last and stop first."""

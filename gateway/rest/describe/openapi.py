@@ -13,7 +13,7 @@ from gateway.rest.describe.walk import Link, nested_classes, walk_links
 from protocol.attributes import Attribute, attributes
 from protocol.document import Ref, TakesEffect
 from protocol.names import element_of, element_of_name
-from protocol.registry import Parameter
+from protocol.resource import Parameter
 
 _plain: Final[dict[type[Any], str]] = {str: "string", bool: "boolean", int: "integer", float: "number"}
 _template: Final = re.compile(r"\{([a-z_]+):id\}")

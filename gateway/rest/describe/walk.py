@@ -9,10 +9,11 @@ from typing import Any
 import attrs
 
 from protocol.attributes import Attribute, attributes, effects_of
-from protocol.command import ADDRESS_FIELDS
+from protocol.command import ADDRESS_FIELDS, Command
 from protocol.document import TakesEffect
 from protocol.names import description_of, element_of, plural_of, title_of
-from protocol.registry import RESOURCES, Action, Parameter, Resource, SubCollection
+from protocol.registry import RESOURCES
+from protocol.resource import Action, Parameter, Resource, SubCollection
 
 
 @attrs.frozen(kw_only=True)
@@ -77,7 +78,14 @@ def _actions(one: str, kind: str, actions: tuple[Action, ...]) -> Iterator[Link]
         )  # fmt: skip
 
 
-def _changes(path: str, one: str, cls: type[Any], add: Any, update: Any, remove: Any) -> Iterator[Link]:
+def _changes(
+    path: str,
+    one: str,
+    cls: type[Any],
+    add: type[Command] | None,
+    update: type[Command] | None,
+    remove: type[Command] | None,
+) -> Iterator[Link]:
     tag = element_of(cls)
     yield Link(
         path=one,
@@ -110,7 +118,7 @@ def _changes(path: str, one: str, cls: type[Any], add: Any, update: Any, remove:
         )
 
 
-def _query_of(command: type[Any]) -> tuple[tuple[str, type[Any]], ...]:
+def _query_of(command: type[Command]) -> tuple[tuple[str, type[Any]], ...]:
     hints = typing.get_type_hints(command)
     return tuple(
         (name, hint) for name, hint in hints.items() if name not in ADDRESS_FIELDS and hint in (bool, str, int)

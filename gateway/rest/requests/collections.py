@@ -14,7 +14,8 @@ from gateway.rest.requests.exchange import Exchange, HttpReply
 from gateway.search.evaluate import Search, newest_first
 from protocol.errors import Refused
 from protocol.refusals import not_found
-from protocol.registry import BY_KIND, Resource
+from protocol.registry import BY_KIND
+from protocol.resource import Resource
 
 _records_without_pause_max: Final = 100
 

@@ -21,11 +21,13 @@ from gateway.read_model.model import ReadModel
 from gateway.rest.requests.exchange import Exchange
 from protocol import limits
 from protocol.attributes import Attribute, attributes
-from protocol.command import ADDRESS_FIELDS, Command
-from protocol.document import About
+from protocol.command import ADDRESS_FIELDS, Add, Command, Update
+from protocol.document import About, Document
 from protocol.errors import BadInput, NotMade, Refusal, Refused, Unavailable
+from protocol.inventory.assignment_commands import Assign
 from protocol.live.engine import Accepted, Submit
-from protocol.registry import Action
+from protocol.merge import changed_by
+from protocol.resource import Action
 
 _action_ignored: Final = frozenset({"async", "href", "id", "link", "status", "actions", "correlation_id"})
 _read_own_write_seconds: Final = 5.0
@@ -43,8 +45,8 @@ class CommandSender:
     async def add(
         self,
         exchange: Exchange,
-        command: type[Any],
-        cls: type[Any],
+        command: type[Add],
+        cls: type[Document],
         *,
         kind: str = "",
         parent_id: str = "",
@@ -54,8 +56,8 @@ class CommandSender:
         if node is None:
             raise BadInput("The request has no body.", remedy="Send the object to add.")
         document = read_document(node, cls, adding=True)
-        if getattr(document, "id", None) is not None and parent_id == "":
-            document = attrs.evolve(document, id=None)  # the engine makes ids
+        if parent_id == "":
+            document = changed_by(document, {"id": None})  # the engine makes ids
         document = resolve(exchange.view, document, cluster_id=self._cluster_of(parent_id))
         fields = self._fields(command, exchange, kind) | more
         accepted = await self.submit(exchange, command(parent_id=parent_id, document=document, **fields))
@@ -79,8 +81,8 @@ class CommandSender:
     async def update(
         self,
         exchange: Exchange,
-        command: type[Any],
-        cls: type[Any],
+        command: type[Update] | type[Assign],
+        cls: type[Document],
         id: str,
         *,
         kind: str = "",
@@ -93,7 +95,7 @@ class CommandSender:
         document = read_document(node, cls, adding=False)
         # What lies in sub-collections is changed there; clients send it back with the rest.
         links = {a.name: None for a in attributes(cls) if a.about.link}
-        document = attrs.evolve(document, **links, **({"id": None} if hasattr(document, "id") else {}))
+        document = changed_by(document, {**links, "id": None})
         document = resolve(exchange.view, document, cluster_id=self._cluster_of(parent_id or id))
         fields = self._fields(command, exchange, kind) | more
         return await self.submit(exchange, command(id=id, parent_id=parent_id, document=document, **fields))
@@ -108,14 +110,14 @@ class CommandSender:
         return await self.submit(exchange, command(id=id, parent_id=parent_id, **fields))
 
     async def assign(
-        self, exchange: Exchange, command: type[Any], cls: type[Any], *, parent_id: str, **more: Any
+        self, exchange: Exchange, command: type[Command], cls: type[Document], *, parent_id: str, **more: Any
     ) -> Accepted:
         """Gives what the body names, by id or by name, to the object `parent_id`; the rest is of the relation."""
         node = await exchange.body()
         if node is None:
             raise BadInput("The request has no body.", remedy="Send the id or the name of the object to assign.")
         said = read_document(node, cls, adding=False)
-        id, rest = resolved_id(exchange.view, said), attrs.evolve(said, id=None, name=None)
+        id, rest = resolved_id(exchange.view, said), changed_by(said, {"id": None, "name": None})
         fields: dict[str, Any] = {}
         if rest != cls() and "document" in {field.name for field in attrs.fields(command)}:
             fields["document"] = resolve(exchange.view, rest)

@@ -14,10 +14,16 @@ from gateway.rest.requests import collections
 from gateway.rest.requests.commands import CommandSender
 from gateway.rest.requests.exchange import Exchange, HttpReply
 from gateway.rest.requests.mutations import acted, done, not_served
+from protocol.command import Add, Command
+from protocol.document import Document, Identified, id_of
 from protocol.errors import Refused
+from protocol.live.engine import Accepted
+from protocol.merge import changed_by
 from protocol.names import element_of, title_of
 from protocol.refusals import not_found
-from protocol.registry import BY_KIND, SubCollection
+from protocol.registry import BY_KIND
+from protocol.resource import SubCollection
+from protocol.statistic import Statistic
 
 
 @attrs.frozen
@@ -25,7 +31,7 @@ class At:
     """Where a walk down the path has come: a document, its place, the root object's kind and id, and the ids of the members
     between the two."""
 
-    document: Any
+    document: Document
     place: DocumentPlace
     root_kind: str
     root_id: str
@@ -47,8 +53,9 @@ class Members:
             if exchange.method == "GET":
                 return await self._list(exchange, at, sub)
             if exchange.method == "POST" and sub.add is not None:
-                add = self._add if sub.source == "nested" else self._assign
-                return await add(exchange, at, sub, sub.add)
+                if issubclass(sub.add, Add):
+                    return await self._add(exchange, at, sub, sub.add)
+                return await self._assign(exchange, at, sub, sub.add)
             raise not_served(exchange)
         if sub.source == "statistics":
             return self._statistic(exchange, at, sub, rest)
@@ -58,7 +65,7 @@ class Members:
         action = next((action for action in sub.actions if action.name == rest[2]), None)
         if action is not None and len(rest) == 3 and exchange.method == "POST":
             above = _above(at, sub, action.command)
-            return acted(exchange, action, await self._commands.act(exchange, action, item.id, **above))
+            return acted(exchange, action, await self._commands.act(exchange, action, id_of(item), **above))
         document, place = exchange.writer.member(sub, item, at.place)
         return await self.answer(
             exchange, At(document, place, at.root_kind, at.root_id, (*at.member_ids, rest[1])), rest[2:]
@@ -80,52 +87,54 @@ class Members:
             items = [self._plain(exchange, at, sub, item, follow) for item in members]
         return exchange.reply(200, sub.tag, {tag: items})
 
-    async def _one(self, exchange: Exchange, at: At, sub: SubCollection, item: Any) -> HttpReply:
+    async def _one(self, exchange: Exchange, at: At, sub: SubCollection, item: Identified) -> HttpReply:
         tag = element_of(sub.item)
         if exchange.method == "GET":
             if sub.source == "filter":
-                return await collections.get(exchange, BY_KIND[sub.kind], item.id)
+                return await collections.get(exchange, BY_KIND[sub.kind], id_of(item))
             return exchange.reply(200, tag, self._plain(exchange, at, sub, item, exchange.follow()))
         if exchange.method == "PUT" and sub.update is not None:
             above = _above(at, sub, sub.update)
-            await self._commands.update(exchange, sub.update, sub.item, item.id, **above)
-            return exchange.reply(200, tag, self._after(exchange, at, sub, item.id, item))
+            await self._commands.update(exchange, sub.update, _sent_to(sub), id_of(item), **above)
+            return exchange.reply(200, tag, self._after(exchange, at, sub, id_of(item), item))
         if exchange.method == "DELETE" and sub.remove is not None:
             above = _above(at, sub, sub.remove)
-            accepted = await self._commands.remove(exchange, sub.remove, item.id, **above)
+            accepted = await self._commands.remove(exchange, sub.remove, id_of(item), **above)
             return exchange.reply(200, "action", done(accepted))
         raise not_served(exchange)
 
-    async def _add(self, exchange: Exchange, at: At, sub: SubCollection, command: Any) -> HttpReply:
-        accepted = await self._commands.add(exchange, command, sub.item, **_above(at, sub, command))
+    async def _add(self, exchange: Exchange, at: At, sub: SubCollection, command: type[Add]) -> HttpReply:
+        accepted = await self._commands.add(exchange, command, _sent_to(sub), **_above(at, sub, command))
         # The reply names the member, or the VM it went into; then it is the youngest.
         id = accepted.id
         before = {item.id for item in nested_items(at.document, sub)}
         record = exchange.view.get(at.root_kind, at.root_id)
         members = nested_items(record.document, sub) if record is not None else ()
         if all(item.id != id for item in members):
-            id = next((item.id for item in members if item.id not in before), id)
-        fallback = accepted.document if isinstance(accepted.document, sub.item) else attrs.evolve(sub.item(), id=id)
+            id = next((id_of(item) for item in members if item.id not in before), id)
+        plain = self._after(exchange, at, sub, id, _accepted_as(sub, accepted, id))
         status = 202 if accepted.job_id else 201
         location = ("Location", f"{at.place.href}/{sub.rel}/{id}")
-        return exchange.reply(status, element_of(sub.item), self._after(exchange, at, sub, id, fallback), location)
+        return exchange.reply(status, element_of(sub.item), plain, location)
 
-    async def _assign(self, exchange: Exchange, at: At, sub: SubCollection, command: Any) -> HttpReply:
+    async def _assign(self, exchange: Exchange, at: At, sub: SubCollection, command: type[Command]) -> HttpReply:
         """What is assigned is there already: the body names it, by id or by name."""
-        accepted = await self._commands.assign(exchange, command, sub.item, **_above(at, sub, command))
+        accepted = await self._commands.assign(exchange, command, _sent_to(sub), **_above(at, sub, command))
         location = ("Location", f"{at.place.href}/{sub.rel}/{accepted.id}")
-        plain = self._after(exchange, at, sub, accepted.id, accepted.document)
+        plain = self._after(exchange, at, sub, accepted.id, _accepted_as(sub, accepted, accepted.id))
         return exchange.reply(201, element_of(sub.item), plain, location)
 
-    def _after(self, exchange: Exchange, at: At, sub: SubCollection, id: str, fallback: Any) -> Plain:
+    def _after(self, exchange: Exchange, at: At, sub: SubCollection, id: str, fallback: Identified) -> Plain:
         """The member as it is shown now."""
         record = exchange.view.get(at.root_kind, at.root_id)
         members = self._members(exchange, attrs.evolve(at, document=record.document), sub) if record is not None else ()
         return self._plain(exchange, at, sub, next((item for item in members if item.id == id), fallback))
 
-    def _plain(self, exchange: Exchange, at: At, sub: SubCollection, item: Any, follow: Follow = NOTHING) -> Plain:
+    def _plain(
+        self, exchange: Exchange, at: At, sub: SubCollection, item: Identified, follow: Follow = NOTHING
+    ) -> Plain:
         if sub.source == "filter":
-            return exchange.writer.document(item, place_of(BY_KIND[sub.kind], item.id), follow)
+            return exchange.writer.document(item, place_of(BY_KIND[sub.kind], id_of(item)), follow)
         return exchange.writer.document(*exchange.writer.member(sub, item, at.place), follow)
 
     def _statistic(self, exchange: Exchange, at: At, sub: SubCollection, rest: tuple[str, ...]) -> HttpReply:
@@ -135,22 +144,33 @@ class Members:
         plain = exchange.writer.document(found, DocumentPlace(f"{at.place.href}/statistics/{found.id}"))
         return exchange.reply(200, element_of(sub.item), plain)
 
-    def _statistics(self, exchange: Exchange, at: At) -> list[Any]:
+    def _statistics(self, exchange: Exchange, at: At) -> list[Statistic]:
         return statistics_of(exchange.view.whole, at.place.parent_kind, at.place.parent_id, at.place.owner_id)
 
-    def _members(self, exchange: Exchange, at: At, sub: SubCollection) -> tuple[Any, ...]:
+    def _members(self, exchange: Exchange, at: At, sub: SubCollection) -> tuple[Identified, ...]:
         if sub.source == "filter":
             return tuple(record.document for record in exchange.writer.filtered(sub, at.root_kind, at.root_id))
         return exchange.writer.assigned(sub, at.place) if sub.source == "assigned" else nested_items(at.document, sub)
 
-    def _member(self, exchange: Exchange, at: At, sub: SubCollection, id: str) -> Any:
+    def _member(self, exchange: Exchange, at: At, sub: SubCollection, id: str) -> Identified:
         found = next((item for item in self._members(exchange, at, sub) if item.id == id), None)
         if found is None:
             raise _missing(at, sub, id)
         return found
 
 
-def _above(at: At, sub: SubCollection, command: type[Any]) -> dict[str, Any]:
+def _sent_to(sub: SubCollection) -> type[Document]:
+    """What a client may add to it, or change in it."""
+    assert issubclass(sub.item, Document)
+    return sub.item
+
+
+def _accepted_as(sub: SubCollection, accepted: Accepted, id: str) -> Identified:
+    """The member as the engine says it is, for as long as nothing shows it."""
+    return accepted.document if isinstance(accepted.document, sub.item) else changed_by(sub.item(), {"id": id})
+
+
+def _above(at: At, sub: SubCollection, command: type[Command]) -> dict[str, Any]:
     """What a command on a member says besides its id: all that the member lies in, and of an assignment both kinds."""
     fields = {field.name for field in attrs.fields(command)}
     said = {"parent_id": at.root_id, "member_ids": at.member_ids, "relation": sub.kind, "holder": at.root_kind}

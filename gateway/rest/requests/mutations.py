@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import attrs
-
 from gateway.documents.addresses import href_of
 from gateway.documents.render import Plain
 from gateway.documents.write import DocumentPlace, place_of
@@ -12,7 +10,9 @@ from gateway.rest.requests.commands import CommandSender
 from gateway.rest.requests.exchange import Exchange, HttpReply
 from protocol.errors import NotFound
 from protocol.live.engine import Accepted
-from protocol.registry import BY_KIND, Action, Resource
+from protocol.merge import changed_by
+from protocol.registry import BY_KIND
+from protocol.resource import Action, Resource
 
 
 def not_served(exchange: Exchange) -> NotFound:
@@ -64,7 +64,9 @@ class Mutations:
             return exchange.writer.record(record)
         if accepted.document is not None and isinstance(accepted.document, resource.cls):
             return exchange.writer.document(accepted.document, place_of(resource, id))
-        return exchange.writer.document(attrs.evolve(resource.cls(), id=id), DocumentPlace(href_of(resource.rel, id)))
+        return exchange.writer.document(
+            changed_by(resource.cls(), {"id": id}), DocumentPlace(href_of(resource.rel, id))
+        )
 
 
 def acted(exchange: Exchange, action: Action, accepted: Accepted) -> HttpReply:

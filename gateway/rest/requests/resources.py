@@ -12,7 +12,8 @@ from gateway.rest.requests.exchange import Exchange, HttpReply
 from gateway.rest.requests.members import At, Members
 from gateway.rest.requests.mutations import Mutations, not_served
 from protocol.errors import CorralError
-from protocol.registry import BY_REL, Resource
+from protocol.registry import BY_REL
+from protocol.resource import Resource
 
 Describe = Callable[[Exchange], Awaitable[HttpReply]]
 _methods: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})

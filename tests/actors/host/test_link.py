@@ -15,11 +15,12 @@ from actors.host.messages import NodeLinked, NodeUnlinked
 from actors.wire.frames import FrameTransport, LinkEnded
 from node.link.dial import connected, enrol
 from node.link.identity import Identity
-from protocol.codec import decode, encode, pack, unpack
+from protocol.codec import decode, encode
 from protocol.errors import Refused
 from protocol.node.commands import CertificateIssued, DestroyDomain, EngineHeartbeat, NodeCommand
 from protocol.node.link import EngineHello, Enrol, LinkRefused
 from protocol.node.reports import CertificateRequested, GuestSilent, NodeHeartbeat
+from protocol.packing import pack, unpack
 from tests.actors.host.link_bench import Bench, greet, host_id, linked, node_hello
 
 since = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
