@@ -21,6 +21,7 @@ _SIMPLE: dict[str, click.ParamType[Any]] = {
 PREFIX = "set__"  # click wants names that Python could have; no attribute has two underscores in a row
 _QUERY = "query__"
 _PARENT = "parent__"
+_AS_EVER: Mapping[str, str] = {}
 FORMATS = ("table", "wide", "json", "jsonl", "yaml", "name")
 
 
@@ -55,10 +56,17 @@ def readable(entries: Iterable[Entry], above: Path = ()) -> Iterator[tuple[Path,
         yield from readable(inner, path)
 
 
-def document_options(entries: Iterable[Entry], *, adding: bool, above: Path = ()) -> list[click.Parameter]:
-    """One option per writable attribute; two per reference (`--cluster-id`, `--cluster-name`)."""
+def document_options(
+    entries: Iterable[Entry], *, adding: bool, above: Path = (), effects: Mapping[str, str] = _AS_EVER
+) -> list[click.Parameter]:
+    """One option per writable attribute; two per reference (`--cluster-id`, `--cluster-name`). `effects`: what is said
+    here in place of when something usually takes effect."""
     made: list[click.Parameter] = []
-    for path, entry in writable(entries):
+    for path, known in writable(entries):
+        effect = known.get("effect", "")
+        for usually, here in effects.items():
+            effect = effect.replace(usually, here)
+        entry = {**known, "effect": effect}
         full = (*above, *path)
         if entry["type"] == "ref" and not entry.get("many"):
             made += _reference_options(full, entry, required=adding and not above)
@@ -77,7 +85,8 @@ def action_options(parameters: Iterable[Entry]) -> list[click.Parameter]:
     made: list[click.Parameter] = []
     for parameter in parameters:
         if parameter["type"] == "object":
-            made += document_options(index.nested(parameter), adding=False, above=(parameter["name"],))
+            effects = parameter.get("effects", _AS_EVER)
+            made += document_options(index.nested(parameter), adding=False, above=(parameter["name"],), effects=effects)
         else:
             made.append(_option((parameter["name"],), parameter, required=False))
     return made

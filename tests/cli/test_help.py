@@ -62,6 +62,13 @@ def test_every_action_and_verb_has_help_with_an_example(corral: Corral, name: st
             assert normalize("--" + parameter["name"]) in shown
 
 
+def test_what_is_said_of_one_run_is_not_said_of_later_ones(corral: Corral) -> None:
+    shown = " ".join(corral("vm", "start", "--help").out.split())
+    assert "next start" not in shown
+    assert "For this run only. Not supported yet: cdrom." in shown
+    assert "Running VMs get it at their next start." in " ".join(corral("vm", "update", "--help").out.split())
+
+
 def test_help_and_completion_import_neither_attrs_nor_the_registry() -> None:
     program = (
         "import sys; from cli.main import main; code = main(sys.argv[1:]);"
