@@ -27,12 +27,13 @@ from protocol.activity.model import Event, Job
 from protocol.codec import CodecError, decode, encode
 from protocol.command import Add, Command
 from protocol.document import kind_and_id
-from protocol.errors import BadInput, Conflict, CorralError, Refusal, Unavailable
+from protocol.errors import BadInput, Conflict, CorralError, NotMade, Refusal, Unavailable
 from protocol.live.engine import Accepted, Principal, Submit
-from protocol.message import message_type
+from protocol.message import Message, message_type
 from protocol.names import title_of
 from protocol.refusals import invalid, not_found
 from protocol.registry import BY_KIND, RESOURCES, Resource, SubCollection, actions_below, below, commands_of
+from protocol.vm.commands import AddDiskAttachment
 
 Route = tuple[str, Callable[[Command], str]]
 
@@ -74,6 +75,9 @@ ROUTES: dict[type[Command], Route] = dict(_routes())
 
 SHOWN_ONCE: Final = frozenset(each.command for one in RESOURCES for each in actions_below(one) if each.result)
 """Commands whose answer is shown once and stored nowhere."""
+
+ANSWERED_AT_THE_END: Final = frozenset({AddDiskAttachment})
+"""Commands that are not answered before another actor has agreed."""
 
 
 def _unsayable(command: Command) -> Refusal | None:
@@ -202,7 +206,15 @@ class CommandRouter:
         assert isinstance(known, Accepted | Refusal)
         if isinstance(known, Accepted) and known.digest != request.digest:
             return _key_used(key)
-        return known
+        return self._as_it_ended(request.command, known)
+
+    def _as_it_ended(self, command: Message, known: Accepted | Refusal) -> Accepted | Refusal:
+        """The stored answer of a command that is answered by how its job ends was written when that began."""
+        job = self._rows.get(Job, known.job_id) if isinstance(known, Accepted) and known.job_id else None
+        if type(command) not in ANSWERED_AT_THE_END or job is None or job.outcome in (None, "done"):
+            return known
+        reason = job.reason or f"{job.description} failed."
+        return NotMade(reason, remedy=f"See job {job.id}. Nothing is left of it.", entity=f"job/{job.id}").refusal
 
     async def _carried(self, request: CommandRequest, command: Command, kind: str, id: str) -> Accepted | Refusal:
         """The answer of the actor `kind/id`."""

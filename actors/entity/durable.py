@@ -17,7 +17,8 @@ from actors.entity.messages import CommandRequest, CommitFailed, Crash, TimerFir
 from actors.entity.services import Services
 from actors.entity.timers import Timers
 from actors.entity.to_node import to_node
-from actors.entity.transaction import EventT, Standing, StateT, transaction_of
+from actors.entity.transaction import EventT, Standing, StateT, outcome_of, transaction_of
+from actors.journal.port import CommandRepeated, Transaction
 from actors.journal.writer import Durable, Failed
 from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Answer, Envelope
@@ -162,14 +163,14 @@ class DurableActor(Actor, Generic[StateT, EventT]):
         follows in any case."""
         if decision.keep and envelope is not None and envelope.is_awaited:
             self._kept.setdefault(decision.keep, []).append(envelope)
+        decision = with_digest(decision, envelope.message if envelope is not None else None)
         if not decision.events and not decision.audit:
             if self._in_flight:  # it rests on a state that is not durable yet, and must not be said before that is
                 self._behind.append((decision, envelope, release))
             else:
-                self._act(decision, envelope, 0, release)
+                self._say(decision, envelope, release)
             return
         correlation = envelope.correlation_id if envelope is not None else ""
-        decision = with_digest(decision, envelope.message if envelope is not None else None)
         transaction, self._standing = transaction_of(
             self,
             self._standing,
@@ -198,9 +199,31 @@ class DurableActor(Actor, Generic[StateT, EventT]):
             if not self._in_flight:
                 behind, self._behind = self._behind, []
                 for waiting, asker, held in behind:
-                    self._act(waiting, asker, 0, held)
+                    self._say(waiting, asker, held)
 
         self.services.writer.submit(transaction, done)
+
+    def _say(self, decision: Decision, envelope: Envelope | None, release: Tell | None) -> None:
+        """What changes nothing. The answer to a request with an idempotency key is kept first, so that no other request
+        gets under that key; the same one may have kept it meanwhile."""
+        kept = outcome_of(decision)
+        if kept is None or envelope is None or not isinstance(envelope.message, CommandRequest):
+            self._act(decision, envelope, 0, release)
+            return
+        envelope.hand_over()
+
+        def done(result: Durable | Failed) -> None:
+            if isinstance(result, Failed) and not isinstance(result.result, CommandRepeated):
+                said = attrs.evolve(decision, reply=result.refusal)
+                self._reply(said, envelope, 0)
+                if release is not None and not self._ended:
+                    self._tell(release)
+            elif self._ended:
+                self._reply(decision, envelope, 0)
+            else:
+                self._act(decision, envelope, 0, release)
+
+        self.services.writer.submit(Transaction(outcome=kept), done)
 
     def _job_version(self, id: str) -> int:
         row = self.services.rows.row("job", id)

@@ -162,6 +162,32 @@ async def test_a_request_repeated_under_its_key_is_done_once(world: World) -> No
 
 
 @pytest.mark.parametrize(
+    ("path", "body", "other"),
+    [
+        (f"/vms/{named_id('vm-1')}", {"name": "vm-1"}, {"name": "other"}),
+        (f"/vms/{named_id('vm-1')}?dry_run=false", {}, {"comment": "other"}),
+        ("/clusters/{Default}", {"name": "Default"}, {"name": "other"}),
+    ],
+)
+async def test_the_key_of_what_changed_nothing_is_used_too(world: World, path: str, body: Any, other: Any) -> None:
+    path = path.replace("{Default}", world.site.id_of("cluster", "Default"))
+    for sent, status in ((body, 200), (body, 200), (other, 409)):
+        answer = await world.client.api("PUT", path, sent, Idempotency_Key="k1")
+        assert answer.status == status, answer.text
+    assert "was used for another request" in answer.text
+
+
+async def test_an_attach_that_was_refused_in_the_end_is_refused_again(world: World) -> None:
+    disk = {"name": "d", "provisioned_size": 1024**3, "storage_domains": {"storage_domain": [{"name": "local"}]}}
+    id = (await world.client.api("POST", "/disks", disk, Expect="201-created")).json()["id"]
+    body = {"interface": "virtio", "disk": {"id": id}}
+    for name, status in (("vm-1", 201), ("vm-3", 409), ("vm-3", 409)):
+        path = f"/vms/{named_id(name)}/diskattachments"
+        answer = await world.client.api("POST", path, body, Idempotency_Key=f"k-{name}", Expect="201-created")
+        assert (answer.status, "attached to the VM vm-1" in answer.text) == (status, status == 409), answer.text
+
+
+@pytest.mark.parametrize(
     ("body", "status", "reason"),
     [
         ({"cluster": {"name": "Default"}}, 400, "'name'"),

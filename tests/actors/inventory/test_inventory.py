@@ -264,3 +264,8 @@ def test_the_stored_outcome_says_what_came_under_an_idempotency_key() -> None:
         accepted("cluster", CLUSTER),
         stored_as(accepted("cluster", CLUSTER, digest="d1")),
     )
+    play.when(change, digest="d1").then(
+        accepted("cluster", CLUSTER),
+        stored_as(accepted("cluster", CLUSTER, digest="d1")),
+    )
+    play.when(change, digest="d1", dry_run=True).then(accepted("cluster", CLUSTER))
