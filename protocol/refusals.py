@@ -15,6 +15,11 @@ def invalid(field: str, reason: str, remedy: str = "") -> Refusal:
     return BadInput(reason, remedy=remedy, field=field).refusal
 
 
+def not_a(field: str, kind: str) -> Refusal:
+    """What was sent is an object of another kind."""
+    return invalid(field, f"This is no {title_of(kind)}.", f"Send a {title_of(kind)}.")
+
+
 def missing(field: str, of: str, remedy: str = "") -> Refusal:
     """An attribute that an *add* needs was left out."""
     reason = f"A {of} needs {field.replace('_', ' ')}."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+import zoneinfo
 from typing import Final
 
 import attrs
@@ -13,6 +15,10 @@ from protocol.document import About, Document, Ref
 from protocol.errors import Refusal
 from protocol.merge import given
 from protocol.refusals import invalid, missing
+from protocol.vm.model import TimeZone
+
+TIME_ZONES: Final = frozenset(zoneinfo.available_timezones())
+"""Empty on a machine without the database: what cannot be told is not refused."""
 
 _plain: Final = re.compile(r"[\w.\-+]+( [\w.\-+]+)*")
 
@@ -62,6 +68,16 @@ def values(document: object, path: str = "") -> Refusal | None:
             if refusal := _value(known, item, f"{path}{name}"):
                 return refusal
     return None
+
+
+def time_zone(wanted: TimeZone | None) -> Refusal | None:
+    """libvirt takes any name, and sets the guest's clock to UTC for one that its host does not know."""
+    name = (wanted.name if wanted is not None else None) or ""
+    if not TIME_ZONES or not name or name in TIME_ZONES:
+        return None
+    close = difflib.get_close_matches(name, TIME_ZONES, 1)
+    remedy = f"Did you mean {close[0]}?" if close else "Name one of the IANA time zone database, like Europe/Berlin."
+    return invalid("time_zone.name", f"There is no time zone {name[:80]!r}.", remedy)
 
 
 def _value(known: About, item: object, where: str) -> Refusal | None:

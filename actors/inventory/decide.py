@@ -30,7 +30,7 @@ from protocol.live.engine import Accepted
 from protocol.merge import changed_by, merge, writable
 from protocol.names import title_of
 from protocol.references import references_in
-from protocol.refusals import invalid, name_taken, not_found
+from protocol.refusals import invalid, name_taken, not_a, not_found
 from protocol.registry import BY_KIND
 
 REFERENCES: Final = frozenset(field.name for field in attrs.fields(Event)) & frozenset(KINDS) - {"user"}
@@ -60,7 +60,7 @@ def decide(request: CommandRequest, facts: InventoryDecisionFacts) -> Decision:
 def _add(request: CommandRequest, command: AddEntity, facts: InventoryDecisionFacts) -> Decision:
     document = command.document
     if not isinstance(document, BY_KIND[command.kind].cls) or not isinstance(document, Document):
-        return refuse(invalid("document", f"This is no {title_of(command.kind)}."))
+        return refuse(not_a("document", command.kind))
     id = command.id or object_id_of(request.command_id)
     known = facts.rows.document(command.kind, id)
     if known is not None:
@@ -68,8 +68,9 @@ def _add(request: CommandRequest, command: AddEntity, facts: InventoryDecisionFa
     refusal = (
         checks.required(document, title_of(command.kind))
         or checks.values(document)
-        or missing_reference(facts.rows, document)
+        or KINDS[command.kind].refused(document)
     )
+        or missing_reference(facts.rows, document)
     if refusal is not None:
         return refuse(refusal)
     documents = with_companions(changed_by(writable(_by_ids(document)), {"id": id}), facts.fresh_id)

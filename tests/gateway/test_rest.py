@@ -208,6 +208,11 @@ async def test_an_attach_that_was_refused_in_the_end_is_refused_again(world: Wor
 )
 async def test_refused_input_says_why_and_what_to_do(world: World, body: Any, status: int, reason: str) -> None:
     answer = await world.client.api("POST", "/vms", body)
+        (
+            {"name": "x", "cluster": {"name": "Default"}, "os": {"type": "cp_m"}},
+            400,
+            "Choose one of: other, other_linux",
+        ),
     assert answer.status == status, answer.text
     fault = answer.json()
     assert reason in fault["reason"] + " " + fault.get("detail", ""), fault

@@ -69,7 +69,7 @@ def _update_refusal(state: TemplateState, document: Template, facts: StorageDeci
         return NotLegal("The template Blank cannot be changed.", entity=state.address).refusal
     if refusal := busy(state, "update"):
         return refusal
-    if refusal := checks.values(document):
+    if refusal := checks.values(document) or checks.time_zone(document.time_zone):
         return refusal
     if document.cluster is not None and facts.rows.get(Cluster, document.cluster) is None:
         return not_found("cluster", id_of(document.cluster), field="cluster")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from actors.entity.checks import plain_name, required, values
+from actors.entity.checks import plain_name, required, time_zone, values
 from actors.vm.configure import memory
 from protocol import limits
 from protocol.errors import Refusal
@@ -23,7 +23,7 @@ def vm(document: Vm, *, adding: bool) -> Refusal | None:
         return refusal
     if document.name is not None and (refusal := plain_name("VM", document.name)):
         return refusal
-    if refusal := values(document):
+    if refusal := values(document) or time_zone(document.time_zone):
         return refusal
     if refusal := memory.refusal(document):
         return refusal
