@@ -86,7 +86,8 @@ def _unsayable(command: Command) -> Refusal | None:
     try:
         encode(command)
     except (UnicodeEncodeError, OverflowError, CodecError) as error:
-        return invalid("", f"The command holds a value that cannot be kept: {error}.")
+        reason = f"The command holds a value that cannot be kept: {error}."
+        return invalid("", reason, "Leave it out, or send another value.")
     return None
 
 
@@ -166,7 +167,8 @@ class CommandRouter:
         """Authorization comes first: a stored outcome is told only to who may give the command."""
         command, key = submit.command, submit.idempotency_key
         if not isinstance(command, Command) or type(command) not in ROUTES:
-            return invalid("command", f"There is no command {type(command).__name__}.")
+            reason = f"There is no command {type(command).__name__}."
+            return invalid("command", reason, "The entry point and ?rsdl list what is supported.")
         if refusal := _unsayable(command):
             return refusal
         if key:

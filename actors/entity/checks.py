@@ -88,10 +88,11 @@ def _value(known: About, item: object, where: str) -> Refusal | None:
             most = limits.description_characters_max
             return invalid(where, f"{where} is too long or has a NUL.", f"Use at most {most} characters.")
     if isinstance(item, int) and not isinstance(item, bool):
+        unit = f" {known.unit}" if known.unit else ""
         if known.minimum is not None and item < known.minimum:
-            return invalid(where, f"{where} is {item}; the least is {known.minimum} {known.unit}.".rstrip())
+            return invalid(where, f"{where} is {item}.", f"The minimum is {known.minimum}{unit}.")
         if known.maximum is not None and item > known.maximum:
-            return invalid(where, f"{where} is {item}; the most is {known.maximum} {known.unit}.".rstrip())
+            return invalid(where, f"{where} is {item}.", f"The maximum is {known.maximum}{unit}.")
     if attrs.has(type(item)) and not isinstance(item, Ref):
         return values(item, f"{where}.")
     return None

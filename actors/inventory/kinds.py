@@ -198,7 +198,9 @@ def _administrator_stays(user: Document) -> Refusal | None:
     assert isinstance(user, User)
     if user.user_name != ADMINISTRATOR:
         return None
-    return NotLegal("The built-in administrator stays.", entity=f"user/{user.id}").refusal
+    return NotLegal(
+        "The built-in administrator stays.", remedy="Remove other users only.", entity=f"user/{user.id}"
+    ).refusal
 
 
 def _first_administrator(known: Mapping[str, Document], fresh_id: FreshId) -> tuple[Document, ...]:
@@ -226,7 +228,8 @@ def _root_stays(tag: Document) -> Refusal | None:
     assert isinstance(tag, Tag)
     if tag.id != ROOT_TAG_ID:
         return None
-    return NotLegal(f"The tag {tag.name} is built in: it stays.", entity=f"tag/{tag.id}").refusal
+    reason = f"The tag {tag.name} is built in: it stays."
+    return NotLegal(reason, remedy="Change or remove a tag below it.", entity=f"tag/{tag.id}").refusal
 
 
 TAG: Final = InventoryKind(

@@ -31,7 +31,8 @@ def vm(document: Vm, *, adding: bool) -> Refusal | None:
     if topology:
         count = (topology.sockets or 1) * (topology.cores or 1) * (topology.threads or 1)
         if count > limits.vm_vcpus_max:
-            return invalid("cpu.topology", f"{count} virtual CPUs are more than {limits.vm_vcpus_max}.")
+            reason = f"{count} virtual CPUs are more than {limits.vm_vcpus_max}."
+            return invalid("cpu.topology", reason, "Use fewer sockets, cores or threads.")
     return next((refusal for each in document.nics or () if (refusal := nic(each))), None)
 
 

@@ -85,7 +85,7 @@ async def _read_body(receive: Receive) -> bytes:
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            raise BadInput("The request ended early.")
+            raise BadInput("The request ended early.", remedy="Send it again, with its whole body.")
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > limits.request_body_bytes_max:
