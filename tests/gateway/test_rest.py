@@ -193,6 +193,11 @@ async def test_an_attach_that_was_refused_in_the_end_is_refused_again(world: Wor
         ({"cluster": {"name": "Default"}}, 400, "'name'"),
         ({"name": "x", "cluster": {"name": "Nowhere"}}, 404, "no cluster named 'Nowhere'"),
         ({"name": "x", "cluster": {"id": "1"}}, 404, "no cluster with id '1'"),
+        (
+            {"name": "x", "template": {"id": named_id("tiny"), "name": "huge"}, "cluster": {"name": "Default"}},
+            400,
+            "'template': the template with id",
+        ),
         ({"name": "x", "cluster": {}}, 400, "neither id nor name"),
         ({"name": "x", "cluster": {"name": "Default"}, "usb": {"enabled": True}}, 400, "not supported in this release"),
         ({"name": "x", "cluster": {"name": "Default"}, "memry": 1}, 400, "Did you mean 'memory'?"),
