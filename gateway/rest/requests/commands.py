@@ -5,7 +5,6 @@ It must not decide whether a command is legal: the engine does.
 
 from __future__ import annotations
 
-import typing
 from typing import Any, Final
 
 import attrs
@@ -19,13 +18,14 @@ from gateway.documents.references import resolve, resolved_id
 from gateway.read_model.engine_client import EnginePort
 from gateway.read_model.model import ReadModel
 from gateway.rest.requests.exchange import Exchange
+from gateway.rest.requests.parameters import of_action, of_assignment, of_change, query_of_change
 from protocol import limits
 from protocol.attributes import Attribute, attributes
-from protocol.command import ADDRESS_FIELDS, Command
+from protocol.command import Command
 from protocol.document import About
 from protocol.errors import BadInput, NotMade, Refusal, Refused, Unavailable
 from protocol.live.engine import Accepted, Submit
-from protocol.registry import Action
+from protocol.registry import BY_KIND, Action
 
 _action_ignored: Final = frozenset({"async", "href", "id", "link", "status", "actions", "correlation_id"})
 _read_own_write_seconds: Final = 5.0
@@ -50,6 +50,7 @@ class CommandSender:
         parent_id: str = "",
         **more: Any,
     ) -> Accepted:
+        exchange.allow(of_change(command, cls))
         node = await exchange.body()
         if node is None:
             raise BadInput("The request has no body.", remedy="Send the object to add.")
@@ -87,6 +88,7 @@ class CommandSender:
         parent_id: str = "",
         **more: Any,
     ) -> Accepted:
+        exchange.allow(of_change(command, cls))
         node = await exchange.body()
         if node is None:
             raise BadInput("The request has no body.", remedy="Send the attributes to change.")
@@ -101,16 +103,24 @@ class CommandSender:
     async def remove(
         self, exchange: Exchange, command: type[Command], id: str, *, kind: str = "", parent_id: str = "", **more: Any
     ) -> Accepted:
+        served = dict(query_of_change(command))
+        exchange.allow(of_change(command, element=BY_KIND[kind].tag if kind else ""))
         fields = self._fields(command, exchange, kind) | more
         node = await exchange.body()
-        if node is not None and (force := node.child("force")) is not None:
-            fields["force"] = to_scalar(force.text, bool, "force")
+        for child in node.children if node is not None else ():
+            if child.name in served and child.name not in exchange.parameters:
+                fields[child.name] = to_scalar(child.text, served[child.name], child.name)
+            elif child.name in served:
+                raise BadInput(f"{child.name!r} is given twice.", remedy="Send it in the query or in the body.")
+            elif child.name not in _action_ignored:
+                raise unknown("Action", child.name, "", served)
         return await self.submit(exchange, command(id=id, parent_id=parent_id, **fields))
 
     async def assign(
         self, exchange: Exchange, command: type[Any], cls: type[Any], *, parent_id: str, **more: Any
     ) -> Accepted:
         """Gives what the body names, by id or by name, to the object `parent_id`; the rest is of the relation."""
+        exchange.allow(of_assignment(cls))
         node = await exchange.body()
         if node is None:
             raise BadInput("The request has no body.", remedy="Send the id or the name of the object to assign.")
@@ -122,6 +132,7 @@ class CommandSender:
         return await self.submit(exchange, command(id=id, parent_id=parent_id, **fields, **more))
 
     async def act(self, exchange: Exchange, action: Action, id: str, *, parent_id: str = "", **more: Any) -> Accepted:
+        exchange.allow(of_action(action))
         node = await exchange.body()
         if node is not None and node.name not in ("", "action"):
             raise BadInput(f"The root element is <{node.name:.80}>.", remedy="Send an <action>.")
@@ -161,8 +172,8 @@ class CommandSender:
     def _fields(self, command: type[Command], exchange: Exchange, kind: str) -> dict[str, Any]:
         """Fields of the command that the query may set: `?clone=true`, `?force=true`, `?detach_only=true`."""
         fields: dict[str, Any] = {"kind": kind} if any(f.name == "kind" for f in attrs.fields(command)) else {}
-        for name, hint in typing.get_type_hints(command).items():
-            if name not in ADDRESS_FIELDS and name in exchange.parameters and hint in (bool, str, int):
+        for name, hint in query_of_change(command):
+            if name in exchange.parameters:
                 fields[name] = to_scalar(exchange.parameters[name] or "true", hint, name)
         return fields
 

@@ -16,6 +16,7 @@ from gateway.documents.read import to_scalar
 from gateway.documents.render import JSON_TYPE, XML_DECLARATION, XML_TYPE, Plain, json_bytes, xml_bytes
 from gateway.documents.write import Writer
 from gateway.read_model.view import Reads
+from gateway.rest.requests.parameters import Known, refuse_unknown
 from protocol.errors import BadInput, NotSupportedYet
 
 _max_max: Final = 1_000_000
@@ -49,6 +50,10 @@ class Exchange:
     @property
     def writer(self) -> Writer:
         return Writer(self.view)
+
+    def allow(self, known: Known) -> None:
+        """Raises `BadInput` for a parameter that would be ignored."""
+        refuse_unknown(self.method, self.parameters, known)
 
     def text(self, name: str) -> str:
         return self.parameters.get(name, "")
@@ -133,17 +138,27 @@ def split_path(rest: str) -> tuple[tuple[str, ...], dict[str, str]]:
         for parameter in parameters:
             name, _, value = parameter.partition("=")
             if name:
-                matrix[unquote(name)] = unquote(value)
+                _put(matrix, unquote(name), unquote(value))
     return tuple(segments), matrix
 
 
-def parse_query(query: bytes) -> dict[str, str]:
+def parse_query(query: bytes, matrix: Mapping[str, str]) -> dict[str, str]:
+    """The parameters of the query beside those of the path. Raises `BadInput` for one with two values."""
+    parameters = dict(matrix)
     if not query:
-        return {}
+        return parameters
     try:
-        return dict(parse_qsl(query.decode("ascii", "replace"), keep_blank_values=True, max_num_fields=100))
+        pairs = parse_qsl(query.decode("ascii", "replace"), keep_blank_values=True, max_num_fields=100)
     except ValueError as error:
         raise BadInput("The query has too many parameters.", remedy="Send at most 100.") from error
+    for name, value in pairs:
+        _put(parameters, name, value)
+    return parameters
+
+
+def _put(parameters: dict[str, str], name: str, value: str) -> None:
+    if parameters.setdefault(name, value) != value:
+        raise BadInput(f"The parameter {name!r:.80} is given twice.", remedy="Send it once.", field=name[:80])
 
 
 def wants_json(accept: str, content_type: str) -> bool:

@@ -14,6 +14,7 @@ from gateway.rest.requests import collections
 from gateway.rest.requests.commands import CommandSender
 from gateway.rest.requests.exchange import Exchange, HttpReply
 from gateway.rest.requests.mutations import acted, done, not_served
+from gateway.rest.requests.parameters import OF_A_LIST, OF_ONE, of_query
 from protocol.errors import Refused
 from protocol.names import element_of, title_of
 from protocol.refusals import not_found
@@ -65,7 +66,9 @@ class Members:
         )
 
     async def _list(self, exchange: Exchange, at: At, sub: SubCollection) -> HttpReply:
-        tag, most = element_of(sub.item), exchange.number("max")
+        tag = element_of(sub.item)
+        exchange.allow(of_query(OF_A_LIST, tag))
+        most = exchange.number("max")
         follow = exchange.follow()
         if sub.source == "filter":
             records = exchange.writer.filtered(sub, at.root_kind, at.root_id)[:most]
@@ -85,6 +88,7 @@ class Members:
         if exchange.method == "GET":
             if sub.source == "filter":
                 return await collections.get(exchange, BY_KIND[sub.kind], item.id)
+            exchange.allow(of_query(OF_ONE, tag))
             return exchange.reply(200, tag, self._plain(exchange, at, sub, item, exchange.follow()))
         if exchange.method == "PUT" and sub.update is not None:
             above = _above(at, sub, sub.update)
@@ -132,7 +136,11 @@ class Members:
         found = next((item for item in self._statistics(exchange, at) if item.id == rest[1]), None)
         if found is None or len(rest) > 2:
             raise _missing(at, sub, rest[1])
-        plain = exchange.writer.document(found, DocumentPlace(f"{at.place.href}/statistics/{found.id}"))
+        if exchange.method != "GET":
+            raise not_served(exchange)
+        exchange.allow(of_query(OF_ONE))
+        place = DocumentPlace(f"{at.place.href}/statistics/{found.id}")
+        plain = exchange.writer.document(found, place, exchange.follow())
         return exchange.reply(200, element_of(sub.item), plain)
 
     def _statistics(self, exchange: Exchange, at: At) -> list[Any]:
