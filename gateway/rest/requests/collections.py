@@ -8,6 +8,7 @@ import trio
 
 from gateway.documents.addresses import rebase
 from gateway.documents.follow import Follow
+from gateway.documents.links import Followed
 from gateway.documents.render import JSON_TYPE, XML_TYPE, json_bytes, json_list, xml_bytes, xml_list
 from gateway.read_model.model import Record
 from gateway.rest.requests.exchange import Exchange, HttpReply
@@ -32,7 +33,7 @@ async def listing(exchange: Exchange, resource: Resource) -> HttpReply:
         records = [record for record in records if record.document.index > after]
     if (most := exchange.number("max")) is not None:
         records = records[:most]
-    return await many(exchange, resource.plural_tag, resource.tag, records)
+    return await many(exchange, resource, resource.plural_tag, records)
 
 
 async def get(exchange: Exchange, resource: Resource, id: str) -> HttpReply:
@@ -42,7 +43,7 @@ async def get(exchange: Exchange, resource: Resource, id: str) -> HttpReply:
     tag = f'W/"{record.version}-{record.sequence}"'
     if exchange.headers.get("if-none-match") == tag:
         return HttpReply(304, b"", headers=(("ETag", tag),))
-    return exchange.fragment(200, _encoded(exchange, record, exchange.follow()), ("ETag", tag))
+    return exchange.fragment(200, _encoded(exchange, record, exchange.follow(_of(resource))), ("ETag", tag))
 
 
 def _refuse_next_run(exchange: Exchange, record: Record) -> None:
@@ -62,9 +63,9 @@ def find(exchange: Exchange, resource: Resource, id: str) -> Record:
     return record
 
 
-async def many(exchange: Exchange, plural: str, tag: str, records: list[Record]) -> HttpReply:
+async def many(exchange: Exchange, resource: Resource, plural: str, records: list[Record]) -> HttpReply:
     """A list as a join of fragments. Pauses while it encodes new ones, so that others are served meanwhile."""
-    follow = exchange.follow()
+    follow = exchange.follow(_of(resource))
     as_json = exchange.wants_json
     fragments: list[bytes] = []
     made = 0
@@ -76,8 +77,12 @@ async def many(exchange: Exchange, plural: str, tag: str, records: list[Record])
             if follow or made % _records_without_pause_max == 0:
                 await trio.lowlevel.checkpoint()
         fragments.append(known)
-    body = json_list(tag, fragments) if as_json else xml_list(plural, fragments)
+    body = json_list(resource.tag, fragments) if as_json else xml_list(plural, fragments)
     return HttpReply(200, rebase(body, exchange.base), JSON_TYPE if as_json else XML_TYPE)
+
+
+def _of(resource: Resource) -> Followed:
+    return Followed(resource.cls, resource.sub)
 
 
 def _encoded(exchange: Exchange, record: Record, follow: Follow) -> bytes:

@@ -11,6 +11,7 @@ import attrs
 from gateway.auth.gate import Caller
 from gateway.documents.addresses import BASES, rebase
 from gateway.documents.follow import EVERYTHING, Follow, parse_follow
+from gateway.documents.links import Followed, refuse_unknown_links
 from gateway.documents.parse import Node, parse
 from gateway.documents.read import to_scalar
 from gateway.documents.render import JSON_TYPE, XML_DECLARATION, XML_TYPE, Plain, json_bytes, xml_bytes
@@ -73,12 +74,15 @@ class Exchange:
         number = int(to_scalar(value, int, name))
         return min(number, _max_max) if number >= 0 else None
 
-    def follow(self) -> Follow:
+    def follow(self, at: Followed) -> Follow:
+        """The links to follow from the objects of the answer. Raises `BadInput` for one that leads nowhere."""
         everything = self.headers.get("all-content", self.text("all_content"))
         if everything and to_scalar(everything, bool, "all_content"):
             return EVERYTHING
         text = self.text("follow")
-        return parse_follow(text) if text else Follow()
+        follow = parse_follow(text) if text else Follow()
+        refuse_unknown_links(follow, at)
+        return follow
 
     def refuse_user_view(self) -> None:
         """Raises `NotSupportedYet` for `Filter: true`: everybody who may log in sees everything in this release."""

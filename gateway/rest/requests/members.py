@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from gateway.documents.follow import Follow
+from gateway.documents.links import Followed
 from gateway.documents.render import Plain
 from gateway.documents.statistics import statistics_of
 from gateway.documents.write import NOTHING, DocumentPlace, nested_items, place_of
@@ -69,10 +70,10 @@ class Members:
         tag = element_of(sub.item)
         exchange.allow(of_query(OF_A_LIST, tag))
         most = exchange.number("max")
-        follow = exchange.follow()
         if sub.source == "filter":
             records = exchange.writer.filtered(sub, at.root_kind, at.root_id)[:most]
-            return await collections.many(exchange, sub.tag, tag, records)
+            return await collections.many(exchange, BY_KIND[sub.kind], sub.tag, records)
+        follow = exchange.follow(Followed(sub.item, sub.sub))
         if sub.source == "statistics":
             items = [
                 exchange.writer.document(item, DocumentPlace(f"{at.place.href}/statistics/{item.id}"), follow)
@@ -89,7 +90,8 @@ class Members:
             if sub.source == "filter":
                 return await collections.get(exchange, BY_KIND[sub.kind], item.id)
             exchange.allow(of_query(OF_ONE, tag))
-            return exchange.reply(200, tag, self._plain(exchange, at, sub, item, exchange.follow()))
+            follow = exchange.follow(Followed(sub.item, sub.sub))
+            return exchange.reply(200, tag, self._plain(exchange, at, sub, item, follow))
         if exchange.method == "PUT" and sub.update is not None:
             above = _above(at, sub, sub.update)
             await self._commands.update(exchange, sub.update, sub.item, item.id, **above)
@@ -140,7 +142,7 @@ class Members:
             raise not_served(exchange)
         exchange.allow(of_query(OF_ONE))
         place = DocumentPlace(f"{at.place.href}/statistics/{found.id}")
-        plain = exchange.writer.document(found, place, exchange.follow())
+        plain = exchange.writer.document(found, place, exchange.follow(Followed(sub.item)))
         return exchange.reply(200, element_of(sub.item), plain)
 
     def _statistics(self, exchange: Exchange, at: At) -> list[Any]:
