@@ -256,6 +256,13 @@ async def test_update_ignores_read_only_and_links_sent_back(world: World) -> Non
     assert command.document.id is None
 
 
+async def test_an_update_of_another_object_than_its_address_is_refused(world: World) -> None:
+    document = {"id": named_id("vm-3"), "comment": "mine"}
+    answer = await world.client.api("PUT", f"/vms/{named_id('vm-1')}", document)
+    assert (answer.status, "send the update to the address" in answer.text) == (400, True), answer.text
+    assert (await world.client.api("PUT", f"/vms/{named_id('vm-3')}", document)).status == 200
+
+
 async def test_remove_answers_200_with_a_body(world: World) -> None:
     body = {"name": "n", "cluster": {"name": "Default"}, "template": {"name": "tiny"}}
     ids = []

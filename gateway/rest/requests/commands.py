@@ -93,6 +93,11 @@ class CommandSender:
         if node is None:
             raise BadInput("The request has no body.", remedy="Send the attributes to change.")
         document = read_document(node, cls, adding=False)
+        if (said := getattr(document, "id", None)) not in (None, "", id):
+            raise BadInput(
+                f"The body has the id {said!r:.80}, the address {id!r:.80}.",
+                remedy="Leave the id out, or send the update to the address of that object.", field="id",
+            )  # fmt: skip
         # What lies in sub-collections is changed there; clients send it back with the rest.
         links = {a.name: None for a in attributes(cls) if a.about.link}
         document = attrs.evolve(document, **links, **({"id": None} if hasattr(document, "id") else {}))
