@@ -27,14 +27,15 @@ from protocol.activity.model import Event, Job
 from protocol.codec import decode, encode
 from protocol.command import Add, Command
 from protocol.document import kind_and_id
-from protocol.errors import BadInput, Conflict, CorralError, Refusal, Unavailable
+from protocol.errors import BadInput, Conflict, CorralError, NotMade, Refusal, Unavailable
 from protocol.live.engine import Accepted, Principal, Submit
-from protocol.message import message_type
+from protocol.message import Message, message_type
 from protocol.names import title_of
 from protocol.packing import CodecError
 from protocol.refusals import invalid, not_found
 from protocol.registry import BY_KIND, RESOURCES
 from protocol.resource import Resource, SubCollection, actions_below, below, commands_of
+from protocol.vm.commands import AddDiskAttachment
 
 Route = tuple[str, Callable[[Command], str]]
 
@@ -77,6 +78,9 @@ ROUTES: dict[type[Command], Route] = dict(_routes())
 SHOWN_ONCE: Final = frozenset(each.command for one in RESOURCES for each in actions_below(one) if each.result)
 """Commands whose answer is shown once and stored nowhere."""
 
+ANSWERED_AT_THE_END: Final = frozenset({AddDiskAttachment})
+"""Commands that are not answered before another actor has agreed."""
+
 
 def _unsayable(command: Command) -> Refusal | None:
     """Refuses here what no message can carry, a lone surrogate or a number of more than 64 bits, before an actor
@@ -84,7 +88,8 @@ def _unsayable(command: Command) -> Refusal | None:
     try:
         encode(command)
     except (UnicodeEncodeError, OverflowError, CodecError) as error:
-        return invalid("", f"The command holds a value that cannot be kept: {error}.")
+        reason = f"The command holds a value that cannot be kept: {error}."
+        return invalid("", reason, "Leave it out, or send another value.")
     return None
 
 
@@ -164,7 +169,8 @@ class CommandRouter:
         """Authorization comes first: a stored outcome is told only to who may give the command."""
         command, key = submit.command, submit.idempotency_key
         if not isinstance(command, Command) or type(command) not in ROUTES:
-            return invalid("command", f"There is no command {type(command).__name__}.")
+            reason = f"There is no command {type(command).__name__}."
+            return invalid("command", reason, "The entry point and ?rsdl list what is supported.")
         if refusal := _unsayable(command):
             return refusal
         if key:
@@ -204,7 +210,15 @@ class CommandRouter:
         assert isinstance(known, Accepted | Refusal)
         if isinstance(known, Accepted) and known.digest != request.digest:
             return _key_used(key)
-        return known
+        return self._as_it_ended(request.command, known)
+
+    def _as_it_ended(self, command: Message, known: Accepted | Refusal) -> Accepted | Refusal:
+        """The stored answer of a command that is answered by how its job ends was written when that began."""
+        job = self._rows.get(Job, known.job_id) if isinstance(known, Accepted) and known.job_id else None
+        if type(command) not in ANSWERED_AT_THE_END or job is None or job.outcome in (None, "done"):
+            return known
+        reason = job.reason or f"{job.description} failed."
+        return NotMade(reason, remedy=f"See job {job.id}. Nothing is left of it.", entity=f"job/{job.id}").refusal
 
     async def _carried(self, request: CommandRequest, command: Command, kind: str, id: str) -> Accepted | Refusal:
         """The answer of the actor `kind/id`."""

@@ -12,7 +12,7 @@ from protocol import names, registry
 from protocol.attributes import Attribute, attributes, effects_of
 from protocol.command import ADDRESS_FIELDS, Command
 from protocol.document import Ref, TakesEffect
-from protocol.resource import Action, Resource, SubCollection
+from protocol.resource import Action, Parameter, Resource, SubCollection
 
 _PLAIN_TYPES: dict[Any, str] = {str: "text", int: "int", bool: "bool", float: "float", datetime.datetime: "time"}
 
@@ -105,10 +105,19 @@ def _action(action: Action) -> dict[str, Any]:
         "result": action.result,
         "extension": action.extension,
         "parameters": [
-            {**_typed(_plain(one.name, "text", doc=one.doc), one.type), **_effect(action.effect_of(one))}
+            {
+                **_typed(_plain(one.name, "text", doc=one.doc), one.type),
+                **_effect(action.effect_of(one)),
+                **_of_one_run(one),
+            }
             for one in action.parameters
         ],
     }
+
+
+def _of_one_run(parameter: Parameter) -> dict[str, Any]:
+    """A document that goes with an action says something of that action alone: not of later starts."""
+    return {"when_running": "For this run only."} if attrs.has(parameter.type) else {}
 
 
 def _effect(mark: TakesEffect | None) -> dict[str, str]:

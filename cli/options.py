@@ -66,21 +66,27 @@ def held(noun: Noun) -> list[Entry]:
 
 
 def document_options(
-    entries: Iterable[Entry], *, adding: bool, above: Path = (), may_run: bool = True
+    entries: Iterable[Entry], *, adding: bool, above: Path = (), when_running: str | None = None
 ) -> list[click.Parameter]:
     """One option per writable attribute; two per reference (`--cluster-id`, `--cluster-name`).
 
-    `may_run`: help says what a running object does with it; a new VM does not run.
+    `when_running`: what help says here in place of what a running object does with it.
     """
     made: list[click.Parameter] = []
     for path, known in writable(entries):
-        entry = known if may_run else {key: value for key, value in known.items() if key != "effect_when_running"}
+        entry = _said_here(known, when_running)
         full = (*above, *path)
         if entry["type"] == "ref" and not entry.get("many"):
             made += _reference_options(full, entry, required=adding and not above)
         else:
             made.append(_option(full, entry, required=adding and not above))
     return made
+
+
+def _said_here(entry: Entry, when_running: str | None) -> Entry:
+    if when_running is None or "effect_when_running" not in entry:
+        return entry
+    return {**entry, "effect_when_running": when_running}
 
 
 def query_options(parameters: Iterable[Entry]) -> list[click.Parameter]:
@@ -93,7 +99,8 @@ def action_options(parameters: Iterable[Entry]) -> list[click.Parameter]:
     made: list[click.Parameter] = []
     for parameter in parameters:
         if parameter["type"] == "object":
-            made += document_options(index.nested(parameter), adding=False, above=(parameter["name"],))
+            said, above = parameter.get("when_running"), (parameter["name"],)
+            made += document_options(index.nested(parameter), adding=False, above=above, when_running=said)
         else:
             made.append(_option((parameter["name"],), parameter, required=False))
     return made

@@ -165,6 +165,7 @@ class NotMade(Conflict):
 
 class NoLongerLeads(Conflict):
     code = "stale_epoch"
+    remedy = "Ask the engine that leads."
 
 
 class VersionMismatch(Conflict):
@@ -174,6 +175,7 @@ class VersionMismatch(Conflict):
 
 class Cancelled(Conflict):
     code = "cancelled"
+    remedy = "Ask again if it is still wanted."
 
 
 class NoHostFits(Conflict):
@@ -200,6 +202,7 @@ class Interrupted(HostFailed):
 
 class Internal(CorralError):
     code = "internal"
+    remedy = "It is a bug: look at the log."
 
 
 class Refused(CorralError):

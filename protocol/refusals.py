@@ -10,9 +10,14 @@ from protocol.names import title_of
 from protocol.registry import BY_KIND
 
 
-def invalid(field: str, reason: str, remedy: str = "") -> Refusal:
+def invalid(field: str, reason: str, remedy: str) -> Refusal:
     """What was sent in `field` cannot be."""
     return BadInput(reason, remedy=remedy, field=field).refusal
+
+
+def not_a(field: str, kind: str) -> Refusal:
+    """What was sent is an object of another kind."""
+    return invalid(field, f"This is no {title_of(kind)}.", f"Send a {title_of(kind)}.")
 
 
 def missing(field: str, of: str, remedy: str = "") -> Refusal:
@@ -42,7 +47,8 @@ def name_taken(kind: str, name: str, *, field: str = "name", within: str = "") -
 
 def not_understood(kind: str, command: object) -> Refusal:
     """A command that objects of this kind do not know."""
-    return invalid("command", f"A {title_of(kind)} does not understand {type(command).__name__}.")
+    reason = f"A {title_of(kind)} does not understand {type(command).__name__}."
+    return invalid("command", reason, "The entry point and ?rsdl list what is supported.")
 
 
 def protected(kind: str, id: str, name: str) -> Refusal:
@@ -62,7 +68,7 @@ def not_legal(
     is_now, must_be = status.replace("_", " "), legal.replace("_", " ")
     return NotLegal(
         f"Cannot {verb} {title_of(kind)} {name}: it is {is_now}; it must be {must_be}.",
-        remedy=remedy,
+        remedy=remedy or f"Look at the {title_of(kind)} and ask again when it is {must_be}.",
         entity=f"{kind}/{id}",
         field=field,
     ).refusal

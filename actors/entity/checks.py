@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+import zoneinfo
 from typing import Final
 
 import attrs
@@ -13,6 +15,10 @@ from protocol.document import About, Document, Ref
 from protocol.errors import Refusal
 from protocol.merge import given
 from protocol.refusals import invalid, missing
+from protocol.vm.model import TimeZone
+
+TIME_ZONES: Final = frozenset(zoneinfo.available_timezones())
+"""Empty on a machine without the database: what cannot be told is not refused."""
 
 _plain: Final = re.compile(r"[\w.\-+]+( [\w.\-+]+)*")
 
@@ -64,6 +70,16 @@ def values(document: object, path: str = "") -> Refusal | None:
     return None
 
 
+def time_zone(wanted: TimeZone | None) -> Refusal | None:
+    """libvirt takes any name, and sets the guest's clock to UTC for one that its host does not know."""
+    name = (wanted.name if wanted is not None else None) or ""
+    if not TIME_ZONES or not name or name in TIME_ZONES:
+        return None
+    close = difflib.get_close_matches(name, TIME_ZONES, 1)
+    remedy = f"Did you mean {close[0]}?" if close else "Name one of the IANA time zone database, like Europe/Berlin."
+    return invalid("time_zone.name", f"There is no time zone {name[:80]!r}.", remedy)
+
+
 def _value(known: About, item: object, where: str) -> Refusal | None:
     if isinstance(item, str):
         if known.choices and item not in known.choices:
@@ -73,9 +89,9 @@ def _value(known: About, item: object, where: str) -> Refusal | None:
             return invalid(where, f"{where} is too long or has a NUL.", f"Use at most {most} characters.")
     if isinstance(item, int) and not isinstance(item, bool):
         if known.minimum is not None and item < known.minimum:
-            return invalid(where, f"{where} is {known.figure(item)}; the least is {known.figure(known.minimum)}.")
+            return invalid(where, f"{where} is {known.figure(item)}.", f"The minimum is {known.figure(known.minimum)}.")
         if known.maximum is not None and item > known.maximum:
-            return invalid(where, f"{where} is {known.figure(item)}; the most is {known.figure(known.maximum)}.")
+            return invalid(where, f"{where} is {known.figure(item)}.", f"The maximum is {known.figure(known.maximum)}.")
     if attrs.has(type(item)) and not isinstance(item, Ref):
         return values(item, f"{where}.")
     return None

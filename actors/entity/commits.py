@@ -16,9 +16,10 @@ from typing import Generic, Protocol
 import attrs
 
 from actors.entity.decision import Decision, Effect, Tell, with_digest
+from actors.entity.messages import CommandRequest
 from actors.entity.services import Services
-from actors.entity.transaction import EventT, Room, Standing, StateT, transaction_of
-from actors.journal.port import Transaction
+from actors.entity.transaction import EventT, Room, Standing, StateT, outcome_of, transaction_of
+from actors.journal.port import CommandRepeated, Transaction
 from actors.journal.writer import Durable, Failed
 from actors.kernel.envelope import Envelope
 from protocol.codec import decode
@@ -100,7 +101,29 @@ class Commits(Generic[StateT, EventT]):
         elif self._in_flight:
             self._held.append(decided)
         else:
+            self._say(decided)
+
+    def _say(self, decided: Decided) -> None:
+        """What changes nothing happens. The answer to a request with an idempotency key is kept first, so that no other
+        request gets under that key; the same one may have kept it meanwhile."""
+        envelope = decided.envelope
+        kept = outcome_of(with_digest(decided.decision, envelope.message if envelope is not None else None))
+        if kept is None or envelope is None or not isinstance(envelope.message, CommandRequest):
             self._owner.act(decided, 0)
+            return
+        envelope.hand_over()
+
+        def done(result: Durable | Failed) -> None:
+            if isinstance(result, Failed) and not isinstance(result.result, CommandRepeated):
+                self._owner.refuse(decided, result.refusal)
+                if decided.release is not None and not self._has_ended:
+                    self._owner.perform(decided.release)
+            elif self._has_ended:
+                self._owner.reply(decided, 0)
+            else:
+                self._owner.act(decided, 0)
+
+        self._services.writer.submit(Transaction(outcome=kept), done)
 
     def _commit(self, decided: Decided) -> None:
         envelope = decided.envelope
@@ -141,7 +164,7 @@ class Commits(Generic[StateT, EventT]):
         if not self._in_flight:
             held, self._held = self._held, []
             for each in held:
-                self._owner.act(each, 0)
+                self._say(each)
 
     def _refused(self, decided: Decided, refusal: Refusal) -> None:
         held, self._held = self._held, []

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import attrs
 
+from actors.entity.messages import CommandRequest
 from protocol.activity.audit import line
 from protocol.activity.model import Event
 from protocol.activity.operation import EntityEvent, StepId
@@ -131,11 +132,15 @@ def line_by(principal: Principal, what: str, **more: str) -> Event:
 
 
 def with_digest(decision: Decision, request: Message | None) -> Decision:
-    """The stored outcome says which command it is of, when that came with an idempotency key."""
-    digest = getattr(request, "digest", "")
-    if not digest or decision.outcome is None:
+    """The stored outcome says which command it is of, when that came with an idempotency key. One that changes nothing
+    has an outcome too then: else its key would be free for another."""
+    outcome = decision.outcome or decision.reply
+    if not isinstance(request, CommandRequest) or not request.digest or request.dry_run:
         return decision
-    return attrs.evolve(decision, outcome=attrs.evolve(decision.outcome, digest=digest))
+    if isinstance(outcome, Accepted):
+        outcome = attrs.evolve(outcome, command_id=request.command_id, digest=request.digest)
+        decision = attrs.evolve(decision, outcome=outcome)
+    return decision
 
 
 def joined(first: Decision, second: Decision) -> Decision:

@@ -97,8 +97,13 @@ def _says_nothing(value: object) -> bool:
 
 
 def _refusal(where: str, value: object, remedy: str) -> Refusal:
-    said = "what was sent" if attrs.has(type(value)) else plain_text(value)[:80]
-    return NotSupportedYet(f"{where}: {said} is not supported yet.", remedy=remedy, field=where).refusal
+    """In the words of the API: an object by the name of what it is set in, which says it already."""
+    items = value if isinstance(value, tuple) else (value,)
+    if any(attrs.has(type(item)) for item in items):
+        return NotSupportedYet(f"{where} is not supported yet.", remedy=remedy, field=where).refusal
+    return NotSupportedYet(
+        f"{where}: {plain_text(value)[:80]} is not supported yet.", remedy=remedy, field=where
+    ).refusal
 
 
 def _differing(command: Command) -> Mapping[str, TakesEffect]:

@@ -105,7 +105,7 @@ def transaction_of(
             del versions[job.operation.id]
     entries += _audit(decision.audit, correlation, at)
     after = Standing(state=state, version=version, jobs=versions)
-    return Transaction(tuple(writes), tuple(entries), _outcome(decision)), after
+    return Transaction(tuple(writes), tuple(entries), outcome_of(decision)), after
 
 
 def _jobs_of(previous: Operation | None, event: EntityEvent) -> list[_Job]:
@@ -144,7 +144,7 @@ def _audit(lines: Iterable[Event], correlation: str, at: datetime.datetime) -> l
     return entries
 
 
-def _outcome(decision: Decision) -> CommandOutcome | None:
-    """What the same command gets when it is asked again."""
+def outcome_of(decision: Decision) -> CommandOutcome | None:
+    """What the same command gets when it is asked again, None when nothing is kept of it."""
     kept = decision.outcome
     return CommandOutcome(kept.command_id, encode(kept)) if kept is not None and kept.command_id else None

@@ -18,7 +18,7 @@ from actors.inventory.data_center import due_changes
 from actors.inventory.decide import decide
 from actors.inventory.facts import InventoryDecision, InventoryDecisionFacts
 from actors.inventory.rows import transaction_of
-from actors.journal.port import CommandOutcome
+from actors.journal.port import CommandOutcome, CommandRepeated
 from actors.journal.writer import Durable, Failed
 from actors.kernel.actor import Actor, Context
 from actors.kernel.envelope import Envelope
@@ -115,8 +115,9 @@ class InventoryActor(Actor):
             self.carry_out(InventoryDecision(changes=changes), None)
 
     def carry_out(self, decision: Decision, envelope: Envelope | None) -> None:
-        """Commits what the decision changes; the reply follows when that is durable, or at once when nothing does."""
-        if isinstance(decision, InventoryDecision) or decision.audit:
+        """Commits what the decision changes, or what is kept of it; the reply follows when that is durable, or at once when
+        there is nothing."""
+        if isinstance(decision, InventoryDecision) or decision.audit or decision.outcome is not None:
             self._write(decision, envelope)
         elif envelope is not None and decision.reply is not None:
             self.context.reply(envelope, decision.reply)
@@ -149,8 +150,10 @@ class InventoryActor(Actor):
 
 
 def _reply(decision: Decision, result: Durable | Failed) -> Message:
-    if isinstance(result, Failed):
-        return result.refusal
     reply = decision.reply
     assert reply is not None
+    if isinstance(result, Failed):
+        changes_nothing = not isinstance(decision, InventoryDecision) and not decision.audit
+        is_kept = isinstance(result.result, CommandRepeated)  # the same request kept it meanwhile
+        return reply if changes_nothing and is_kept else result.refusal
     return attrs.evolve(reply, sequence=result.last_sequence) if isinstance(reply, Accepted) else reply

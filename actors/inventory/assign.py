@@ -19,7 +19,7 @@ from protocol.inventory.assignment_commands import Assign, OfAssignment
 from protocol.live.engine import Accepted
 from protocol.merge import merge
 from protocol.names import title_of
-from protocol.refusals import invalid, not_found
+from protocol.refusals import invalid, not_a, not_found
 from protocol.registry import BY_KIND
 from protocol.resource import Resource
 
@@ -29,7 +29,7 @@ def decide(request: CommandRequest, command: OfAssignment, facts: InventoryDecis
     resource = BY_KIND.get(command.relation)
     if resource is None or command.holder not in resource.assigned_to:
         reason = f"A {title_of(command.relation)} cannot be assigned to a {title_of(command.holder)}."
-        return refuse(invalid("relation", reason[:200]))
+        return refuse(invalid("relation", reason[:200], "docs/coverage.md lists what can be assigned to what."))
     left, right = (command.holder, command.parent_id), (command.relation, command.id)
     if facts.rows.document(*left) is None:
         return refuse(not_found(*left))
@@ -66,7 +66,7 @@ def _refused(command: Assign, resource: Resource, given: Document, name: str) ->
     if command.document is None:
         return None
     if not isinstance(command.document, resource.cls):
-        return invalid("document", f"This is no {resource.title}.")
+        return not_a("document", resource.kind)
     if refusal := checks.values(command.document):
         return refusal
     for attribute in attributes(resource.cls):

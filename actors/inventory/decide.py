@@ -30,7 +30,7 @@ from protocol.live.engine import Accepted
 from protocol.merge import changed_by, merge, writable
 from protocol.names import title_of
 from protocol.references import references_in
-from protocol.refusals import invalid, name_taken, not_found
+from protocol.refusals import invalid, name_taken, not_a, not_found
 from protocol.registry import BY_KIND
 
 REFERENCES: Final = frozenset(field.name for field in attrs.fields(Event)) & frozenset(KINDS) - {"user"}
@@ -46,7 +46,8 @@ def decide(request: CommandRequest, facts: InventoryDecisionFacts) -> Decision:
         return assign.decide(request, command, facts)
     if not isinstance(command, AddEntity | UpdateEntity | RemoveEntity) or command.kind not in KINDS:
         what = getattr(command, "kind", type(command).__name__)
-        return refuse(invalid("kind", f"The inventory does not serve {what!r:.80}."))
+        remedy = f"It serves {', '.join(KINDS)}."
+        return refuse(invalid("kind", f"The inventory does not serve {what!r:.80}.", remedy))
     if isinstance(command, AddEntity):
         return _add(request, command, facts)
     present = facts.rows.document(command.kind, command.id)
@@ -60,7 +61,7 @@ def decide(request: CommandRequest, facts: InventoryDecisionFacts) -> Decision:
 def _add(request: CommandRequest, command: AddEntity, facts: InventoryDecisionFacts) -> Decision:
     document = command.document
     if not isinstance(document, BY_KIND[command.kind].cls) or not isinstance(document, Document):
-        return refuse(invalid("document", f"This is no {title_of(command.kind)}."))
+        return refuse(not_a("document", command.kind))
     id = command.id or object_id_of(request.command_id)
     known = facts.rows.document(command.kind, id)
     if known is not None:
@@ -68,6 +69,7 @@ def _add(request: CommandRequest, command: AddEntity, facts: InventoryDecisionFa
     refusal = (
         checks.required(document, title_of(command.kind))
         or checks.values(document)
+        or KINDS[command.kind].refused(document)
         or missing_reference(facts.rows, document)
     )
     if refusal is not None:
@@ -90,8 +92,8 @@ def _update(
 ) -> Decision:
     document = command.document
     if not isinstance(document, type(present)):
-        return refuse(invalid("document", f"This is no {title_of(command.kind)}."))
-    if refusal := checks.values(document):
+        return refuse(not_a("document", command.kind))
+    if refusal := checks.values(document) or KINDS[command.kind].refused(document):
         return refuse(refusal)
     after = merge(present, changed_by(_by_ids(document), {"id": None}))
     if refusal := checks.required(after, title_of(command.kind)) or _moved(command.kind, present, after, facts.rows):
@@ -137,7 +139,7 @@ def _add_event(request: CommandRequest, command: AddEvent) -> Decision:
     """An event of an external system becomes a line of the audit trail, in the name of who sent it."""
     event = command.document
     if not isinstance(event, Event):
-        return refuse(invalid("document", "This is no event."))
+        return refuse(not_a("document", "event"))
     if refusal := checks.required(event, "event") or checks.values(event):
         return refuse(refusal)
     if event.origin == ORIGIN:
@@ -181,7 +183,8 @@ def _of_the_same_name(kind: str, name: str, facts: InventoryDecisionFacts) -> li
 
 def _renamed(kind: str, present: Document, after: Document, facts: InventoryDecisionFacts) -> Refusal | None:
     if KINDS[kind].kept(present):
-        return invalid(KINDS[kind].name, f"The {title_of(kind)} {name_of(present)} keeps its name.")
+        reason = f"The {title_of(kind)} {name_of(present)} keeps its name."
+        return invalid(KINDS[kind].name, reason, "Leave it out.")
     return _name_refused(kind, after, facts)
 
 

@@ -18,11 +18,13 @@ from protocol.inventory.model import ROOT_TAG_ID, Cluster, Cpu, DataCenter, Tag
 from protocol.merge import merge
 from protocol.network.model import Network, VnicProfile
 from protocol.references import reference_paths
+from protocol.refusals import invalid
 from protocol.registry import BY_CLASS
 from protocol.resource import Resource
 
 COMPATIBILITY: Final = Version(major=4, minor=7)
 MANAGEMENT_NETWORK: Final = "ovirtmgmt"
+mtu_bytes_min: Final = 68  # RFC 791
 ADMINISTRATOR: Final = "admin@internal"
 FreshId = Callable[[], str]
 
@@ -39,6 +41,10 @@ def _nothing_at_first(known: Mapping[str, Document], fresh_id: FreshId) -> tuple
     return ()
 
 
+def _may_be(document: Document) -> Refusal | None:
+    return None
+
+
 def _may_go(document: Document) -> Refusal | None:
     return None
 
@@ -48,15 +54,17 @@ class InventoryKind:
     """One kind. `defaults`: what a new one has where nothing was said; `completed` adds what follows from the rest.
 
     `companions` are added together with a new one. `owner`: the reference to what it goes along with when that is
-    removed, unless something else needs it; an owner of the same kind makes a tree, in which one can move. `kept` says
-    why one must always stay and keep its name. `name`: the attribute that names it. `first`: those that an installation
-    starts with, from the first ones of the kinds before. `built_in`: those that are in every installation.
+    removed, unless something else needs it; an owner of the same kind makes a tree, in which one can move. `refused`
+    says why what was sent cannot be, beside what the registry says. `kept` says why one must always stay and keep its
+    name. `name`: the attribute that names it. `first`: those that an installation starts with, from the first ones of
+    the kinds before. `built_in`: those that are in every installation.
     """
 
     defaults: Document
     completed: Callable[[Document], Document] = _as_it_is
     companions: Callable[[Document, FreshId], tuple[Document, ...]] = _none
     owner: str = ""
+    refused: Callable[[Document], Refusal | None] = _may_be
     kept: Callable[[Document], Refusal | None] = _may_go
     name: str = "name"
     first: Callable[[Mapping[str, Document], FreshId], tuple[Document, ...]] = _nothing_at_first
@@ -140,6 +148,15 @@ def _own_profile(network: Document, fresh_id: FreshId) -> tuple[Document, ...]:
     return (VnicProfile(id=fresh_id(), name=network.name, network=Ref(id=network.id)),)
 
 
+def _mtu_refused(network: Document) -> Refusal | None:
+    """0 leaves it to the host; no host makes a bridge for IPv4 with less than 68."""
+    assert isinstance(network, Network)
+    if not network.mtu or network.mtu >= mtu_bytes_min:
+        return None
+    reason = f"An MTU of {network.mtu} bytes is too small for IPv4."
+    return invalid("mtu", reason, f"Give {mtu_bytes_min} bytes or more, or 0 for the host's default.")
+
+
 def _management_stays(network: Document) -> Refusal | None:
     assert isinstance(network, Network)
     if "management" not in (network.usages or ()):
@@ -161,6 +178,7 @@ NETWORK: Final = InventoryKind(
     ),
     completed=_with_bridge,
     companions=_own_profile,
+    refused=_mtu_refused,
     owner="data_center",
     kept=_management_stays,
 )
@@ -181,7 +199,9 @@ def _administrator_stays(user: Document) -> Refusal | None:
     assert isinstance(user, User)
     if user.user_name != ADMINISTRATOR:
         return None
-    return NotLegal("The built-in administrator stays.", entity=f"user/{user.id}").refusal
+    return NotLegal(
+        "The built-in administrator stays.", remedy="Remove other users only.", entity=f"user/{user.id}"
+    ).refusal
 
 
 def _first_administrator(known: Mapping[str, Document], fresh_id: FreshId) -> tuple[Document, ...]:
@@ -209,7 +229,8 @@ def _root_stays(tag: Document) -> Refusal | None:
     assert isinstance(tag, Tag)
     if tag.id != ROOT_TAG_ID:
         return None
-    return NotLegal(f"The tag {tag.name} is built in: it stays.", entity=f"tag/{tag.id}").refusal
+    reason = f"The tag {tag.name} is built in: it stays."
+    return NotLegal(reason, remedy="Change or remove a tag below it.", entity=f"tag/{tag.id}").refusal
 
 
 TAG: Final = InventoryKind(

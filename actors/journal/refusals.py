@@ -48,7 +48,7 @@ def refusal_of(result: AppendResult) -> Refusal:
             reason = f"The command {command_id} was carried out before."
             return Overtaken(reason, remedy="Ask for its stored reply.").refusal
         case NotStorable(reason):
-            return invalid("", f"The database cannot hold this: {reason}.")
+            return invalid("", f"The database cannot hold this: {reason}.", "Leave it out, or send another value.")
         case SideMissing() | VersionConflict(kind="assignment"):
             reason = "An object was removed while something was assigned to it; nothing was changed."
             return Overtaken(reason, remedy="Try again.").refusal

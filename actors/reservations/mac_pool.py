@@ -38,7 +38,8 @@ class MacRange:
 
     def __attrs_post_init__(self) -> None:
         if _number(normalized(self.first)) > _number(normalized(self.last)):
-            raise BadInput(f"The MAC range ends at {self.last}, before it begins at {self.first}.", field="mac_range")
+            reason = f"The MAC range ends at {self.last}, before it begins at {self.first}."
+            raise BadInput(reason, remedy="Swap the two in the engine's configuration.", field="mac_range")
 
     def __len__(self) -> int:
         return _number(self.last) - _number(self.first) + 1

@@ -48,7 +48,8 @@ def again_or_taken(kind: str, request: CommandRequest, document: Document, opera
     """An *add* for an id that exists: the same command gets the same answer, any other is refused."""
     id = id_of(document)
     if not _is_same(request, id, operation):
-        return refuse(Conflict(f"The {title_of(kind)} {id} exists already.", entity=f"{kind}/{id}").refusal)
+        reason, remedy = f"The {title_of(kind)} {id} exists already.", "Leave the id out to add another one."
+        return refuse(Conflict(reason, remedy=remedy, entity=f"{kind}/{id}").refusal)
     return Decision(reply=accepted(kind, request, document, job_id=operation.id if operation else ""))
 
 

@@ -92,7 +92,7 @@ def answer(vm_id: str, state: VmState | None, token: str, body: Message, facts: 
     if record := record_of(OPERATIONS.values(), request.command):
         return record.answered(state, request, body, facts)
     if state.operation is not None:
-        return refuse(not_legal(state, "change", "without a running operation"))
+        return refuse(not_legal(state, "change", "without a running operation", "Wait until it has ended."))
     change = record_of(CHANGES, request.command)
     assert change is not None
     return change.answered(state, request, body, facts)

@@ -64,11 +64,11 @@ class LiveState:
             self.first_sequence = self.first_sequence or frame["sequence"]
             self.sequence = frame["sequence"]
             self.complete = True
+            self._reached(frame)
         else:
             self._forget()
             self.sequence = 0 if frame["stream_id"] != self.stream_id else self.sequence
         self.stream_id = frame["stream_id"]
-        self.cursor = frame.get("cursor") or self.cursor
 
     def _snapshot(self, frame: Frame) -> None:
         sequence = frame["sequence"]
@@ -84,9 +84,9 @@ class LiveState:
             self.snapshots += 1
             self.first_sequence = self.first_sequence or sequence
             self.sequence = sequence
-            self.cursor = frame.get("cursor") or self.cursor
             self.whole = self.whole or not self._keeping
             self.complete, self._keeping = True, False
+            self._reached(frame)
 
     def _change(self, frame: Frame) -> None:
         sequence, previous = frame["sequence"], frame["previous"]
@@ -98,7 +98,7 @@ class LiveState:
             self._wrong(f"change {sequence} follows {previous}, but the last that came is {self.sequence}: a gap")
         self.changes += 1
         self.sequence = max(sequence, self.sequence)
-        self.cursor = frame["cursor"]
+        self._reached(frame)
         kind, id = frame["kind"], frame["id"]
         if frame["document"] is None:
             self._drop((kind, id))
@@ -110,7 +110,7 @@ class LiveState:
         if frame["sequence"] < self.sequence:
             self._wrong(f"alive at {frame['sequence']} after {self.sequence}")
         self.sequence = max(frame["sequence"], self.sequence)
-        self.cursor = frame["cursor"]
+        self._reached(frame)
 
     def _resync(self, frame: Frame) -> None:
         self.resyncs += 1
@@ -133,6 +133,12 @@ class LiveState:
         self.documents.clear()
         self.versions.clear()
         self.complete = False
+        self.cursor = ""
+
+    def _reached(self, frame: Frame) -> None:
+        """A cursor within a snapshot is none to resume from: the rest of the snapshot would never come."""
+        if self.complete and not self._keeping:
+            self.cursor = frame.get("cursor") or self.cursor
 
     def _wrong(self, text: str) -> None:
         self.violations.append(text)

@@ -84,7 +84,8 @@ def _show(noun: Noun) -> click.Command:
 
 
 def _add(noun: Noun) -> click.Command:
-    options = document_options(noun["attributes"], adding=True, may_run=not noun["running"])
+    said = "" if noun["running"] else None  # a new VM does not run
+    options = document_options(noun["attributes"], adding=True, when_running=said)
     if attach.takes(noun):
         options = [*_parents(attach.attachment(), options, "add"), *attach.options(), *options]
     params = [*_parents(noun, options, "add"), *options, *query_options(noun["add"]["parameters"])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from protocol.errors import BadInput
@@ -9,6 +10,11 @@ from protocol.errors import BadInput
 _paths_max: Final = 50
 _depth_max: Final = 6
 _documents_max: Final = 20_000
+
+
+def squeezed(name: str) -> str:
+    """Names of links fit with and without underscores."""
+    return name.replace("_", "")
 
 
 class FollowBudget:
@@ -44,11 +50,15 @@ class Follow:
 
     def into(self, name: str) -> Follow | None:
         """What to follow behind a link; None when the link itself is not followed."""
-        return self._below.get(name.replace("_", ""))
+        return self._below.get(squeezed(name))
+
+    def paths(self) -> Iterator[tuple[str, Follow]]:
+        """The names of the links to follow, and what to follow behind each."""
+        yield from self._below.items()
 
     def add(self, path: str) -> None:
         at = self
-        names = [name.strip().replace("_", "").lower() for name in path.split(".")]
+        names = [squeezed(name.strip().lower()) for name in path.split(".")]
         if len(names) > _depth_max or not all(names):
             raise BadInput(
                 f"The path {path!r} cannot be followed.", remedy=f"Use at most {_depth_max} names separated by dots."

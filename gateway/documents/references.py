@@ -13,6 +13,7 @@ from protocol.attributes import Attribute, attributes
 from protocol.document import Ref, id_of
 from protocol.errors import BadInput, Refused
 from protocol.merge import changed_by
+from protocol.names import title_of
 from protocol.refusals import not_found
 
 T = TypeVar("T")
@@ -63,8 +64,11 @@ def _resolve_one(view: Reads, type_name: str, reference: Ref, path: str, cluster
     if resource is None:
         return reference
     if reference.id:
-        if resource.kind != "event" and view.get(resource.kind, reference.id) is None:
+        record = view.get(resource.kind, reference.id)
+        if record is None and resource.kind != "event":
             raise Refused(not_found(resource.kind, reference.id, field=path))
+        if record is not None and reference.name:
+            _same(record, reference.name, path)
         return Ref(id=reference.id)
     assert reference.name
     found = view.named(resource.kind, reference.name)
@@ -78,6 +82,16 @@ def _resolve_one(view: Reads, type_name: str, reference: Ref, path: str, cluster
             remedy="Give the id: " + ", ".join(record.id for record in found[:10]) + ".", field=path,
         )  # fmt: skip
     return Ref(id=found[0].id)
+
+
+def _same(record: Record, name: str, path: str) -> None:
+    """Of an object that is named by both its id and a name: one of the two would be ignored where they disagree."""
+    title, known = title_of(record.kind), getattr(record.document, "name", None)
+    if known != name:
+        raise BadInput(
+            f"{path!r}: the {title} with id {record.id} is called {known!r:.255}, not {name!r:.255}.",
+            remedy="Give the id or the name of the one that you mean.", field=path,
+        )  # fmt: skip
 
 
 def _in_data_center_of(view: Reads, record: Record, cluster_id: str | None) -> bool:

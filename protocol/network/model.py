@@ -44,7 +44,7 @@ class Network(Document):
     comment: str | None = attribute(effect=SHOWN)
     data_center: Ref | None = attribute(effect=SHOWN, refers="DataCenter", required=True, search="datacenter", column=2)
     mtu: int | None = attribute(
-        effect=AT_NEXT_START, doc="0 means the host's default.", unit="bytes", minimum=0, maximum=65_535
+        effect=AT_NEXT_START, doc="68 or more; 0 means the host's default.", unit="bytes", minimum=0, maximum=65_535
     )
     status: str | None = attribute(
         read_only=True, choices=("operational", "non_operational"), search="status", column=3

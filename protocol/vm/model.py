@@ -14,6 +14,7 @@ from protocol.inventory.model import Cpu
 from protocol.message import message
 from protocol.network.model import Nic, ReportedDevice
 from protocol.storage.model import DiskAttachment
+from protocol.vm.os_types import OS_TYPES
 
 BLANK_TEMPLATE_ID: Final = "00000000-0000-0000-0000-000000000000"
 """The template without disks that a VM is made from when none is named."""
@@ -36,6 +37,7 @@ class Boot:
 class OperatingSystem:
     type: str | None = attribute(
         effect=AT_NEXT_START,
+        choices=OS_TYPES,
         doc="Types that start with windows get Hyper-V enlightenments and a Hyper-V clock under KVM.",
     )
     version: Version | None = attribute(effect=not_yet())
@@ -101,7 +103,10 @@ class Bios:
 
 @attrs.frozen(kw_only=True)
 class TimeZone:
-    name: str | None = attribute(effect=AT_NEXT_START)
+    name: str | None = attribute(
+        effect=AT_NEXT_START,
+        doc="A name of the IANA time zone database, like Europe/Berlin: the guest's clock is set to it.",
+    )
     utc_offset: str | None = attribute(effect=not_yet())
 
 

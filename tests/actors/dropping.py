@@ -119,7 +119,7 @@ def survives(transcript: Transcript, drop: Drop) -> bool:
     try:
         transcript.run()
         desk.check()
-    except Exception:  # noqa: BLE001 - a move that is not legal any more fails it as well as a comparison does
+    except AssertionError:  # anything else is a crash, which may hide that nobody looked
         return False
     finally:
         desk.alter.clear()

@@ -78,6 +78,13 @@ def test_help_tells_a_tag_from_its_assignment(corral: Corral) -> None:
     assert "corral tag remove NAME --host HOST" in removing
 
 
+def test_what_is_said_of_one_run_is_not_said_of_later_ones(corral: Corral) -> None:
+    shown = " ".join(corral("vm", "start", "--help").out.split())
+    assert "next start" not in shown
+    assert "For this run only. Not supported yet: cdrom." in shown
+    assert "Running VMs get it at their next start." in " ".join(corral("vm", "update", "--help").out.split())
+
+
 def test_help_and_completion_import_neither_attrs_nor_the_registry() -> None:
     program = (
         "import sys; from cli.main import main; code = main(sys.argv[1:]);"

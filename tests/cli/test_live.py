@@ -161,6 +161,19 @@ def test_a_lost_connection_is_resumed(fake: FakeGateway, corral: Corral, play: P
     assert [one["cursor"] for one in live.subscribed] == ["", "c6"]
 
 
+def test_a_snapshot_that_was_cut_off_is_asked_for_anew(fake: FakeGateway, corral: Corral, play: Play) -> None:
+    live = play(
+        [subscribed(5), snapshot(5, entity("vm", "a", name="web1"), last=False), None],
+        [
+            subscribed(5), snapshot(5, entity("vm", "a", name="web1"), last=False), snapshot(5, entity("vm", "b", name="web2")),
+            0.2, {"op": "error", "refusal": {"reason": "The session has ended.", "code": "unauthenticated"}},
+        ],
+    )  # fmt: skip
+    ran = corral("vm", "list", "--watch", "-o", "name")
+    assert ran.out.split() == ["web1", "web2"]
+    assert [one["cursor"] for one in live.subscribed] == ["", ""]
+
+
 def test_verify_proves_order_and_the_state(fake: FakeGateway, corral: Corral, play: Play, tmp_path: Path) -> None:
     play(
         [subscribed(5), snapshot(5, entity("vm", "a", status="down")), change(6, 5, "vm", "a", status="up")],

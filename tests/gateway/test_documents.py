@@ -33,7 +33,7 @@ VMS = st.builds(
     cluster=st.just(Ref(id="c")),
     memory=st.integers(2**24, 2**40),
     stateless=st.booleans(),
-    os=st.just(OperatingSystem(type="linux", boot=Boot(devices=("hd", "network")))),
+    os=st.just(OperatingSystem(type="other_linux", boot=Boot(devices=("hd", "network")))),
     placement_policy=st.none(),
     nics=st.just((Nic(name="nic1", mac=Mac(address="56:6f:00:00:00:01"), vnic_profile=Ref(id="p")),)),
     disk_attachments=st.just((DiskAttachment(interface="virtio", disk=Disk(provisioned_size=2**30)),)),

@@ -103,6 +103,7 @@ def refuses(answer: Answer, path: str) -> None:
     assert answer.status == 400, (path, answer.text)
     said = answer.json()
     assert path in said["reason"], answer.text
+    assert "(" not in said["reason"], f"no class of ours: {answer.text}"
     assert "not supported yet" in said["reason"], answer.text
     assert "Leave it out" in said["detail"], answer.text
 

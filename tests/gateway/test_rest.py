@@ -162,11 +162,42 @@ async def test_a_request_repeated_under_its_key_is_done_once(world: World) -> No
 
 
 @pytest.mark.parametrize(
+    ("path", "body", "other"),
+    [
+        (f"/vms/{named_id('vm-1')}", {"name": "vm-1"}, {"name": "other"}),
+        (f"/vms/{named_id('vm-1')}?dry_run=false", {}, {"comment": "other"}),
+        ("/clusters/{Default}", {"name": "Default"}, {"name": "other"}),
+    ],
+)
+async def test_the_key_of_what_changed_nothing_is_used_too(world: World, path: str, body: Any, other: Any) -> None:
+    path = path.replace("{Default}", world.site.id_of("cluster", "Default"))
+    for sent, status in ((body, 200), (body, 200), (other, 409)):
+        answer = await world.client.api("PUT", path, sent, Idempotency_Key="k1")
+        assert answer.status == status, answer.text
+    assert "was used for another request" in answer.text
+
+
+async def test_an_attach_that_was_refused_in_the_end_is_refused_again(world: World) -> None:
+    disk = {"name": "d", "provisioned_size": 1024**3, "storage_domains": {"storage_domain": [{"name": "local"}]}}
+    id = (await world.client.api("POST", "/disks", disk, Expect="201-created")).json()["id"]
+    body = {"interface": "virtio", "disk": {"id": id}}
+    for name, status in (("vm-1", 201), ("vm-3", 409), ("vm-3", 409)):
+        path = f"/vms/{named_id(name)}/diskattachments"
+        answer = await world.client.api("POST", path, body, Idempotency_Key=f"k-{name}", Expect="201-created")
+        assert (answer.status, "attached to the VM vm-1" in answer.text) == (status, status == 409), answer.text
+
+
+@pytest.mark.parametrize(
     ("body", "status", "reason"),
     [
         ({"cluster": {"name": "Default"}}, 400, "'name'"),
         ({"name": "x", "cluster": {"name": "Nowhere"}}, 404, "no cluster named 'Nowhere'"),
         ({"name": "x", "cluster": {"id": "1"}}, 404, "no cluster with id '1'"),
+        (
+            {"name": "x", "template": {"id": named_id("tiny"), "name": "huge"}, "cluster": {"name": "Default"}},
+            400,
+            "'template': the template with id",
+        ),
         ({"name": "x", "cluster": {}}, 400, "neither id nor name"),
         ({"name": "x", "cluster": {"name": "Default"}, "usb": {"enabled": True}}, 400, "not supported in this release"),
         ({"name": "x", "cluster": {"name": "Default"}, "memry": 1}, 400, "Did you mean 'memory'?"),
@@ -177,6 +208,11 @@ async def test_a_request_repeated_under_its_key_is_done_once(world: World) -> No
         ({"name": "x" * 256, "cluster": {"name": "Default"}}, 400, "256 characters"),
         ({"name": "x\u0000", "cluster": {"name": "Default"}}, 400, "control characters"),
         ({"name": "x", "cluster": "Default"}, 400, "reference"),
+        (
+            {"name": "x", "cluster": {"name": "Default"}, "os": {"type": "cp_m"}},
+            400,
+            "Choose one of: other, other_linux",
+        ),
         ({"name": "x", "cluster": {"name": "Default"}, "cpu": {"topology": {"cores": 0}}}, 400, "cpu.topology.cores"),
     ],
 )
@@ -218,6 +254,13 @@ async def test_update_ignores_read_only_and_links_sent_back(world: World) -> Non
     assert command.document.status is None
     assert command.document.nics is None
     assert command.document.id is None
+
+
+async def test_an_update_of_another_object_than_its_address_is_refused(world: World) -> None:
+    document = {"id": named_id("vm-3"), "comment": "mine"}
+    answer = await world.client.api("PUT", f"/vms/{named_id('vm-1')}", document)
+    assert (answer.status, "send the update to the address" in answer.text) == (400, True), answer.text
+    assert (await world.client.api("PUT", f"/vms/{named_id('vm-3')}", document)).status == 200
 
 
 async def test_remove_answers_200_with_a_body(world: World) -> None:
@@ -396,7 +439,7 @@ async def test_commands_are_refused_while_the_database_is_away_and_reads_go_on(w
     [
         ("GET", "/nothing", 404), ("GET", "/vms/no-such", 404), ("PATCH", "/vms", 405), ("DELETE", "/vms", 405),
         ("POST", "/templates", 404), ("GET", "/vms?search=bogus%3D1", 400), ("GET", "/vms?max=lots", 400),
-        ("GET", "/jobs", 200), ("GET", "/?schema", 200),
+        ("GET", "/jobs", 200), ("GET", "/?schema", 200), ("GET", "/vms?max=1&max=2", 400), ("GET", "/vms;max=1?max=2", 400),
     ],
 )  # fmt: skip
 async def test_status_codes(world: World, method: str, path: str, status: int) -> None:

@@ -80,3 +80,16 @@ def test_a_refusal_is_made_by_its_error_alone() -> None:
     """So that its code, its status and whether a retry helps are written once."""
     made = {str(module.path) for module in source.modules() for _ in module.calls("Refusal")}
     assert made == {"protocol/errors.py"}
+
+
+def test_every_refusal_of_the_engine_and_of_the_gateway_says_what_to_do_next() -> None:
+    of_themselves = {cls.__name__ for cls in children() if cls.remedy}
+    silent = []
+    for module in source.modules():
+        if module.path.partition("/")[0] not in ("protocol", "actors", "gateway"):
+            continue
+        for name in (cls.__name__ for cls in children() if cls.__name__ not in of_themselves):
+            silent += [
+                module.at(call) for call in module.calls(name) if "remedy" not in {each.arg for each in call.keywords}
+            ]
+    assert silent == []

@@ -186,7 +186,8 @@ def key_of_request(csr_pem: str) -> ec.EllipticCurvePublicKey:
         if not request.is_signature_valid or not isinstance(key, ec.EllipticCurvePublicKey):
             raise ValueError("its signature is wrong or its key is not on an elliptic curve")
     except ValueError as error:
-        raise BadInput(f"The signing request cannot be used: {error}.", field="csr_pem") from error
+        remedy = "Send a request that is signed with its own key, on an elliptic curve."
+        raise BadInput(f"The signing request cannot be used: {error}.", remedy=remedy, field="csr_pem") from error
     return key
 
 
@@ -200,7 +201,8 @@ def read_key(path: pathlib.Path) -> ec.EllipticCurvePrivateKey:
     """The private key in a file. Raises `BadInput` when it is of another kind."""
     key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise BadInput(f"{path} does not hold a key on an elliptic curve.")
+        remedy = "Put the engine's own key back there."
+        raise BadInput(f"{path} does not hold a key on an elliptic curve.", remedy=remedy)
     return key
 
 

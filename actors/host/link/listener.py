@@ -137,7 +137,7 @@ class LinkListener:
     def _refusal(self, path: str, verdict: PeerVerdict) -> Refusal | None:
         """Why this peer gets no link: an HTTP answer, because a closed connection tells nobody anything."""
         if path != "/link":
-            return NotFound("There are two paths here: /link and /enrol.").refusal
+            return NotFound(f"There is no path {path:.80} here.", remedy="Use /link or /enrol.").refusal
         if verdict.reason and not verdict.expired:
             return CertificateRefused(verdict.reason).refusal
         if not self.known_host(verdict.host_id):
@@ -151,7 +151,7 @@ class LinkListener:
                 raise CodecError("the first frame on /enrol must be an enrolment")
             answer = await self.enrol(request)
         except CodecError as error:
-            answer = BadInput(f"Broken enrolment: {error}.").refusal
+            answer = BadInput(f"Broken enrolment: {error}.", remedy="Upgrade the older side.").refusal
         if isinstance(answer, Refusal):
             log.warning("an enrolment was refused: %s", answer)
         await transport.send(encode(LinkRefused(refusal=answer) if isinstance(answer, Refusal) else answer))

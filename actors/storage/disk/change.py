@@ -74,7 +74,8 @@ def _refusal(
     if "name" in wanted and (refusal := checks.name("disk", str(wanted["name"]))):
         return refusal
     if wanted.get("shareable") and state.disk.format == "cow":
-        return invalid("shareable", "A shareable disk cannot be cow: two writers would spoil its tables.")
+        reason = "A shareable disk cannot be cow: two writers would spoil its tables."
+        return invalid("shareable", reason, "Leave it out; add a raw disk to share one.")
     if wanted.get("shareable") is False and len(state.vm_ids) > 1:
         reason = f"{state.title} is attached to {len(state.vm_ids)} VMs."
         remedy = "Detach it from all but one first."
@@ -100,7 +101,11 @@ def _fixed(state: DiskState, document: Disk) -> Refusal | None:
 
 def _not_growable(state: DiskState, facts: StorageDecisionFacts) -> Refusal | None:
     if state.children:
-        return Conflict(f"{state.title} backs other disks and cannot change.", entity=state.address).refusal
+        reason, remedy = (
+            f"{state.title} backs other disks and cannot change.",
+            "Extend the disks that it backs instead.",
+        )
+        return Conflict(reason, remedy=remedy, entity=state.address).refusal
     for id in state.vm_ids:
         vm = facts.rows.get(Vm, id)
         if vm is not None and vm.status != "down":

@@ -92,7 +92,8 @@ def _checked_backing(
             "storage_domains", "A thin disk lives where the disk that it rests on does.", "Leave it out, or clone."
         )
     if origin is None or origin.host is None or storage_domain.host is None or origin.host.id != storage_domain.host.id:
-        return invalid("storage_domains", "A copy between storage domains of two hosts is not served yet.")
+        reason = "A copy between storage domains of two hosts is not served yet."
+        return invalid("storage_domains", reason, "Choose a storage domain of the host where the source is.")
     return None
 
 

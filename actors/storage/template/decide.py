@@ -66,10 +66,11 @@ def update(state: TemplateState, request: CommandRequest, facts: StorageDecision
 
 def _update_refusal(state: TemplateState, document: Template, facts: StorageDecisionFacts) -> Refusal | None:
     if state.id == blank_id:
-        return NotLegal("The template Blank cannot be changed.", entity=state.address).refusal
+        remedy = "Say at the VM what is to differ."
+        return NotLegal("The template Blank cannot be changed.", remedy=remedy, entity=state.address).refusal
     if refusal := busy(state, "update"):
         return refusal
-    if refusal := checks.values(document):
+    if refusal := checks.values(document) or checks.time_zone(document.time_zone):
         return refusal
     if document.cluster is not None and facts.rows.get(Cluster, document.cluster) is None:
         return not_found("cluster", id_of(document.cluster), field="cluster")

@@ -78,7 +78,8 @@ def added(state: VmState, document: DiskAttachment, disk_id: str) -> DiskAttachm
         return _boots_already(state)
     slot = free_slot((other.slot for other in others), limits.vm_disks_max)
     if slot is None:
-        return Conflict(f"A VM has at most {limits.vm_disks_max} disks.", field="disk").refusal
+        reason = f"A VM has at most {limits.vm_disks_max} disks."
+        return Conflict(reason, remedy="Detach another one first.", field="disk").refusal
     return DiskAttachment(
         id=disk_id,
         disk=Disk(id=disk_id),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from actors.entity.checks import plain_name, required, values
+from actors.entity.checks import plain_name, required, time_zone, values
 from actors.vm.configure import memory
 from protocol import limits
 from protocol.errors import Refusal
@@ -23,7 +23,7 @@ def vm(document: Vm, *, adding: bool) -> Refusal | None:
         return refusal
     if document.name is not None and (refusal := plain_name("VM", document.name)):
         return refusal
-    if refusal := values(document):
+    if refusal := values(document) or time_zone(document.time_zone):
         return refusal
     if refusal := memory.refusal(document):
         return refusal
@@ -31,7 +31,8 @@ def vm(document: Vm, *, adding: bool) -> Refusal | None:
     if topology:
         count = (topology.sockets or 1) * (topology.cores or 1) * (topology.threads or 1)
         if count > limits.vm_vcpus_max:
-            return invalid("cpu.topology", f"{count} virtual CPUs are more than {limits.vm_vcpus_max}.")
+            reason = f"{count} virtual CPUs are more than {limits.vm_vcpus_max}."
+            return invalid("cpu.topology", reason, "Use fewer sockets, cores or threads.")
     return next((refusal for each in document.nics or () if (refusal := nic(each))), None)
 
 

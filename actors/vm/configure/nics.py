@@ -131,7 +131,8 @@ def resolved(
     profile_id = _profile_of(nic, facts)
     slot = free_slot((other.slot for other in others), limits.vm_nics_max)
     if slot is None:
-        return Conflict(f"A VM has at most {limits.vm_nics_max} NICs.", field="nics").refusal
+        reason = f"A VM has at most {limits.vm_nics_max} NICs."
+        return Conflict(reason, remedy="Remove another one first.", field="nics").refusal
     return Nic(
         id=nic.id or derived_id(command_id, f"nic{index}"),
         name=nic.name,

@@ -73,7 +73,8 @@ def _message(state: VmState, request: CommandRequest, disk: Disk, disk_id: str, 
     """What the disk is asked: to be attached, or to be made first. Else a refusal."""
     if any(attachment.id == disk_id for attachment in state.vm.disk_attachments or ()):
         reason = f"Disk {disk_id} is attached to VM {state.name} already."
-        return Conflict(reason, entity=state.address, field="disk").refusal
+        remedy = f"Change the attachment instead: PUT /vms/{state.id}/diskattachments/{disk_id}."
+        return Conflict(reason, remedy=remedy, entity=state.address, field="disk").refusal
     job_id = job_id_of(request.command_id)
     if disk.id:
         if facts.rows.get(Disk, disk_id) is None:
@@ -160,7 +161,8 @@ def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision
     operation = state.operation
     assert operation is not None
     if operation.rolling_back:
-        refusal = HostFailed(f"{operation.rolling_back} The disk could not be removed: {refusal}").refusal
+        reason = f"{operation.rolling_back} The disk could not be removed: {refusal}"
+        refusal = HostFailed(reason, remedy="Remove the disk by itself.").refusal
     return _taken_back(state, refusal, facts)
 
 
@@ -168,9 +170,10 @@ def _taken_back(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Dec
     operation = state.operation
     assert operation is not None
     assert isinstance(operation.data, VmDiskData)
-    ended = Outcome(outcome="rolled_back", reason=str(refusal))
+    reason = refusal.reason if operation.is_unwanted else str(refusal)
+    ended = Outcome(outcome="rolled_back", reason=reason)
     left = without(state, operation.data.disk_id)
-    disk, reason = _name(operation.data, facts), str(refusal)
+    disk = _name(operation.data, facts)
     if operation.is_unwanted:
         audit = line("disk_attach_cancelled", vm=state.id, name=state.name, disk_name=disk, reason=reason)
     else:

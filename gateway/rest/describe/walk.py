@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
 
+from gateway.rest.requests.parameters import OF_A_LIST, OF_ONE, Query, query_of_change, query_of_list, query_of_one
 from protocol.attributes import Attribute, attributes, effects_of
-from protocol.command import ADDRESS_FIELDS, Command
+from protocol.command import Command
 from protocol.document import TakesEffect
 from protocol.names import description_of, element_of, plural_of, title_of
 from protocol.registry import RESOURCES
@@ -34,10 +34,6 @@ class Link:
     extension: bool = False
 
 
-_list_query: tuple[tuple[str, type[Any]], ...] = (("max", int), ("follow", str))
-_search_query = (("search", str), ("case_sensitive", bool), *_list_query)
-
-
 def walk_links() -> Iterator[Link]:
     for resource in RESOURCES:
         yield from _of_resource(resource)
@@ -45,12 +41,13 @@ def walk_links() -> Iterator[Link]:
 
 def _of_resource(resource: Resource) -> Iterator[Link]:
     one = f"{resource.rel}/{{{resource.tag}:id}}"
-    query = (*_search_query, ("from", int)) if resource.kind == "event" else _search_query
     yield Link(
-        path=resource.rel, rel="get", method="GET", doc=f"List {resource.title}s.", query=query,
+        path=resource.rel, rel="get", method="GET", doc=f"List {resource.title}s.", query=query_of_list(resource),
         response=resource.plural_tag, response_cls=resource.cls, many=True,
     )  # fmt: skip
-    yield from _changes(resource.rel, one, resource.cls, resource.add, resource.update, resource.remove)
+    yield from _changes(
+        resource.rel, one, resource.cls, resource.add, resource.update, resource.remove, query_of_one(resource)
+    )
     yield from _actions(one, resource.kind, resource.actions)
     yield from _below(one, resource.sub)
 
@@ -60,7 +57,7 @@ def _below(parent: str, subs: tuple[SubCollection, ...]) -> Iterator[Link]:
         path = f"{parent}/{sub.rel}"
         one = f"{path}/{{{element_of(sub.item)}:id}}"
         yield Link(
-            path=path, rel="get", method="GET", doc=f"List {title_of(element_of(sub.item))}s.", query=_list_query,
+            path=path, rel="get", method="GET", doc=f"List {title_of(element_of(sub.item))}s.", query=OF_A_LIST,
             response=sub.tag, response_cls=sub.item, many=True,
         )  # fmt: skip
         yield from _changes(path, one, sub.item, sub.add, sub.update, sub.remove)
@@ -85,6 +82,7 @@ def _changes(
     add: type[Command] | None,
     update: type[Command] | None,
     remove: type[Command] | None,
+    query: Query = OF_ONE,
 ) -> Iterator[Link]:
     tag = element_of(cls)
     yield Link(
@@ -92,18 +90,18 @@ def _changes(
         rel="get",
         method="GET",
         doc=f"Show one {title_of(tag)}.",
-        query=(("follow", str),),
+        query=query,
         response=tag,
         response_cls=cls,
     )
     if add is not None:
         yield Link(
-            path=path, rel="add", method="POST", doc=description_of(add, tag), request=cls, query=_query_of(add), response=tag,
-            response_cls=cls, effects=effects_of(add),
+            path=path, rel="add", method="POST", doc=description_of(add, tag), request=cls, query=query_of_change(add),
+            response=tag, response_cls=cls, effects=effects_of(add),
         )  # fmt: skip
     if update is not None:
         yield Link(
-            path=one, rel="update", method="PUT", doc=description_of(update, tag), request=cls, query=_query_of(update),
+            path=one, rel="update", method="PUT", doc=description_of(update, tag), request=cls, query=query_of_change(update),
             response=tag, response_cls=cls, effects=effects_of(update),
         )  # fmt: skip
     if remove is not None:
@@ -112,17 +110,10 @@ def _changes(
             rel="remove",
             method="DELETE",
             doc=description_of(remove, tag),
-            query=_query_of(remove),
+            query=query_of_change(remove),
             response="action",
             effects=effects_of(remove),
         )
-
-
-def _query_of(command: type[Command]) -> tuple[tuple[str, type[Any]], ...]:
-    hints = typing.get_type_hints(command)
-    return tuple(
-        (name, hint) for name, hint in hints.items() if name not in ADDRESS_FIELDS and hint in (bool, str, int)
-    )
 
 
 def attribute_paths(

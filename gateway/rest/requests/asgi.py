@@ -51,8 +51,8 @@ class RestApp:
                 caller = await self._gate.by_headers(method, headers, client[0] if client else "")
                 if caller.new_token:
                     extra = (("Set-Cookie", f"{COOKIE}={caller.new_token}; Path=/; Secure; HttpOnly; SameSite=Lax"),)
-                segments, parameters = split_path(rest)
-                parameters.update(parse_query(scope["query_string"]))
+                segments, matrix = split_path(rest)
+                parameters = parse_query(scope["query_string"], matrix)
                 exchange = Exchange(
                     "GET" if method == "HEAD" else method, base, segments, parameters, headers,
                     lambda: _read_body(receive), caller, self._gate.view(caller), as_json,
@@ -86,7 +86,7 @@ async def _read_body(receive: Receive) -> bytes:
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            raise BadInput("The request ended early.")
+            raise BadInput("The request ended early.", remedy="Send it again, with its whole body.")
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > limits.request_body_bytes_max:

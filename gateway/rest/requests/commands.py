@@ -5,7 +5,6 @@ It must not decide whether a command is legal: the engine does.
 
 from __future__ import annotations
 
-import typing
 from typing import Any, Final
 
 import attrs
@@ -19,14 +18,16 @@ from gateway.documents.references import resolve, resolved_id
 from gateway.read_model.engine_client import EnginePort
 from gateway.read_model.model import ReadModel
 from gateway.rest.requests.exchange import Exchange
+from gateway.rest.requests.parameters import of_action, of_assignment, of_change, query_of_change
 from protocol import limits
 from protocol.attributes import Attribute, attributes
-from protocol.command import ADDRESS_FIELDS, Add, Command, Update
+from protocol.command import Add, Command, Update
 from protocol.document import About, Document
 from protocol.errors import BadInput, NotMade, Refusal, Refused, Unavailable
 from protocol.inventory.assignment_commands import Assign
 from protocol.live.engine import Accepted, Submit
 from protocol.merge import changed_by
+from protocol.registry import BY_KIND
 from protocol.resource import Action
 
 _action_ignored: Final = frozenset({"async", "href", "id", "link", "status", "actions", "correlation_id"})
@@ -52,6 +53,7 @@ class CommandSender:
         parent_id: str = "",
         **more: Any,
     ) -> Accepted:
+        exchange.allow(of_change(command, cls))
         node = await exchange.body()
         if node is None:
             raise BadInput("The request has no body.", remedy="Send the object to add.")
@@ -89,10 +91,16 @@ class CommandSender:
         parent_id: str = "",
         **more: Any,
     ) -> Accepted:
+        exchange.allow(of_change(command, cls))
         node = await exchange.body()
         if node is None:
             raise BadInput("The request has no body.", remedy="Send the attributes to change.")
         document = read_document(node, cls, adding=False)
+        if (said := getattr(document, "id", None)) not in (None, "", id):
+            raise BadInput(
+                f"The body has the id {said!r:.80}, the address {id!r:.80}.",
+                remedy="Leave the id out, or send the update to the address of that object.", field="id",
+            )  # fmt: skip
         # What lies in sub-collections is changed there; clients send it back with the rest.
         links = {a.name: None for a in attributes(cls) if a.about.link}
         document = changed_by(document, {**links, "id": None})
@@ -103,16 +111,24 @@ class CommandSender:
     async def remove(
         self, exchange: Exchange, command: type[Command], id: str, *, kind: str = "", parent_id: str = "", **more: Any
     ) -> Accepted:
+        served = dict(query_of_change(command))
+        exchange.allow(of_change(command, element=BY_KIND[kind].tag if kind else ""))
         fields = self._fields(command, exchange, kind) | more
         node = await exchange.body()
-        if node is not None and (force := node.child("force")) is not None:
-            fields["force"] = to_scalar(force.text, bool, "force")
+        for child in node.children if node is not None else ():
+            if child.name in served and child.name not in exchange.parameters:
+                fields[child.name] = to_scalar(child.text, served[child.name], child.name)
+            elif child.name in served:
+                raise BadInput(f"{child.name!r} is given twice.", remedy="Send it in the query or in the body.")
+            elif child.name not in _action_ignored:
+                raise unknown("Action", child.name, "", served)
         return await self.submit(exchange, command(id=id, parent_id=parent_id, **fields))
 
     async def assign(
         self, exchange: Exchange, command: type[Command], cls: type[Document], *, parent_id: str, **more: Any
     ) -> Accepted:
         """Gives what the body names, by id or by name, to the object `parent_id`; the rest is of the relation."""
+        exchange.allow(of_assignment(cls))
         node = await exchange.body()
         if node is None:
             raise BadInput("The request has no body.", remedy="Send the id or the name of the object to assign.")
@@ -124,6 +140,7 @@ class CommandSender:
         return await self.submit(exchange, command(id=id, parent_id=parent_id, **fields, **more))
 
     async def act(self, exchange: Exchange, action: Action, id: str, *, parent_id: str = "", **more: Any) -> Accepted:
+        exchange.allow(of_action(action))
         node = await exchange.body()
         if node is not None and node.name not in ("", "action"):
             raise BadInput(f"The root element is <{node.name:.80}>.", remedy="Send an <action>.")
@@ -163,8 +180,8 @@ class CommandSender:
     def _fields(self, command: type[Command], exchange: Exchange, kind: str) -> dict[str, Any]:
         """Fields of the command that the query may set: `?clone=true`, `?force=true`, `?detach_only=true`."""
         fields: dict[str, Any] = {"kind": kind} if any(f.name == "kind" for f in attrs.fields(command)) else {}
-        for name, hint in typing.get_type_hints(command).items():
-            if name not in ADDRESS_FIELDS and name in exchange.parameters and hint in (bool, str, int):
+        for name, hint in query_of_change(command):
+            if name in exchange.parameters:
                 fields[name] = to_scalar(exchange.parameters[name] or "true", hint, name)
         return fields
 

@@ -11,11 +11,13 @@ import attrs
 from gateway.auth.gate import Caller
 from gateway.documents.addresses import BASES, rebase
 from gateway.documents.follow import EVERYTHING, Follow, parse_follow
+from gateway.documents.links import Followed, refuse_unknown_links
 from gateway.documents.parse import Node, parse
 from gateway.documents.read import to_scalar
 from gateway.documents.render import JSON_TYPE, XML_DECLARATION, XML_TYPE, Plain, json_bytes, xml_bytes
 from gateway.documents.write import Writer
 from gateway.read_model.view import Reads
+from gateway.rest.requests.parameters import Known, refuse_unknown
 from protocol.errors import BadInput, NotSupportedYet
 
 _max_max: Final = 1_000_000
@@ -50,6 +52,10 @@ class Exchange:
     def writer(self) -> Writer:
         return Writer(self.view)
 
+    def allow(self, known: Known) -> None:
+        """Raises `BadInput` for a parameter that would be ignored."""
+        refuse_unknown(self.method, self.parameters, known)
+
     def text(self, name: str) -> str:
         return self.parameters.get(name, "")
 
@@ -68,12 +74,15 @@ class Exchange:
         number = int(to_scalar(value, int, name))
         return min(number, _max_max) if number >= 0 else None
 
-    def follow(self) -> Follow:
+    def follow(self, at: Followed) -> Follow:
+        """The links to follow from the objects of the answer. Raises `BadInput` for one that leads nowhere."""
         everything = self.headers.get("all-content", self.text("all_content"))
         if everything and to_scalar(everything, bool, "all_content"):
             return EVERYTHING
         text = self.text("follow")
-        return parse_follow(text) if text else Follow()
+        follow = parse_follow(text) if text else Follow()
+        refuse_unknown_links(follow, at)
+        return follow
 
     def refuse_user_view(self) -> None:
         """Raises `NotSupportedYet` for `Filter: true`: everybody who may log in sees everything in this release."""
@@ -133,17 +142,27 @@ def split_path(rest: str) -> tuple[tuple[str, ...], dict[str, str]]:
         for parameter in parameters:
             name, _, value = parameter.partition("=")
             if name:
-                matrix[unquote(name)] = unquote(value)
+                _put(matrix, unquote(name), unquote(value))
     return tuple(segments), matrix
 
 
-def parse_query(query: bytes) -> dict[str, str]:
+def parse_query(query: bytes, matrix: Mapping[str, str]) -> dict[str, str]:
+    """The parameters of the query beside those of the path. Raises `BadInput` for one with two values."""
+    parameters = dict(matrix)
     if not query:
-        return {}
+        return parameters
     try:
-        return dict(parse_qsl(query.decode("ascii", "replace"), keep_blank_values=True, max_num_fields=100))
+        pairs = parse_qsl(query.decode("ascii", "replace"), keep_blank_values=True, max_num_fields=100)
     except ValueError as error:
         raise BadInput("The query has too many parameters.", remedy="Send at most 100.") from error
+    for name, value in pairs:
+        _put(parameters, name, value)
+    return parameters
+
+
+def _put(parameters: dict[str, str], name: str, value: str) -> None:
+    if parameters.setdefault(name, value) != value:
+        raise BadInput(f"The parameter {name!r:.80} is given twice.", remedy="Send it once.", field=name[:80])
 
 
 def wants_json(accept: str, content_type: str) -> bool:

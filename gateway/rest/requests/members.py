@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from gateway.documents.follow import Follow
+from gateway.documents.links import Followed
 from gateway.documents.render import Plain
 from gateway.documents.statistics import statistics_of
 from gateway.documents.write import NOTHING, DocumentPlace, nested_items, place_of
@@ -14,6 +15,7 @@ from gateway.rest.requests import collections
 from gateway.rest.requests.commands import CommandSender
 from gateway.rest.requests.exchange import Exchange, HttpReply
 from gateway.rest.requests.mutations import acted, done, not_served
+from gateway.rest.requests.parameters import OF_A_LIST, OF_ONE, of_query
 from protocol.command import Add, Command
 from protocol.document import Document, Identified, id_of
 from protocol.errors import Refused
@@ -72,11 +74,13 @@ class Members:
         )
 
     async def _list(self, exchange: Exchange, at: At, sub: SubCollection) -> HttpReply:
-        tag, most = element_of(sub.item), exchange.number("max")
-        follow = exchange.follow()
+        tag = element_of(sub.item)
+        exchange.allow(of_query(OF_A_LIST, tag))
+        most = exchange.number("max")
         if sub.source == "filter":
             records = exchange.writer.filtered(sub, at.root_kind, at.root_id)[:most]
-            return await collections.many(exchange, sub.tag, tag, records)
+            return await collections.many(exchange, BY_KIND[sub.kind], sub.tag, records)
+        follow = exchange.follow(Followed(sub.item, sub.sub))
         if sub.source == "statistics":
             items = [
                 exchange.writer.document(item, DocumentPlace(f"{at.place.href}/statistics/{item.id}"), follow)
@@ -92,7 +96,9 @@ class Members:
         if exchange.method == "GET":
             if sub.source == "filter":
                 return await collections.get(exchange, BY_KIND[sub.kind], id_of(item))
-            return exchange.reply(200, tag, self._plain(exchange, at, sub, item, exchange.follow()))
+            exchange.allow(of_query(OF_ONE, tag))
+            follow = exchange.follow(Followed(sub.item, sub.sub))
+            return exchange.reply(200, tag, self._plain(exchange, at, sub, item, follow))
         if exchange.method == "PUT" and sub.update is not None:
             above = _above(at, sub, sub.update)
             await self._commands.update(exchange, sub.update, _sent_to(sub), id_of(item), **above)
@@ -141,7 +147,11 @@ class Members:
         found = next((item for item in self._statistics(exchange, at) if item.id == rest[1]), None)
         if found is None or len(rest) > 2:
             raise _missing(at, sub, rest[1])
-        plain = exchange.writer.document(found, DocumentPlace(f"{at.place.href}/statistics/{found.id}"))
+        if exchange.method != "GET":
+            raise not_served(exchange)
+        exchange.allow(of_query(OF_ONE))
+        place = DocumentPlace(f"{at.place.href}/statistics/{found.id}")
+        plain = exchange.writer.document(found, place, exchange.follow(Followed(sub.item)))
         return exchange.reply(200, element_of(sub.item), plain)
 
     def _statistics(self, exchange: Exchange, at: At) -> list[Statistic]:

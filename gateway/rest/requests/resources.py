@@ -11,6 +11,7 @@ from gateway.rest.requests.entry import EntryPoint
 from gateway.rest.requests.exchange import Exchange, HttpReply
 from gateway.rest.requests.members import At, Members
 from gateway.rest.requests.mutations import Mutations, not_served
+from gateway.rest.requests.parameters import Known
 from protocol.errors import CorralError
 from protocol.registry import BY_REL
 from protocol.resource import Resource
@@ -46,12 +47,14 @@ class Resources:
             raise MethodNotAllowed(f"{exchange.method} is not supported.", remedy="Use GET, POST, PUT or DELETE.")
         segments = exchange.segments
         if not segments:
+            exchange.allow(Known(query=self._describe))
             for name, describe in self._describe.items():
                 if name in exchange.parameters:
                     return await describe(exchange)
             self._only(exchange, "GET")
             return await self._entry.get(exchange)
         if segments[0] in self._describe and len(segments) == 1:
+            exchange.allow(Known())
             return await self._describe[segments[0]](exchange)
         resource = BY_REL.get(segments[0])
         if resource is None:

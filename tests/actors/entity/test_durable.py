@@ -192,6 +192,23 @@ async def test_the_outcome_of_a_command_is_kept_with_it(autojump_clock: MockCloc
         assert set(room.store.tables.commands) == {"c1", "c2"}
 
 
+async def test_a_request_with_a_key_that_changes_nothing_is_kept_too(autojump_clock: MockClock) -> None:
+    async with opened() as room:
+        await one_more(room)
+        for _ in range(2):  # the second time it is kept already
+            assert isinstance(await room.command(Decision(reply=yes()), "c1", digest="d"), Accepted)
+        kept = decode(room.store.tables.commands["c1"][0])
+        assert isinstance(kept, Accepted)
+        assert (kept.command_id, kept.digest) == ("c1", "d")
+        await room.command(Decision(reply=yes()), "c2")
+        await room.command(Decision(reply=yes()), "c3", digest="d", dry_run=True)
+        assert set(room.store.tables.commands) == {"c1"}
+        room.store.away = True
+        refusal = await room.command(Decision(reply=yes()), "c4", digest="d")
+        assert isinstance(refusal, Refusal)
+        assert refusal.status == 503
+
+
 async def test_audit_lines_get_their_time_and_what_they_belong_to(autojump_clock: MockClock) -> None:
     async with opened() as room:
         line = Event(code=1, severity="normal", description="It was changed.")

@@ -173,10 +173,10 @@ class Room:
         return self.dynamic_supervisor.ensure(id)
 
     async def command(
-        self, decide: Decision | Callable[[Any], Decision], command_id: str = "c", *, dry_run: bool = False
+        self, decide: Decision | Callable[[Any], Decision], command_id: str = "c", **more: Any
     ) -> Message:
         """The decision of a user's command."""
-        request = CommandRequest(command_id=command_id, principal=ADMIN, command=Do(decide=decide), dry_run=dry_run)
+        request = CommandRequest(command_id=command_id, principal=ADMIN, command=Do(decide=decide), **more)
         return await self.thing().ask(request, timeout_seconds=100)
 
     async def ask(self, decide: Decision | Callable[[Any], Decision], id: str = "t") -> Message:

@@ -99,6 +99,7 @@ def test_a_dry_run_changes_nothing() -> None:
         ("data_center", east(name="x" * 300), "invalid", "name"),
         ("data_center", east(quota_mode="sometimes"), "invalid", "quota_mode"),
         ("network", network(mtu=-1), "invalid", "mtu"),
+        ("network", network(mtu=67), "invalid", "mtu"),
         ("user", User(user_name="admin@internal"), "name_taken", "user_name"),
         ("vm", Vm(name="x"), "invalid", "kind"),
         ("cluster", east(), "invalid", "document"),
@@ -157,6 +158,7 @@ def test_what_is_read_only_is_passed_over() -> None:
         ("cluster", CLUSTER, DataCenter(name="x"), "invalid", "document"),
         ("data_center", DATA_CENTER, DataCenter(quota_mode="sometimes"), "invalid", "quota_mode"),
         ("network", NETWORK, Network(name="mgmt"), "invalid", "name"),
+        ("network", NETWORK, Network(mtu=1), "invalid", "mtu"),
         ("user", USER, User(user_name="root@internal"), "invalid", "user_name"),
         ("cluster", "nowhere", Cluster(name="x"), "not_found", ""),
     ],
@@ -267,3 +269,8 @@ def test_the_stored_outcome_says_what_came_under_an_idempotency_key() -> None:
         accepted("cluster", CLUSTER),
         stored_as(accepted("cluster", CLUSTER, digest="d1")),
     )
+    play.when(change, digest="d1").then(
+        accepted("cluster", CLUSTER),
+        stored_as(accepted("cluster", CLUSTER, digest="d1")),
+    )
+    play.when(change, digest="d1", dry_run=True).then(accepted("cluster", CLUSTER))

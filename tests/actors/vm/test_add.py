@@ -21,7 +21,7 @@ from protocol.node.reports import Done
 from protocol.template.model import Template
 from protocol.vm.commands import AddVm, StartVm, StopVm
 from protocol.vm.events import VmAdded, VmCreated, VmOperationProgressed, VmRemoved
-from protocol.vm.model import MemoryPolicy, Vm, limits
+from protocol.vm.model import MemoryPolicy, OperatingSystem, TimeZone, Vm, limits
 from tests.actors.expected import accepted, ask, audit, event, question, refused, release_claim, status, stored
 from tests.actors.playbook import answered, command_id, job_id
 from tests.actors.vm.lives import (
@@ -260,6 +260,9 @@ def test_sizes_in_refusals_are_as_people_read_them() -> None:
         (asked(memory=1 << 28, memory_policy=MemoryPolicy(guaranteed=1 << 29)), "invalid", "memory_policy.guaranteed"),
         (asked(cpu=Cpu(topology=CpuTopology(sockets=64, cores=64))), "invalid", "cpu.topology"),
         (asked(type="mainframe"), "invalid", "type"),
+        (asked(os=OperatingSystem(type="cp_m")), "invalid", "os.type"),
+        (asked(time_zone=TimeZone(name="Europe/Berlni")), "invalid", "time_zone.name"),
+        (asked(time_zone=TimeZone(name="over there")), "invalid", "time_zone.name"),
         (asked(name="a/b"), "invalid", "name"),
         (asked(name="x" * 300), "invalid", "name"),
         (asked(nics=(Nic(),)), "missing_attribute", "name"),

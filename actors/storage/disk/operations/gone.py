@@ -26,7 +26,7 @@ def gone(state: DiskState, facts: StorageDecisionFacts) -> Decision:
     return Decision(
         events=(events.DiskRemoved(at=facts.now, ended=outcome),),
         audit=(audit,),
-        answers=((MADE, _not_made(state, reason)), (REMOVED, Done())),
+        answers=((MADE, not_made(state.title, reason, state.address)), (REMOVED, Done())),
     )
 
 
@@ -40,9 +40,10 @@ def remove_failed(state: DiskState, refused: Refusal, facts: StorageDecisionFact
     return Decision(
         events=(events.DiskRemoveFailed(at=facts.now, reason=reason, ended=ended),),
         audit=(line_of(state, what, reason=reason),),
-        answers=((MADE, _not_made(state, reason)), (REMOVED, refused)),
+        answers=((MADE, not_made(state.title, reason, state.address)), (REMOVED, refused)),
     )
 
 
-def _not_made(state: DiskState, reason: str) -> Refusal:
-    return HostFailed(f"{state.title} was not made: {reason}", entity=state.address).refusal
+def not_made(title: str, reason: str, address: str) -> Refusal:
+    """The answer to who wanted the disk."""
+    return HostFailed(f"{title} was not made: {reason}", remedy="Mend that and add it again.", entity=address).refusal

@@ -18,7 +18,7 @@ from actors.entity.operation import begin, begin_for, finish_steps
 from actors.entity.operation_record import stopped, with_step_sent
 from actors.storage.disk.evolve import evolve
 from actors.storage.disk.new_disk import checked, completed, on_storage_domain
-from actors.storage.disk.operations.gone import gone, remove_failed
+from actors.storage.disk.operations.gone import gone, not_made, remove_failed
 from actors.storage.disk.operations.phases import (
     MADE,
     DiskOperation,
@@ -35,7 +35,7 @@ from actors.storage.volume_names import making_id, several_storage_domains, stor
 from protocol.activity.model import Job
 from protocol.activity.operation import Operation, Outcome
 from protocol.document import Ref, id_of
-from protocol.errors import Conflict, HostFailed, NotFound, Refusal
+from protocol.errors import Conflict, NotFound, Refusal
 from protocol.message import Message
 from protocol.node.reports import VolumeFacts
 from protocol.refusals import not_found
@@ -67,8 +67,8 @@ def provide(state: DiskState | None, message: ProvideDisk, facts: StorageDecisio
         return _provide_again(state, message)
     job_id = making_id(message.operation_id, id_of(message.disk))
     if ended := facts.rows.get(Job, job_id):
-        reason = f"The disk {message.disk.name} was not made: {ended.reason or 'it is gone again.'}"
-        return refuse(HostFailed(reason, entity=f"disk/{message.disk.id}").refusal)
+        title, why = f"The disk {message.disk.name}", ended.reason or "it is gone again."
+        return refuse(not_made(title, why, f"disk/{message.disk.id}"))
     backing = None
     if message.backing_disk_id:
         backing = facts.rows.get(Disk, message.backing_disk_id)
@@ -124,7 +124,8 @@ def _provide_again(state: DiskState, message: ProvideDisk) -> Decision:
     is_other_vms = message.vm_id and message.vm_id not in state.vm_ids
     is_other_templates = message.template_id and (template is None or template.id != message.template_id)
     if is_other_vms or is_other_templates:
-        return refuse(Conflict(f"{state.title} was made for something else.", entity=state.address).refusal)
+        reason = f"{state.title} was made for something else."
+        return refuse(Conflict(reason, remedy="Add another disk.", entity=state.address).refusal)
     return Decision(reply=provided(state))
 
 

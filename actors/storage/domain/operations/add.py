@@ -153,7 +153,8 @@ def _path_refusal(path: str) -> Refusal | None:
     if not path.startswith("/") or posixpath.normpath(path) == "/" or ".." in path.split("/"):
         return invalid("storage.path", f"{path[:80]!r} is no absolute path of a directory.", "Give one without '..'.")
     if not path.isprintable() or len(path) > path_characters_max:
-        return invalid("storage.path", "The path has characters that cannot be shown, or too many of them.")
+        reason = "The path has characters that cannot be shown, or too many of them."
+        return invalid("storage.path", reason, f"Use at most {path_characters_max} printable characters.")
     return None
 
 

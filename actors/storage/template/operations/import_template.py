@@ -178,9 +178,13 @@ def _provide(template: Template, request: CommandRequest, command: ImportTemplat
 
 
 def _checked(template: Template, command: ImportTemplate, facts: StorageDecisionFacts) -> Refusal | None:
-    if refusal := checks.required(template, "template") or checks.values(template):
-        return refusal
-    if refusal := checks.name("template", template.name or ""):
+    refusal = (
+        checks.required(template, "template")
+        or checks.values(template)
+        or checks.time_zone(template.time_zone)
+        or checks.name("template", template.name or "")
+    )
+    if refusal is not None:
         return refusal
     if facts.rows.named(Template, template.name or ""):
         return name_taken("template", template.name or "")

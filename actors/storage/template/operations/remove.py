@@ -94,7 +94,8 @@ def _gone(state: TemplateState, operation: Operation, facts: StorageDecisionFact
 
 def _refusal(state: TemplateState, facts: StorageDecisionFacts) -> Refusal | None:
     if state.id == blank_id:
-        return NotLegal("The template Blank cannot be removed.", entity=state.address).refusal
+        remedy = "Remove other templates only: VMs without a template are made from it."
+        return NotLegal("The template Blank cannot be removed.", remedy=remedy, entity=state.address).refusal
     if refusal := busy(state, "remove"):
         return refusal
     if state.template.delete_protected:
