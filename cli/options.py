@@ -21,7 +21,7 @@ _SIMPLE: dict[str, click.ParamType[Any]] = {
 PREFIX = "set__"  # click wants names that Python could have; no attribute has two underscores in a row
 _QUERY = "query__"
 _PARENT = "parent__"
-_EFFECTS = ("effect", "effect_when_running")
+_EFFECTS = ("effect_when_running", "effect")
 FORMATS = ("table", "wide", "json", "jsonl", "yaml", "name")
 
 
