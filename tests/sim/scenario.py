@@ -156,6 +156,7 @@ class _Play:
             str(self.seed), self.truth, self.rates, self.random, nursery, world, store, tables,
             SeededIds(f"{self.seed} ids"),
         )  # fmt: skip
+        cluster.hosts_are_well = self.drawn.hosts_are_well
         world.node_death_listener = lambda host: next(n for n in cluster.nodes if n.host is host).died()
         nursery.start_soon(world.run)
         self.calm_rates = attrs.evolve(self.rates)

@@ -67,7 +67,6 @@ def test_ten_disks_with_four_slots_outlive_a_restart_of_the_engine() -> None:
     well(run_script(script))
 
 
-@pytest.mark.xfail(strict=True, reason="want of room is taken for the outcome of the step")
 def test_more_disks_than_a_host_has_room_for_are_all_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage_actor, "jobs_waiting_max", 6)
 
@@ -80,7 +79,6 @@ def test_more_disks_than_a_host_has_room_for_are_all_made(monkeypatch: pytest.Mo
     well(run_script(script))
 
 
-@pytest.mark.xfail(strict=True, reason="a stale epoch is taken for the outcome of the step")
 def test_a_stop_that_waits_for_a_slow_start_outlives_a_restart_of_the_engine() -> None:
     async def script(cluster: Cluster) -> None:
         cluster.world.fault_hook = slow("start", 20.0)
