@@ -32,7 +32,7 @@ from protocol.node.commands import (
     RestoreDomain,
     StartDomain,
 )
-from protocol.node.reports import HostFacts, StepDone
+from protocol.node.reports import HostFacts, StepNotTried
 from supervisors.handle import DynamicSupervisorHandle
 
 report_retry_seconds: Final = 2.0
@@ -114,7 +114,7 @@ class Dispatcher(Actor):
     async def _command(self, command: NodeCommand) -> None:
         if not await self._steps.obey(command.epoch):
             highest = self._step_log.store.highest_epoch
-            self._uplink.send(StepDone(step_id=command.step_id, result=stale_epoch(command.epoch, highest)))
+            self._uplink.send(StepNotTried(step_id=command.step_id, reason=stale_epoch(command.epoch, highest)))
             return
         body = command.body
         if isinstance(body, storage_bodies):
@@ -124,7 +124,7 @@ class Dispatcher(Actor):
         try:
             self._domains.ensure(vm_id).tell(command)
         except (MailboxFull, ActorGone) as error:
-            self._uplink.send(StepDone(step_id=command.step_id, result=error.refusal))
+            self._uplink.send(StepNotTried(step_id=command.step_id, reason=error.refusal))
 
     def _hand(self, address: str, message: Message) -> None:
         ref = self.context.directory.find(address)
@@ -136,7 +136,7 @@ class Dispatcher(Actor):
         except (MailboxFull, ActorGone) as error:
             problem = error
         if isinstance(message, NodeCommand):
-            self._uplink.send(StepDone(step_id=message.step_id, result=problem.refusal))
+            self._uplink.send(StepNotTried(step_id=message.step_id, reason=problem.refusal))
         else:
             self.context.log.warning("node.message_dropped", message=type(message).__name__, reason=str(problem))
 

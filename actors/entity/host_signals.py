@@ -39,6 +39,15 @@ class StepOutcome(Message):
     result: Message
 
 
+@message("host.step_declined", priority=Priority.CONTROL)
+@attrs.frozen(kw_only=True)
+class StepDeclined(Message):
+    """This host has not tried the step; it may be asked again."""
+
+    host_id: str
+    step: StepId
+
+
 @message("host.step_advanced", priority=Priority.BULK, when_full=WhenFull.CONFLATE)
 @attrs.frozen(kw_only=True)
 class StepAdvanced(Message):

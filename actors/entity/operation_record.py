@@ -35,7 +35,7 @@ F = TypeVar("F")
 E = TypeVar("E", bound=EntityEvent)
 
 RETRY: Final = "step"
-"""The timer of a step that another actor could not take just now."""
+"""The timer of a step that another actor or its host could not take just now."""
 RETRY_SECONDS: Final = 2.0
 
 
@@ -160,6 +160,14 @@ def step_ended(
     if not decision.events:  # the step is still the one under way
         return decision
     return attrs.evolve(decision, effects=(*acknowledged, *decision.effects))
+
+
+def step_declined(state: HasOperation | None, step: StepId, host_id: str) -> Decision:
+    """The host has not tried the step: it is sent again in a moment. The operation stands where it stood."""
+    under_way = current_step(state.operation) if state is not None and state.operation is not None else None
+    if under_way is None or under_way.id != step or host_id != step.host:
+        return NOTHING
+    return Decision(effects=(SetTimer(name=RETRY, seconds=RETRY_SECONDS),))
 
 
 def step_answered(table: Table[S, F], state: S | None, token: str, result: Message, facts: F) -> Decision:

@@ -6,7 +6,15 @@ from typing import Final, Protocol
 
 from actors.entity.decision import AcknowledgeStopped, Decision, Effect, Tell
 from actors.entity.durable import DurableActor
-from actors.entity.host_signals import DomainSeen, GuestHeard, GuestLost, StepAdvanced, StepOutcome, StorageSeen
+from actors.entity.host_signals import (
+    DomainSeen,
+    GuestHeard,
+    GuestLost,
+    StepAdvanced,
+    StepDeclined,
+    StepOutcome,
+    StorageSeen,
+)
 from actors.entity.kind import EntityKind
 from actors.entity.services import Services
 from actors.host import liveness
@@ -22,7 +30,7 @@ from protocol.activity.audit import line
 from protocol.activity.operation import StepId
 from protocol.api import Ticket
 from protocol.document import Document, kind_and_id
-from protocol.errors import CorralError
+from protocol.errors import CorralError, Refusal
 from protocol.host.events import HostEvent
 from protocol.live.engine import Accepted, TicketReply
 from protocol.message import Message, Priority, message_type
@@ -36,6 +44,7 @@ from protocol.node.reports import (
     HostFacts,
     StatisticsBatch,
     StepDone,
+    StepNotTried,
     StepProgress,
     StorageFacts,
 )
@@ -115,6 +124,8 @@ class HostActor(DurableActor[HostState, HostEvent]):
                 self.carry_out(self.decide(message), None)
             case StepDone(step_id=text, result=result):
                 self._outcome(text, result)
+            case StepNotTried(step_id=text, reason=reason):
+                self._declined(text, reason)
             case StepProgress(step_id=text, percent=percent):
                 step = self._own_step(text)
                 if step is not None:
@@ -141,6 +152,12 @@ class HostActor(DurableActor[HostState, HostEvent]):
         step = self._own_step(text)
         if step is None or not self._pass_on(step.owner, StepOutcome(host_id=self.id, step=step, result=result)):
             self._acknowledge(text)
+
+    def _declined(self, text: str, reason: Refusal) -> None:
+        step = self._own_step(text)
+        if step is not None:
+            self.context.log.info("step not tried", step=text, reason=str(reason))
+            self._pass_on(step.owner, StepDeclined(host_id=self.id, step=step))
 
     def _own_step(self, text: str) -> StepId | None:
         try:

@@ -8,7 +8,15 @@ from actors.entity import host_signals as signals
 from actors.entity.commanded import commanded
 from actors.entity.decision import NOTHING, Decision, refuse
 from actors.entity.messages import CommandRequest, TimerFired
-from actors.entity.operation_record import CommandRecord, record_of, sent_again, step_answered, step_ended
+from actors.entity.operation_record import (
+    RETRY,
+    CommandRecord,
+    record_of,
+    sent_again,
+    step_answered,
+    step_declined,
+    step_ended,
+)
 from actors.entity.refusals import not_legal
 from actors.kernel.envelope import Answer
 from actors.reservations.messages import Reserved
@@ -51,6 +59,8 @@ def decide(vm_id: str, state: VmState | None, message: Message, facts: VmDecisio
     match message:
         case signals.StepOutcome():
             return outcome(state, message, facts)
+        case signals.StepDeclined(step=step, host_id=host_id):
+            return step_declined(state, step, host_id)
         case signals.DomainSeen():
             return observe.domain_seen(state, message, facts)
         case signals.HostReturned():
@@ -116,6 +126,8 @@ def timer(state: VmState, name: str, facts: VmDecisionFacts) -> Decision:
     record = OPERATIONS[state.operation.kind]
     if name == state.operation.kind:
         return record.timed_out(state, facts)
+    if name == RETRY:
+        return Decision(effects=sent_again(OPERATIONS, state))
     if name == "resend":
         return Decision(effects=(*sent_again(OPERATIONS, state), *record.timers(state, facts)))
     return NOTHING

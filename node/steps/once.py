@@ -17,7 +17,7 @@ from node.steps.store import StepStatus, begun_record, done_record, epoch_record
 from protocol.errors import CorralError, Internal, Interrupted, NoLongerLeads, Refusal
 from protocol.message import Message, message_type
 from protocol.node.commands import NodeCommand, RebootDomain, ResetDomain, SetTicket, ShutdownDomain
-from protocol.node.reports import StepDone
+from protocol.node.reports import StepDone, StepNotTried
 
 log = logging.getLogger("corral.node")
 
@@ -51,6 +51,10 @@ class Steps:
             await self.step_log.write(epoch_record(epoch))
         return epoch >= self.step_log.store.highest_epoch
 
+    def is_over(self, step_id: str) -> bool:
+        """Whether nothing is left to do for the step but to tell its outcome."""
+        return self.step_log.store.step_status(step_id) in (StepStatus.DONE, StepStatus.FORGOTTEN)
+
     async def run(self, command: NodeCommand, act: Act) -> None:
         """Acts unless this step was done, is running, or belongs to an engine that no longer leads."""
         step_id = command.step_id
@@ -68,7 +72,7 @@ class Steps:
         step_id, store = command.step_id, self.step_log.store
         # Checked here, not only where the command came in: a higher epoch may have arrived while this one queued.
         if not await self.obey(command.epoch):
-            self.uplink.send(StepDone(step_id=step_id, result=stale_epoch(command.epoch, store.highest_epoch)))
+            self.uplink.send(StepNotTried(step_id=step_id, reason=stale_epoch(command.epoch, store.highest_epoch)))
             return False
         step_status = store.step_status(step_id)
         if step_status is StepStatus.DONE:

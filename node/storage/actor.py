@@ -14,6 +14,7 @@ from node.link.uplink import Uplink
 from node.steps.log import StepLog
 from node.steps.once import Steps
 from node.steps.store import storage_record
+from node.storage.jobs import StorageJob, Turns
 from node.storage.port import Storage
 from protocol.errors import BadInput, Cancelled, CorralError, Unavailable
 from protocol.message import Message, message_type
@@ -28,7 +29,7 @@ from protocol.node.commands import (
     ReportNow,
     ResizeVolume,
 )
-from protocol.node.reports import Done, StepDone, StepProgress, StorageFacts
+from protocol.node.reports import Done, StepNotTried, StepProgress, StorageFacts
 
 jobs_at_once_max: Final = 4
 jobs_waiting_max: Final = 1_000
@@ -56,13 +57,14 @@ class StorageDependencies:
 
 
 class StorageActor(Actor):
-    """Jobs on different volumes run beside each other; the engine never asks for two on one."""
+    """Jobs on different images run beside each other, those on one image one after another."""
 
     def __init__(self, context: Context, dependencies: StorageDependencies) -> None:
         super().__init__(context)
         self._dependencies = dependencies
         self._limiter = trio.CapacityLimiter(jobs_at_once_max)
-        self._jobs: dict[str, trio.CancelScope] = {}  # by step; those that wait for their turn too
+        self._jobs: dict[str, StorageJob] = {}  # by step; those that wait for their turn too
+        self._turns = Turns()
         self._last_facts: dict[str, StorageFacts] = {}
 
     async def started(self) -> None:
@@ -80,8 +82,8 @@ class StorageActor(Actor):
             case NodeCommand() as command:
                 self._begin(command)
             case CancelStep(step_id=step_id):
-                if (scope := self._jobs.get(step_id)) is not None:
-                    scope.cancel()
+                if (job := self._jobs.get(step_id)) is not None:
+                    job.cancel()
             case ReportNow():
                 self.context.spawn(self._report, True)
             case other:
@@ -89,26 +91,37 @@ class StorageActor(Actor):
 
     def _begin(self, command: NodeCommand) -> None:
         """The job is known from here on, before its task runs: what cancels it may be the next message."""
-        if command.step_id in self._jobs:
+        if (known := self._jobs.get(command.step_id)) is not None:
+            known.asked_again(command)
+            return
+        if self._dependencies.steps.is_over(command.step_id):  # told again at once, whatever waits for a slot
+            self.context.spawn(self._dependencies.steps.run, command, partial(self._act, command))
             return
         if len(self._jobs) >= jobs_waiting_max:
-            refusal = Unavailable("Too many storage jobs are waiting on this host.").refusal
-            self._dependencies.uplink.send(StepDone(step_id=command.step_id, result=refusal))
+            reason = Unavailable("Too many storage jobs are waiting on this host.").refusal
+            self._dependencies.uplink.send(StepNotTried(step_id=command.step_id, reason=reason))
             return
-        scope = self._jobs[command.step_id] = trio.CancelScope()
-        self.context.spawn(self._job, command, scope)
+        job = self._jobs[command.step_id] = StorageJob(command)
+        self._turns.enter(job)
+        self.context.spawn(self._job, job)
 
-    async def _job(self, command: NodeCommand, scope: trio.CancelScope) -> None:
+    async def _job(self, job: StorageJob) -> None:
+        """Nothing of it is on disk before it has a slot: what waits is asked again after a crash."""
         try:
-            await self._dependencies.steps.run(command, partial(self._act_unless_cancelled, command, scope))
+            with job.waiting:
+                await job.its_turn.wait()
+                await self._limiter.acquire_on_behalf_of(job)
+            await self._dependencies.steps.run(job.command, partial(self._act_unless_cancelled, job))
         finally:
-            del self._jobs[command.step_id]
+            if job in self._limiter.statistics().borrowers:
+                self._limiter.release_on_behalf_of(job)
+            self._turns.leave(job)
+            del self._jobs[job.command.step_id]
 
-    async def _act_unless_cancelled(self, command: NodeCommand, scope: trio.CancelScope, repeated: bool) -> Message:
+    async def _act_unless_cancelled(self, job: StorageJob, repeated: bool) -> Message:
         """Raises `Cancelled` once the storage has taken back what it had begun."""
-        with scope:
-            async with self._limiter:
-                return await self._act(command, repeated)
+        with job.acting:
+            return await self._act(job.command, repeated)
         raise Cancelled("The step was cancelled.", remedy="Start it again if it is still wanted.")
 
     async def _act(self, command: NodeCommand, repeated: bool) -> Message:

@@ -27,6 +27,16 @@ class StepDone(Message):
         return self.result if isinstance(self.result, Refusal) else None
 
 
+@message("node.step_not_tried", priority=Priority.CONTROL)
+@attrs.frozen(kw_only=True)
+class StepNotTried(Message):
+    """The node has not begun the step and will not begin it by itself: it had no room for it, or the engine that asked
+    no longer leads. This is no outcome and is not stored: the step may be asked again."""
+
+    step_id: str
+    reason: Refusal
+
+
 @message("node.done")
 @attrs.frozen(kw_only=True)
 class Done(Message):

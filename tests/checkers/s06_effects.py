@@ -39,11 +39,6 @@ def check_outcome(host: str, step_id: str, first: Any, again: Any) -> Iterator[s
         yield f"{host} told two outcomes of step {step_id}: {first!r:.300} and {again!r:.300}"
 
 
-def is_no_outcome(result: Any) -> bool:
-    """Refusals of a node that has not tried: no outcome of the step, and nothing is stored."""
-    return isinstance(result, Refusal) and result.code in ("stale_epoch", "unavailable", "internal")
-
-
 def check_retry(command_id: str, first: Accepted | Refusal, again: Accepted | Refusal) -> Iterator[str]:
     """A command that was accepted is accepted again with the same job and object, whoever answers."""
     if not isinstance(first, Accepted):

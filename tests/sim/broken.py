@@ -38,6 +38,7 @@ from protocol.activity.operation import Outcome, StepId
 from protocol.node.commands import DestroyDomain, NodeCommand
 from protocol.node.reports import Done, StepDone
 from protocol.vm import events
+from tests.sim.rates import ON_HOSTS
 
 Make = Callable[[Any], Any]
 
@@ -118,7 +119,18 @@ def unknown_means_committed(_: Any) -> Any:
     return settle
 
 
+def not_tried_is_failed(_: Any) -> Any:
+    def declined(self: HostActor, text: str, reason: Any) -> None:
+        self._outcome(text, reason)
+
+    return declined
+
+
 # --- S6
+
+
+def stale_is_an_outcome(_: Any) -> Any:
+    return lambda step_id, reason: StepDone(step_id=step_id, result=reason)
 
 
 def outcome_only_sent(_: Any) -> Any:
@@ -294,12 +306,14 @@ def shutdown_is_done_when_asked(original: Any) -> Any:
 
 UNREST = {"duplicate": 0.1, "kill_node": 4.0, "cut_both": 2.0}
 FAILOVER = {"kill_engine": 1.0, "pause_engine": 4.0, "cut_journal": 3.0, "cut_both": 4.0, "call_seconds": 2.0}
+SLOW_FAILOVER = {**dict.fromkeys(ON_HOSTS, 0.0), "kill_engine": 6.0, "cut_both": 6.0, "call_seconds": 30.0}
 # Nodes that dial again while an engine cut off from the journal still listens.
 DIALLING = {**FAILOVER, "cut_journal": 10.0, "cut_both": 0.0, "kill_node": 12.0}
 DATABASE = {"append_unknown": 0.3, "journal_away": 1.0}
 DYING = {"die_at_call": 0.2}
 LYING = {"node_lies": 0.3, "call_seconds": 3.0}
 GUESTS = {"guest_garbage": 0.5}
+FULL = {**dict.fromkeys(ON_HOSTS, 0.0), "no_room": 0.2}
 
 BREAKS: tuple[dict[str, Any], ...] = (
     {"name": "S1: a silent host's VMs are down", "found_by": ("S1",), "rates": {"cut_both": 6.0},
@@ -317,6 +331,10 @@ BREAKS: tuple[dict[str, Any], ...] = (
      "patches": ((durable.DurableActor, "carry_out", reply_before_durable),)},
     {"name": "S5: an unknown outcome counts as committed", "found_by": ("S5", "S12"), "rates": DATABASE,
      "patches": ((JournalWriter, "_settle", unknown_means_committed),)},
+    {"name": "S5: a step that was not tried has failed", "found_by": ("S5",), "rates": FULL,
+     "patches": ((HostActor, "_declined", not_tried_is_failed),)},
+    {"name": "S6: a stale epoch is the outcome of a step", "found_by": ("S5", "S6"), "rates": SLOW_FAILOVER,
+     "patches": ((steps, "StepNotTried", stale_is_an_outcome),)},
     {"name": "S6: a step begun before a crash is done again", "found_by": ("S6",), "rates": DYING,
      "patches": ((steps, "never_twice", lambda _: ()),)},
     {"name": "S6: the node sends an outcome and does not note it", "found_by": ("S6",), "rates": UNREST,

@@ -49,6 +49,7 @@ class Cluster:
     nodes: list[SimNode] = attrs.field(factory=list)
     readers: list[Reader] = attrs.field(factory=list)
     gateway: SimGateway = attrs.field(init=False)
+    hosts_are_well: bool = False  # in the whole of this run
 
     def __attrs_post_init__(self) -> None:
         self.gateway = SimGateway(self.engines, self._drawn("gateway"))

@@ -44,6 +44,7 @@ class WatchedTables(MemoryTables):
     folder: Folder = attrs.field(factory=lambda: Folder(EVOLVES))
     jobs: dict[str, int] = attrs.field(factory=dict)  # job -> epoch in which it began
     endings: defaultdict[str, list[tuple[str, str]]] = attrs.field(factory=lambda: defaultdict(list))
+    failures: dict[str, str] = attrs.field(factory=dict)  # job -> what it was and why it failed, when nobody cancelled
     lost: set[str] = attrs.field(factory=set)  # VMs shown as unknown
 
     def acquire(self, holder: str, lease_seconds: float, now: float, above: int) -> Epoch | None:
@@ -117,6 +118,8 @@ class WatchedTables(MemoryTables):
             self.truth.once("operation rolled back")
         elif job.outcome == "failed":
             self.truth.once("operation failed")
+        if job.outcome != "done" and job.status != "aborted":
+            self.failures[row.id] = f"{job.description}: {job.reason}"
 
     def _vm(self, row: JournalRow) -> None:
         once = self.truth.once

@@ -23,7 +23,7 @@ from protocol.codec import decode, encode
 from protocol.errors import Refusal
 from protocol.node.commands import NodeCommand
 from protocol.node.link import EngineHello, NodeHello
-from protocol.node.reports import StepDone
+from protocol.node.reports import StepDone, StepNotTried
 from supervisors.tree import running
 from tests.checkers import s04_epochs
 from tests.engine.machine import FlatMeter
@@ -217,8 +217,15 @@ class NodeTransport(ProcessTransport):
         return StepDone(step_id=step, result=Refusal(code="host_failed", reason="simulated: a lie"))
 
     async def receive(self) -> bytes:
-        frame = await ProcessTransport.receive(self)
-        message = decode(frame)
+        while True:
+            frame = await ProcessTransport.receive(self)
+            message = decode(frame)
+            if not isinstance(message, NodeCommand) or self._node.random.random() >= self._node.rates.no_room:
+                break
+            self._node.truth.say(f"FAULT {self._node.host.name} has no room for {message.step_id}")
+            self._node.truth.once("step not tried for want of room")
+            reason = Refusal(code="unavailable", reason="simulated: no room")
+            await self.send(encode(StepNotTried(step_id=message.step_id, reason=reason)))
         self._node.truth.heard_by_node(self._node.host.name, message)
         if isinstance(message, EngineHello):
             self._epochs = (message.epoch, self._node.step_store.highest_epoch)

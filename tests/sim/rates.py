@@ -39,6 +39,7 @@ class Rates:
     reply_lost: float = 0.0
     node_lies: float = 0.0
     call_seconds: float = 0.0
+    no_room: float = 0.0
     append_away: float = 0.0
     append_unknown: float = 0.0
     journal_seconds: float = 0.0
@@ -53,6 +54,12 @@ class Rates:
     def __str__(self) -> str:
         shown = (f"{name}={value:.3g}" for name, value in attrs.asdict(self).items() if value)
         return " ".join(shown)
+
+    @property
+    def hosts_are_well(self) -> bool:
+        """Whether nothing goes wrong on the hosts themselves: then every operation that was accepted ends done,
+        whatever becomes of engines, wires and the database."""
+        return not any(getattr(self, name) for name in ON_HOSTS)
 
     def calm(self) -> None:
         """The faults stop. What is of the machines stays: skewed clocks, stubborn guests."""
@@ -69,8 +76,15 @@ MOST: dict[str, float] = {
     "reply_lost": 0.05, "node_lies": 0.02, "call_seconds": 1.0,
     "append_away": 0.05, "append_unknown": 0.1, "journal_seconds": 0.1,
     "client_loses_reply": 0.2, "guest_garbage": 0.3, "guests_stubborn": 0.5, "skew_seconds": 3_600.0,
-    "clock_rate": 0.01,
+    "clock_rate": 0.01, "no_room": 0.05,
 }  # fmt: skip
+
+
+ON_HOSTS = (
+    "kill_node", "power_off", "kill_libvirt", "kill_qemu", "storage_sick", "storage_full", "die_at_note", "die_at_call",
+    "call_fails", "reply_lost", "guest_garbage", "guests_stubborn",
+)  # fmt: skip
+"""Faults that an operation may fail of, and say so."""
 
 
 THEMES: dict[str, dict[str, float]] = {
@@ -90,6 +104,10 @@ def draw(random: SeededRandom) -> Rates:
     for name, most in MOST.items():
         if random.random() < 0.5:
             setattr(rates, name, most * random.random() ** 2)
+    if random.random() < 0.1:
+        for name in ON_HOSTS:
+            setattr(rates, name, 0.0)
+        return rates
     if random.random() < 0.33:
         for name, value in THEMES[random.choice(tuple(THEMES))].items():
             setattr(rates, name, value)

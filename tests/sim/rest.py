@@ -120,6 +120,8 @@ def check_at_rest(cluster: Cluster) -> None:
     truth.found("L1", locks(cluster))
     truth.found("L2", converged(cluster))
     truth.found("S5", s05_acknowledged.check_endings(tables.jobs, tables.endings))
+    if cluster.hosts_are_well:
+        truth.found("S5", s05_acknowledged.check_failures(tables.failures))
     for reader in cluster.readers:
         reader.check(tables)
     if (lead := leader(cluster)) is None:

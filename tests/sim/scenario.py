@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import attrs
 import structlog
@@ -42,12 +42,25 @@ class Result:
     log: tuple[str, ...]
 
 
+Script = Callable[[Cluster], Awaitable[None]]
+"""What happens on a furnished cluster in place of random work and faults."""
+
+
 def run_seed(
     seed: int, *, steps_max: int = 10_000, adjust: Callable[[fault_rates.Rates], None] = lambda _: None
 ) -> Result:
     """Runs one seed. `adjust` changes the rates that it drew."""
+    return _played(_Play(seed, steps_max, adjust))
+
+
+def run_script(script: Script, *, seed: int = 1, hosts: int = 1, engines: int = 1) -> Result:
+    """Plays `script` on a cluster without faults but its own; every checker listens as with a seed."""
+    return _played(_Scripted(script, seed, hosts, engines))
+
+
+def _played(play: _Play) -> Result:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    play = _Play(seed, steps_max, adjust)
+    seed = play.seed
     run_seeded(play.run, seed=seed, steps=play.steps)
     truth = play.truth
     return Result(
@@ -105,11 +118,18 @@ class _Play:
         assert self._over is not None
         assert self._faulty_over is not None
         cluster = self._cluster(nursery)
-        workload = Workload(cluster.readers[0].model, SeededRandom(f"{self.seed} work"), cluster.ids)
-        faults = Faults(cluster, SeededRandom(f"{self.seed} faults"))
-        await cluster.furnish(2 + self.random.randrange(2))
+        await cluster.furnish(self._hosts())
         self.truth.say(f"furnished after {self.steps.count} steps; rates: {self.drawn}")
         self._furnished(cluster)
+        await self._work(cluster)
+        await self._come_to_rest(cluster)
+        self._over.set()
+
+    async def _work(self, cluster: Cluster) -> None:
+        """Clients and faults, until the steps for them are used up."""
+        assert self._faulty_over is not None
+        workload = Workload(cluster.readers[0].model, SeededRandom(f"{self.seed} work"), cluster.ids)
+        faults = Faults(cluster, SeededRandom(f"{self.seed} faults"))
         cluster.world.fault_hook = faults.hook
         async with trio.open_nursery() as faulty:
             faulty.start_soon(faults.run)
@@ -120,8 +140,12 @@ class _Play:
             faulty.cancel_scope.cancel()
         faults.stop()
         self.truth.say(f"the faults stop after {self.steps.count} steps")
-        await self._come_to_rest(cluster)
-        self._over.set()
+
+    def _hosts(self) -> int:
+        return 2 + self.random.randrange(2)
+
+    def _engines(self) -> int:
+        return 1 + (self.random.random() < 0.7)
 
     def _cluster(self, nursery: trio.Nursery) -> Cluster:
         world = world_of(SeededRandom(f"{self.seed} world"))
@@ -132,11 +156,12 @@ class _Play:
             str(self.seed), self.truth, self.rates, self.random, nursery, world, store, tables,
             SeededIds(f"{self.seed} ids"),
         )  # fmt: skip
+        cluster.hosts_are_well = self.drawn.hosts_are_well
         world.node_death_listener = lambda host: next(n for n in cluster.nodes if n.host is host).died()
         nursery.start_soon(world.run)
         self.calm_rates = attrs.evolve(self.rates)
         self.rates.calm()
-        for name in ("engine-a", "engine-b")[: 1 + (self.random.random() < 0.7)]:
+        for name in ("engine-a", "engine-b")[: self._engines()]:
             cluster.add_engine(name)
         for name in ("one", "two"):
             cluster.add_reader(name)
@@ -180,3 +205,26 @@ class _Play:
         self.truth.found("S6", s06_effects.check_starts(starts))
         rest.check_bounds(cluster)
         rest.check_at_rest(cluster)
+
+
+class _Scripted(_Play):
+    """One scenario by hand."""
+
+    def __init__(self, script: Script, seed: int, hosts: int, engines: int) -> None:
+        super().__init__(seed, 10_000_000, _without_faults)
+        self._script, self._host_count, self._engine_count = script, hosts, engines
+
+    def _hosts(self) -> int:
+        return self._host_count
+
+    def _engines(self) -> int:
+        return self._engine_count
+
+    async def _work(self, cluster: Cluster) -> None:
+        await self._script(cluster)
+        cluster.world.fault_hook = None
+
+
+def _without_faults(rates: fault_rates.Rates) -> None:
+    for name, value in attrs.asdict(fault_rates.Rates()).items():
+        setattr(rates, name, value)

@@ -20,7 +20,7 @@ from protocol.live.engine import Accepted
 from protocol.message import Message, message_type
 from protocol.node.commands import CancelStep, ForgetSteps, NodeCommand
 from protocol.node.link import LinkRefused
-from protocol.node.reports import StepDone
+from protocol.node.reports import StepDone, StepNotTried
 from tests.checkers import s04_epochs, s05_acknowledged, s06_effects, s17_guests
 
 SOMETIMES = (
@@ -30,6 +30,7 @@ SOMETIMES = (
     "copy cancelled on its way",
     "stale command refused by a node",
     "engine of an old epoch turned a node away",
+    "step not tried for want of room",
     "step repeated and answered from the step log",
     "step begun by an earlier incarnation of the node and carried on",
     "commit outcome unknown, committed",
@@ -142,20 +143,20 @@ class Truth:
         tag = message_type(message).tag
         vm_id = getattr(message, "vm_id", "") or getattr(getattr(message, "domain", None), "vm_id", "")
         self.found("S17", s17_guests.check_message(tag, vm_id, encode(message)))
+        if isinstance(message, StepNotTried):
+            self.say(f"{host} -> {message.step_id} not tried: {message.reason.reason:.90}")
+            if message.reason.code == "stale_epoch":
+                self.once("stale command refused by a node")
         if not isinstance(message, StepDone):
             return
         key, result = (host, message.step_id), message.result
         shown = f"{result.code}: {result.reason:.90}" if isinstance(result, Refusal) else type(result).__name__
         self.say(f"{host} -> {message.step_id} {shown}")
-        if isinstance(result, Refusal) and result.code == "stale_epoch":
-            self.once("stale command refused by a node")
         if isinstance(result, Refusal) and result.code == "cancelled":
             self.once("copy cancelled on its way")
         step = StepId.parse(message.step_id)
         if step.host == host_id:
             self.proven.add((step.operation, step.number))
-        if s06_effects.is_no_outcome(result):
-            return
         first = self.outcomes.setdefault(key, result)
         self.found("S6", s06_effects.check_outcome(host, message.step_id, first, result))
 

@@ -6,9 +6,9 @@ from typing import Final
 
 from actors.entity.commanded import commanded
 from actors.entity.decision import NOTHING, Decision
-from actors.entity.host_signals import HostLost, HostReturned, StepAdvanced, StepOutcome
+from actors.entity.host_signals import HostLost, HostReturned, StepAdvanced, StepDeclined, StepOutcome
 from actors.entity.messages import CommandRequest, TimerFired
-from actors.entity.operation_record import CommandRecord, sent_again, step_answered, step_ended
+from actors.entity.operation_record import CommandRecord, sent_again, step_answered, step_declined, step_ended
 from actors.kernel.envelope import Answer
 from actors.storage.disk import change, sharing
 from actors.storage.disk.operations import OPERATIONS, make, remove
@@ -43,6 +43,8 @@ def decide(disk_id: str, state: DiskState | None, message: Message, facts: Stora
             return sharing.unback(state, message, facts)
         case StepOutcome(step=step, result=result, host_id=host_id):
             return step_ended(OPERATIONS, state, step, result, facts, host_id=host_id)
+        case StepDeclined(step=step, host_id=host_id):
+            return step_declined(state, step, host_id)
         case Answer(token=token, body=body):
             return step_answered(OPERATIONS, state, token, body, facts)
         case HostReturned(host_id=host_id):

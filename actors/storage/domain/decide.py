@@ -6,17 +6,26 @@ from typing import Final
 
 from actors.entity import checks
 from actors.entity.commanded import commanded
-from actors.entity.decision import NOTHING, Decision, accept, line_by, refuse
-from actors.entity.host_signals import HostLost, HostReturned, StepAdvanced, StepOutcome, StorageSeen
-from actors.entity.messages import CommandRequest
+from actors.entity.decision import NOTHING, Decision, SetTimer, accept, line_by, refuse
+from actors.entity.host_signals import HostLost, HostReturned, StepAdvanced, StepDeclined, StepOutcome, StorageSeen
+from actors.entity.messages import CommandRequest, TimerFired
 from actors.entity.operation import current_step
-from actors.entity.operation_record import CommandRecord, sent_again, step_answered, step_ended
+from actors.entity.operation_record import (
+    RETRY,
+    RETRY_SECONDS,
+    CommandRecord,
+    sent_again,
+    step_answered,
+    step_declined,
+    step_ended,
+)
 from actors.entity.refusals import busy
 from actors.kernel.envelope import Answer
 from actors.storage.domain import connect
 from actors.storage.domain.operations import OPERATIONS, add, remove
 from actors.storage.domain.state import StorageDomainState
 from actors.storage.facts import StorageDecisionFacts, accepted
+from protocol.activity.operation import StepId
 from protocol.errors import Refusal
 from protocol.merge import changed_by, given
 from protocol.message import Message
@@ -40,6 +49,10 @@ def decide(id: str, state: StorageDomainState | None, message: Message, facts: S
             return connect.seen(state, message, facts)
         case StepOutcome():
             return _outcome(state, message, facts)
+        case StepDeclined(step=step, host_id=host_id):
+            return _declined(state, step, host_id)
+        case TimerFired():
+            return again(state, facts) if state is not None else NOTHING
         case Answer(token=token, body=body):
             return step_answered(OPERATIONS, state, token, body, facts)
         case HostReturned(host_id=host_id):
@@ -70,6 +83,15 @@ def _outcome(state: StorageDomainState | None, outcome: StepOutcome, facts: Stor
     if step is None or step.id != outcome.step:
         return connect.probed(state, outcome, facts)
     return step_ended(OPERATIONS, state, outcome.step, outcome.result, facts, host_id=outcome.host_id)
+
+
+def _declined(state: StorageDomainState | None, step: StepId, host_id: str) -> Decision:
+    """Of the operation under way, or a look at the directory: either is asked again in a moment."""
+    if state is None or host_id != state.host_id:
+        return NOTHING
+    if state.operation is not None:
+        return step_declined(state, step, host_id)
+    return Decision(effects=(SetTimer(name=RETRY, seconds=RETRY_SECONDS),))
 
 
 def update(state: StorageDomainState, request: CommandRequest, facts: StorageDecisionFacts) -> Decision:

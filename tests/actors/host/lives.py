@@ -22,6 +22,7 @@ from protocol.node.reports import (
     GuestSilent,
     HostFacts,
     StepDone,
+    StepNotTried,
     StepProgress,
     StorageFacts,
 )
@@ -37,7 +38,7 @@ FACTS = HostFacts(
 
 
 SAID_BY_NODES = (
-    HostFacts, DomainsSnapshot, StepDone, StepProgress, DomainChanged, GuestReport, GuestSilent, StorageFacts,
+    HostFacts, DomainsSnapshot, StepDone, StepNotTried, StepProgress, DomainChanged, GuestReport, GuestSilent, StorageFacts,
 )  # fmt: skip
 
 

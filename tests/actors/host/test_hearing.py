@@ -5,14 +5,32 @@ from __future__ import annotations
 import pytest
 
 from actors.entity.decision import AcknowledgeStopped
-from actors.entity.host_signals import DomainSeen, GuestHeard, GuestLost, StepAdvanced, StepOutcome, StorageSeen
+from actors.entity.host_signals import (
+    DomainSeen,
+    GuestHeard,
+    GuestLost,
+    StepAdvanced,
+    StepDeclined,
+    StepOutcome,
+    StorageSeen,
+)
 from actors.host.messages import IssueToken
 from protocol.activity.operation import StepId
+from protocol.errors import Refusal
 from protocol.host.commands import IssueEnrolmentToken
 from protocol.message import Message
 from protocol.node.domain import DomainObserved, DomainStatus, StopReason
 from protocol.node.receipts import stopped_receipt
-from protocol.node.reports import DomainChanged, Done, GuestReport, GuestSilent, StepDone, StepProgress, StorageFacts
+from protocol.node.reports import (
+    DomainChanged,
+    Done,
+    GuestReport,
+    GuestSilent,
+    StepDone,
+    StepNotTried,
+    StepProgress,
+    StorageFacts,
+)
 from protocol.storage.model import StorageDomain
 from tests.actors.backstage import NOW
 from tests.actors.expected import accepted, audit, effect, keep, stored_as, tell
@@ -31,6 +49,11 @@ def with_vm() -> HostPlay:
     ("said", "address", "heard"),
     [
         (StepDone(step_id=str(STEP), result=Done()), "vm/vm1", StepOutcome(host_id=HOST, step=STEP, result=Done())),
+        (
+            StepNotTried(step_id=str(STEP), reason=Refusal(code="stale_epoch", reason="Another engine leads.")),
+            "vm/vm1",
+            StepDeclined(host_id=HOST, step=STEP),
+        ),
         (StepProgress(step_id=str(STEP), percent=7), "vm/vm1", StepAdvanced(host_id=HOST, step=STEP, percent=7)),
         (GONE, "vm/vm1", DomainSeen(host_id=HOST, domain=GONE.domain, stopped=GONE.stopped)),
         (
@@ -73,6 +96,7 @@ def test_a_step_that_was_not_its_own_is_said_once_and_goes_no_further(step: str)
     )
     play.when(StepDone(step_id=step, result=Done())).then(effect(AcknowledgeStopped(host_id=HOST, receipt=step)))
     play.when(StepProgress(step_id=step, percent=7)).then()
+    play.when(StepNotTried(step_id=step, reason=Refusal(code="stale_epoch", reason="No."))).then()
 
 
 def test_a_token_is_made_for_whoever_asked() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 
-from actors.entity.host_signals import HostLost, HostReturned, StepAdvanced, StepOutcome
+from actors.entity.host_signals import HostLost, HostReturned, StepAdvanced, StepDeclined, StepOutcome
 from actors.entity.messages import Wake
 from actors.storage.messages import BackDisk, DiscardDisk, DiskRecorded, UnbackDisk
 from protocol.activity.operation import StepId
@@ -32,7 +33,7 @@ from tests.actors.expected import (
     timer,
     to_node,
 )
-from tests.actors.playbook import answered, done, fired
+from tests.actors.playbook import answered, done, fired, step_under_way
 from tests.actors.storage.lives import (
     BUSY,
     DISK,
@@ -399,6 +400,16 @@ def test_discarded_while_its_origin_is_held_it_lets_go() -> None:
 def test_only_the_host_of_the_step_gets_it_again() -> None:
     play = making().when(HostReturned(host_id="another")).then()
     play.when(HostReturned(host_id=HOST)).then(to_node(CreateVolume(volume=VOLUME, size_bytes=GiB)))
+
+
+def test_a_step_that_its_host_has_not_tried_is_asked_again_in_a_moment() -> None:
+    play = making()
+    step = step_under_way(play)
+    play.when(StepDeclined(host_id="another", step=step)).then()
+    play.when(StepDeclined(host_id=HOST, step=attrs.evolve(step, number=7))).then()
+    play.when(StepDeclined(host_id=HOST, step=step)).then(timer("step", 2))
+    play.when(fired("step")).then(to_node(CreateVolume(volume=VOLUME, size_bytes=GiB)))
+    ok().when(StepDeclined(host_id=HOST, step=step)).then()
 
 
 def test_an_outcome_twice_is_only_acknowledged() -> None:

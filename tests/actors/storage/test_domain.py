@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from actors.entity.host_signals import HostLost, HostReturned, StepAdvanced, StepOutcome, StorageSeen
+from actors.entity.host_signals import HostLost, HostReturned, StepAdvanced, StepDeclined, StepOutcome, StorageSeen
 from actors.entity.messages import Wake
 from actors.kernel.envelope import Answer
 from actors.storage.domain.operations.remove import LookAgain
@@ -43,9 +43,10 @@ from tests.actors.expected import (
     reply,
     status,
     stored,
+    timer,
     to_node,
 )
-from tests.actors.playbook import answered, done
+from tests.actors.playbook import answered, done, fired, step_under_way
 from tests.actors.storage.lives import (
     DISK,
     GONE,
@@ -244,6 +245,19 @@ def test_what_a_host_sees_while_it_is_added_or_gone_is_nothing() -> None:
     no_domain().when(HostReturned(host_id=HOST)).then()
     no_domain().when(Wake()).then()
     active().when(StepAdvanced(host_id=HOST, step=StepId(owner="x/y", operation="o", number=0), percent=7)).then()
+
+
+def test_what_its_host_has_not_tried_is_asked_again_in_a_moment() -> None:
+    play = connecting()
+    step = step_under_way(play)
+    play.when(StepDeclined(host_id="elsewhere", step=step)).then()
+    play.when(StepDeclined(host_id=HOST, step=step)).then(timer("step", 2))
+    play.when(fired("step")).then(to_node(ConnectStorageDomain(storage_domain_id=NEW, path="/srv/local", create=True)))
+    play = active()
+    play.when(StepDeclined(host_id=HOST, step=step)).then(timer("step", 2))
+    play.when(fired("step")).then(beside(ConnectStorageDomain(storage_domain_id=NEW, path="/srv/local"), host=HOST))
+    no_domain().when(StepDeclined(host_id=HOST, step=step)).then()
+    no_domain().when(fired("step")).then()
 
 
 def test_removed_when_nothing_came_to_it() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import attrs
 import pytest
 
-from actors.entity.host_signals import DomainSeen, HostReturned, StepOutcome
+from actors.entity.host_signals import DomainSeen, HostReturned, StepDeclined, StepOutcome
 from actors.entity.messages import Wake
 from actors.placement.messages import Placed
 from protocol.activity.operation import StepId
@@ -46,7 +46,7 @@ from tests.actors.expected import (
     timer,
     to_node,
 )
-from tests.actors.playbook import answered, command_id, done, fired, job_id
+from tests.actors.playbook import answered, command_id, done, fired, job_id, step_under_way
 from tests.actors.vm.lives import (
     DISK,
     FULL,
@@ -362,6 +362,16 @@ def test_the_step_is_sent_again_after_a_crash() -> None:
     launching().when_restarted().then(to_node(StartDomain(spec=SPEC)))
     launching().when(Wake()).then(to_node(StartDomain(spec=SPEC)))
     booting().when_restarted().then(timer("guest_up", 60))
+
+
+def test_a_start_that_its_host_has_not_tried_is_asked_again_in_a_moment() -> None:
+    play = launching()
+    step = step_under_way(play)
+    play.when(StepDeclined(host_id="elsewhere", step=step)).then()
+    play.when(StepDeclined(host_id=HOST, step=step)).then(timer("step", 2))
+    play.when(fired("step")).then(to_node(StartDomain(spec=SPEC)))
+    up().when(StepDeclined(host_id=HOST, step=step)).then()
+    up().when(fired("step")).then()
 
 
 def test_nothing_is_sent_again_when_nothing_is_under_way() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 import pytest
 import trio
@@ -14,7 +16,7 @@ from protocol.codec import decode
 from protocol.errors import Conflict, Refusal
 from protocol.message import Message
 from protocol.node.commands import DestroyDomain, NodeCommand, ResetDomain
-from protocol.node.reports import Done, StepDone
+from protocol.node.reports import Done, StepDone, StepNotTried
 from tests.node.memory_step_log import MemoryStepLog
 
 destroy = NodeCommand(epoch=1, step_id="s", body=DestroyDomain(vm_id="v"))
@@ -39,7 +41,7 @@ class Bench:
         await trio.lowlevel.checkpoint()
         return Done()
 
-    async def sent(self) -> list[StepDone]:
+    async def sent(self) -> list[Any]:
         found = []
         with trio.move_on_after(0.01):
             while True:
@@ -126,7 +128,7 @@ async def test_a_command_that_queued_while_a_higher_epoch_came_is_refused() -> N
     assert await steps.obey(2)
     await steps.run(destroy, bench.act)
     assert bench.effects == []
-    (done,) = await bench.sent()
-    assert done.failed is not None
-    assert done.failed.code == "stale_epoch"
+    (declined,) = await bench.sent()
+    assert isinstance(declined, StepNotTried)
+    assert declined.reason.code == "stale_epoch"
     assert bench.store.step_status("s") is StepStatus.NEW
