@@ -59,12 +59,15 @@ def run_script(script: Script, *, seed: int = 1, hosts: int = 1, engines: int = 
 
 
 def _played(play: _Play) -> Result:
+    before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    seed = play.seed
-    run_seeded(play.run, seed=seed, steps=play.steps)
+    try:
+        run_seeded(play.run, seed=play.seed, steps=play.steps)
+    finally:
+        structlog.configure(**before)
     truth = play.truth
     return Result(
-        seed=seed, rates=str(play.drawn), trace=play.steps.trace, steps=play.steps.count, seconds=play.seconds,
+        seed=play.seed, rates=str(play.drawn), trace=play.steps.trace, steps=play.steps.count, seconds=play.seconds,
         violations=tuple(truth.violations), sometimes=truth.sometimes, log=tuple(truth.log),
     )  # fmt: skip
 
@@ -102,16 +105,18 @@ class _Play:
 
     async def run(self) -> None:
         self._over, self._faulty_over = trio.Event(), trio.Event()
-        crashes = Crashes(self.truth)
-        logging.getLogger("corral").addHandler(crashes)
-        logging.getLogger("corral").propagate = False
+        crashes, logger = Crashes(self.truth), logging.getLogger("corral")
+        propagated = logger.propagate
+        logger.addHandler(crashes)
+        logger.propagate = False
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._phases, nursery)
                 await self._over.wait()
                 nursery.cancel_scope.cancel()
         finally:
-            logging.getLogger("corral").removeHandler(crashes)
+            logger.removeHandler(crashes)
+            logger.propagate = propagated
             self.seconds = trio.current_time()
 
     async def _phases(self, nursery: trio.Nursery) -> None:

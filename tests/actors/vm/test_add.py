@@ -240,7 +240,7 @@ def test_one_that_is_gone_before_the_answer_is_not_found() -> None:
 
 def test_sizes_in_refusals_are_as_people_read_them() -> None:
     little = asked(memory=1 << 20)
-    VmPlay().when(little).then(refused("invalid", "memory", reason="memory is 1 MiB; the least is 16 MiB.", status=400))
+    VmPlay().when(little).then(refused("invalid", "memory", reason="memory is 1 MiB.", status=400))
     guaranteed = asked(memory=1 << 28, memory_policy=MemoryPolicy(guaranteed=1 << 30))
     reason = "1 GiB of memory cannot be guaranteed: the VM has 256 MiB."
     VmPlay().when(guaranteed).then(refused("invalid", "memory_policy.guaranteed", reason=reason, status=400))
