@@ -53,9 +53,12 @@ def run_seed(
     return _played(_Play(seed, steps_max, adjust))
 
 
-def run_script(script: Script, *, seed: int = 1, hosts: int = 1, engines: int = 1) -> Result:
-    """Plays `script` on a cluster without faults but its own; every checker listens as with a seed."""
-    return _played(_Scripted(script, seed, hosts, engines))
+def run_script(
+    script: Script, *, seed: int = 1, hosts: int = 1, engines: int = 1, hosts_are_well: bool = True
+) -> Result:
+    """Plays `script` on a cluster without faults but its own; every checker listens as with a seed. `hosts_are_well`:
+    nothing that it does is a reason for an operation to fail."""
+    return _played(_Scripted(script, seed, hosts, engines, hosts_are_well))
 
 
 def _played(play: _Play) -> Result:
@@ -215,9 +218,10 @@ class _Play:
 class _Scripted(_Play):
     """One scenario by hand."""
 
-    def __init__(self, script: Script, seed: int, hosts: int, engines: int) -> None:
+    def __init__(self, script: Script, seed: int, hosts: int, engines: int, hosts_are_well: bool) -> None:
         super().__init__(seed, 10_000_000, _without_faults)
         self._script, self._host_count, self._engine_count = script, hosts, engines
+        self._hosts_are_well = hosts_are_well
 
     def _hosts(self) -> int:
         return self._host_count
@@ -226,6 +230,7 @@ class _Scripted(_Play):
         return self._engine_count
 
     async def _work(self, cluster: Cluster) -> None:
+        cluster.hosts_are_well = self._hosts_are_well
         await self._script(cluster)
         cluster.world.fault_hook = None
 
