@@ -37,6 +37,9 @@ E = TypeVar("E", bound=EntityEvent)
 RETRY: Final = "step"
 """The timer of a step that another actor or its host could not take just now."""
 RETRY_SECONDS: Final = 2.0
+AGAIN_SECONDS: Final = 10.0
+AGAIN_SECONDS_MAX: Final = 300.0
+"""What failed on a host and must succeed all the same is asked again after these, each time twice as long."""
 
 
 def _never(_: object) -> bool:
@@ -124,6 +127,11 @@ def stopped(record: OperationRecord[S, F], state: S) -> tuple[Effect, ...]:
     if step is None or not step.host_id or not record.is_unwanted(state):
         return ()
     return (StopStep(step=step.id),)
+
+
+def again_after(attempt: int) -> float:
+    """Seconds from the failure of an attempt to the next one, which is `attempt` (2 or more)."""
+    return min(AGAIN_SECONDS * 2.0 ** min(attempt - 2, 10), AGAIN_SECONDS_MAX)
 
 
 def retried(refusal: Refusal) -> Decision | None:

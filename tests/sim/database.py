@@ -93,6 +93,8 @@ class WatchedTables(MemoryTables):
                 truth.once("outcome from the wrong host refused")
             elif event.code == TEXTS["stray_domain"].number:
                 truth.once("stray QEMU ended")
+            elif event.code == TEXTS["vm_copy_seen"].number:
+                truth.once("copy of a VM noticed beside its run")
             elif event.code == TEXTS["vm_frozen"].number:
                 truth.once("file systems frozen")
         truth.say(f"#{row.sequence} epoch {row.epoch} {row.kind}/{row.id} v{row.version} {row.tag} {detail:.120}")

@@ -96,6 +96,8 @@ class _Play:
         if world is not None and world.violations:
             noted, world.violations = world.violations, []
             for text in noted:
+                if self.truth.operator_lied and text.startswith(("S1", "S2")):
+                    continue
                 self.truth.found(text.split(" ", 1)[0], [text])
         if count == endless_factor * self.steps_max:
             self.truth.found("endless", [f"{count} steps, and nothing comes to rest"])
@@ -206,6 +208,7 @@ class _Play:
         quiet = 0
         while trio.current_time() - began < calm_seconds_max and quiet < 3:
             await trio.sleep(1.0)
+            await cluster.choose_runs()
             quiet = 0 if rest.unrest(cluster) else quiet + 1
         self.truth.say(f"at rest after {trio.current_time() - began:g} s of calm and {self.steps.count} steps")
         self.truth.found("S1", s01_one_qemu.check(cluster.world.running()))

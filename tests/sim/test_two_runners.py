@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import attrs
-import pytest
 import trio
 
 from node.world.faults import CallFault
 from protocol.document import Ref
 from protocol.errors import HostFailed
 from protocol.host.commands import FenceHost
-from protocol.vm.commands import StartVm
+from protocol.vm.commands import KeepVmRun, StartVm
 from protocol.vm.model import Vm, VmPlacementPolicy
 from tests.sim.cluster import Cluster
 from tests.sim.node import SimNode
@@ -53,7 +52,6 @@ async def left_half_started(cluster: Cluster, sick: SickHost) -> str:
     return vm_id
 
 
-@pytest.mark.xfail(strict=True, reason="the undo of a start that fails is taken for down")
 def test_a_start_that_cannot_be_undone_keeps_the_vm_until_its_host_has_ended_it() -> None:
     async def script(cluster: Cluster) -> None:
         sick = SickHost()
@@ -75,7 +73,6 @@ def test_a_start_that_cannot_be_undone_keeps_the_vm_until_its_host_has_ended_it(
     well(run_script(script, hosts=2, hosts_are_well=False))
 
 
-@pytest.mark.xfail(strict=True, reason="the undo of a start that fails is taken for down")
 def test_it_is_asked_again_when_its_host_or_the_engine_comes_back() -> None:
     async def script(cluster: Cluster) -> None:
         sick = SickHost()
@@ -103,5 +100,35 @@ def test_a_confirmed_reboot_proves_it() -> None:
         await accepted(cluster, start_on(vm_id, other_host(cluster, sick.name).host_id))
         node.host.power_on()
         await trio.sleep(30.0)
+
+    well(run_script(script, hosts=2, hosts_are_well=False))
+
+
+def test_a_host_that_was_not_rebooted_comes_back_with_its_vm_and_everybody_hears_of_it() -> None:
+    async def script(cluster: Cluster) -> None:
+        vm_id = await add_vm(cluster)
+        await trio.sleep(1.0)
+        await accepted(cluster, StartVm(id=vm_id))
+        await trio.sleep(10.0)
+        first = next(node for node in cluster.nodes if node.host_id == state_of(cluster, "vm", vm_id).host_id)
+        second = other_host(cluster, first.host.name)
+        first.dial.faults.refuses = True
+        first.dial.cut_all("cut off")
+        await trio.sleep(15.0)
+        cluster.truth.operator_lied = True
+        await accepted(cluster, FenceHost(id=first.host_id))
+        await trio.sleep(1.0)
+        await accepted(cluster, start_on(vm_id, second.host_id))
+        await trio.sleep(10.0)
+        assert len(cluster.world.running()[vm_id]) == 2
+        first.dial.faults.refuses = False
+        await trio.sleep(15.0)
+        assert [copy.host_id for copy in state_of(cluster, "vm", vm_id).copies] == [first.host_id]
+        assert audit_codes(cluster, "Both may write to its disks") == 1
+        await accepted(cluster, KeepVmRun(id=vm_id, host=Ref(id=first.host_id)))
+        await trio.sleep(15.0)
+        (qemu,) = cluster.world.running()[vm_id]
+        state = state_of(cluster, "vm", vm_id)
+        assert (qemu.host, state.host_id, state.status, state.copies) == (first.host.name, first.host_id, "up", ())
 
     well(run_script(script, hosts=2, hosts_are_well=False))

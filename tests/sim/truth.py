@@ -42,6 +42,8 @@ SOMETIMES = (
     "node killed between acting and noting it",
     "host lost power under a QEMU",
     "operator confirmed that a host is down",
+    "operator confirmed that a host is down, which was not so",
+    "copy of a VM noticed beside its run",
     "QEMU crashed",
     "VM unknown, then found",
     "VM unknown, then down",
@@ -100,6 +102,7 @@ class Truth:
     asked: defaultdict[tuple[str, str], set[str]] = attrs.field(factory=lambda: defaultdict(set))  # steps by VM, tag
     effects: Counter[tuple[str, str]] = attrs.field(factory=Counter)  # by VM, step
     outcomes: dict[tuple[str, str], Any] = attrs.field(factory=dict)  # by host, step
+    operator_lied: bool = False  # then two QEMUs of a VM may run, until it is noticed and somebody chooses
     proven: set[tuple[str, int]] = attrs.field(factory=set)  # steps, by operation and number, that their host answered
 
     def found(self, name: str, sentences: Iterable[str]) -> None:
