@@ -39,12 +39,20 @@ def runs_on(state: VmState, host_id: str) -> bool:
 
 def domain_seen(state: VmState, seen: DomainSeen, facts: VmDecisionFacts) -> Decision:
     """A change of the domain on a host; the end of a run is acknowledged, or its node would report it for ever."""
+    record = record_of(state)
+    if record is not None and record.ends_by_outcome and _is_end_of_run(state, seen):
+        return Decision(effects=sent_again(OPERATIONS, state))  # its node reports the end again, and is heard then
     decision = _seen(state, seen, facts)
     if seen.stopped is None:
         return decision
     receipt = stopped_receipt(DomainChanged(domain=seen.domain, stopped=seen.stopped))
     acknowledged = AcknowledgeStopped(host_id=seen.host_id, receipt=receipt)
     return attrs.evolve(decision, effects=(*decision.effects, acknowledged))
+
+
+def _is_end_of_run(state: VmState, seen: DomainSeen) -> bool:
+    is_over = seen.stopped is not None or seen.domain.status is DomainStatus.ABSENT
+    return is_over and runs_on(state, seen.host_id) and seen.domain.started_step_id in ("", state.started_step)
 
 
 def _seen(state: VmState, seen: DomainSeen, facts: VmDecisionFacts) -> Decision:

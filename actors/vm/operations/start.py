@@ -278,6 +278,7 @@ RESTORE = attrs.evolve(
     START,
     kind="restore",
     begun_by=None,
+    ends_by_outcome=True,  # only its node knows whether the saved memory was used up before QEMU ended
     description="Resuming",
     begins=_begins_restore,
     sends=sends_restore,
