@@ -10,6 +10,7 @@ from collections.abc import Callable
 from actors.entity.decision import NOTHING, CancelTimer, Decision, Effect, RequestReport, SetTimer, Tell
 from actors.entity.host_signals import HostLost, HostReturned
 from actors.host.facts import HostDecisionFacts
+from actors.host.gate import strangers_max
 from actors.host.maintenance import VM_GONE_CHECK_SECONDS
 from actors.host.messages import NodeUnlinked
 from actors.host.state import HostState
@@ -97,12 +98,14 @@ def reported(state: HostState, snapshot: DomainsSnapshot, facts: HostDecisionFac
     effects: list[Effect] = notify_residents(
         state, facts, lambda vm_id: HostReturned(host_id=state.id, domain=by_vm.get(vm_id))
     )
-    for vm_id, domain in by_vm.items():
-        if vm_id not in concerned and facts.rows.get(Vm, vm_id) is not None:
+    others = [vm_id for vm_id in by_vm if vm_id not in concerned][:strangers_max]
+    for vm_id in others:
+        if facts.rows.get(Vm, vm_id) is not None:
+            domain = by_vm[vm_id]
             effects.append(Tell(address=f"vm/{vm_id}", message=HostReturned(host_id=state.id, domain=domain)))
     if state.status != "initializing":
         return Decision(effects=tuple(effects))
-    strangers = tuple(_stranger(state, id) for id in by_vm if facts.rows.get(Vm, id) is None)
+    strangers = tuple(_stranger(state, id) for id in others if facts.rows.get(Vm, id) is None)
     return Decision(
         events=(events.HostCameUp(at=facts.now),),
         audit=(_up(state), *strangers),

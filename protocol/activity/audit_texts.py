@@ -167,6 +167,10 @@ _HOST: Final[Mapping[str, AuditText]] = {
         "Host {name} runs domain {domain_id}, which is marked as Corral's but belongs to no VM here. "
         "It was left running; destroy it on the host if it is not needed.",
     ),
+    "host_not_believed": _warning(
+        20_071, "Host {name} reported of {object}, which is not there. Such reports of its current link are ignored."
+    ),
+    "host_cut_off": _error(20_072, "The connection to host {name} was ended: {reason}."),
     "strange_step": _warning(
         20_022, "Host {name} reported the outcome of a step it was not given: {step}. The report was ignored."
     ),

@@ -16,6 +16,7 @@ from actors.entity import commits, durable, timers
 from actors.entity.commits import Decided
 from actors.entity.decision import Decision, RunStep
 from actors.entity.rows import Rows
+from actors.host import gate
 from actors.host.actor import HostActor
 from actors.host.link import session as link_session
 from actors.journal.memory.journal import MemoryJournal
@@ -377,6 +378,10 @@ BREAKS: tuple[dict[str, Any], ...] = (
      "patches": ((observe, "guest_report", guest_text_in_the_trail),)},
     {"name": "S17: an outcome is believed from any host", "found_by": ("S17",), "rates": LYING,
      "patches": ((HostActor, "_own_step", any_step), (disk_decide, "step_ended", any_host))},
+    {"name": "S17: a guest report is believed from any host", "found_by": ("S17",), "rates": LYING,
+     "patches": ((gate, "misplaced", always("")), (observe, "runs_on", always(True)))},
+    {"name": "S17: what a node says is not cleaned", "found_by": ("S17",), "rates": LYING,
+     "patches": ((gate, "bounded", lambda _: lambda message: message),)},
     {"name": "S18: an object goes without its assignments", "found_by": ("S18",),
      "patches": ((MemoryTables, "_lacks_side", always(False)), (Rows, "assignments_of", always([])))},
     {"name": "L1: an operation does not end", "found_by": ("L1",),

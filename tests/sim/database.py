@@ -80,6 +80,7 @@ class WatchedTables(MemoryTables):
 
     def _took(self, row: JournalRow) -> None:
         truth = self.truth
+        truth.found("S17", s17_guests.check_lies(row.kind, row.id, (row.document or b"") + (row.event or b"")))
         if row.document is not None:
             truth.found("S17", s17_guests.check_entity(row.kind, row.id, row.document))
         if row.kind == "job":
