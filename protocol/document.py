@@ -117,9 +117,9 @@ def attribute(*, secret: bool = False, **about: Any) -> Any:
     return attrs.field(default=None, repr=not secret, metadata={KEY: About(**about)})
 
 
-def parameter(default: Any, effect: TakesEffect, doc: str = "") -> Any:
-    """A field of a command that a client may set beside the document."""
-    return attrs.field(default=default, metadata={KEY: About(doc=doc, effect=effect)})
+def parameter(default: Any, effect: TakesEffect, doc: str = "", *, refers: str = "") -> Any:
+    """A field of a command that a client may set beside the document. `refers`: the class that a reference points to."""
+    return attrs.field(default=default, metadata={KEY: About(doc=doc, effect=effect, refers=refers)})
 
 
 def about(field: attrs.Attribute[Any]) -> About:

@@ -13,7 +13,7 @@ from protocol.access.model import User
 from protocol.activity import commands as activity_commands
 from protocol.activity.model import Event, Job, Step
 from protocol.api import Ticket
-from protocol.document import Document, Identified, label
+from protocol.document import Document, Identified, Ref, label
 from protocol.host import commands as host_commands
 from protocol.host.model import Host
 from protocol.inventory import commands as inventory_commands
@@ -144,6 +144,14 @@ RESOURCES: tuple[Resource, ...] = _with_assigned(
             Action(name="thawfilesystems", command=vm_commands.ThawVmFileSystems, parameters=(_async,)),
             Action(name="pause", command=vm_commands.PauseVm, extension=True),
             Action(name="resume", command=vm_commands.ResumeVm, extension=True),
+            Action(
+                name="keeprun", command=vm_commands.KeepVmRun, extension=True,
+                parameters=(Parameter(name="host", type=Ref, doc="The host whose QEMU stays."),),
+            ),
+            Action(
+                name="disregardrun", command=vm_commands.DisregardVmRun, extension=True,
+                parameters=(Parameter(name="host", type=Ref, doc="The host that is not believed."),),
+            ),
             Action(
                 name="ticket", command=vm_commands.SetVmTicket,
                 parameters=(_async, Parameter(name="ticket", type=Ticket)), result="ticket",

@@ -10,11 +10,11 @@ import attrs
 from actors.entity.rows import Rows
 from protocol.attributes import attributes
 from protocol.command import Add, Command
-from protocol.document import Document, Ref
+from protocol.document import Document, Ref, about
 from protocol.inventory.assignment_commands import OfAssignment
 from protocol.merge import given
 from protocol.parents import parents_of
-from protocol.references import references_in
+from protocol.references import KIND_OF, references_in
 from protocol.registry import BY_CLASS, BY_KIND, RESOURCES
 from protocol.resource import below, commands_of
 
@@ -45,6 +45,7 @@ def touched(command: Command, kind: str, id: str, rows: Rows) -> tuple[Touched, 
     if command.parent_id and (above := _PARENT_KINDS.get(type(command))):
         found[above, command.parent_id] = None
         found.update(dict.fromkeys(_behind(above, command, rows)))
+    found.update(dict.fromkeys(_meant_by(command)))
     for _, _, document in given(command):
         if not isinstance(document, Document):
             continue
@@ -53,6 +54,14 @@ def touched(command: Command, kind: str, id: str, rows: Rows) -> tuple[Touched, 
                 found[path.kind, reference.id] = None
         found.update(dict.fromkeys(_held(document)))
     return tuple(Touched(*each, _scopes_of(*each, rows)) for each in found)
+
+
+def _meant_by(command: Command) -> Iterator[tuple[str, str]]:
+    """What its parameters refer to, such as the host of an action."""
+    for field in attrs.fields(type(command)):
+        value, refers = getattr(command, field.name), about(field).refers
+        if isinstance(value, Ref) and value.id and refers:
+            yield KIND_OF[refers], value.id
 
 
 def _behind(kind: str, command: Command, rows: Rows) -> Iterator[tuple[str, str]]:

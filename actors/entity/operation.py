@@ -67,6 +67,16 @@ def with_step(
     return attrs.evolve(done, steps=(*done.steps, step), revision=operation.revision + 1)
 
 
+def with_another_attempt(operation: Operation) -> Operation:
+    """The step under way once more, as a step of its own: what its host has answered to the attempt before is told
+    again for ever, and was not what is needed."""
+    step = current_step(operation)
+    assert step is not None
+    again = attrs.evolve(step, id=attrs.evolve(step.id, attempt=step.id.attempt + 1))
+    steps = tuple(again if each is step else each for each in operation.steps)
+    return attrs.evolve(operation, steps=steps, revision=operation.revision + 1)
+
+
 def finish_steps(operation: Operation, status: str, at: datetime.datetime) -> Operation:
     """Every step that still runs ends with `status`."""
     steps = tuple(

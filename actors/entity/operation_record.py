@@ -16,7 +16,7 @@ from actors.entity.messages import CommandRequest
 from actors.entity.operation import current_step
 from protocol.activity.operation import EntityEvent, Operation, StepId
 from protocol.command import Command
-from protocol.errors import Internal, Refusal
+from protocol.errors import Internal, Overtaken, Refusal, Unavailable
 from protocol.message import Message
 
 
@@ -37,6 +37,13 @@ E = TypeVar("E", bound=EntityEvent)
 RETRY: Final = "step"
 """The timer of a step that another actor or its host could not take just now."""
 RETRY_SECONDS: Final = 2.0
+AGAIN_SECONDS: Final = 10.0
+AGAIN_SECONDS_MAX: Final = 300.0
+"""What failed on a host and must succeed all the same is asked again after these, each time twice as long."""
+
+
+NOT_TRIED: Final = frozenset({Unavailable.code, Overtaken.code, Internal.code})
+"""Refusals of another actor that say nothing of the step: the database was away, or the actor full, or it crashed."""
 
 
 def _never(_: object) -> bool:
@@ -126,10 +133,17 @@ def stopped(record: OperationRecord[S, F], state: S) -> tuple[Effect, ...]:
     return (StopStep(step=step.id),)
 
 
+def again_after(attempt: int) -> float:
+    """Seconds from the failure of an attempt to the next one, which is `attempt` (2 or more)."""
+    return min(AGAIN_SECONDS * 2.0 ** min(attempt - 2, 10), AGAIN_SECONDS_MAX)
+
+
 def retried(refusal: Refusal) -> Decision | None:
     """The other actor had no time or crashed: asked again in a moment. None when the refusal is meant."""
-    if not (refusal.retryable or refusal.code == Internal.code):
-        return None
+    return _asked_later() if refusal.retryable else None
+
+
+def _asked_later() -> Decision:
     return Decision(effects=(SetTimer(name=RETRY, seconds=RETRY_SECONDS),))
 
 
@@ -156,6 +170,8 @@ def step_ended(
     if state is None or state.operation is None or under_way is None or under_way.id != step:
         return Decision(effects=acknowledged)
     record = table[state.operation.kind]
+    if not step.host and isinstance(result, Refusal) and result.code in NOT_TRIED:
+        return _asked_later()
     decision = record.failed(state, result, facts) if isinstance(result, Refusal) else record.done(state, result, facts)
     if not decision.events:  # the step is still the one under way
         return decision
@@ -167,7 +183,7 @@ def step_declined(state: HasOperation | None, step: StepId, host_id: str) -> Dec
     under_way = current_step(state.operation) if state is not None and state.operation is not None else None
     if under_way is None or under_way.id != step or host_id != step.host:
         return NOTHING
-    return Decision(effects=(SetTimer(name=RETRY, seconds=RETRY_SECONDS),))
+    return _asked_later()
 
 
 def step_answered(table: Table[S, F], state: S | None, token: str, result: Message, facts: F) -> Decision:

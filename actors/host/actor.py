@@ -17,7 +17,7 @@ from actors.entity.host_signals import (
 )
 from actors.entity.kind import EntityKind
 from actors.entity.services import Services
-from actors.host import liveness
+from actors.host import gate, liveness
 from actors.host.decide import decide
 from actors.host.evolve import evolve, project
 from actors.host.facts import HostDecisionFacts
@@ -61,7 +61,7 @@ class Enroller(Protocol):
 class ConsoleSink(Protocol):
     """Takes what serial consoles say."""
 
-    def received(self, data: ConsoleData) -> None: ...
+    def received(self, host_id: str, data: ConsoleData) -> None: ...
 
 
 ASK_HOSTS: Final = frozenset({"vm", "disk", "storage_domain"})
@@ -83,6 +83,9 @@ class HostActor(DurableActor[HostState, HostEvent]):
         self._consoles = consoles
         self._session = ""
         self._strange_steps = 0
+        self._disbelieved = 0
+        self._is_deaf = False
+        self._pace = gate.Pace()
         self._last_batch: StatisticsBatch | None = None
 
     @property
@@ -102,14 +105,15 @@ class HostActor(DurableActor[HostState, HostEvent]):
     async def receive(self, envelope: Envelope) -> None:
         message = envelope.message
         if isinstance(message, FromNode):
-            if message.session_id == self._session:
+            if message.session_id == self._session and not self._is_deaf:
                 self._heard(message.message)
             return
         if isinstance(message, NodeLinked):
             if message.renewal_only:
                 return
             self._session = message.session_id
-            self._strange_steps = 0
+            self._strange_steps = self._disbelieved = 0
+            self._is_deaf = False
         elif isinstance(message, NodeUnlinked):
             if message.session_id != self._session:
                 return
@@ -118,7 +122,19 @@ class HostActor(DurableActor[HostState, HostEvent]):
         await super().receive(envelope)
 
     def _heard(self, message: Message) -> None:
-        """To whom it belongs what a node says."""
+        """What a node says, through the gate to whom it concerns."""
+        if not self._pace.allows(message, self.now.timestamp()):
+            self._end_link("it reports more than the engine can keep")
+            return
+        if isinstance(message, StatisticsBatch):
+            mine = gate.own_statistics(message, self.id, self.services.rows)
+            self.services.publish(sample(self.id, self._last_batch, mine))
+            self._last_batch = mine
+            return
+        message = gate.bounded(message)
+        if address := gate.misplaced(message, self.id, self.services.rows):
+            self._not_believed(address)
+            return
         match message:
             case HostFacts() | DomainsSnapshot():
                 self.carry_out(self.decide(message), None)
@@ -140,16 +156,28 @@ class HostActor(DurableActor[HostState, HostEvent]):
                 self._pass_on(
                     f"storage_domain/{message.storage_domain_id}", StorageSeen(host_id=self.id, facts=message)
                 )
-            case StatisticsBatch():
-                self.services.publish(sample(self.id, self._last_batch, message))
-                self._last_batch = message
             case ConsoleData():
-                self._consoles.received(message)
+                self._consoles.received(self.id, message)
+
+    def _not_believed(self, address: str) -> None:
+        """Said once in a session: a node must not be able to fill the audit trail."""
+        self._disbelieved += 1
+        if self._disbelieved == 1:
+            name = self.services.rows.name_of("host", self.id)
+            self.carry_out(Decision(audit=(line("host_not_believed", host=self.id, name=name, object=address),)), None)
+
+    def _end_link(self, reason: str) -> None:
+        name = self.services.rows.name_of("host", self.id)
+        self.carry_out(Decision(audit=(line("host_cut_off", host=self.id, name=name, reason=reason),)), None)
+        self._is_deaf = True  # to what it has sent already
+        self.services.nodes.disconnect(self.id, reason)
 
     def _outcome(self, text: str, result: Message) -> None:
         """An outcome of a step that was this host's. Any other is acknowledged, so that the node stops, and goes no
         further."""
         step = self._own_step(text)
+        if self._is_deaf:
+            return
         if step is None or not self._pass_on(step.owner, StepOutcome(host_id=self.id, step=step, result=result)):
             self._acknowledge(text)
 
@@ -163,8 +191,9 @@ class HostActor(DurableActor[HostState, HostEvent]):
         try:
             step = StepId.parse(text)
         except ValueError:
-            step = None
-        if step is not None and step.host == self.id and kind_and_id(step.owner)[0] in ASK_HOSTS:
+            self._end_link(f"it reported {text[:120]!r}, which is no step")
+            return None
+        if step.host == self.id and kind_and_id(step.owner)[0] in ASK_HOSTS:
             return step
         self._strange_steps += 1
         if self._strange_steps == 1:  # once in a session: a node must not be able to fill the audit trail

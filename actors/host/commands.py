@@ -13,7 +13,7 @@ from actors.entity.refusals import not_legal
 from actors.host.facts import HostDecisionFacts, accepted_as
 from actors.host.messages import IssueToken
 from actors.host.state import HostState
-from protocol.document import Ref
+from protocol.document import Ref, id_of
 from protocol.errors import Refusal
 from protocol.host import events
 from protocol.host.commands import AddHost, FenceHost, UpdateHost
@@ -21,6 +21,7 @@ from protocol.host.model import Host
 from protocol.inventory.model import Cluster
 from protocol.merge import merge, writable
 from protocol.refusals import invalid, missing, name_taken
+from protocol.vm.model import Vm
 
 
 def add(host_id: str, state: HostState | None, request: CommandRequest, facts: HostDecisionFacts) -> Decision:
@@ -91,11 +92,17 @@ def fence(state: HostState, request: CommandRequest, facts: HostDecisionFacts) -
     decision = Decision(
         events=(events.HostConfirmedRebooted(at=facts.now),),
         audit=(line_by(request.principal, "host_reboot_confirmed", host=state.id, name=state.name),),
-        effects=tuple(
-            Tell(address=f"vm/{vm_id}", message=down) for vm_id in facts.rows.referring("vm", "host", state.id)
-        ),
+        effects=tuple(Tell(address=f"vm/{vm_id}", message=down) for vm_id in _may_run_there(state, facts)),
     )
     return accept(accepted_as(state.id, request), decision)
+
+
+def _may_run_there(state: HostState, facts: HostDecisionFacts) -> list[str]:
+    """The VMs whose host this is, and those that a host was asked something beside their operation: to end a copy."""
+    beside = (id_of(vm) for vm in facts.rows.all(Vm) if vm.pending_steps)
+    rows = facts.rows
+    here = (*rows.referring("vm", "host", state.id), *rows.referring("vm", "copies", state.id))
+    return list(dict.fromkeys((*here, *beside)))
 
 
 def issue_token(state: HostState, request: CommandRequest, facts: HostDecisionFacts) -> Decision:

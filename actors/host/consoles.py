@@ -24,11 +24,11 @@ class HostConsole:
     def __init__(self, broker: ConsoleBroker, stream_id: str, host_id: str) -> None:
         self._broker = broker
         self._stream_id = stream_id
-        self._host_id = host_id
+        self.host_id = host_id
         self.into, self._out = trio.open_memory_channel[ConsoleData](chunks_max)
 
     async def send_all(self, data: bytes) -> None:
-        if not self._broker.send(self._host_id, ConsoleData(stream_id=self._stream_id, data=data)):
+        if not self._broker.send(self.host_id, ConsoleData(stream_id=self._stream_id, data=data)):
             raise trio.BrokenResourceError("the host has no link")
         await trio.lowlevel.checkpoint()
 
@@ -44,7 +44,7 @@ class HostConsole:
 
     async def aclose(self) -> None:
         self._broker.forget(self._stream_id)
-        self._broker.send(self._host_id, ConsoleData(stream_id=self._stream_id, closed=True))
+        self._broker.send(self.host_id, ConsoleData(stream_id=self._stream_id, closed=True))
         await trio.lowlevel.checkpoint()
 
 
@@ -78,10 +78,11 @@ class ConsoleBroker:
     def send(self, host_id: str, message: Message) -> bool:
         return self._services.nodes.send(host_id, message)
 
-    def received(self, data: ConsoleData) -> None:
-        """A node's chunk; a reader that does not keep up loses the connection, never the engine."""
+    def received(self, host_id: str, data: ConsoleData) -> None:
+        """A chunk from a host, of a console that is open there. A reader that does not keep up loses the connection, never
+        the engine."""
         console = self._open.get(data.stream_id)
-        if console is None:
+        if console is None or console.host_id != host_id:
             return
         try:
             console.into.send_nowait(data)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from actors.entity.decision import NOTHING, CancelTimer, Decision, Effect, RequestReport, SetTimer, Tell
 from actors.entity.host_signals import HostLost, HostReturned
 from actors.host.facts import HostDecisionFacts
+from actors.host.gate import strangers_max
 from actors.host.maintenance import VM_GONE_CHECK_SECONDS
 from actors.host.messages import NodeUnlinked
 from actors.host.state import HostState
@@ -93,16 +94,18 @@ def described(state: HostState, host_facts: HostFacts, facts: HostDecisionFacts)
 def reported(state: HostState, snapshot: DomainsSnapshot, facts: HostDecisionFacts) -> Decision:
     """Everything that runs there: each VM that belongs there hears what became of it; a stranger's VM too."""
     by_vm = {domain.vm_id: domain for domain in snapshot.domains}
-    residents = facts.rows.referring("vm", "host", state.id)
+    concerned = _vms_of(state, facts)
     effects: list[Effect] = notify_residents(
         state, facts, lambda vm_id: HostReturned(host_id=state.id, domain=by_vm.get(vm_id))
     )
-    for vm_id, domain in by_vm.items():
-        if vm_id not in residents and facts.rows.get(Vm, vm_id) is not None:
+    others = [vm_id for vm_id in by_vm if vm_id not in concerned][:strangers_max]
+    for vm_id in others:
+        if facts.rows.get(Vm, vm_id) is not None:
+            domain = by_vm[vm_id]
             effects.append(Tell(address=f"vm/{vm_id}", message=HostReturned(host_id=state.id, domain=domain)))
     if state.status != "initializing":
         return Decision(effects=tuple(effects))
-    strangers = tuple(_stranger(state, id) for id in by_vm if facts.rows.get(Vm, id) is None)
+    strangers = tuple(_stranger(state, id) for id in others if facts.rows.get(Vm, id) is None)
     return Decision(
         events=(events.HostCameUp(at=facts.now),),
         audit=(_up(state), *strangers),
@@ -124,12 +127,16 @@ def _up(state: HostState) -> Event:
     return line("host_up_without_kvm", host=state.id, name=state.name, virtualization=how, reason=why)
 
 
+def _vms_of(state: HostState, facts: HostDecisionFacts) -> dict[str, None]:
+    """The VMs that run there, and those of which the host reported a copy beside the run that counts."""
+    rows = facts.rows
+    return dict.fromkeys((*rows.referring("vm", "host", state.id), *rows.referring("vm", "copies", state.id)))
+
+
 def notify_residents(state: HostState, facts: HostDecisionFacts, signal_for: Callable[[str], Message]) -> list[Effect]:
     """VMs on the host, its storage domains, and the disks on those that an operation works on."""
     rows = facts.rows
-    effects: list[Effect] = [
-        Tell(address=f"vm/{vm_id}", message=signal_for(vm_id)) for vm_id in rows.referring("vm", "host", state.id)
-    ]
+    effects: list[Effect] = [Tell(address=f"vm/{vm_id}", message=signal_for(vm_id)) for vm_id in _vms_of(state, facts)]
     for domain_id in rows.referring("storage_domain", "host", state.id):
         effects.append(Tell(address=f"storage_domain/{domain_id}", message=signal_for("")))
         for disk in rows.referring_to(Disk, "storage_domain", domain_id):

@@ -6,7 +6,7 @@ from typing import Final
 
 from actors.entity import host_signals as signals
 from actors.entity.commanded import commanded
-from actors.entity.decision import NOTHING, Decision, refuse
+from actors.entity.decision import NOTHING, Decision, joined, refuse
 from actors.entity.messages import CommandRequest, TimerFired
 from actors.entity.operation_record import (
     RETRY,
@@ -21,7 +21,7 @@ from actors.entity.refusals import not_legal
 from actors.kernel.envelope import Answer
 from actors.reservations.messages import Reserved
 from actors.storage.messages import DiskRecorded
-from actors.vm import observe, side_steps
+from actors.vm import copies, observe, side_steps
 from actors.vm.configure import attachments, nics, ticket, update
 from actors.vm.facts import GUEST_UP, VmDecisionFacts, guest_up_timer
 from actors.vm.operations import OPERATIONS, add, attach_disk
@@ -41,6 +41,8 @@ CHANGES: Final = (
     VmCommand(begun_by=commands.RemoveNic, request=nics.change),
     VmCommand(begun_by=commands.ActivateNic, request=nics.plug),
     VmCommand(begun_by=commands.DeactivateNic, request=nics.plug),
+    VmCommand(begun_by=commands.KeepVmRun, request=copies.keep),
+    VmCommand(begun_by=commands.DisregardVmRun, request=copies.disregard),
     VmCommand(begun_by=commands.UpdateDiskAttachment, request=attachments.update),
 )
 """What is decided at once, without an operation."""
@@ -112,6 +114,8 @@ def outcome(state: VmState, message: signals.StepOutcome, facts: VmDecisionFacts
     """A node's outcome of a step of the operation, or beside it."""
     step, result, host_id = message.step, message.result, message.host_id
     beside = side_steps.ended(state, step, result, facts) if host_id == step.host else None
+    if beside is not None and side_steps.has_ended(state, step, side_steps.STRAY, result):
+        beside = joined(beside, copies.gone(state, host_id, facts))
     return beside or step_ended(OPERATIONS, state, step, result, facts, host_id=host_id)
 
 

@@ -9,8 +9,9 @@ import attrs
 from actors.entity.transitions import ABSENT, status_after
 from actors.vm.state import VmState
 from actors.vm.transitions import TRANSITIONS
-from protocol.activity.operation import Operation
+from protocol.activity.operation import Operation, StepId
 from protocol.vm import events
+from protocol.vm.events import Copy, Run
 
 
 def evolve(state: VmState | None, event: events.VmEvent) -> VmState | None:
@@ -80,12 +81,39 @@ def _changed(state: VmState, event: events.VmEvent) -> VmState:
             return attrs.evolve(state, side_steps=(*state.side_steps, event.side_step))
         case events.VmSideStepEnded():
             return attrs.evolve(state, side_steps=tuple(each for each in state.side_steps if each.id != event.step))
+        case events.VmCopySeen(copy=copy):
+            return attrs.evolve(state, copies=(*_copies_elsewhere(state, copy.host_id), copy))
+        case events.VmCopyGone(host_id=host_id):
+            return attrs.evolve(state, copies=_copies_elsewhere(state, host_id))
+        case events.VmCopyDisregarded(host_id=host_id):
+            copies = (
+                attrs.evolve(each, is_disregarded=each.is_disregarded or each.host_id == host_id)
+                for each in state.copies
+            )
+            return attrs.evolve(state, copies=tuple(copies))
+        case events.VmCopyKept(host_id=host_id):
+            return _kept(state, host_id)
         case events.VmGuestReported():
             boot_id = event.report.boot_id or state.boot_id
             return attrs.evolve(state, guest=event.report, guest_silent_since=None, boot_id=boot_id)
         case events.VmGuestSilent():
             return attrs.evolve(state, guest=None, guest_silent_since=event.since)
     return state
+
+
+def _copies_elsewhere(state: VmState, host_id: str) -> tuple[Copy, ...]:
+    return tuple(each for each in state.copies if each.host_id != host_id)
+
+
+def _kept(state: VmState, host_id: str) -> VmState:
+    kept, before = next(each for each in state.copies if each.host_id == host_id), state.run
+    assert before is not None
+    return attrs.evolve(
+        state,
+        runs=(Run(host_id=host_id, step=StepId.parse(kept.started_step_id)),),
+        copies=(*_copies_elsewhere(state, host_id), Copy(host_id=before.host_id, started_step_id=str(before.step))),
+        guest=None,
+    )
 
 
 def _at_rest(state: VmState, at: datetime.datetime) -> VmState:

@@ -9,9 +9,8 @@ import attrs
 
 from actors.entity.decision import NOTHING, AcknowledgeStopped, CancelTimer, Decision, joined
 from actors.entity.host_signals import DomainSeen, GuestHeard, GuestLost, HostConfirmedDown, HostLost, HostReturned
-from actors.entity.ids import derived_id
 from actors.entity.operation_record import sent_again
-from actors.vm import side_steps
+from actors.vm import copies, side_steps
 from actors.vm.facts import GUEST_UP, VmDecisionFacts, guest_up_timer
 from actors.vm.operations import OPERATIONS
 from actors.vm.operations.record import VmOperation
@@ -19,7 +18,6 @@ from actors.vm.run_end import RunEnd, went_down
 from actors.vm.state import VmState
 from actors.vm.transitions import LIVE
 from protocol.activity.audit import line
-from protocol.node.commands import DestroyDomain
 from protocol.node.domain import DomainObserved, DomainStatus, StopReason
 from protocol.node.receipts import stopped_receipt
 from protocol.node.reports import DomainChanged, GuestReport
@@ -41,6 +39,9 @@ def runs_on(state: VmState, host_id: str) -> bool:
 
 def domain_seen(state: VmState, seen: DomainSeen, facts: VmDecisionFacts) -> Decision:
     """A change of the domain on a host; the end of a run is acknowledged, or its node would report it for ever."""
+    record = record_of(state)
+    if record is not None and record.ends_by_outcome and _is_end_of_run(state, seen):
+        return Decision(effects=sent_again(OPERATIONS, state))  # its node reports the end again, and is heard then
     decision = _seen(state, seen, facts)
     if seen.stopped is None:
         return decision
@@ -49,10 +50,16 @@ def domain_seen(state: VmState, seen: DomainSeen, facts: VmDecisionFacts) -> Dec
     return attrs.evolve(decision, effects=(*decision.effects, acknowledged))
 
 
+def _is_end_of_run(state: VmState, seen: DomainSeen) -> bool:
+    is_over = seen.stopped is not None or seen.domain.status is DomainStatus.ABSENT
+    return is_over and runs_on(state, seen.host_id) and seen.domain.started_step_id in ("", state.started_step)
+
+
 def _seen(state: VmState, seen: DomainSeen, facts: VmDecisionFacts) -> Decision:
     """One of an earlier host or run is late news: the next report has the truth."""
     if not runs_on(state, seen.host_id):
-        return NOTHING
+        is_over = seen.stopped is not None or seen.domain.status is DomainStatus.ABSENT
+        return copies.gone(state, seen.host_id, facts) if is_over else NOTHING
     if seen.domain.started_step_id and seen.domain.started_step_id != state.started_step:
         return NOTHING  # the last words of an earlier run
     if seen.stopped is not None or seen.domain.status is DomainStatus.ABSENT:
@@ -81,19 +88,15 @@ def _started_over(state: VmState, facts: VmDecisionFacts) -> Decision:
     )
 
 
-def _stray(state: VmState, host_id: str, domain: DomainObserved, facts: VmDecisionFacts) -> Decision:
-    """A QEMU that nobody wants: it is ended, or a second one could be started beside it."""
-    is_alive = domain.status in (DomainStatus.RUNNING, DomainStatus.PAUSED)
-    if not is_alive or state.status not in ("down", "suspended") or state.operation is not None:
+def _elsewhere(state: VmState, host_id: str, domain: DomainObserved | None, facts: VmDecisionFacts) -> Decision:
+    """What a host has of the VM where the run that counts is not."""
+    if domain is None or domain.status not in (DomainStatus.RUNNING, DomainStatus.PAUSED):
+        return copies.gone(state, host_id, facts)
+    if state.status in LIVE:
+        return copies.seen(state, host_id, domain, facts)
+    if state.status not in ("down", "suspended") or state.operation is not None:
         return NOTHING
-    body = DestroyDomain(vm_id=state.id, started_step_id=domain.started_step_id)
-    run = derived_id(state.id, domain.started_step_id)
-    begun = side_steps.begun(state, side_steps.side_step(state, side_steps.STRAY, run, host_id, body), facts)
-    if not begun.events:
-        return NOTHING  # it is being ended already
-    host = facts.rows.name_of("host", host_id)
-    said = line("stray_domain", vm=state.id, host=host_id, name=state.name, status=state.status, host_name=host)
-    return attrs.evolve(begun, audit=(said,))
+    return copies.ended_at_rest(state, host_id, domain, facts)
 
 
 def _still_there(state: VmState, domain: DomainObserved, facts: VmDecisionFacts) -> Decision:
@@ -131,7 +134,7 @@ def host_returned(state: VmState, signal: HostReturned, facts: VmDecisionFacts) 
     if again.effects:
         return again
     if not runs_on(state, signal.host_id):
-        return _stray(state, signal.host_id, signal.domain, facts) if signal.domain is not None else NOTHING
+        return _elsewhere(state, signal.host_id, signal.domain, facts)
     if signal.domain is None or signal.domain.status is DomainStatus.ABSENT:
         return _gone(state, RunEnd(why=StopReason.UNKNOWN), facts)
     return _still_there(state, signal.domain, facts)
@@ -148,9 +151,11 @@ def host_lost(state: VmState, signal: HostLost, facts: VmDecisionFacts) -> Decis
 
 def host_confirmed_down(state: VmState, signal: HostConfirmedDown, facts: VmDecisionFacts) -> Decision:
     """Somebody proved that nothing runs there any more."""
+    beside = Decision(events=side_steps.proven_down(state, signal.host_id, facts))
+    beside = joined(beside, copies.gone(state, signal.host_id, facts))
     if not runs_on(state, signal.host_id):
-        return NOTHING
-    return _gone(state, RunEnd(why=StopReason.UNKNOWN, host_down=True), facts)
+        return beside
+    return joined(beside, _gone(state, RunEnd(why=StopReason.UNKNOWN, host_down=True), facts))
 
 
 def guest_up(state: VmState, facts: VmDecisionFacts) -> Decision:

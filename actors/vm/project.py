@@ -29,6 +29,7 @@ def project(state: VmState) -> Vm:
         guest_report_stale_since=state.guest_silent_since,
         task=state.operation.kind if state.operation else None,
         job=ref(state.operation.id) if state.operation else None,
+        copies=tuple(Ref(id=each.host_id) for each in state.copies if not each.is_disregarded),
         pending_steps=len(state.side_steps) or None,
         graphics_consoles=(GraphicsConsole(id=VNC_CONSOLE_ID, protocol="vnc", vm=Ref(id=state.id)),)
         if state.vm.display is None or state.vm.display.type != "none"

@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+import attrs
+
 from actors.entity.decision import NOTHING, AcknowledgeStep, Decision, Effect, RunStep, SetTimer
+from actors.entity.operation_record import again_after
 from actors.vm.facts import VmDecisionFacts
 from actors.vm.state import VmState
 from protocol.activity.audit import line
@@ -42,9 +45,16 @@ def side_step(state: VmState, purpose: str, operation: str, host_id: str, body: 
 
 def begun(state: VmState, step: SideStep, facts: VmDecisionFacts) -> Decision:
     """Makes a side step durable and sends it; one that is under way already is left to its timer."""
-    if any(each.id == step.id for each in state.side_steps):
+    if any(_of_one_purpose(each.id, step.id) for each in state.side_steps):
         return NOTHING
-    return Decision(events=(events.VmSideStepBegun(at=facts.now, side_step=step),), effects=(*_sent((step,)), _timer()))
+    # One timer for all: set anew for each it would never fire where they come often.
+    timer = () if state.side_steps else (_timer(),)
+    return Decision(events=(events.VmSideStepBegun(at=facts.now, side_step=step),), effects=(*_sent((step,)), *timer))
+
+
+def _of_one_purpose(one: StepId, other: StepId) -> bool:
+    """The same step, whichever attempt it is."""
+    return (one.operation, one.host) == (other.operation, other.host)
 
 
 def _sent(steps: Iterable[SideStep]) -> tuple[Effect, ...]:
@@ -73,13 +83,35 @@ def ended(state: VmState, step: StepId, result: Message, facts: VmDecisionFacts)
     known = next((each for each in state.side_steps if each.id == step), None)
     if known is None:
         return None
+    over = events.VmSideStepEnded(at=facts.now, step=step)
+    acknowledged = AcknowledgeStep(step=step)
+    if not isinstance(result, Refusal):
+        return Decision(events=(over,), effects=(acknowledged,))
     audit: tuple[Event, ...] = ()
-    if isinstance(result, Refusal):
+    if step.attempt == 1:
         why, host = str(result), facts.rows.name_of("host", step.host)
         said = line(FAILED[known.purpose], vm=state.id, host=step.host, name=state.name, host_name=host, reason=why)
         audit = (said,)
+    if known.purpose != STRAY:
+        return Decision(events=(over,), audit=audit, effects=(acknowledged,))
+    # It may run still: its host is asked for as long as it may. The timer sends the next attempt.
+    again = attrs.evolve(known, id=attrs.evolve(step, attempt=step.attempt + 1))
     return Decision(
-        events=(events.VmSideStepEnded(at=facts.now, step=step),),
+        events=(over, events.VmSideStepBegun(at=facts.now, side_step=again)),
         audit=audit,
-        effects=(AcknowledgeStep(step=step),),
+        effects=(acknowledged, SetTimer(name=TIMER, seconds=again_after(again.id.attempt))),
+    )
+
+
+def has_ended(state: VmState, step: StepId, purpose: str, result: Message) -> bool:
+    """Whether that is the good end of a side step for that purpose."""
+    return not isinstance(result, Refusal) and any(
+        each.id == step and each.purpose == purpose for each in state.side_steps
+    )
+
+
+def proven_down(state: VmState, host_id: str, facts: VmDecisionFacts) -> tuple[events.VmEvent, ...]:
+    """Nothing runs on that host any more: what it was asked beside the operation is over."""
+    return tuple(
+        events.VmSideStepEnded(at=facts.now, step=each.id) for each in state.side_steps if each.id.host == host_id
     )

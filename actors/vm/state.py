@@ -10,7 +10,7 @@ from protocol.activity.operation import Operation, SideStep
 from protocol.message import Message, message
 from protocol.node.domain import DomainSpec
 from protocol.node.reports import GuestReport
-from protocol.vm.events import Run
+from protocol.vm.events import Copy, Run
 from protocol.vm.model import Vm
 
 
@@ -26,6 +26,7 @@ class VmState(Message):
     side_steps: tuple[SideStep, ...] = ()
     next_run: Vm | None = None
     runs: tuple[Run, ...] = ()
+    copies: tuple[Copy, ...] = ()
     spec: DomainSpec | None = None  # what runs now, overrides included
     run_once: bool = False
     pause_reason: str = ""

@@ -53,6 +53,10 @@ TRANSITIONS: Final = transitions(
     (frozenset({"saving_state", "unknown"}), events.VmSuspendFailed, "up"),
     (LIVE, events.VmLost, "unknown"),
     (LIVE, events.VmFound, ("up", "paused", "powering_down", "reboot_in_progress")),
+    (ANY, events.VmCopySeen, STAY),
+    (ANY, events.VmCopyGone, STAY),
+    (ANY, events.VmCopyDisregarded, STAY),
+    (LIVE, events.VmCopyKept, "unknown"),
     (ANY, events.VmGuestReported, STAY),
     (ANY, events.VmGuestSilent, STAY),
 )

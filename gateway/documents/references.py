@@ -59,6 +59,13 @@ def resolved_id(view: Reads, document: Any) -> str:
     return _resolve_one(view, type_name, Ref(id=document.id, name=document.name), "id", None).id or ""
 
 
+def resolve_reference(view: Reads, type_name: str, reference: Ref, path: str) -> Ref:
+    """A reference that stands by itself, as in an action: the same with an id. Raises as `resolve` does."""
+    if not reference.id and not reference.name:
+        raise BadInput(f"{path!r} has neither id nor name.", remedy="Give one of them.", field=path)
+    return _resolve_one(view, type_name, reference, path, None)
+
+
 def _resolve_one(view: Reads, type_name: str, reference: Ref, path: str, cluster_id: str | None) -> Ref:
     resource = BY_TYPE_NAME.get(type_name)
     if resource is None:

@@ -15,6 +15,7 @@ class CallFault:
 
     delay_seconds: float = 0.0
     fail: CorralError | None = None  # raised before any effect
+    fail_after: CorralError | None = None  # raised after the effect, as a definite failure
     reply_lost: bool = False  # the effect happens, the caller gets `Unavailable`
     die_before: bool = False  # the node's process is killed before the effect
     die_after: bool = False  # killed after the effect, before the reply

@@ -62,6 +62,8 @@ class WorldPort:
         if fault.die_after:
             self.host.kill_node()
             await self.alive()
+        if fault.fail_after is not None:
+            raise fault.fail_after
         if fault.reply_lost:
             raise Unavailable(f"The connection was lost during {name}.", remedy="Check the state.")
         return result

@@ -35,6 +35,10 @@ def _error(number: int, text: str) -> AuditText:
     return AuditText(number, "error", text)
 
 
+def _alert(number: int, text: str) -> AuditText:
+    return AuditText(number, "alert", text)
+
+
 _VM: Final[Mapping[str, AuditText]] = {
     "vm_added": _normal(34, "VM {name} was created by {user_name}."),
     "vm_add_started": _normal(37, "{user_name} initiated the creation of VM {name} from template {template_name}."),
@@ -88,6 +92,26 @@ _VM: Final[Mapping[str, AuditText]] = {
     "vm_suspend_failed": _error(521, "Failed to suspend VM {name}: {reason}."),
     "vm_unknown": _warning(142, "VM {name} was set to status unknown because host {host_name} does not respond."),
     "vm_found": _normal(163, "VM {name} status was restored to {status}."),
+    "vm_start_not_undone": _error(
+        20_065,
+        "Failed to run VM {name} on host {host_name}, and the host cannot end what is left of it. The VM is unknown until "
+        "the host has ended it or is confirmed as rebooted: {reason}.",
+    ),
+    "vm_copy_seen": _alert(
+        20_066,
+        "VM {name} runs on host {runs_on}, and a copy of it from an earlier start runs on host {host_name}. Both may write to "
+        "its disks. Keep one of them with keeprun.",
+    ),
+    "vm_copy_claimed": _alert(
+        20_067,
+        "Host {host_name} claims to run VM {name}, which it was never asked to start. The VM runs on host {runs_on}. Examine "
+        "that host; disregardrun ignores its claim.",
+    ),
+    "vm_copy_gone": _normal(20_068, "No copy of VM {name} is left on host {host_name}."),
+    "vm_copy_kept": _normal(
+        20_069, "{user_name} chose the run of VM {name} on host {host_name}. Every other one is being powered off."
+    ),
+    "vm_copy_disregarded": _warning(20_070, "{user_name} disregards that host {host_name} claims to run VM {name}."),
     "stray_domain": _warning(
         20_006, "VM {name} is {status}, but a copy of it is running on host {host_name}. The copy is being powered off."
     ),
@@ -143,6 +167,10 @@ _HOST: Final[Mapping[str, AuditText]] = {
         "Host {name} runs domain {domain_id}, which is marked as Corral's but belongs to no VM here. "
         "It was left running; destroy it on the host if it is not needed.",
     ),
+    "host_not_believed": _warning(
+        20_071, "Host {name} reported of {object}, which is not there. Such reports of its current link are ignored."
+    ),
+    "host_cut_off": _error(20_072, "The connection to host {name} was ended: {reason}."),
     "strange_step": _warning(
         20_022, "Host {name} reported the outcome of a step it was not given: {step}. The report was ignored."
     ),

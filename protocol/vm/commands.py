@@ -6,7 +6,7 @@ import attrs
 
 from protocol.api import Ticket
 from protocol.command import Add, Command, Remove, Update
-from protocol.document import AT_ONCE, not_yet, parameter
+from protocol.document import AT_ONCE, Ref, not_yet, parameter
 from protocol.message import message
 from protocol.vm.model import Vm
 
@@ -111,6 +111,24 @@ class FreezeVmFileSystems(Command):
 @attrs.frozen(kw_only=True)
 class ThawVmFileSystems(Command):
     """Thaw the guest's file systems, even if none is frozen. Legal while the VM is up and its guest agent responds."""
+
+
+@message("command.vm.keep_run")
+@attrs.frozen(kw_only=True)
+class KeepVmRun(Command):
+    """End every QEMU of a VM but the one on `host`, which counts from now on. Legal while several hosts report one and
+    no operation runs on the VM."""
+
+    host: Ref | None = parameter(None, AT_ONCE, refers="Host")
+
+
+@message("command.vm.disregard_run")
+@attrs.frozen(kw_only=True)
+class DisregardVmRun(Command):
+    """Do not believe that a QEMU of the VM runs on `host`, so that the VM can be started. Legal while that host reports
+    one that it was never asked to start."""
+
+    host: Ref | None = parameter(None, AT_ONCE, refers="Host")
 
 
 @message("command.vm.ticket")

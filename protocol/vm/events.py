@@ -25,6 +25,19 @@ class Run:
 
 
 @attrs.frozen(kw_only=True)
+class Copy:
+    """A QEMU of the VM beside the run that counts: on which host, and as what it was started there, as the host says.
+
+    `is_claimed`: the host was never asked to start it. `is_disregarded`: an operator does not believe it.
+    """
+
+    host_id: str
+    started_step_id: str
+    is_claimed: bool = False
+    is_disregarded: bool = False
+
+
+@attrs.frozen(kw_only=True)
 class VmEvent(EntityEvent):
     """Base. `desired`: what is wanted of the VM from now on ("": as before)."""
 
@@ -296,3 +309,35 @@ class VmGuestReported(VmEvent):
 @attrs.frozen(kw_only=True)
 class VmGuestSilent(VmEvent):
     since: datetime.datetime
+
+
+@message("vm.copy_seen")
+@attrs.frozen(kw_only=True)
+class VmCopySeen(VmEvent):
+    """A host reports a QEMU of the VM where the run that counts is not."""
+
+    copy: Copy
+
+
+@message("vm.copy_gone")
+@attrs.frozen(kw_only=True)
+class VmCopyGone(VmEvent):
+    """It is proven that no copy is left on that host."""
+
+    host_id: str
+
+
+@message("vm.copy_disregarded")
+@attrs.frozen(kw_only=True)
+class VmCopyDisregarded(VmEvent):
+    """An operator says that what that host reports is not so."""
+
+    host_id: str
+
+
+@message("vm.copy_kept")
+@attrs.frozen(kw_only=True)
+class VmCopyKept(VmEvent):
+    """The copy on that host is the run that counts from now on, and what counted before is a copy."""
+
+    host_id: str

@@ -210,6 +210,13 @@ class Vm(Document):
     )
     task: str | None = attribute(read_only=True, extension=True, doc="The operation that is running on the VM.")
     job: Ref | None = attribute(refers="Job", read_only=True, extension=True)
+    copies: tuple[Ref, ...] | None = attribute(
+        refers="Host",
+        holds=True,
+        read_only=True,
+        extension=True,
+        doc="Hosts that report another QEMU of the VM, beside the one that counts.",
+    )
     pending_steps: int | None = attribute(
         read_only=True, extension=True, doc="Steps outside the operation that a host has not answered yet."
     )

@@ -42,6 +42,7 @@ OF_USERS_AND_GUESTS = (
     "Cancelled by ",
     "is inactive; it must be active",
     "The guest did not ",
+    "no guest agent responds",
     "is attached to the VM",
     "is what other disks rest on",
     "runs on it. Wait for job",

@@ -37,3 +37,19 @@ def check_steps(job_id: str, ended: Iterable[int], proven: Collection[tuple[str,
     for number in ended:
         if (job_id, number) not in proven:
             yield f"step {number} of job {job_id} ended, and its host said nothing of it"
+
+
+LIAR = "a liar says so"
+"""What a lying node says of a VM or a storage domain that is another host's."""
+
+
+ESCAPE = "\x1b[31m"
+"""What it puts into its own name: a terminal would obey."""
+
+
+def check_lies(kind: str, id: str, row: bytes) -> Iterator[str]:
+    """Nothing that a node says of what is elsewhere is kept, and nothing that a terminal would obey."""
+    if LIAR.encode() in row:
+        yield f"{kind} {id} has what a host said that has nothing to do with it"
+    if ESCAPE.encode() in row:
+        yield f"{kind} {id} has an escape character"

@@ -14,7 +14,9 @@ import pytest
 
 from node.world.faults import CallFault
 from protocol.attributes import effects_of
+from protocol.codec import decode
 from protocol.message import message_type_of
+from protocol.node.commands import ReportNow
 from protocol.registry import RESOURCES
 from protocol.resource import below, commands_of
 from tests.engine.installation import Installation, small_installation
@@ -33,6 +35,8 @@ SHOWN_BY: Final = {
     "command.vm.shutdown reason": "test_a_reason_is_shown",
     "command.host.deactivate reason": "test_a_reason_is_shown",
     "command.vm.shutdown force": "test_a_forced_shutdown_takes_the_place_of_what_runs",
+    "command.vm.keep_run host": "test_of_two_runs_the_one_on_the_host_is_kept",
+    "command.vm.disregard_run host": "test_what_the_host_claims_is_disregarded",
     "command.host.fence fence_type": "test_only_a_manual_fence_is_served",
 }
 
@@ -176,3 +180,44 @@ async def test_only_a_manual_fence_is_served(site: Site) -> None:
         answer = await site.client.api("POST", path, {"fence_type": kind})
         assert answer.status >= 400
         assert reason in answer.json()["reason"]
+
+
+async def with_copy(site: Site) -> Any:
+    """vm-0 runs on host-0, and host-1 runs a QEMU of it that it was never asked for."""
+    installation = site.installation
+    vm_id, other = named_id("vm-0"), installation.machines[1]
+    row = installation.engine.rows.row("vm", vm_id)
+    assert row is not None
+    spec = decode(row.state).spec
+    other.host.start(spec, "vm/x:old:0", ())
+    installation.engine.hub.send(named_id("host-1"), ReportNow(epoch=installation.engine.epoch))
+    return await installation.until("vm", vm_id, lambda vm: vm.copies)
+
+
+@pytest.fixture
+async def two_hosts(tmp_path: Path) -> AsyncIterator[Site]:
+    async with small_installation(vms=1, hosts=2) as installation:
+        async with running(installation.engine.port, tmp_path) as gateway:
+            client = Client(gateway)
+            assert (await client.login()).status == 200
+            yield Site(installation, client)
+
+
+async def test_of_two_runs_the_one_on_the_host_is_kept(two_hosts: Site) -> None:
+    vm = await with_copy(two_hosts)
+    other = two_hosts.installation.machines[1].host
+    refused = await two_hosts.client.api("POST", f"/vms/{vm.id}/keeprun", {"host": {"name": "host-1"}})
+    assert (refused.status, "never asked to start" in refused.text) == (400, True), refused.text
+    assert vm.id in other.qemus
+    await two_hosts.post(f"/vms/{vm.id}/keeprun", {"host": {"name": "host-0"}})
+    await two_hosts.installation.until("vm", vm.id, lambda each: not each.copies)
+    assert vm.id not in other.qemus
+    assert vm.id in two_hosts.installation.machines[0].host.qemus
+
+
+async def test_what_the_host_claims_is_disregarded(two_hosts: Site) -> None:
+    vm = await with_copy(two_hosts)
+    await two_hosts.post(f"/vms/{vm.id}/disregardrun", {"host": {"name": "host-1"}})
+    await two_hosts.installation.until("vm", vm.id, lambda each: not each.copies)
+    assert vm.id in two_hosts.installation.machines[1].host.qemus, "nobody has ended it"
+    assert "disregards that host host-1 claims to run VM vm-0" in await two_hosts.said()

@@ -16,6 +16,7 @@ from actors.entity import commits, durable, timers
 from actors.entity.commits import Decided
 from actors.entity.decision import Decision, RunStep
 from actors.entity.rows import Rows
+from actors.host import gate
 from actors.host.actor import HostActor
 from actors.host.link import session as link_session
 from actors.journal.memory.journal import MemoryJournal
@@ -23,10 +24,10 @@ from actors.journal.memory.tables import MemoryTables
 from actors.journal.writer import Durable, JournalWriter
 from actors.storage.disk import decide as disk_decide
 from actors.vm import actor as vm_actor
+from actors.vm import copies, observe
 from actors.vm import decide as vm_decide
 from actors.vm import evolve as vm_evolve
-from actors.vm import observe
-from actors.vm.operations import guest_wait
+from actors.vm.operations import guest_wait, start
 from gateway.read_model.model import ReadModel
 from node import commands as node_commands
 from node.domain.actor import DomainActor
@@ -73,6 +74,13 @@ def no_answer_is_a_failure(_: Any) -> Any:
         return await self._act(command, repeated)
 
     return carry_out
+
+
+def undone_by_word(_: Any) -> Any:
+    def unproven(state: Any, operation: Any, refusal: Any, facts: Any) -> Decision:
+        return start.failed_for_good(state, str(refusal), facts)
+
+    return unproven
 
 
 # --- S4
@@ -312,14 +320,19 @@ DIALLING = {**FAILOVER, "cut_journal": 10.0, "cut_both": 0.0, "kill_node": 12.0}
 DATABASE = {"append_unknown": 0.3, "journal_away": 1.0}
 DYING = {"die_at_call": 0.2}
 LYING = {"node_lies": 0.3, "call_seconds": 3.0}
+BROKEN = {"fails_after": 0.4, "lasting_failure": 12.0}
 GUESTS = {"guest_garbage": 0.5}
 FULL = {**dict.fromkeys(ON_HOSTS, 0.0), "no_room": 0.2}
 
 BREAKS: tuple[dict[str, Any], ...] = (
     {"name": "S1: a silent host's VMs are down", "found_by": ("S1",), "rates": {"cut_both": 6.0},
      "patches": ((observe, "host_lost", silence_means_down),)},
-    {"name": "S1: a start without answer has failed", "found_by": ("S1",), "rates": {"reply_lost": 0.4},
+    {"name": "S1: a start without answer has failed", "found_by": ("S1", "L2"), "rates": {"reply_lost": 0.4},
      "patches": ((DomainActor, "_carry_out", no_answer_is_a_failure),)},
+    {"name": "S1: a start that was not undone is down", "found_by": ("S1",), "rates": BROKEN,
+     "patches": ((start, "_unproven", undone_by_word),)},
+    {"name": "S1: a copy beside a run is no news", "found_by": ("S1", "L2"), "rates": {"operator_lies": 5.0, "cut_both": 1.0},
+     "patches": ((copies, "seen", always(Decision())),)},
     {"name": "S4: the node does not check the epoch", "found_by": ("S4",), "rates": DIALLING,
      "patches": ((steps.Steps, "obey", blind_to_epochs), (LinkActor, "_obey", returning(None)),
                  (link_session, "_judge", always(None)))},
@@ -365,6 +378,10 @@ BREAKS: tuple[dict[str, Any], ...] = (
      "patches": ((observe, "guest_report", guest_text_in_the_trail),)},
     {"name": "S17: an outcome is believed from any host", "found_by": ("S17",), "rates": LYING,
      "patches": ((HostActor, "_own_step", any_step), (disk_decide, "step_ended", any_host))},
+    {"name": "S17: a guest report is believed from any host", "found_by": ("S17",), "rates": LYING,
+     "patches": ((gate, "misplaced", always("")), (observe, "runs_on", always(True)))},
+    {"name": "S17: what a node says is not cleaned", "found_by": ("S17",), "rates": LYING,
+     "patches": ((gate, "bounded", lambda _: lambda message: message),)},
     {"name": "S18: an object goes without its assignments", "found_by": ("S18",),
      "patches": ((MemoryTables, "_lacks_side", always(False)), (Rows, "assignments_of", always([])))},
     {"name": "L1: an operation does not end", "found_by": ("L1",),

@@ -22,6 +22,7 @@ from protocol.storage.commands import AddStorageDomain
 from protocol.storage.model import HostStorage, StorageDomain
 from protocol.template.commands import ImportTemplate
 from protocol.template.model import Template
+from protocol.vm.commands import KeepVmRun
 from tests.node.memory_link import MemoryDial, WireFaults
 from tests.sim.database import WatchedTables
 from tests.sim.engine import SimEngine
@@ -125,6 +126,12 @@ class Cluster:
         """One command, with retries."""
         asked = submit(id or self.ids.uuid(), command, dry_run=dry_run)
         return await ask(self.gateway, self.truth, self.tables, self.random, self.rates, asked)
+
+    async def choose_runs(self) -> None:
+        """An operator who sees that two hosts run a VM keeps the one that counts."""
+        for (kind, id), state in list(self.tables.folder.states.items()):
+            if kind == "vm" and state.copies and state.host_id and state.operation is None:
+                await self.ask(KeepVmRun(id=id, host=Ref(id=state.host_id)))
 
     async def furnish(self, hosts: int) -> None:
         """Hosts and a storage domain on each, by commands like any other; no fault happens meanwhile."""

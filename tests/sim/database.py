@@ -80,6 +80,7 @@ class WatchedTables(MemoryTables):
 
     def _took(self, row: JournalRow) -> None:
         truth = self.truth
+        truth.found("S17", s17_guests.check_lies(row.kind, row.id, (row.document or b"") + (row.event or b"")))
         if row.document is not None:
             truth.found("S17", s17_guests.check_entity(row.kind, row.id, row.document))
         if row.kind == "job":
@@ -93,6 +94,8 @@ class WatchedTables(MemoryTables):
                 truth.once("outcome from the wrong host refused")
             elif event.code == TEXTS["stray_domain"].number:
                 truth.once("stray QEMU ended")
+            elif event.code == TEXTS["vm_copy_seen"].number:
+                truth.once("copy of a VM noticed beside its run")
             elif event.code == TEXTS["vm_frozen"].number:
                 truth.once("file systems frozen")
         truth.say(f"#{row.sequence} epoch {row.epoch} {row.kind}/{row.id} v{row.version} {row.tag} {detail:.120}")

@@ -28,6 +28,7 @@ class Faults:
     cluster: Cluster
     random: SeededRandom
     stopped: bool = False
+    lasting: set[tuple[str, str]] = attrs.field(factory=set)  # (host, call) that fails until it is mended
 
     def hook(self, host: str, call: str, subject: str) -> CallFault | None:
         """What a call of a simulated port meets."""
@@ -37,11 +38,17 @@ class Faults:
         delay = random.random() ** 3 * rates.call_seconds
         if call in ("connect", "list", "facts", "guest_channel", "statistics"):
             return CallFault(delay_seconds=delay)
+        if (host, call) in self.lasting:
+            return CallFault(delay_seconds=delay, fail=HostFailed(f"simulated: {call} does not work on {host}"))
         draw = random.random()
         if draw < rates.die_at_call:
             return CallFault(delay_seconds=delay, die_before=random.random() < 0.3, die_after=True)
         if random.random() < rates.call_fails:
             return CallFault(delay_seconds=delay, fail=HostFailed(f"simulated: {call} failed on {host}"))
+        if random.random() < rates.fails_after:
+            return CallFault(
+                delay_seconds=delay, fail_after=HostFailed(f"simulated: {call} failed after all on {host}")
+            )
         return CallFault(delay_seconds=delay, reply_lost=random.random() < rates.reply_lost)
 
     async def run(self) -> None:
@@ -63,6 +70,8 @@ class Faults:
             (rates.kill_qemu, self._kill_qemu),
             (rates.storage_sick, self._storage_sick),
             (rates.storage_full, self._storage_full),
+            (rates.lasting_failure, self._lasting_failure),
+            (rates.operator_lies, self._operator_lies),
         )
         async with trio.open_nursery() as nursery:
             for per_minute, fault in kinds:
@@ -93,6 +102,7 @@ class Faults:
     def stop(self) -> None:
         """The faults stop: wires whole, everybody resumed, storages well, the database there."""
         self.stopped = True
+        self.lasting.clear()
         cluster = self.cluster
         cluster.rates.calm()
         cluster.store.append_faults.clear()
@@ -180,8 +190,9 @@ class Faults:
             await self._confirm(host.name)
         host.power_on()
 
-    async def _confirm(self, name: str) -> None:
-        """An operator who stands before the dark machine says so, once. He is still there when the answer comes."""
+    async def _confirm(self, name: str) -> bool:
+        """An operator who stands before the dark machine says so, once. He is still there when the answer comes: whether
+        it was accepted."""
         cluster = self.cluster
         node = next(node for node in cluster.nodes if node.host.name == name)
         with contextlib.suppress(CorralError):
@@ -190,6 +201,8 @@ class Faults:
             cluster.truth.replied(asked.command_id, asked.command, reply, cluster.tables.sequence, cluster.tables.jobs)
             if isinstance(reply, Accepted):
                 cluster.truth.once("operator confirmed that a host is down")
+                return True
+        return False
 
     async def _kill_libvirt(self) -> None:
         host = self._node().host
@@ -263,3 +276,24 @@ class Faults:
         storage.capacity_bytes = storage.used_bytes
         await trio.sleep(self.random.uniform(1.0, 15.0))
         storage.capacity_bytes = 10 * TiB
+
+    async def _lasting_failure(self) -> None:
+        """One call of one host fails for a while, as with a broken driver."""
+        broken = (self._node().host.name, self.random.choice(("start", "destroy", "save", "restore", "remove_image")))
+        self._say(f"{broken[1]} does not work on {broken[0]}")
+        self.lasting.add(broken)
+        await trio.sleep(self.random.uniform(5.0, 40.0))
+        self.lasting.discard(broken)
+
+    async def _operator_lies(self) -> None:
+        """A host that is only cut off is confirmed as rebooted."""
+        node = self._node()
+        self._say(f"{node.host.name} cut off, and called rebooted")
+        node.dial.faults.refuses = True
+        node.dial.cut_all("cut off")
+        await trio.sleep(self.random.uniform(8.0, 15.0))
+        self.cluster.truth.operator_lied = True
+        if node.host.qemus and await self._confirm(node.host.name):
+            self.cluster.truth.once("operator confirmed that a host is down, which was not so")
+        await trio.sleep(self.random.uniform(1.0, 20.0))
+        node.dial.faults.refuses = False

@@ -21,11 +21,12 @@ from node.tree import NodePorts, NodeSettings, node_tree
 from node.world import World, WorldHost
 from protocol.codec import decode, encode
 from protocol.errors import Refusal
+from protocol.message import Message
 from protocol.node.commands import NodeCommand
 from protocol.node.link import EngineHello, NodeHello
-from protocol.node.reports import StepDone, StepNotTried
+from protocol.node.reports import GuestReport, HostFacts, StepDone, StepNotTried, StorageFacts
 from supervisors.tree import running
-from tests.checkers import s04_epochs
+from tests.checkers import s04_epochs, s17_guests
 from tests.engine.machine import FlatMeter
 from tests.node.memory_link import MemoryDial
 from tests.node.memory_step_log import MemoryStepLog
@@ -204,17 +205,46 @@ class NodeTransport(ProcessTransport):
         if not isinstance(message, NodeHello) and (lie := self._lie()) is not None:
             await self.inner.send(encode(lie))
 
-    def _lie(self) -> StepDone | None:
-        """An outcome of a step that another host was asked for a moment ago: perhaps it is under way still."""
+    def _lie(self) -> Message | None:
+        """Something that is none of this node's business, or what a terminal would obey."""
         node, random = self._node, self._node.random
         if random.random() >= node.rates.node_lies:
             return None
+        lie = random.choice((self._of_a_step, self._of_a_guest, self._of_a_storage_domain, self._of_itself))()
+        if lie is not None:
+            node.truth.say(f"FAULT {node.host.name} lies: {lie!r:.120}")
+        return lie
+
+    def _of_a_step(self) -> Message | None:
+        """An outcome of a step that another host was asked for a moment ago: perhaps it is under way still."""
+        node = self._node
         steps = [step for host, step in node.truth.epochs_told if host != node.host.name]
         if not steps:
             return None
-        step = random.choice(steps[-4:])
-        node.truth.say(f"FAULT {node.host.name} says what became of {step}")
-        return StepDone(step_id=step, result=Refusal(code="host_failed", reason="simulated: a lie"))
+        refusal = Refusal(code="host_failed", reason="simulated: a lie")
+        return StepDone(step_id=node.random.choice(steps[-4:]), result=refusal)
+
+    def _of_a_guest(self) -> Message | None:
+        node = self._node
+        elsewhere = [id for id, qemus in node.world.running().items() if all(q.host != node.host.name for q in qemus)]
+        return GuestReport(vm_id=node.random.choice(elsewhere), fqdn=s17_guests.LIAR) if elsewhere else None
+
+    def _of_a_storage_domain(self) -> Message | None:
+        node = self._node
+        others = [s.storage_domain_id for path, s in node.world.storages.items() if path != f"/{node.host.name}"]
+        known = [id for id in others if id]
+        if not known:
+            return None
+        return StorageFacts(
+            storage_domain_id=node.random.choice(known), available_bytes=0, used_bytes=0, problem=s17_guests.LIAR
+        )
+
+    def _of_itself(self) -> Message:
+        return HostFacts(
+            hostname=f"{s17_guests.ESCAPE}{self._node.host.name}", hardware_uuid="", os_name="simulated", os_version="",
+            kernel="", node_version="", libvirt_version="", qemu_version="", hypervisor="simulated", virtualization="kvm",
+            memory_bytes=4 * 1024**3,
+        )  # fmt: skip
 
     async def receive(self) -> bytes:
         while True:

@@ -32,10 +32,13 @@ class Rates:
     kill_qemu: float = 0.0
     storage_sick: float = 0.0
     storage_full: float = 0.0
+    lasting_failure: float = 0.0
+    operator_lies: float = 0.0
     # per call, write or message
     die_at_note: float = 0.0
     die_at_call: float = 0.0
     call_fails: float = 0.0
+    fails_after: float = 0.0
     reply_lost: float = 0.0
     node_lies: float = 0.0
     call_seconds: float = 0.0
@@ -76,13 +79,14 @@ MOST: dict[str, float] = {
     "reply_lost": 0.05, "node_lies": 0.02, "call_seconds": 1.0,
     "append_away": 0.05, "append_unknown": 0.1, "journal_seconds": 0.1,
     "client_loses_reply": 0.2, "guest_garbage": 0.3, "guests_stubborn": 0.5, "skew_seconds": 3_600.0,
-    "clock_rate": 0.01, "no_room": 0.05,
+    "clock_rate": 0.01, "no_room": 0.05, "fails_after": 0.03, "lasting_failure": 1.0,
+    "operator_lies": 0.5,
 }  # fmt: skip
 
 
 ON_HOSTS = (
-    "kill_node", "power_off", "kill_libvirt", "kill_qemu", "storage_sick", "storage_full", "die_at_note", "die_at_call",
-    "call_fails", "reply_lost", "guest_garbage", "guests_stubborn",
+    "kill_node", "power_off", "operator_lies", "kill_libvirt", "kill_qemu", "storage_sick", "storage_full", "die_at_note",
+    "die_at_call", "call_fails", "fails_after", "lasting_failure", "reply_lost", "guest_garbage", "guests_stubborn",
 )  # fmt: skip
 """Faults that an operation may fail of, and say so."""
 
@@ -91,6 +95,7 @@ THEMES: dict[str, dict[str, float]] = {
     "failover": {"kill_engine": 1.0, "pause_engine": 4.0, "cut_journal": 3.0, "cut_both": 3.0, "call_seconds": 6.0},
     "database": {"append_unknown": 0.3, "journal_away": 3.0, "fold_journal": 6.0, "journal_seconds": 0.2},
     "nodes": {"kill_node": 6.0, "die_at_note": 0.02, "die_at_call": 0.02, "reply_lost": 0.1, "duplicate": 0.1},
+    "broken hosts": {"lasting_failure": 4.0, "fails_after": 0.2, "operator_lies": 3.0, "cut_both": 2.0},
     "power": {"power_off": 4.0, "cut_both": 4.0, "kill_qemu": 4.0},
 }
 """What comes together in one seed of three, so that it is not left to chance alone."""

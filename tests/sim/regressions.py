@@ -22,6 +22,9 @@ REGRESSIONS: dict[int, str] = {
     201: "as 162",
     220: "history folded while a reader caught up left a hole in what it read",
     390: "a disk asked for again after it was rolled back used step ids that its node had forgotten",
+    70112: "a removal that failed was asked for again as the same step, which its node had forgotten: silence for ever",
+    3109: "a VM was given up because the database was away when its disk was asked for",
+    20168: "a restored VM that died before the outcome of its restore was heard was suspended again, its memory used up",
     124: "a step superseded after its node was killed stayed begun",
 }
 """They repeat what happened only as long as nobody changes what a seed draws; they are cheap, and so they stay."""

@@ -88,7 +88,8 @@ def converged(cluster: Cluster) -> Iterator[str]:
             ]
             yield from l2_converged.check_vm(facts, qemus, cluster.world.saved)
     vms = [id for kind, id in states if kind == "vm"]
-    yield from l2_converged.check_strangers(vms, running)
+    if not cluster.truth.operator_lied:  # then a VM may have been removed while it ran: its host says so, once
+        yield from l2_converged.check_strangers(vms, running)
     residents = Counter(state.host_id for (kind, _), state in states.items() if kind == "vm" and state.host_id)
     statuses = {id: state.status for (kind, id), state in states.items() if kind == "host"}
     yield from l2_converged.check_hosts(statuses, residents)

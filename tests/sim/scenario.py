@@ -53,9 +53,12 @@ def run_seed(
     return _played(_Play(seed, steps_max, adjust))
 
 
-def run_script(script: Script, *, seed: int = 1, hosts: int = 1, engines: int = 1) -> Result:
-    """Plays `script` on a cluster without faults but its own; every checker listens as with a seed."""
-    return _played(_Scripted(script, seed, hosts, engines))
+def run_script(
+    script: Script, *, seed: int = 1, hosts: int = 1, engines: int = 1, hosts_are_well: bool = True
+) -> Result:
+    """Plays `script` on a cluster without faults but its own; every checker listens as with a seed. `hosts_are_well`:
+    nothing that it does is a reason for an operation to fail."""
+    return _played(_Scripted(script, seed, hosts, engines, hosts_are_well))
 
 
 def _played(play: _Play) -> Result:
@@ -93,6 +96,8 @@ class _Play:
         if world is not None and world.violations:
             noted, world.violations = world.violations, []
             for text in noted:
+                if self.truth.operator_lied and text.startswith(("S1", "S2")):
+                    continue
                 self.truth.found(text.split(" ", 1)[0], [text])
         if count == endless_factor * self.steps_max:
             self.truth.found("endless", [f"{count} steps, and nothing comes to rest"])
@@ -203,6 +208,7 @@ class _Play:
         quiet = 0
         while trio.current_time() - began < calm_seconds_max and quiet < 3:
             await trio.sleep(1.0)
+            await cluster.choose_runs()
             quiet = 0 if rest.unrest(cluster) else quiet + 1
         self.truth.say(f"at rest after {trio.current_time() - began:g} s of calm and {self.steps.count} steps")
         self.truth.found("S1", s01_one_qemu.check(cluster.world.running()))
@@ -215,9 +221,10 @@ class _Play:
 class _Scripted(_Play):
     """One scenario by hand."""
 
-    def __init__(self, script: Script, seed: int, hosts: int, engines: int) -> None:
+    def __init__(self, script: Script, seed: int, hosts: int, engines: int, hosts_are_well: bool) -> None:
         super().__init__(seed, 10_000_000, _without_faults)
         self._script, self._host_count, self._engine_count = script, hosts, engines
+        self._hosts_are_well = hosts_are_well
 
     def _hosts(self) -> int:
         return self._host_count
@@ -226,6 +233,7 @@ class _Scripted(_Play):
         return self._engine_count
 
     async def _work(self, cluster: Cluster) -> None:
+        cluster.hosts_are_well = self._hosts_are_well
         await self._script(cluster)
         cluster.world.fault_hook = None
 

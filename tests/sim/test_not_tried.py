@@ -6,33 +6,13 @@ import pytest
 import trio
 
 from node.storage import actor as storage_actor
-from node.world.faults import CallFault, FaultHook
-from protocol.command import Command
 from protocol.document import Ref
-from protocol.live.engine import Accepted
 from protocol.storage.commands import AddDisk
 from protocol.storage.model import Disk
-from protocol.vm.commands import AddVm, StartVm, StopVm
-from protocol.vm.model import Vm
+from protocol.vm.commands import StartVm, StopVm
 from tests.sim.cluster import Cluster
-from tests.sim.scenario import Result, run_script
-
-MiB = 1024**2
-
-
-def slow(slow_call: str, seconds: float) -> FaultHook:
-    """Every such call takes that long."""
-    return lambda _, call, __: CallFault(delay_seconds=seconds) if call == slow_call else None
-
-
-async def accepted(cluster: Cluster, command: Command) -> Accepted:
-    reply = await cluster.ask(command)
-    assert isinstance(reply, Accepted), reply
-    return reply
-
-
-def cluster_id(cluster: Cluster) -> str:
-    return next(id for kind, id in cluster.tables.folder.states if kind == "cluster")
+from tests.sim.scenario import run_script
+from tests.sim.scripts import MiB, accepted, add_vm, slow, well
 
 
 async def add_disks(cluster: Cluster, count: int) -> list[str]:
@@ -49,10 +29,6 @@ async def add_disks(cluster: Cluster, count: int) -> list[str]:
 def disk_statuses(cluster: Cluster, ids: list[str]) -> list[str]:
     states = cluster.tables.folder.states
     return [states[("disk", id)].status if ("disk", id) in states else "gone" for id in ids]
-
-
-def well(result: Result) -> None:
-    assert not result.violations, "\n".join(map(str, (*result.violations, *result.log[-200:])))
 
 
 def test_ten_disks_with_four_slots_outlive_a_restart_of_the_engine() -> None:
@@ -82,13 +58,11 @@ def test_more_disks_than_a_host_has_room_for_are_all_made(monkeypatch: pytest.Mo
 def test_a_stop_that_waits_for_a_slow_start_outlives_a_restart_of_the_engine() -> None:
     async def script(cluster: Cluster) -> None:
         cluster.world.fault_hook = slow("start", 20.0)
-        vm = await accepted(
-            cluster, AddVm(document=Vm(name="web", memory=256 * MiB, cluster=Ref(id=cluster_id(cluster))))
-        )
+        vm_id = await add_vm(cluster)
         await trio.sleep(1.0)
-        await accepted(cluster, StartVm(id=vm.id))
+        await accepted(cluster, StartVm(id=vm_id))
         await trio.sleep(1.0)
-        stop = await accepted(cluster, StopVm(id=vm.id))
+        stop = await accepted(cluster, StopVm(id=vm_id))
         await trio.sleep(1.0)
         cluster.engines[0].kill()
         await trio.sleep(60.0)

@@ -42,6 +42,8 @@ SOMETIMES = (
     "node killed between acting and noting it",
     "host lost power under a QEMU",
     "operator confirmed that a host is down",
+    "operator confirmed that a host is down, which was not so",
+    "copy of a VM noticed beside its run",
     "QEMU crashed",
     "VM unknown, then found",
     "VM unknown, then down",
@@ -100,6 +102,7 @@ class Truth:
     asked: defaultdict[tuple[str, str], set[str]] = attrs.field(factory=lambda: defaultdict(set))  # steps by VM, tag
     effects: Counter[tuple[str, str]] = attrs.field(factory=Counter)  # by VM, step
     outcomes: dict[tuple[str, str], Any] = attrs.field(factory=dict)  # by host, step
+    operator_lied: bool = False  # then two QEMUs of a VM may run, until it is noticed and somebody chooses
     proven: set[tuple[str, int]] = attrs.field(factory=set)  # steps, by operation and number, that their host answered
 
     def found(self, name: str, sentences: Iterable[str]) -> None:
@@ -137,6 +140,8 @@ class Truth:
                 self.say(f"{host} <- cancel {step_id} epoch {epoch}")
             case ForgetSteps(epoch=epoch, step_ids=step_ids):
                 self.say(f"{host} <- forget {' '.join(step_ids)} epoch {epoch}")
+                for step_id in step_ids:  # asked again, the node may only say that it has forgotten
+                    self.outcomes.pop((host, step_id), None)
 
     def reported_by_node(self, host: str, host_id: str, message: Message) -> None:
         """A frame that a node's process has written."""

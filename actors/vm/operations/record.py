@@ -36,12 +36,14 @@ class VmOperation(OperationRecord[VmState, VmDecisionFacts]):
     """One verb of a VM, beside what every operation says.
 
     `seen_as`: the status of the VM when its domain is seen while this runs; "" when sightings say nothing, because the
-    outcome will. `run_ended`: QEMU is gone. `started_over`: the guest runs its firmware anew. `timed_out`: the guest did
+    outcome will. `run_ended`: QEMU is gone; where an operation `ends_by_outcome`, that says
+    nothing before the outcome of its step does. `started_over`: the guest runs its firmware anew. `timed_out`: the guest did
     not do in time what it was asked. `timers`: those that a new incarnation of the actor sets again; one that is named
     as the operation is called off with it.
     """
 
     seen_as: str = ""
+    ends_by_outcome: bool = False
     run_ended: Callable[[VmState, RunEnd, VmDecisionFacts], Decision] = failed_with_it
     started_over: Callable[[VmState, VmDecisionFacts], Decision] = nothing
     timed_out: Callable[[VmState, VmDecisionFacts], Decision] = nothing

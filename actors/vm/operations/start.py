@@ -3,6 +3,7 @@
 start    place -> start on the host -> powering up
 restore  place -> restore on the host -> up
 either   the host failed -> make sure that nothing was left -> down, or still suspended
+         the host cannot say so -> unknown, and asked again
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from typing import Final
 
 import attrs
 
-from actors.entity.decision import Decision, Effect, Question, Tell, refuse
+from actors.entity.decision import Decision, Effect, Question, SetTimer, Tell, refuse
 from actors.entity.messages import CommandRequest
-from actors.entity.operation import with_step
+from actors.entity.operation import with_another_attempt, with_step
+from actors.entity.operation_record import RETRY, again_after
 from actors.entity.refusals import busy, not_legal
 from actors.placement.columns import reserved_bytes
 from actors.placement.messages import Place, Placed, ReleasePlacement
-from actors.vm import domain_spec
+from actors.vm import copies, domain_spec
 from actors.vm.configure import checks, memory, one_run
 from actors.vm.desired import desired_after_end
 from actors.vm.facts import VmDecisionFacts, guest_up_timer
@@ -61,7 +63,7 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
         return refuse(refusal)
     if state.status == "paused":
         return request_resume(state, request, facts)
-    if refusal := busy(state, "start"):
+    if refusal := busy(state, "start") or copies.hindrance(state, facts):
         return refuse(refusal)
     if state.status not in LAUNCHES:
         return refuse(not_legal(state, "start", "down, suspended or paused", "Stop it first, or leave it as it is."))
@@ -108,6 +110,8 @@ def placed(state: VmState, request: CommandRequest, answer: Message, facts: VmDe
     launch = LAUNCHES.get(state.status)
     if state.operation is not None or launch is None:
         return refuse(busy(state, "start") or not_legal(state, "start", "down or suspended"))
+    if refusal := copies.hindrance(state, facts):
+        return refuse(refusal)
     step = f"Starting on host {facts.rows.name_of('host', answer.host_id)}"
     text = f"{launch.description} VM {state.name}"
     operation = one_step(state, request, launch.kind, text, step, facts, answer.host_id)
@@ -180,11 +184,27 @@ def failed(state: VmState, refusal: Refusal, facts: VmDecisionFacts) -> Decision
     operation = state.operation
     assert operation is not None
     if _is_undone(state):
-        reason = f"{_undone_reason(state)} What it left behind could not be removed: {refusal}"
-        return failed_for_good(state, reason, facts)
+        return _unproven(state, operation, refusal, facts)
     undoing = attrs.evolve(operation, rolling_back=str(refusal), data=refusal)
     undoing = with_step(undoing, state.address, "Checking that nothing is left", facts.now, state.host_id)
     return progressed(_under_way(operation), state, undoing, facts)
+
+
+def _unproven(state: VmState, operation: Operation, refusal: Refusal, facts: VmDecisionFacts) -> Decision:
+    """Its host cannot end what the start may have left, so a QEMU may run there: nobody may start the VM elsewhere. The
+    operation stays, and the host is asked again, until it has succeeded or somebody proves that it is down."""
+    again = with_another_attempt(operation)
+    attempt = again.steps[-1].id.attempt
+    what = events.VmOperationProgressed if state.status == "unknown" else events.VmLost
+    host = facts.rows.name_of("host", state.host_id)
+    said = line(
+        "vm_start_not_undone", vm=state.id, host=state.host_id, name=state.name, host_name=host, reason=str(refusal)
+    )
+    return Decision(
+        events=(what(at=facts.now, operation=again),),
+        audit=(said,) if attempt == 2 else (),  # every further attempt would say the same
+        effects=(SetTimer(name=RETRY, seconds=again_after(attempt)),),
+    )
 
 
 def _is_undone(state: VmState) -> bool:
@@ -258,6 +278,7 @@ RESTORE = attrs.evolve(
     START,
     kind="restore",
     begun_by=None,
+    ends_by_outcome=True,  # only its node knows whether the saved memory was used up before QEMU ended
     description="Resuming",
     begins=_begins_restore,
     sends=sends_restore,

@@ -14,7 +14,7 @@ from gateway.config import Outside
 from gateway.documents.known import is_ovirt_name, unknown
 from gateway.documents.parse import Node
 from gateway.documents.read import read_document, read_object, read_scalar, to_scalar
-from gateway.documents.references import resolve, resolved_id
+from gateway.documents.references import resolve, resolve_reference, resolved_id
 from gateway.read_model.engine_client import EnginePort
 from gateway.read_model.model import ReadModel
 from gateway.rest.requests.exchange import Exchange
@@ -22,7 +22,7 @@ from gateway.rest.requests.parameters import of_action, of_assignment, of_change
 from protocol import limits
 from protocol.attributes import Attribute, attributes
 from protocol.command import Add, Command, Update
-from protocol.document import About, Document
+from protocol.document import About, Document, Ref, about
 from protocol.errors import BadInput, NotMade, Refusal, Refused, Unavailable
 from protocol.inventory.assignment_commands import Assign
 from protocol.live.engine import Accepted, Submit
@@ -198,7 +198,11 @@ class CommandSender:
                 raise unknown("Action", child.name, action.name, known)
             if attrs.has(parameter.type):
                 value = read_object(child, parameter.type, child.name)
-                value = resolve(exchange.view, value, cluster_id=self._cluster_of(vm_id), path=child.name)
+                if isinstance(value, Ref):
+                    refers = about(attrs.fields_dict(action.command)[child.name]).refers
+                    value = resolve_reference(exchange.view, refers, value, child.name)
+                else:
+                    value = resolve(exchange.view, value, cluster_id=self._cluster_of(vm_id), path=child.name)
             else:
                 plain = Attribute(name=child.name, type=parameter.type, many=False, about=About())
                 value = read_scalar(child, plain, child.name)

@@ -23,7 +23,7 @@ from protocol.network.model import Network, Nic
 from protocol.parents import parents_of
 from protocol.storage.commands import AddDisk, RemoveDisk
 from protocol.storage.model import Disk, DiskAttachment
-from protocol.vm.commands import AddDiskAttachment, AddNic, AddVm, RemoveDiskAttachment, StartVm, UpdateVm
+from protocol.vm.commands import AddDiskAttachment, AddNic, AddVm, KeepVmRun, RemoveDiskAttachment, StartVm, UpdateVm
 from protocol.vm.model import Vm, VmPlacementPolicy
 
 BOB = Principal(user_id="u", name="bob@internal")
@@ -124,6 +124,13 @@ def test_a_start_touches_what_its_one_run_refers_to() -> None:
     assert touched(StartVm(id="v", vm=pinned), "vm", "v", rows()) == (
         Touched("vm", "v", IN_CLUSTER), Touched("host", "h", IN_CLUSTER),
     )  # fmt: skip
+
+
+def test_an_action_touches_what_its_parameters_refer_to() -> None:
+    assert touched(KeepVmRun(id="v", host=Ref(id="h")), "vm", "v", rows()) == (
+        Touched("vm", "v", IN_CLUSTER), Touched("host", "h", IN_CLUSTER),
+    )  # fmt: skip
+    assert touched(KeepVmRun(id="v"), "vm", "v", rows()) == (Touched("vm", "v", IN_CLUSTER),)
 
 
 def test_an_update_touches_what_it_refers_to_as_well() -> None:

@@ -11,6 +11,7 @@ from protocol.document import Ref
 from protocol.host.commands import FenceHost
 from protocol.host.events import HostCameUp, HostConfirmedRebooted, HostFellSilent, HostLinked, HostLinkLost
 from protocol.storage.model import Disk, StorageDomain
+from protocol.vm.model import Vm
 from tests.actors.expected import accepted, audit, cancel, event, look, refused, status, stored, tell, timer
 from tests.actors.host.lives import HOST, HostPlay, added, cut, domain, link, report, silent, up
 from tests.actors.playbook import fired
@@ -88,6 +89,19 @@ def test_a_confirmed_reboot_ends_its_vms() -> None:
         event(HostConfirmedRebooted),
         audit("host_reboot_confirmed", text="was rebooted", user="u", host=HOST),
         tell("vm/vm1", HostConfirmedDown(host_id=HOST)),
+        accepted(),
+        stored,
+    )
+
+
+def test_who_waits_for_the_host_beside_its_operation_hears_of_it_too() -> None:
+    play = silent().with_vm().with_row("vm", Vm(id="vm2", name="two", pending_steps=1))
+    play.with_row("vm", Vm(id="vm3", name="three"))
+    play.when(FenceHost(id=HOST)).then(
+        event(HostConfirmedRebooted),
+        audit("host_reboot_confirmed", user="u", host=HOST),
+        tell("vm/vm1", HostConfirmedDown(host_id=HOST)),
+        tell("vm/vm2", HostConfirmedDown(host_id=HOST)),
         accepted(),
         stored,
     )

@@ -138,6 +138,7 @@ def test_a_disk_that_cannot_be_undone_is_said() -> None:
 
 
 def test_a_disk_that_crashed_is_asked_again() -> None:
+    importing().when(answered(BUSY)).then(timer("step", 2))
     play = importing().when(answered(Refusal(code="internal", reason="It crashed."))).then(timer("step", 2))
     play.when(fired("step")).then(ask(f"disk/{TEMPLATE_DISK}", FILLING))
 

@@ -24,11 +24,11 @@ from protocol.node.reports import DomainStarted, Done, GuestReport
 from protocol.storage.model import Disk, DiskAttachment, StorageDomain
 from protocol.template.model import Template
 from protocol.vm.commands import AddVm, PauseVm, RebootVm, StartVm, SuspendVm
-from protocol.vm.events import VmSideStepBegun, VmSideStepEnded
+from protocol.vm.events import VmCopyGone, VmSideStepBegun, VmSideStepEnded
 from protocol.vm.model import Vm
 from tests.actors.backstage import NOW
 from tests.actors.comparison import Expected
-from tests.actors.expected import cancel
+from tests.actors.expected import audit, cancel, event
 from tests.actors.playbook import CORRELATION, Given, Play, answered, command_id, done, job_id, put
 
 VM = "11111111-1111-4111-8111-111111111111"
@@ -138,8 +138,8 @@ def end_of_start(play: Play) -> Message:
     return DestroyDomain(vm_id=VM, started_step_id=str(play.step_of(StartDomain, RestoreDomain)))
 
 
-def side_begun(purpose: str, body: Message | None = None) -> Expected:
-    """A side step is durable: that which is sent now."""
+def side_begun(purpose: str, body: Message | None = None, *, later: bool = False) -> Expected:
+    """A side step is durable: that which is sent now, or `later`."""
 
     def differs(play: Play, found: Any) -> str | None:
         if type(found) is not VmSideStepBegun:
@@ -148,12 +148,17 @@ def side_begun(purpose: str, body: Message | None = None) -> Expected:
         wrong = [
             *(["purpose"] if step.purpose != purpose else []),
             *(["body"] if step.body != body else []),
-            *(["step"] if step.id not in [each.step for each in sent] else []),
+            *(["step"] if (step.id in [each.step for each in sent]) is later else []),
             *(["operation"] if found.operation is not None or found.ended is not None or found.desired else []),
         ]
         return f"differs in {', '.join(wrong)}" if wrong else None
 
     return Expected("events", f"side_begun({purpose!r})", differs)
+
+
+def copy_gone(host: str = "elsewhere") -> tuple[Expected, Expected]:
+    """It is proven that no copy of the VM is left there, and said."""
+    return event(VmCopyGone, host_id=host), audit("vm_copy_gone", vm=VM, host=host)
 
 
 def side_ended(purpose: str) -> Expected:

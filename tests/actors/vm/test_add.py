@@ -22,8 +22,8 @@ from protocol.template.model import Template
 from protocol.vm.commands import AddVm, StartVm, StopVm
 from protocol.vm.events import VmAdded, VmCreated, VmOperationProgressed, VmRemoved
 from protocol.vm.model import MemoryPolicy, OperatingSystem, TimeZone, Vm, limits
-from tests.actors.expected import accepted, ask, audit, event, question, refused, release_claim, status, stored
-from tests.actors.playbook import answered, command_id, job_id
+from tests.actors.expected import accepted, ask, audit, event, question, refused, release_claim, status, stored, timer
+from tests.actors.playbook import answered, command_id, fired, job_id
 from tests.actors.vm.lives import (
     CLUSTER,
     DISK,
@@ -174,6 +174,13 @@ def test_a_disk_of_the_template_that_is_gone_is_left_out() -> None:
         stored,
         status("down"),
     )
+
+
+@pytest.mark.parametrize("code", ["unavailable", "overtaken", "internal"])
+def test_a_disk_that_could_not_be_asked_is_asked_again(code: str) -> None:
+    play = cloning(DISK)
+    play.when(answered(Refusal(code=code, reason="The database is away."))).then(timer("step", 2))
+    play.when(fired("step")).then(ask(f"disk/{WEB_DISK}", provide(WEB_DISK, "web_Disk1", DISK)))
 
 
 def test_a_disk_that_fails_takes_all_of_it_back() -> None:

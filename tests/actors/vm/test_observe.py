@@ -15,6 +15,8 @@ from protocol.node.domain import DomainStatus, StopReason
 from protocol.node.reports import Done
 from protocol.vm.commands import PauseVm
 from protocol.vm.events import (
+    Copy,
+    VmCopySeen,
     VmFound,
     VmGuestReported,
     VmGuestSilent,
@@ -35,6 +37,7 @@ from tests.actors.vm.lives import (
     VM,
     added,
     booting,
+    copy_gone,
     domain,
     heard,
     launching,
@@ -179,18 +182,18 @@ def test_a_stray_qemu_of_a_vm_that_is_down_is_ended() -> None:
     end = DestroyDomain(vm_id=VM, started_step_id="vm/x:old:0")
     play = added()
     play.when(HostReturned(host_id="elsewhere", domain=stray)).then(
+        event(VmCopySeen, copy=Copy(host_id="elsewhere", started_step_id="vm/x:old:0", is_claimed=True)),
         side_begun("stray", end),
         audit("stray_domain", severity="warning", vm=VM, host="elsewhere"),
         beside(end, host="elsewhere"),
         timer("side_steps", 10),
     )
     play.when(HostReturned(host_id="elsewhere", domain=stray)).then()
-    play.when(done(Done(), of=DestroyDomain)).then(side_ended("stray"), ack())
+    play.when(done(Done(), of=DestroyDomain)).then(side_ended("stray"), *copy_gone(), ack())
 
 
 def test_what_is_left_of_a_stray_is_left_alone() -> None:
     added().when(HostReturned(host_id="elsewhere", domain=domain(DomainStatus.ABSENT))).then()
-    up().when(HostReturned(host_id="elsewhere", domain=domain())).then()
 
 
 def test_an_io_error_pauses_and_is_said() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import attrs
 import pytest
 
-from actors.entity.host_signals import DomainSeen, HostReturned, StepDeclined, StepOutcome
+from actors.entity.host_signals import DomainSeen, HostConfirmedDown, HostReturned, StepDeclined, StepOutcome
 from actors.entity.messages import Wake
 from actors.placement.messages import Placed
 from protocol.activity.operation import StepId
@@ -24,6 +24,7 @@ from protocol.vm.commands import StartVm, UpdateDiskAttachment
 from protocol.vm.events import (
     VmGuestReported,
     VmGuestUp,
+    VmLost,
     VmOperationProgressed,
     VmPaused,
     VmStarted,
@@ -308,17 +309,57 @@ def test_a_start_that_fails_first_makes_sure_that_nothing_is_left() -> None:
     assert play.state.stop_reason == "The disk is full."
 
 
-def test_what_a_failed_start_left_and_cannot_be_ended_is_said() -> None:
-    launching().given(done(FULL)).when(done(NO)).then(
+CHECKING = "Checking that nothing is left"
+
+
+def not_undone() -> VmPlay:
+    """A start failed, and its host could not end what is left of it."""
+    return launching().given(done(FULL)).given(done(NO))
+
+
+def test_a_start_that_cannot_be_undone_keeps_the_vm_and_is_tried_again() -> None:
+    play = launching().given(done(FULL))
+    play.when(done(NO)).then(
+        event(VmLost, step=CHECKING, undoes="The disk is full."),
+        audit("vm_start_not_undone", severity="error", text="is confirmed as rebooted: No.", vm=VM, host=HOST),
+        ack(),
+        timer("step", 10),
+        status("unknown"),
+    )
+    play.when(fired("step")).then(to_node(end_of_start))
+    play.when(done(NO)).then(
+        event(VmOperationProgressed, step=CHECKING, undoes="The disk is full."), ack(), timer("step", 20)
+    )
+    play.when_restarted().then(to_node(end_of_start))
+    play.when(StartVm(id=VM)).then(refused("busy"))
+    play.when(done(Done())).then(
+        event(VmStartFailed, desired="down", reason="The disk is full.", ends="failed", why="The disk is full."),
+        audit("vm_start_failed", severity="error", vm=VM, host=HOST),
+        ack(),
+        status("down"),
+    )
+
+
+def test_the_attempts_grow_rarer_up_to_five_minutes() -> None:
+    play = not_undone()
+    for seconds in (20, 40, 80, 160, 300, 300):
+        play.when(done(NO)).then(
+            event(VmOperationProgressed, step=CHECKING, undoes="The disk is full."), ack(), timer("step", seconds)
+        )
+
+
+def test_a_start_that_cannot_be_undone_is_when_its_host_is_back_or_known_to_be_down() -> None:
+    play = not_undone()
+    play.when(HostReturned(host_id=HOST, domain=domain(step=play.state.started_step))).then(to_node(end_of_start))
+    play.when(HostConfirmedDown(host_id=HOST)).then(
         event(
             VmStartFailed,
             desired="down",
-            reason="The disk is full. What it left behind could not be removed: No.",
+            reason="Its host was confirmed as rebooted.",
             ends="failed",
-            why="The disk is full. What it left behind could not be removed: No.",
+            why="Its host was confirmed as rebooted.",
         ),
-        audit("vm_start_failed", severity="error", text="could not be removed: No.", vm=VM, host=HOST),
-        ack(),
+        audit("vm_start_failed", severity="error", vm=VM, host=HOST),
         status("down"),
     )
 

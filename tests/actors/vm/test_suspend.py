@@ -44,9 +44,11 @@ from tests.actors.vm.lives import (
     FULL,
     GONE,
     HOST,
+    NO,
     SD,
     SPEC,
     VM,
+    VmPlay,
     booting,
     domain,
     end_of_start,
@@ -239,16 +241,36 @@ def test_a_restore_whose_host_was_rebooted_leaves_the_memory() -> None:
     assert (play.state.saved_on, play.state.desired) == (SD, "suspended")
 
 
-def test_a_restore_whose_qemu_is_gone_leaves_the_memory() -> None:
-    play = restoring().given(HostLost(host_id=HOST))
+def crashed(play: VmPlay) -> DomainSeen:
     gone = domain(DomainStatus.ABSENT, play.state.started_step)
-    play.when(DomainSeen(host_id=HOST, domain=gone, stopped=StopReason.CRASHED)).then(
-        event(VmSuspended, desired="suspended", ends="failed", why="QEMU exited while starting. (crashed)"),
-        audit("vm_start_failed", severity="error", vm=VM, host=HOST),
-        ack_stopped(),
-        status("suspended"),
+    return DomainSeen(host_id=HOST, domain=gone, stopped=StopReason.CRASHED)
+
+
+def test_the_end_of_a_restored_qemu_is_heard_after_the_outcome_which_knows_of_the_memory() -> None:
+    """It may have been used up: the VM ran, and its node's word of that got lost."""
+    play = restoring()
+    ended = crashed(play)
+    play.when(ended).then(to_node(RestoreDomain(spec=SPEC, storage_domain_id=SD)))
+    play.when(started()).then(
+        event(VmRestored, ends="done"), audit("vm_restored", user="u", vm=VM, host=HOST), ack(), status("up")
     )
-    assert (play.state.saved_on, play.state.desired) == (SD, "suspended")
+    play.when(ended).then(
+        event(VmWentDown, desired="down", cause="crashed", reason="QEMU exited unexpectedly."),
+        audit("vm_down_error", severity="error", vm=VM, host=HOST),
+        *no_timers(),
+        ack_stopped(),
+        status("down"),
+    )
+
+
+def test_a_restore_whose_qemu_is_gone_leaves_the_memory_when_it_failed() -> None:
+    play = restoring()
+    ended = crashed(play)
+    play.given(ended).given(done(NO)).given(done(Done()))
+    assert (play.state.saved_on, play.state.status) == (SD, "suspended")
+    play.when(ended).then(ack_stopped())
+    lost = restoring().given(HostLost(host_id=HOST))
+    lost.when(crashed(lost)).then(to_node(RestoreDomain(spec=SPEC, storage_domain_id=SD)))
 
 
 def test_stop_of_a_suspended_vm_discards_its_memory() -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from actors.entity.host_signals import HostReturned
+from actors.entity.host_signals import HostConfirmedDown, HostReturned
+from actors.placement.messages import Placed
 from protocol.api import Ticket
 from protocol.host.model import Host
 from protocol.live.engine import TicketReply
 from protocol.node.commands import DestroyDomain, SetTicket
 from protocol.node.reports import Done
-from protocol.vm.commands import SetVmTicket, StopVm
-from tests.actors.expected import accepted, ack, audit, beside, refused, timer
-from tests.actors.playbook import done, fired
-from tests.actors.vm.lives import HOST, NO, VM, VmPlay, added, domain, side_begun, side_ended, up
+from protocol.vm.commands import SetVmTicket, StartVm, StopVm
+from tests.actors.expected import accepted, ack, audit, beside, question, refused, release, timer
+from tests.actors.playbook import answered, command_id, done, fired
+from tests.actors.vm.lives import HOST, NO, VM, VmPlay, added, copy_gone, domain, place, side_begun, side_ended, up
 
+ELSEWHERE = ("host", Host(id="elsewhere", name="elsewhere", address="elsewhere", status="up"))
 END = DestroyDomain(vm_id=VM, started_step_id="vm/x:old:0")
 
 
@@ -22,8 +24,7 @@ def with_ticket() -> VmPlay:
 
 def with_stray() -> VmPlay:
     """A QEMU of an earlier run is being ended on another host."""
-    host = ("host", Host(id="elsewhere", name="elsewhere", address="elsewhere", status="up"))
-    return added(host).given(HostReturned(host_id="elsewhere", domain=domain(step="vm/x:old:0")))
+    return added(ELSEWHERE).given(HostReturned(host_id="elsewhere", domain=domain(step="vm/x:old:0")))
 
 
 def test_a_ticket_is_made_when_none_is_given() -> None:
@@ -78,11 +79,56 @@ def test_a_side_step_is_sent_again_until_its_host_answers() -> None:
     play = with_stray()
     play.when(fired("side_steps")).then(beside(END, host="elsewhere"), timer("side_steps", 10))
     play.when_restarted().then(beside(END, host="elsewhere"), timer("side_steps", 10))
-    play.when(done(NO, of=DestroyDomain)).then(
-        side_ended("stray"), audit("stray_domain_not_ended", severity="warning", vm=VM, host="elsewhere"), ack()
-    )
+    play.when(done(Done(), of=DestroyDomain)).then(side_ended("stray"), *copy_gone(), ack())
     play.when(fired("side_steps")).then()
     play.when_restarted().then()
+
+
+def test_a_copy_that_cannot_be_ended_is_asked_for_again_and_said_once() -> None:
+    play = with_stray()
+    play.when(done(NO, of=DestroyDomain)).then(
+        side_ended("stray"),
+        side_begun("stray", END, later=True),
+        audit("stray_domain_not_ended", severity="warning", vm=VM, host="elsewhere"),
+        ack(),
+        timer("side_steps", 10),
+    )
+    play.when(fired("side_steps")).then(beside(END, host="elsewhere"), timer("side_steps", 10))
+    play.when(done(NO, of=DestroyDomain)).then(
+        side_ended("stray"), side_begun("stray", END, later=True), ack(), timer("side_steps", 20)
+    )
+    play.when(HostReturned(host_id="elsewhere", domain=domain(step="vm/x:old:0"))).then()
+    play.when(fired("side_steps")).then(beside(END, host="elsewhere"), timer("side_steps", 10))
+    play.when(done(Done(), of=DestroyDomain)).then(side_ended("stray"), *copy_gone(), ack())
+
+
+def test_a_vm_of_which_a_copy_runs_is_not_started() -> None:
+    play = with_stray()
+    play.when(StartVm(id=VM)).then(refused("conflict", reason="a copy of it is still running on host elsewhere"))
+    play.when(done(Done(), of=DestroyDomain)).then(side_ended("stray"), *copy_gone(), ack())
+    play.when(StartVm(id=VM)).then(question("scheduler/main", place(command_id(3))), release())
+
+
+def test_a_copy_that_is_seen_while_a_host_is_chosen_holds_the_start() -> None:
+    play = added(ELSEWHERE).given(StartVm(id=VM))
+    play.given(HostReturned(host_id="elsewhere", domain=domain(step="vm/x:old:0")))
+    play.when(answered(Placed(host_id=HOST))).then(refused("conflict"))
+
+
+def test_a_copy_is_gone_when_its_host_was_rebooted() -> None:
+    play = with_stray()
+    play.when(HostConfirmedDown(host_id=HOST)).then()
+    play.when(HostConfirmedDown(host_id="elsewhere")).then(side_ended("stray"), *copy_gone())
+
+
+def test_the_timer_is_set_for_the_first_of_several() -> None:
+    """Set anew for each it would never fire where they come often."""
+    with_ticket().when(SetVmTicket(id=VM)).then(
+        side_begun("ticket"),
+        audit("console_ticket", user="u", vm=VM),
+        beside(SetTicket(vm_id=VM, value="secret-o"), host=HOST),
+        accepted(result=TicketReply(ticket=Ticket(value="secret-o", expiry=120))),
+    )
 
 
 def test_a_side_step_on_a_host_that_is_gone_is_over() -> None:
@@ -92,4 +138,4 @@ def test_a_side_step_on_a_host_that_is_gone_is_over() -> None:
 def test_a_side_step_is_ended_by_its_own_host_alone() -> None:
     play = with_stray()
     play.when(done(Done(), of=DestroyDomain, host=HOST)).then()
-    play.when(done(Done(), of=DestroyDomain)).then(side_ended("stray"), ack())
+    play.when(done(Done(), of=DestroyDomain)).then(side_ended("stray"), *copy_gone(), ack())

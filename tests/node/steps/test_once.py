@@ -11,7 +11,7 @@ import trio
 from actors.wire.frames import FrameQueue
 from node.link.uplink import Uplink
 from node.steps.once import Steps
-from node.steps.store import StepStatus, StepStore
+from node.steps.store import StepStatus, StepStore, forget_record
 from protocol.codec import decode
 from protocol.errors import Conflict, Refusal
 from protocol.message import Message
@@ -132,3 +132,15 @@ async def test_a_command_that_queued_while_a_higher_epoch_came_is_refused() -> N
     assert isinstance(declined, StepNotTried)
     assert declined.reason.code == "stale_epoch"
     assert bench.store.step_status("s") is StepStatus.NEW
+
+
+async def test_a_step_that_was_forgotten_is_not_done_again_and_says_so() -> None:
+    """A duplicate, which nobody waits for; or an engine that went back to an older database, which would wait for ever."""
+    bench = Bench()
+    steps = bench.steps()
+    await steps.run(destroy, bench.act)
+    await steps.step_log.write(forget_record(["s"]))
+    await steps.run(destroy, bench.act)
+    assert bench.effects == [False]
+    _, again = await bench.sent()
+    assert (again.step_id, again.failed.code) == ("s", "interrupted")

@@ -40,8 +40,14 @@ def remove_failed(state: DiskState, refused: Refusal, facts: StorageDecisionFact
     return Decision(
         events=(events.DiskRemoveFailed(at=facts.now, reason=reason, ended=ended),),
         audit=(line_of(state, what, reason=reason),),
-        answers=((MADE, not_made(state.title, reason, state.address)), (REMOVED, refused)),
+        answers=((MADE, not_made(state.title, reason, state.address)), (REMOVED, _not_removed(state, reason))),
     )
+
+
+def _not_removed(state: DiskState, reason: str) -> Refusal:
+    """Never the host's own refusal: its *unavailable* is how the removal ended, and not that nobody could be asked."""
+    reason = f"{state.title} was not removed: {reason}"
+    return HostFailed(reason, remedy="Mend that and remove it again.", entity=state.address).refusal
 
 
 def not_made(title: str, reason: str, address: str) -> Refusal:
