@@ -131,6 +131,9 @@ class HostActor(DurableActor[HostState, HostEvent]):
             self.services.publish(sample(self.id, self._last_batch, mine))
             self._last_batch = mine
             return
+        if isinstance(message, DomainsSnapshot) and len(message.domains) > gate.items_max:
+            self._end_link("it reports more domains than a host may run")  # what is not in a report does not run there
+            return
         message = gate.bounded(message)
         if address := gate.misplaced(message, self.id, self.services.rows):
             self._not_believed(address)

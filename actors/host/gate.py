@@ -22,6 +22,7 @@ from protocol.node.reports import (
     GuestSilent,
     HostFacts,
     StatisticsBatch,
+    StepDone,
     StorageFacts,
 )
 from protocol.storage.model import StorageDomain
@@ -30,7 +31,7 @@ from protocol.vm.model import Vm
 text_characters_max: Final = 2_000
 items_max: Final = 4_000
 strangers_max: Final = 100
-"""How many VMs that do not belong to a host its report may name; what more there are, the next one says."""
+"""How many domains that belong to no VM here are named in the audit trail when a host comes up."""
 
 JOURNALED: Final = (HostFacts, DomainsSnapshot, DomainChanged, GuestReport, GuestSilent, StorageFacts)
 """What may write to the journal whenever it is said. Outcomes do so once for each step that the engine gave."""
@@ -47,7 +48,8 @@ class Pace:
 
     def allows(self, message: Message, now: float) -> bool:
         """Whether there is room for it; takes that."""
-        if not isinstance(message, JOURNALED):
+        refused = isinstance(message, StepDone) and message.failed is not None  # what must succeed is tried again
+        if not (refused or isinstance(message, JOURNALED)):
             return True
         self.left = min(journaled_burst_max, self.left + max(0.0, now - self.at) * journaled_per_second_max)
         self.at = now

@@ -98,14 +98,15 @@ def reported(state: HostState, snapshot: DomainsSnapshot, facts: HostDecisionFac
     effects: list[Effect] = notify_residents(
         state, facts, lambda vm_id: HostReturned(host_id=state.id, domain=by_vm.get(vm_id))
     )
-    others = [vm_id for vm_id in by_vm if vm_id not in concerned][:strangers_max]
+    others = [vm_id for vm_id in by_vm if vm_id not in concerned]
     for vm_id in others:
         if facts.rows.get(Vm, vm_id) is not None:
             domain = by_vm[vm_id]
             effects.append(Tell(address=f"vm/{vm_id}", message=HostReturned(host_id=state.id, domain=domain)))
     if state.status != "initializing":
         return Decision(effects=tuple(effects))
-    strangers = tuple(_stranger(state, id) for id in others if facts.rows.get(Vm, id) is None)
+    unknown = [id for id in others if facts.rows.get(Vm, id) is None]
+    strangers = tuple(_stranger(state, id) for id in unknown[:strangers_max])
     return Decision(
         events=(events.HostCameUp(at=facts.now),),
         audit=(_up(state), *strangers),

@@ -33,29 +33,38 @@ def copy_on(state: VmState, host_id: str) -> Copy | None:
     return next((each for each in state.copies if each.host_id == host_id), None)
 
 
+def _reported(state: VmState, host_id: str, domain: DomainObserved, facts: VmDecisionFacts) -> Copy:
+    is_claimed = not _was_asked(state, host_id, domain.started_step_id, facts)
+    return Copy(host_id=host_id, started_step_id=domain.started_step_id, is_claimed=is_claimed)
+
+
+def _is_known(state: VmState, copy: Copy) -> bool:
+    """Claims of one host are one, whatever it calls them: else it could raise an alert with every report."""
+    known = copy_on(state, copy.host_id)
+    if known is None:
+        return False
+    return known.started_step_id == copy.started_step_id or (known.is_claimed and copy.is_claimed)
+
+
 def seen(state: VmState, host_id: str, domain: DomainObserved, facts: VmDecisionFacts) -> Decision:
     """A host reports a QEMU beside the run that counts: said once for each."""
-    known = copy_on(state, host_id)
-    if known is not None and known.started_step_id == domain.started_step_id:
+    copy = _reported(state, host_id, domain, facts)
+    if _is_known(state, copy):
         return NOTHING
-    is_claimed = not _was_asked(state, host_id, domain.started_step_id, facts)
-    copy = Copy(host_id=host_id, started_step_id=domain.started_step_id, is_claimed=is_claimed)
     host, where = facts.rows.name_of("host", host_id), facts.rows.name_of("host", state.host_id)
-    what = "vm_copy_claimed" if is_claimed else "vm_copy_seen"
+    what = "vm_copy_claimed" if copy.is_claimed else "vm_copy_seen"
     said = line(what, vm=state.id, host=host_id, name=state.name, host_name=host, runs_on=where)
     return Decision(events=(events.VmCopySeen(at=facts.now, copy=copy),), audit=(said,))
 
 
 def ended_at_rest(state: VmState, host_id: str, domain: DomainObserved, facts: VmDecisionFacts) -> Decision:
     """A QEMU of a VM that is to run nowhere: nobody wants it, so it is ended without a question."""
-    known = copy_on(state, host_id)
-    if known is not None and known.is_disregarded and known.started_step_id == domain.started_step_id:
+    copy, known = _reported(state, host_id, domain, facts), copy_on(state, host_id)
+    if known is not None and known.is_disregarded and _is_known(state, copy):
         return NOTHING
     begun = ended(state, host_id, domain.started_step_id, facts)
     if not begun.events:
         return NOTHING  # it is being ended already
-    is_claimed = not _was_asked(state, host_id, domain.started_step_id, facts)
-    copy = Copy(host_id=host_id, started_step_id=domain.started_step_id, is_claimed=is_claimed)
     host = facts.rows.name_of("host", host_id)
     said = line("stray_domain", vm=state.id, host=host_id, name=state.name, status=state.status, host_name=host)
     return joined(Decision(events=(events.VmCopySeen(at=facts.now, copy=copy),), audit=(said,)), begun)
@@ -82,16 +91,38 @@ def gone(state: VmState, host_id: str, facts: VmDecisionFacts) -> Decision:
     return Decision(events=(events.VmCopyGone(at=facts.now, host_id=host_id),), audit=(said,))
 
 
-def hindrance(state: VmState, facts: VmDecisionFacts) -> Refusal | None:
-    """Why the VM may not be started: a QEMU of it runs, as far as anybody knows."""
+def ended_there(state: VmState, host_id: str, started_step_id: str, facts: VmDecisionFacts) -> Decision:
+    """One run of the VM on that host is over; another one of it there is not."""
+    copy = copy_on(state, host_id)
+    if copy is None or started_step_id not in ("", copy.started_step_id):
+        return NOTHING
+    return gone(state, host_id, facts)
+
+
+def ended_by(state: VmState, step: StepId, facts: VmDecisionFacts) -> Decision:
+    """The host has ended what a side step named."""
+    body = next((each.body for each in state.side_steps if each.id == step), None)
+    return ended_there(state, step.host, body.started_step_id, facts) if isinstance(body, DestroyDomain) else NOTHING
+
+
+def noted(state: VmState, host_id: str, domain: DomainObserved, facts: VmDecisionFacts) -> Decision:
+    """Found while an operation on the VM at rest goes on: it holds a start from now on, and is ended by a later report."""
+    copy = _reported(state, host_id, domain, facts)
+    if _is_known(state, copy):
+        return NOTHING
+    return Decision(events=(events.VmCopySeen(at=facts.now, copy=copy),))
+
+
+def hindrance(state: VmState, verb: str, facts: VmDecisionFacts) -> Refusal | None:
+    """Why the VM may not be started or removed: a QEMU of it runs, as far as anybody knows."""
     being_ended = [each.id.host for each in state.side_steps if each.purpose == side_steps.STRAY]
     reported = [each.host_id for each in state.copies if not each.is_disregarded]
     host_id = next(iter((*being_ended, *reported)), None)
     if host_id is None:
         return None
     return Conflict(
-        f"Cannot start VM {state.name}: a copy of it is still running on host {facts.rows.name_of('host', host_id)}.",
-        remedy="Start it when the copy has been powered off. If that host is lost, reboot it and confirm that.",
+        f"Cannot {verb} VM {state.name}: a copy of it is still running on host {facts.rows.name_of('host', host_id)}.",
+        remedy="Try again when the copy has been powered off. If that host is lost, reboot it and confirm that.",
         entity=state.address,
     ).refusal
 

@@ -115,7 +115,7 @@ def outcome(state: VmState, message: signals.StepOutcome, facts: VmDecisionFacts
     step, result, host_id = message.step, message.result, message.host_id
     beside = side_steps.ended(state, step, result, facts) if host_id == step.host else None
     if beside is not None and side_steps.has_ended(state, step, side_steps.STRAY, result):
-        beside = joined(beside, copies.gone(state, host_id, facts))
+        beside = joined(beside, copies.ended_by(state, step, facts))
     return beside or step_ended(OPERATIONS, state, step, result, facts, host_id=host_id)
 
 

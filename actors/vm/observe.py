@@ -59,7 +59,7 @@ def _seen(state: VmState, seen: DomainSeen, facts: VmDecisionFacts) -> Decision:
     """One of an earlier host or run is late news: the next report has the truth."""
     if not runs_on(state, seen.host_id):
         is_over = seen.stopped is not None or seen.domain.status is DomainStatus.ABSENT
-        return copies.gone(state, seen.host_id, facts) if is_over else NOTHING
+        return copies.ended_there(state, seen.host_id, seen.domain.started_step_id, facts) if is_over else NOTHING
     if seen.domain.started_step_id and seen.domain.started_step_id != state.started_step:
         return NOTHING  # the last words of an earlier run
     if seen.stopped is not None or seen.domain.status is DomainStatus.ABSENT:
@@ -90,12 +90,12 @@ def _started_over(state: VmState, facts: VmDecisionFacts) -> Decision:
 
 def _elsewhere(state: VmState, host_id: str, domain: DomainObserved | None, facts: VmDecisionFacts) -> Decision:
     """What a host has of the VM where the run that counts is not."""
-    if domain is None or domain.status not in (DomainStatus.RUNNING, DomainStatus.PAUSED):
+    if domain is None or domain.status is DomainStatus.ABSENT:  # what crashed or hangs may still hold its disks
         return copies.gone(state, host_id, facts)
     if state.status in LIVE:
         return copies.seen(state, host_id, domain, facts)
     if state.status not in ("down", "suspended") or state.operation is not None:
-        return NOTHING
+        return copies.noted(state, host_id, domain, facts)
     return copies.ended_at_rest(state, host_id, domain, facts)
 
 

@@ -45,16 +45,18 @@ def side_step(state: VmState, purpose: str, operation: str, host_id: str, body: 
 
 def begun(state: VmState, step: SideStep, facts: VmDecisionFacts) -> Decision:
     """Makes a side step durable and sends it; one that is under way already is left to its timer."""
-    if any(_of_one_purpose(each.id, step.id) for each in state.side_steps):
+    if any(_stands_for(each, step) for each in state.side_steps):
         return NOTHING
     # One timer for all: set anew for each it would never fire where they come often.
     timer = () if state.side_steps else (_timer(),)
     return Decision(events=(events.VmSideStepBegun(at=facts.now, side_step=step),), effects=(*_sent((step,)), *timer))
 
 
-def _of_one_purpose(one: StepId, other: StepId) -> bool:
-    """The same step, whichever attempt it is."""
-    return (one.operation, one.host) == (other.operation, other.host)
+def _stands_for(one: SideStep, other: SideStep) -> bool:
+    """The same step, whichever attempt it is. Of strays a host has one at a time: what it calls them is its own word."""
+    if one.id.host != other.id.host:
+        return False
+    return one.id.operation == other.id.operation or (one.purpose == STRAY == other.purpose)
 
 
 def _sent(steps: Iterable[SideStep]) -> tuple[Effect, ...]:

@@ -81,10 +81,8 @@ class Steps:
             self.uplink.send(stored)
             return False
         if step_status is StepStatus.FORGOTTEN:
-            # Most often a duplicate that is late, and nobody waits for it. An engine that went back to an older database
-            # does, and would wait for ever.
-            log.info("step %s came again after the engine had acknowledged it", step_id)
-            self.uplink.send(StepDone(step_id=step_id, result=_forgotten(command)))
+            # No answer is better than any: a refusal would have an engine undo what stands since long.
+            log.info("ignored step %s: it came again after the engine had acknowledged it", step_id)
             return False
         if step_status is StepStatus.BEGUN and isinstance(command.body, never_twice):
             await self._finish(step_id, _interrupted(command))
@@ -119,11 +117,6 @@ def stale_epoch(epoch: int, highest: int) -> Refusal:
         f"The command has epoch {epoch}; this host obeys epoch {highest}.",
         remedy="This engine is no longer the leader and must stop.",
     ).refusal
-
-
-def _forgotten(command: NodeCommand) -> Refusal:
-    reason = "This host was asked for it before, and has forgotten what came of it."
-    return Interrupted(reason, entity=getattr(command.body, "vm_id", "")).refusal
 
 
 def _interrupted(command: NodeCommand) -> Refusal:

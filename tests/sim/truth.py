@@ -140,8 +140,6 @@ class Truth:
                 self.say(f"{host} <- cancel {step_id} epoch {epoch}")
             case ForgetSteps(epoch=epoch, step_ids=step_ids):
                 self.say(f"{host} <- forget {' '.join(step_ids)} epoch {epoch}")
-                for step_id in step_ids:  # asked again, the node may only say that it has forgotten
-                    self.outcomes.pop((host, step_id), None)
 
     def reported_by_node(self, host: str, host_id: str, message: Message) -> None:
         """A frame that a node's process has written."""

@@ -8,6 +8,7 @@ from actors.entity.decision import Decision, refuse
 from actors.entity.ids import job_id_of
 from actors.entity.messages import CommandRequest
 from actors.storage.messages import DetachDisk, DiscardDisk
+from actors.vm import copies
 from actors.vm.configure.attachments import COLD, unchangeable, unknown, without
 from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.disk_steps import VmDiskData, begin_on_disks, failed_where_it_is, sends_one
@@ -25,7 +26,7 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
     """Legal while the VM is down and no operation runs. The disk goes with it unless `detach_only`."""
     command = request.command
     assert isinstance(command, RemoveDiskAttachment)
-    if refusal := unchangeable(state, "remove a disk from", COLD) or unknown(state, command.id):
+    if refusal := _hindrance(state, command, facts):
         return refuse(refusal)
     job_id = job_id_of(request.command_id)
     message: Message = DetachDisk(vm_id=state.id)
@@ -37,6 +38,12 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
     accepted = Accepted(kind="disk_attachment", id=command.id, job_id=job_id, command_id=request.command_id)
     event = events.VmOperationProgressed(at=facts.now, operation=operation)
     return requested(DETACH_DISK, state, request, event, reply=accepted)
+
+
+def _hindrance(state: VmState, command: RemoveDiskAttachment, facts: VmDecisionFacts) -> Refusal | None:
+    """A copy that runs somewhere may still write to the disk."""
+    verb = "remove a disk from"
+    return unchangeable(state, verb, COLD) or unknown(state, command.id) or copies.hindrance(state, verb, facts)
 
 
 def done(state: VmState, result: Message, facts: VmDecisionFacts) -> Decision:

@@ -12,6 +12,7 @@ from actors.entity.decision import Decision, refuse
 from actors.entity.messages import CommandRequest
 from actors.entity.operation import with_step
 from actors.entity.refusals import busy, not_legal
+from actors.vm import copies
 from actors.vm.facts import VmDecisionFacts
 from actors.vm.operations.disk_steps import VmRemoveData, begin_on_disks, failed_where_it_is, sends_removal
 from actors.vm.operations.record import DONE, VmOperation, progressed, requested
@@ -33,7 +34,7 @@ KIND = "remove"
 def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> Decision:
     """Legal while the VM is down and not delete protected."""
     assert isinstance(request.command, RemoveVm)
-    if refusal := _refusal(state):
+    if refusal := _refusal(state) or copies.hindrance(state, "remove", facts):
         return refuse(refusal)
     operation = begin_on_disks(state, request, KIND, f"Removing VM {state.name}", facts)
     operation = attrs.evolve(operation, data=_what_goes(state, request.command, facts))

@@ -63,7 +63,7 @@ def request(state: VmState, request: CommandRequest, facts: VmDecisionFacts) -> 
         return refuse(refusal)
     if state.status == "paused":
         return request_resume(state, request, facts)
-    if refusal := busy(state, "start") or copies.hindrance(state, facts):
+    if refusal := busy(state, "start") or copies.hindrance(state, "start", facts):
         return refuse(refusal)
     if state.status not in LAUNCHES:
         return refuse(not_legal(state, "start", "down, suspended or paused", "Stop it first, or leave it as it is."))
@@ -110,7 +110,7 @@ def placed(state: VmState, request: CommandRequest, answer: Message, facts: VmDe
     launch = LAUNCHES.get(state.status)
     if state.operation is not None or launch is None:
         return refuse(busy(state, "start") or not_legal(state, "start", "down or suspended"))
-    if refusal := copies.hindrance(state, facts):
+    if refusal := copies.hindrance(state, "start", facts):
         return refuse(refusal)
     step = f"Starting on host {facts.rows.name_of('host', answer.host_id)}"
     text = f"{launch.description} VM {state.name}"

@@ -26,6 +26,7 @@ from protocol.node.domain import DomainObserved, DomainStatus, StopReason
 from protocol.node.receipts import stopped_receipt
 from protocol.node.reports import (
     DomainChanged,
+    DomainsSnapshot,
     Done,
     GuestReport,
     GuestSilent,
@@ -125,6 +126,20 @@ def test_a_host_that_says_too_much_is_cut_off() -> None:
     play.when(GuestReport(vm_id="vm1")).then(tell("vm/vm1", GuestHeard(host_id=HOST, report=GuestReport(vm_id="vm1"))))
     play.when(GuestReport(vm_id="vm1")).then(audit("host_cut_off", severity="error", text="more than", host=HOST))
     assert not play.nodes.is_linked
+
+
+def test_a_report_that_is_too_long_is_not_cut_but_ends_the_link() -> None:
+    """What it does not name would count as gone."""
+    many = DomainsSnapshot(domains=(GONE.domain,) * (gate.items_max + 1))
+    with_vm().when(many).then(audit("host_cut_off", severity="error", text="more domains", host=HOST))
+
+
+def test_refusals_have_a_pace_too() -> None:
+    """What must succeed on a host is asked again whenever it refuses."""
+    play = with_vm()
+    play.actor._pace = gate.Pace(left=0.0, at=1e12)
+    refusal = StepDone(step_id=str(STEP), result=Refusal(code="host_failed", reason="No."))
+    play.when(refusal).then(audit("host_cut_off", severity="error", text="more than", host=HOST))
 
 
 @pytest.mark.parametrize(

@@ -190,8 +190,27 @@ def test_a_claim_that_is_disregarded_holds_nothing_and_may_be_repeated() -> None
     play.when(reported("vm/x:old:0")).then()
 
 
-def test_a_copy_of_a_vm_whose_disks_are_being_made_is_looked_at_later() -> None:
-    cloning("Disk1").when(reported("vm/x:old:0")).then()
+def test_a_copy_of_a_vm_whose_disks_are_being_made_holds_it_and_is_ended_later() -> None:
+    play = cloning("Disk1")
+    play.when(reported("vm/x:old:0")).then(event(VmCopySeen, copy=CLAIM))
+    play.when(reported("vm/x:old:0")).then()
+
+
+def test_what_is_on_its_way_or_has_crashed_may_still_write() -> None:
+    for doubtful in (DomainStatus.STARTING, DomainStatus.SHUTTING_DOWN, DomainStatus.CRASHED, DomainStatus.UNKNOWN):
+        with_copy().when(reported(status=doubtful)).then()
+
+
+def test_the_end_of_an_earlier_run_is_not_that_of_the_copy() -> None:
+    play = with_copy()
+    earlier = domain(DomainStatus.ABSENT, "vm/x:earlier:0")
+    play.when(DomainSeen(host_id=OTHER, domain=earlier, stopped=StopReason.CRASHED)).then(ack_stopped())
+
+
+def test_claims_of_one_host_are_one_whatever_it_calls_them() -> None:
+    with_claim().when(reported("vm/x:another:0")).then()
+    play = with_claim().given(DisregardVmRun(id=VM, host=Ref(id=OTHER)))
+    play.when(reported("vm/x:another:0")).then()
 
 
 def test_only_a_claim_can_be_disregarded() -> None:

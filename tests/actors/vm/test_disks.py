@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 
+from actors.entity.host_signals import HostReturned
 from actors.entity.ids import derived_id
 from actors.storage.messages import AttachDisk, DetachDisk, DiscardDisk, DiskRecorded
 from protocol.document import Ref
@@ -17,7 +18,21 @@ from protocol.vm.events import VmDisksChanged, VmOperationEnded, VmOperationProg
 from protocol.vm.model import limits
 from tests.actors.expected import accepted, answers, ask, audit, event, keep, refused, stored, stored_as
 from tests.actors.playbook import answered, command_id, job_id
-from tests.actors.vm.lives import DISK, GONE, HOST, NO, OTHER_DISK, VM, VmPlay, added, disk, launching, provide, up
+from tests.actors.vm.lives import (
+    DISK,
+    GONE,
+    HOST,
+    NO,
+    OTHER_DISK,
+    VM,
+    VmPlay,
+    added,
+    disk,
+    domain,
+    launching,
+    provide,
+    up,
+)
 
 NEW_DISK = derived_id(command_id(2), "disk")
 JOB = job_id(2)
@@ -131,6 +146,8 @@ def test_a_disk_of_a_running_vm_is_neither_attached_nor_changed_nor_detached() -
         refused("not_legal", "status")
     )
     up().when(RemoveDiskAttachment(parent_id=VM, id=DISK)).then(refused("not_legal", "status"))
+    copied = with_disk().given(HostReturned(host_id="elsewhere", domain=domain(step="vm/x:old:0")))
+    copied.when(RemoveDiskAttachment(parent_id=VM, id=DISK)).then(refused("conflict", reason="a copy of it"))
     launching().when(attaching()).then(refused("busy"))
 
 

@@ -9,8 +9,9 @@ from protocol.host.model import Host
 from protocol.live.engine import TicketReply
 from protocol.node.commands import DestroyDomain, SetTicket
 from protocol.node.reports import Done
-from protocol.vm.commands import SetVmTicket, StartVm, StopVm
-from tests.actors.expected import accepted, ack, audit, beside, question, refused, release, timer
+from protocol.vm.commands import RemoveVm, SetVmTicket, StartVm, StopVm
+from protocol.vm.events import Copy, VmCopySeen
+from tests.actors.expected import accepted, ack, audit, beside, event, question, refused, release, timer
 from tests.actors.playbook import answered, command_id, done, fired
 from tests.actors.vm.lives import HOST, NO, VM, VmPlay, added, copy_gone, domain, place, side_begun, side_ended, up
 
@@ -107,6 +108,29 @@ def test_a_vm_of_which_a_copy_runs_is_not_started() -> None:
     play.when(StartVm(id=VM)).then(refused("conflict", reason="a copy of it is still running on host elsewhere"))
     play.when(done(Done(), of=DestroyDomain)).then(side_ended("stray"), *copy_gone(), ack())
     play.when(StartVm(id=VM)).then(question("scheduler/main", place(command_id(3))), release())
+
+
+def test_a_vm_of_which_a_copy_runs_is_not_removed() -> None:
+    """Its disks would go under a QEMU that writes to them."""
+    with_stray().when(RemoveVm(id=VM)).then(refused("conflict", reason="Cannot remove VM web: a copy of it"))
+
+
+def test_each_host_ends_its_own_stray() -> None:
+    third = ("host", Host(id="third", name="third", address="third", status="up"))
+    play = with_stray().with_row(*third)
+    play.when(HostReturned(host_id="third", domain=domain(step="vm/x:old:0"))).then(
+        event(VmCopySeen, copy=Copy(host_id="third", started_step_id="vm/x:old:0", is_claimed=True)),
+        side_begun("stray", END),
+        audit("stray_domain", severity="warning", vm=VM, host="third"),
+        beside(END, host="third"),
+    )
+
+
+def test_a_host_ends_one_stray_after_the_other() -> None:
+    """What it calls them is its own word: with another name in each report they would be without end."""
+    play = with_stray()
+    play.when(HostReturned(host_id="elsewhere", domain=domain(step="vm/x:other:0"))).then()
+    play.when(done(Done(), of=DestroyDomain)).then(side_ended("stray"), *copy_gone(), ack())
 
 
 def test_a_copy_that_is_seen_while_a_host_is_chosen_holds_the_start() -> None:
