@@ -34,7 +34,8 @@ strangers_max: Final = 100
 """How many domains that belong to no VM here are named in the audit trail when a host comes up."""
 
 JOURNALED: Final = (HostFacts, DomainsSnapshot, DomainChanged, GuestReport, GuestSilent, StorageFacts)
-"""What may write to the journal whenever it is said. Outcomes do so once for each step that the engine gave."""
+"""What may write to the journal whenever it is said. Outcomes do so once for each step, but for refusals of what is asked
+again until it succeeds."""
 journaled_per_second_max: Final = 200.0
 journaled_burst_max: Final = 5_000.0
 

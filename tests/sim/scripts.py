@@ -52,6 +52,6 @@ def state_of(cluster: Cluster, kind: str, id: str) -> Any:
     return cluster.tables.folder.states.get((kind, id))
 
 
-def audit_codes(cluster: Cluster, text: str) -> int:
-    """How many lines of the run's log have that text: events of the audit trail are among them."""
+def times_said(cluster: Cluster, text: str) -> int:
+    """In how many lines of the run's log that text stands; events of the audit trail are among them."""
     return sum(text in line for line in cluster.truth.log)

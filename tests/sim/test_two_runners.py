@@ -14,7 +14,7 @@ from protocol.vm.model import Vm, VmPlacementPolicy
 from tests.sim.cluster import Cluster
 from tests.sim.node import SimNode
 from tests.sim.scenario import run_script
-from tests.sim.scripts import accepted, add_vm, audit_codes, refused, state_of, well
+from tests.sim.scripts import accepted, add_vm, refused, state_of, times_said, well
 
 
 @attrs.define
@@ -61,7 +61,7 @@ def test_a_start_that_cannot_be_undone_keeps_the_vm_until_its_host_has_ended_it(
         assert state_of(cluster, "vm", vm_id).status == "unknown"
         await trio.sleep(120.0)
         assert await refused(cluster, start_on(vm_id, other.host_id)) == "busy"
-        assert audit_codes(cluster, "cannot end what is left") == 1
+        assert times_said(cluster, "cannot end what is left") == 1
         sick.ends_nothing = False
         await trio.sleep(120.0)
         assert state_of(cluster, "vm", vm_id).status == "down"
@@ -124,7 +124,7 @@ def test_a_host_that_was_not_rebooted_comes_back_with_its_vm_and_everybody_hears
         first.dial.faults.refuses = False
         await trio.sleep(15.0)
         assert [copy.host_id for copy in state_of(cluster, "vm", vm_id).copies] == [first.host_id]
-        assert audit_codes(cluster, "Both may write to its disks") == 1
+        assert times_said(cluster, "Both may write to its disks") == 1
         await accepted(cluster, KeepVmRun(id=vm_id, host=Ref(id=first.host_id)))
         await trio.sleep(15.0)
         (qemu,) = cluster.world.running()[vm_id]
